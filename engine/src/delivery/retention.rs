@@ -10,7 +10,7 @@ use crate::Clock;
 use crate::outbox::{COUNTED, KEY_LIFETIME};
 use crate::store::{
     Store, StoreError, audit, commit, idempotency, pipelining_trials, recipient_counts,
-    relay_health, relay_usage, retention, suppressions,
+    relay_health_changes, relay_usage, retention, suppressions,
 };
 
 /// The minimum time that rows of the audit log are kept.
@@ -79,6 +79,6 @@ async fn delete_old(kept: Retention, store: &Store, clock: &Clock) -> Result<(),
     }
     recipient_counts::delete_before(&mut work, now - 2 * COUNTED).await?;
     relay_usage::delete_old(&mut work, now).await?;
-    relay_health::delete_changes(&mut work, now - HEALTH_HISTORY).await?;
+    relay_health_changes::delete_before(&mut work, now - HEALTH_HISTORY).await?;
     commit(work).await
 }

@@ -7,7 +7,8 @@ use super::Health;
 use super::check::CheckedRelay;
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::relay_health::{self, HealthRow, StateChange};
+use crate::store::relay_health::{self, HealthRow};
+use crate::store::relay_health_changes::{self, StateChange};
 use crate::store::{StoreError, commit, notifications};
 
 impl Health {
@@ -36,7 +37,7 @@ impl Health {
                 state: next.record.state,
                 at: next.record.since,
             };
-            relay_health::add_change(&mut work, relay.scope, change).await?;
+            relay_health_changes::add(&mut work, relay.scope, change).await?;
             let postern = Actor::postern();
             let audit = &services.audit;
             audit

@@ -9,7 +9,8 @@ use super::Health;
 use crate::Actor;
 use crate::audit::Action;
 use crate::settings::OWN_RELAY;
-use crate::store::relay_health::{self, HealthRow, StateChange};
+use crate::store::relay_health::{self, HealthRow};
+use crate::store::relay_health_changes::{self, StateChange};
 use crate::store::{Connection, Scope, StoreError, information, policy, relays};
 
 /// The relay of the organisation, as users see its name.
@@ -94,7 +95,7 @@ impl Health {
             let scope = self.scope_of(actor, id)?;
             let mut connection = services.store.reporting().await?;
             self.require(&mut connection, scope).await?;
-            let changes = relay_health::changes(&mut connection, scope, since).await?;
+            let changes = relay_health_changes::of_relay(&mut connection, scope, since).await?;
             Ok(periods(&changes, since, services.clock.now()))
         };
         services
@@ -115,7 +116,7 @@ impl Health {
         actor.must_oversee()?;
         let services = &self.0.services;
         let mut connection = services.store.reporting().await?;
-        let changes = relay_health::changes_of_organisation(&mut connection).await?;
+        let changes = relay_health_changes::of_organisation(&mut connection).await?;
         let now = services.clock.now();
         let of_one = changes.chunk_by(|one, other| one.scope == other.scope);
         let histories = of_one.map(|changes| {

@@ -5,6 +5,7 @@ use domain::health::{HealthFailure, HealthState};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
+use super::relay_health_changes::{self, StateChange, scope_of, state_of};
 use super::rows::{json, of_json};
 use super::scope::ACCOUNT;
 use super::{Connection, Scope, StoreError};
@@ -48,13 +49,6 @@ pub struct RelayRevision {
     pub revision: i64,
 }
 
-/// A state, and when it began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StateChange {
-    pub state: HealthState,
-    pub at: Timestamp,
-}
-
 /// The version of the routing, and the times of the first and the last check that are due.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Agenda {
@@ -75,20 +69,6 @@ pub struct HealthClaim<'a> {
 
 const COLUMNS: &str = "relay_id, revision, state, since, failing_since, failure, recent, run_since, \
                        reported, checked_at, mail_at, due_at, owner";
-
-fn decode_error(text: String) -> sqlx::Error {
-    sqlx::Error::Decode(text.into())
-}
-
-fn scope_of(id: &str) -> Result<Scope, sqlx::Error> {
-    let scope = Scope::of_relay(id).or_else(|| Scope::of_stored_account(id));
-    scope.ok_or_else(|| decode_error(format!("the id of a relay: {id}")))
-}
-
-fn state_of(name: &str) -> Result<HealthState, sqlx::Error> {
-    let state = name.parse();
-    state.map_err(|_| decode_error(format!("the state of a relay: {name}")))
-}
 
 impl FromRow<'_, AnyRow> for HealthRow {
     fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
@@ -117,16 +97,6 @@ impl FromRow<'_, AnyRow> for HealthRow {
             mail_at: time(10)?,
             due_at: Timestamp(row.try_get(11)?),
             is_leased: owner.is_some(),
-        })
-    }
-}
-
-impl FromRow<'_, AnyRow> for StateChange {
-    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
-        let state: &str = row.try_get(0)?;
-        Ok(Self {
-            state: state_of(state)?,
-            at: Timestamp(row.try_get(1)?),
         })
     }
 }
@@ -217,7 +187,7 @@ pub async fn begin(
         state: HealthState::Unknown,
         at: now,
     };
-    add_change(connection, relay.scope, unknown).await
+    relay_health_changes::add(connection, relay.scope, unknown).await
 }
 
 /// Deletes a relay. Its history ends with an unknown state.
@@ -237,7 +207,7 @@ pub async fn end(
         state: HealthState::Unknown,
         at: now,
     };
-    add_change(connection, scope, unknown).await
+    relay_health_changes::add(connection, scope, unknown).await
 }
 
 /// Makes checks due that are later than `horizon`: a clock that was ahead wrote them.
@@ -360,99 +330,6 @@ pub async fn request(
     .execute(connection)
     .await?;
     Ok(found.rows_affected() > 0)
-}
-
-/// Adds a change to the history of a relay.
-///
-/// # Errors
-/// Where the database fails.
-pub async fn add_change(
-    connection: &mut Connection,
-    scope: Scope,
-    change: StateChange,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO relay_health_change (relay_id, at, state) VALUES ($1, $2, $3) \
-         ON CONFLICT (relay_id, at) DO UPDATE SET state = excluded.state",
-    )
-    .bind(scope.relay_id())
-    .bind(change.at.0)
-    .bind(change.state.as_str())
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// The changes of a relay since `since`, oldest first, and before them the one that led to the state
-/// at that time.
-///
-/// # Errors
-/// Where the database fails.
-pub async fn changes(
-    connection: &mut Connection,
-    scope: Scope,
-    since: Timestamp,
-) -> Result<Vec<StateChange>, StoreError> {
-    let query = sqlx::query_as(
-        "SELECT state, at FROM relay_health_change WHERE relay_id = $1 AND at >= COALESCE(\
-         (SELECT MAX(at) FROM relay_health_change WHERE relay_id = $1 AND at <= $2), $2) ORDER BY at",
-    );
-    let query = query.bind(scope.relay_id()).bind(since.0);
-    Ok(query.fetch_all(connection).await?)
-}
-
-/// A change of a relay.
-#[derive(Clone, Copy, Debug)]
-pub struct ScopedChange {
-    pub scope: Scope,
-    pub change: StateChange,
-}
-
-impl FromRow<'_, AnyRow> for ScopedChange {
-    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
-        let id: &str = row.try_get(2)?;
-        Ok(Self {
-            scope: scope_of(id)?,
-            change: StateChange::from_row(row)?,
-        })
-    }
-}
-
-/// All changes of the relays of the organisation that are kept, of each relay the oldest first.
-///
-/// # Errors
-/// Where the database fails.
-pub async fn changes_of_organisation(
-    connection: &mut Connection,
-) -> Result<Vec<ScopedChange>, StoreError> {
-    let sql = format!(
-        "SELECT state, at, relay_id FROM relay_health_change \
-         WHERE relay_id NOT LIKE '{ACCOUNT}%' ORDER BY relay_id, at"
-    );
-    Ok(sqlx::query_as(AssertSqlSafe(sql))
-        .fetch_all(connection)
-        .await?)
-}
-
-/// Deletes changes from before `before`, except the newest of each relay that is checked: its state
-/// may have lasted since.
-///
-/// # Errors
-/// Where the database fails.
-pub async fn delete_changes(
-    connection: &mut Connection,
-    before: Timestamp,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "DELETE FROM relay_health_change WHERE at < $1 AND (\
-         at < (SELECT MAX(newer.at) FROM relay_health_change AS newer \
-         WHERE newer.relay_id = relay_health_change.relay_id AND newer.at < $1) \
-         OR relay_id NOT IN (SELECT relay_id FROM relay_health))",
-    )
-    .bind(before.0)
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -268,6 +268,22 @@ async fn each_relay_is_checked_by_one_of_two_nodes(env: TestEnv) {
     other.close().await;
 }
 
+async fn many_relays_are_not_checked_at_once(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, relay());
+    for number in 1..=20 {
+        let id = env.add(&admin, &format!("Relay {number}")).await.id;
+        let saved = env.save_at(&admin, &id, through(&relay), PasswordChange::Keep);
+        saved.await.expect("saved");
+    }
+    let first = env.check().await;
+    assert!(first < 5, "{first} at once");
+    env.pass(5 * MINUTE);
+    assert_eq!(first + env.check().await, 20, "within five minutes");
+    assert_eq!(checks(&relay), 20);
+    let most = relay.most_connections();
+    assert!(most <= 16, "{most} at a time");
+}
+
 async fn the_task_checks_a_new_relay_until_it_is_stopped(env: TestEnv) {
     let (admin, relay) = (env.admin().await, relay());
     let (stop, stopped) = oneshot::channel::<()>();
@@ -467,6 +483,7 @@ stories! {
         a_relay_with_another_certificate_is_down_until_it_is_trusted;
         a_relay_with_another_password_is_not_asked_often;
         each_relay_is_checked_by_one_of_two_nodes;
+        many_relays_are_not_checked_at_once;
         the_task_checks_a_new_relay_until_it_is_stopped;
         a_relay_with_mail_is_checked_less_often;
         a_relay_that_delivery_backs_off_from_is_checked_at_once;

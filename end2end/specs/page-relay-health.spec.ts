@@ -71,6 +71,7 @@ test('a relay that goes down is shown with its cause and its history, and checke
   await expect(row(page)).toContainText(/\d+\.\d % healthy, down (< 1|\d+) min/);
   await expect(row(page).locator('.health-bars')).toHaveCount(2);
   await expect(row(page).locator('.health-down')).toHaveCount(2);
+  await expect(row(page).getByRole('link', { name: 'Diagnose' })).toHaveAttribute('href', '/settings/relays/global');
   await expectAccessible(page, info, 'relay-down');
 
   const listed = await api('GET', '/api/relays');

@@ -140,9 +140,13 @@ fn Row(
         let (fields, name) = (vec![("id", relay.id.clone())], name.clone());
         view! { <CheckNow action=CHECK_RELAY fields name /> }
     });
+    let page = relay_path(&relay.id);
     let health = health.map(|ShownHealth { view, history }| {
+        let has_failed = view.failure.is_some();
+        let diagnose = has_failed.then(|| view! { <a href=page>"Diagnose"</a> });
         view! {
             <HealthStatus view now />
+            {diagnose}
             <HealthHistory periods=history now />
         }
     });

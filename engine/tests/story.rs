@@ -34,6 +34,8 @@ mod handing;
 mod handover;
 #[path = "story/health.rs"]
 mod health;
+#[path = "story/health_access.rs"]
+mod health_access;
 #[path = "story/holding.rs"]
 mod holding;
 #[path = "story/in_doubt.rs"]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use domain::health::{HealthState, HealthView};
 use domain::outbox::RecipientState;
-use domain::view::{PasswordChange, Role};
-use domain::{Kind, Label, Refusal, Stage};
+use domain::view::PasswordChange;
+use domain::{Label, Stage};
 use engine::{Actor, Config, Postern};
 use testkit::pki::PrivateAuthority;
 use testkit::{Relay, RelayScript};
@@ -13,31 +13,26 @@ use tokio::sync::oneshot;
 
 use crate::environment::TestEnv;
 use crate::outbox::{TestWorker, is, through};
-use crate::own_relay::own_form;
-use crate::relays::switched;
+use crate::own_relay::relay;
 use crate::wait::wait_for;
 
-const CLOSED: &str = "554 5.3.2 closed for maintenance";
-const MINUTE: Duration = Duration::from_secs(60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-fn relay() -> Relay {
-    Relay::start(RelayScript::pipelining())
-}
+pub const CLOSED: &str = "554 5.3.2 closed for maintenance";
+pub const MINUTE: Duration = Duration::from_secs(60);
+pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The number of checks that a relay answered: delivery sends no NOOP.
-fn checks(relay: &Relay) -> usize {
+pub fn checks(relay: &Relay) -> usize {
     relay.count("NOOP")
 }
 
 impl TestEnv {
     /// Has this process make all checks that are due.
-    async fn check(&self) -> usize {
+    pub async fn check(&self) -> usize {
         self.postern.health().check_due().await.expect("checks")
     }
 
     /// The health of the first relay that the actor sees.
-    async fn health(&self, actor: &Actor) -> HealthView {
+    pub async fn health(&self, actor: &Actor) -> HealthView {
         let listed = self.postern.health().list(actor).await;
         listed.expect("a list").remove(0)
     }
@@ -75,7 +70,7 @@ impl TestEnv {
     }
 
     /// The states in the history of a relay, oldest first.
-    async fn history(&self, actor: &Actor, id: &str) -> Vec<HealthState> {
+    pub async fn history(&self, actor: &Actor, id: &str) -> Vec<HealthState> {
         let since = self.clock.now() - 30 * DAY;
         let history = self.postern.health().history(actor, id, since).await;
         let history = history.expect("a history");
@@ -256,6 +251,23 @@ async fn each_relay_is_checked_by_one_of_two_nodes(env: TestEnv) {
         env.pass(last.saturating_since(env.clock.now()));
         assert_eq!(both().await, relays.len());
     }
+    // A change is reported by one of them.
+    let state_after_both = async || {
+        let due = env.health(&admin).await.next_check_at.expect("a time");
+        env.pass(due.saturating_since(env.clock.now()));
+        both().await;
+        env.health(&admin).await.state
+    };
+    relays[0].reply_to("GREETING", CLOSED);
+    for expected in [HealthState::Healthy, HealthState::Down] {
+        assert_eq!(state_after_both().await, expected);
+    }
+    relays[0].reset();
+    for expected in [HealthState::Down, HealthState::Down, HealthState::Healthy] {
+        assert_eq!(state_after_both().await, expected);
+    }
+    let expected = ["unknown to healthy", "healthy to down", "down to healthy"];
+    assert_eq!(env.changes(&admin).await, expected);
     // One that died meanwhile.
     env.tamper("UPDATE relay_health SET owner = 'dead' WHERE relay_id = 'global'")
         .await;
@@ -263,7 +275,6 @@ async fn each_relay_is_checked_by_one_of_two_nodes(env: TestEnv) {
     assert_eq!(listed.next_check_at, None, "a check is under way");
     env.pass(10 * MINUTE);
     assert_eq!(both().await, relays.len(), "after its lease");
-    let expected = ["unknown to healthy"];
     assert_eq!(env.changes(&admin).await, expected);
     other.close().await;
 }
@@ -355,127 +366,6 @@ async fn a_relay_that_delivery_backs_off_from_is_checked_at_once(env: TestEnv) {
     works.end().await;
 }
 
-async fn a_relay_that_is_off_or_removed_is_not_checked(env: TestEnv) {
-    let (admin, first, second) = (env.admin().await, relay(), relay());
-    env.save(&admin, &first).await;
-    let id = env.add(&admin, "Second").await.id;
-    assert_eq!(env.check().await, 1, "the second has no settings");
-    let saved = env.save_at(&admin, &id, through(&second), PasswordChange::Keep);
-    saved.await.expect("saved");
-    assert_eq!(env.check().await, 1);
-    let relays = env.postern.relays();
-    let off = relays.change(&admin, "global", switched(false), None);
-    off.await.expect("off");
-    relays.remove(&admin, &id, None).await.expect("removed");
-    assert!(
-        env.postern
-            .health()
-            .list(&admin)
-            .await
-            .expect("a list")
-            .is_empty()
-    );
-    env.pass(DAY);
-    assert_eq!(env.check().await, 0);
-    let refused = env.postern.health().check_now(&admin, "global").await;
-    assert_eq!(refused.expect_err("off").kind, Kind::Invalid);
-    let refused = env.postern.health().check_now(&admin, &id).await;
-    assert_eq!(refused.expect_err("gone").kind, Kind::NotFound);
-
-    let on = relays.change(&admin, "global", switched(true), None);
-    on.await.expect("on");
-    assert_eq!(env.health(&admin).await.state, HealthState::Unknown);
-    assert_eq!(env.check().await, 1, "at once");
-    assert_eq!((checks(&first), checks(&second)), (2, 1));
-}
-
-async fn a_person_has_a_relay_checked_now(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, relay());
-    env.save(&admin, &relay).await;
-    assert_eq!(env.check().await, 1);
-    env.pass(MINUTE);
-    assert_eq!(env.check().await, 0);
-    let health = env.postern.health();
-    health.check_now(&admin, "global").await.expect("requested");
-    assert_eq!(env.check().await, 1);
-    let trail = env.postern.audit().trail(&admin, 500).await.expect("a log");
-    let requested = trail.iter().find(|entry| entry.action == "check relay");
-    let requested = requested.expect("a row");
-    assert_eq!(
-        (&*requested.actor, &*requested.detail),
-        ("admin@example.org", "global")
-    );
-    for _ in 1..12 {
-        health.check_now(&admin, "global").await.expect("requested");
-    }
-    let refused = health.check_now(&admin, "global").await;
-    assert_eq!(refused.expect_err("too many").kind, Kind::TooMany);
-}
-
-async fn an_account_sees_its_own_relay_and_only_the_state_of_the_organisations(env: TestEnv) {
-    let (admin, user) = (env.admin().await, env.user().await);
-    let other = env.sign_in("eve@example.org", Role::User).await;
-    let (organisation, own) = (relay(), relay());
-    env.save(&admin, &organisation).await;
-    let saved = env.save_own(&user, own_form(&own), PasswordChange::Keep);
-    saved.await.expect("saved");
-    organisation.reply_to("GREETING", CLOSED);
-    assert_eq!(env.check().await, 2);
-    env.pass(Duration::from_secs(25));
-    assert_eq!(env.check().await, 1, "the confirmation");
-
-    let health = env.postern.health();
-    let names = async |actor: &Actor| {
-        let listed = health.list(actor).await.expect("a list");
-        let shown = listed.into_iter().map(|view| {
-            let failure = view.failure.map(|failure| failure.stage);
-            (view.name, view.state, failure)
-        });
-        shown.collect::<Vec<_>>()
-    };
-    let own_view = ("Own relay".to_owned(), HealthState::Healthy, None);
-    let first = (
-        "The organisation's relay".to_owned(),
-        HealthState::Down,
-        None,
-    );
-    assert_eq!(names(&user).await, [own_view, first.clone()]);
-    assert_eq!(names(&other).await, [first]);
-    let of_admin = (
-        "Main relay".to_owned(),
-        HealthState::Down,
-        Some(Stage::Greeting),
-    );
-    assert_eq!(names(&admin).await, [of_admin]);
-    assert_eq!(health.own(&other).await, Ok(None));
-    let view = health.own(&user).await.expect("readable").expect("a relay");
-    let expected = [HealthState::Unknown, HealthState::Healthy];
-    for id in ["own", view.relay_id.as_str()] {
-        assert_eq!(env.history(&user, id).await, expected);
-        health.check_now(&user, id).await.expect("requested");
-    }
-    assert_eq!(env.check().await, 1);
-    let kind = |result: Result<(), Refusal>| result.expect_err("refused").kind;
-    for (actor, id, expected) in [
-        (&user, "global", Kind::Forbidden),
-        (&other, view.relay_id.as_str(), Kind::Forbidden),
-        (&other, "own", Kind::Invalid),
-        (&admin, view.relay_id.as_str(), Kind::NotFound),
-    ] {
-        assert_eq!(kind(health.check_now(actor, id).await), expected, "{id}");
-        let since = env.clock.now() - DAY;
-        let read = health.history(actor, id, since).await;
-        match expected {
-            Kind::Invalid => assert_eq!(read, Ok(Vec::new())),
-            _ => assert_eq!(read.expect_err("refused").kind, expected, "{id}"),
-        }
-    }
-    env.set_policy(&admin, false, true).await;
-    assert_eq!(health.own(&user).await, Ok(None), "not allowed any more");
-    env.pass(DAY);
-    assert_eq!(env.check().await, 1, "the organisation's");
-}
-
 stories! {
     both {
         a_relay_that_goes_down_and_comes_back_is_reported_once_each;
@@ -487,8 +377,5 @@ stories! {
         the_task_checks_a_new_relay_until_it_is_stopped;
         a_relay_with_mail_is_checked_less_often;
         a_relay_that_delivery_backs_off_from_is_checked_at_once;
-        a_relay_that_is_off_or_removed_is_not_checked;
-        a_person_has_a_relay_checked_now;
-        an_account_sees_its_own_relay_and_only_the_state_of_the_organisations;
     }
 }

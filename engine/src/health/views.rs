@@ -96,7 +96,7 @@ impl Health {
             let mut connection = services.store.reporting().await?;
             self.require(&mut connection, scope).await?;
             let changes = relay_health_changes::of_relay(&mut connection, scope, since).await?;
-            Ok(periods(&changes, since, services.clock.now()))
+            Ok::<_, Refusal>(periods(&changes, since, services.clock.now()))
         };
         services
             .audit

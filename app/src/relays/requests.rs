@@ -169,6 +169,26 @@ mod tests {
     }
 
     #[test]
+    fn a_check_leads_back_to_its_page() {
+        for (pairs, page) in [
+            (&[("id", "global")][..], "/settings/relays"),
+            (
+                &[("id", "global"), ("from", "relay")],
+                "/settings/relays/global",
+            ),
+            (
+                &[("id", "../outbox"), ("from", "relay")],
+                "/settings/relays",
+            ),
+        ] {
+            let request = CheckRequest::parse(&owned(pairs)).expect("read");
+            assert_eq!((&*request.id, &*request.page), (pairs[0].1, page));
+        }
+        let unknown = CheckRequest::parse(&owned(&[("id", "global"), ("all", "1")]));
+        assert!(unknown.is_err());
+    }
+
+    #[test]
     fn a_button_of_the_list_changes_one_thing() {
         let moved = parsed(&[("id", "global"), ("revision", "3"), ("position", "2")]);
         let moved = moved.expect("valid");

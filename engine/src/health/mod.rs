@@ -3,6 +3,8 @@
 //! `run` claims the relays that are due and has `check` open a session with each; `state` and
 //! `mail_flow` say what the results mean, `record` writes a change with its audit row and its
 //! notification, and `views` is what people read. `known` has the relays with their settings.
+//!
+//! A check stops no mail: delivery backs off by its own attempts.
 
 mod check;
 mod known;

@@ -97,7 +97,7 @@ pub struct HealthChange {
     pub relay_name: String,
     /// The id of the account whose own relay it is; none for a relay of the organisation.
     pub account: Option<String>,
-    /// The state that was notified before; unknown where none was.
+    /// The state before. After a save of the settings it is the one that was notified last, if any.
     pub from: HealthState,
     /// The state now.
     pub to: HealthState,

@@ -35,6 +35,7 @@ pub mod trace;
 pub mod transcript;
 pub mod view;
 pub mod warnings;
+pub mod webhook;
 
 pub use address::EmailAddress;
 pub use event::Event;

@@ -39,7 +39,8 @@ macro_rules! files {
             "0026_sender_identity",
             "0027_sending_limits",
             "0028_passkey",
-            "0029_relay_health"
+            "0029_relay_health",
+            "0030_notifications"
         )
     };
     ($database:literal, $($name:literal),+) => {

@@ -15,6 +15,7 @@ pub mod information;
 pub mod keys;
 pub mod messages;
 mod migrations;
+pub mod notifications;
 mod notify;
 mod open;
 pub mod passkeys;
@@ -44,6 +45,8 @@ pub mod setup_link;
 pub mod suppressions;
 pub mod tokens;
 pub mod transport;
+pub mod webhook_deliveries;
+pub mod webhooks;
 pub mod workers;
 
 use std::sync::Arc;

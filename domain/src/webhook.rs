@@ -1,0 +1,293 @@
+//! Webhooks: events and their JSON, states of deliveries, retry schedule, and views for people.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use strum::IntoStaticStr;
+
+use crate::Timestamp;
+use crate::health::{HealthChange, HealthState};
+use crate::outbox::Jitter;
+
+/// The maximum number of endpoints.
+pub const WEBHOOKS_MAX: usize = 10;
+
+/// The maximum length of the URL of an endpoint, in octets.
+pub const WEBHOOK_URL_MAX: usize = 2_048;
+
+/// An event that was not delivered within this time of its creation is given up.
+pub const WEBHOOK_LIFETIME: Duration = Duration::from_secs(3 * 86_400);
+
+/// How long finished deliveries are kept.
+pub const WEBHOOK_RETENTION: Duration = Duration::from_secs(30 * 86_400);
+
+/// What an event reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebhookEvent {
+    /// A relay is down.
+    RelayDown,
+    /// A relay fails now and then.
+    RelayDegraded,
+    /// A relay is healthy again.
+    RelayRecovered,
+    /// An administrator tests the endpoint.
+    Test,
+}
+
+impl WebhookEvent {
+    /// The event of a change; `None` for changes that are not reported.
+    pub fn of_change(change: &HealthChange) -> Option<Self> {
+        match (change.from, change.to) {
+            (_, HealthState::Down) => Some(Self::RelayDown),
+            (_, HealthState::Degraded) => Some(Self::RelayDegraded),
+            (HealthState::Down | HealthState::Degraded, HealthState::Healthy) => {
+                Some(Self::RelayRecovered)
+            }
+            (_, HealthState::Healthy | HealthState::Unknown) => None,
+        }
+    }
+
+    /// The type of the event in its JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RelayDown => "relay.down",
+            Self::RelayDegraded => "relay.degraded",
+            Self::RelayRecovered => "relay.recovered",
+            Self::Test => "webhook.test",
+        }
+    }
+}
+
+/// The body of the event of a change.
+pub fn change_body(event: WebhookEvent, change: &HealthChange) -> String {
+    let failure = change.failure.as_ref();
+    body(
+        event,
+        change.at,
+        &json!({
+            "relay_id": change.relay_id,
+            "relay_name": change.relay_name,
+            "state": change.to.as_str(),
+            "previous_state": change.from.as_str(),
+            "since": change.at.rfc3339(),
+            "failing_since": change.failing_since.map(Timestamp::rfc3339),
+            "stage": failure.map(|failure| failure.stage.as_str()),
+            "cause": failure.map(|failure| &failure.summary),
+        }),
+    )
+}
+
+/// The body of a test that an account or a local user requests.
+pub fn test_body(requested_by: &str, at: Timestamp) -> String {
+    body(
+        WebhookEvent::Test,
+        at,
+        &json!({ "requested_by": requested_by }),
+    )
+}
+
+fn body(event: WebhookEvent, at: Timestamp, data: &serde_json::Value) -> String {
+    json!({ "type": event.as_str(), "timestamp": at.rfc3339(), "data": data }).to_string()
+}
+
+/// The time until the next attempt after the `attempts`-th one failed: 5 s, rising to 4 h, plus up to a
+/// quarter of jitter.
+pub fn webhook_backoff(attempts: i64, jitter: Jitter) -> Duration {
+    const SECONDS: [u64; 10] = [5, 30, 120, 300, 900, 1_800, 3_600, 7_200, 14_400, 14_400];
+    let last = SECONDS.len() - 1;
+    let index = usize::try_from(attempts.saturating_sub(1)).unwrap_or(0);
+    let backoff = Duration::from_secs(SECONDS[index.min(last)]);
+    backoff + backoff * u32::from(jitter) / (4 * 255)
+}
+
+/// The state of a delivery to an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum WebhookDeliveryState {
+    /// An attempt is due now or later.
+    Queued,
+    /// The endpoint took it.
+    Delivered,
+    /// It was given up.
+    Failed,
+    /// The endpoint was switched off before.
+    Cancelled,
+}
+
+impl WebhookDeliveryState {
+    /// As stored and in the API.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// The state of its text; `None` for other texts.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Queued, Self::Delivered, Self::Failed, Self::Cancelled]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+    }
+}
+
+/// A delivery of an event to an endpoint, as administrators see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookDelivery {
+    /// The id of the event, as in the header `webhook-id`.
+    pub event_id: String,
+    /// The type of the event.
+    pub event: String,
+    /// Its state.
+    pub state: WebhookDeliveryState,
+    /// When the event was created.
+    pub created_at: Timestamp,
+    /// The number of attempts.
+    pub attempts: i64,
+    /// When the last attempt ended.
+    pub attempted_at: Option<Timestamp>,
+    /// When the next attempt is due, while it is queued.
+    pub next_attempt_at: Option<Timestamp>,
+    /// The HTTP status of the last answer.
+    pub status: Option<i64>,
+    /// The beginning of the last answer, or why there was none.
+    pub answer: Option<String>,
+}
+
+/// An endpoint, as administrators see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookView {
+    /// A ULID.
+    pub id: String,
+    /// Where events are sent.
+    pub url: String,
+    /// Whether events are sent.
+    pub enabled: bool,
+    /// When the endpoint answered 410, which switched it off.
+    pub gone_at: Option<Timestamp>,
+    /// When it was added.
+    pub created_at: Timestamp,
+    /// The account or local user that added it.
+    pub created_by: String,
+    /// How many events wait.
+    pub queued: i64,
+    /// The delivery that was attempted last.
+    pub last: Option<WebhookDelivery>,
+}
+
+/// A change of an endpoint. What is absent stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WebhookChange {
+    /// Where events are sent.
+    pub url: Option<String>,
+    /// Whether events are sent.
+    pub enabled: Option<bool>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Stage;
+    use crate::health::HealthFailure;
+
+    fn change(from: HealthState, to: HealthState) -> HealthChange {
+        HealthChange {
+            relay_id: "global".to_owned(),
+            relay_name: "Main relay".to_owned(),
+            account: None,
+            from,
+            to,
+            at: Timestamp(1_709_251_199_000),
+            failing_since: Some(Timestamp(1_709_251_140_000)),
+            failure: Some(HealthFailure {
+                stage: Stage::Auth,
+                summary: "The relay refuses the \"password\".".to_owned(),
+                reply: None,
+            }),
+        }
+    }
+
+    #[test]
+    fn changes_are_events_of_their_new_state() {
+        use HealthState::{Degraded, Down, Healthy, Unknown};
+        for (from, to, expected) in [
+            (Unknown, Down, Some("relay.down")),
+            (Healthy, Down, Some("relay.down")),
+            (Degraded, Down, Some("relay.down")),
+            (Healthy, Degraded, Some("relay.degraded")),
+            (Down, Degraded, Some("relay.degraded")),
+            (Down, Healthy, Some("relay.recovered")),
+            (Degraded, Healthy, Some("relay.recovered")),
+            (Unknown, Healthy, None),
+            (Down, Unknown, None),
+        ] {
+            let event = WebhookEvent::of_change(&change(from, to));
+            assert_eq!(event.map(WebhookEvent::as_str), expected, "{from:?} {to:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_says_what_changed_since_when_and_why() {
+        let change = change(HealthState::Healthy, HealthState::Down);
+        let body = change_body(WebhookEvent::RelayDown, &change);
+        let read: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+        let expected = json!({
+            "type": "relay.down",
+            "timestamp": "2024-02-29T23:59:59Z",
+            "data": {
+                "relay_id": "global",
+                "relay_name": "Main relay",
+                "state": "down",
+                "previous_state": "healthy",
+                "since": "2024-02-29T23:59:59Z",
+                "failing_since": "2024-02-29T23:59:00Z",
+                "stage": "auth",
+                "cause": "The relay refuses the \"password\".",
+            },
+        });
+        assert_eq!(read, expected);
+        let test: serde_json::Value =
+            serde_json::from_str(&test_body("a@example.org", Timestamp(0))).expect("JSON");
+        assert_eq!(test["type"], "webhook.test");
+        assert_eq!(test["data"]["requested_by"], "a@example.org");
+    }
+
+    #[test]
+    fn attempts_follow_each_other_by_the_schedule() {
+        for (attempts, seconds) in [
+            (i64::MIN, 5),
+            (0, 5),
+            (1, 5),
+            (2, 30),
+            (3, 120),
+            (4, 300),
+            (5, 900),
+            (6, 1_800),
+            (7, 3_600),
+            (8, 7_200),
+            (9, 14_400),
+            (10, 14_400),
+            (i64::MAX, 14_400),
+        ] {
+            assert_eq!(
+                webhook_backoff(attempts, 0).as_secs(),
+                seconds,
+                "{attempts}"
+            );
+        }
+        assert_eq!(webhook_backoff(2, 255).as_millis(), 37_500);
+    }
+
+    #[test]
+    fn states_are_read_back() {
+        for state in [
+            WebhookDeliveryState::Queued,
+            WebhookDeliveryState::Delivered,
+            WebhookDeliveryState::Failed,
+            WebhookDeliveryState::Cancelled,
+        ] {
+            assert_eq!(WebhookDeliveryState::parse(state.as_str()), Some(state));
+        }
+        assert_eq!(WebhookDeliveryState::parse("sent"), None);
+    }
+}

@@ -1,0 +1,367 @@
+//! The table `webhook_delivery`: events for each endpoint, claimed in their order by lease.
+
+use domain::Timestamp;
+use domain::webhook::{WebhookDelivery, WebhookDeliveryState, WebhookEvent};
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, FromRow, Row as _};
+
+use super::{Connection, StoreError};
+
+/// The columns of [`WebhookDelivery`].
+const COLUMNS: &str =
+    "event_id, event, state, created_at, attempts, attempted_at, due_at, status, answer";
+
+/// [`WebhookDelivery`] as stored.
+struct DeliveryRow(WebhookDelivery);
+
+impl FromRow<'_, AnyRow> for DeliveryRow {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let state: &str = row.try_get(2)?;
+        let state = WebhookDeliveryState::parse(state).ok_or_else(|| {
+            sqlx::Error::Decode(format!("the state of a webhook delivery: {state}").into())
+        })?;
+        let attempted_at: Option<i64> = row.try_get(5)?;
+        let due_at = Timestamp(row.try_get(6)?);
+        Ok(Self(WebhookDelivery {
+            event_id: row.try_get(0)?,
+            event: row.try_get(1)?,
+            state,
+            created_at: Timestamp(row.try_get(3)?),
+            attempts: row.try_get(4)?,
+            attempted_at: attempted_at.map(Timestamp),
+            next_attempt_at: (state == WebhookDeliveryState::Queued).then_some(due_at),
+            status: row.try_get(7)?,
+            answer: row.try_get(8)?,
+        }))
+    }
+}
+
+/// An event to send.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// The id that receivers recognise repeated attempts by.
+    pub id: String,
+    pub event: WebhookEvent,
+    pub body: String,
+    pub at: Timestamp,
+}
+
+impl NewEvent {
+    /// An event with an id of its own.
+    pub fn new(event: WebhookEvent, body: String, at: Timestamp) -> Self {
+        Self {
+            id: format!("msg_{}", ulid::Ulid::new()),
+            event,
+            body,
+            at,
+        }
+    }
+}
+
+/// Queues an event for an endpoint that is switched on, behind those that wait. Returns whether it is.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn add(
+    connection: &mut Connection,
+    webhook: &str,
+    event: &NewEvent,
+) -> Result<bool, StoreError> {
+    // The row is locked from here on, so that numbers are committed in their order.
+    let number: Option<i64> = sqlx::query_scalar(
+        "UPDATE webhook SET last_number = last_number + 1 WHERE id = $1 AND enabled = 1 \
+         RETURNING last_number",
+    )
+    .bind(webhook)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(number) = number else {
+        return Ok(false);
+    };
+    sqlx::query(
+        "INSERT INTO webhook_delivery \
+         (webhook_id, number, event_id, event, body, state, created_at, due_at) \
+         VALUES ($1, $2, $3, $4, $5, 'queued', $6, $7)",
+    )
+    .bind(webhook)
+    .bind(number)
+    .bind(&event.id)
+    .bind(event.event.as_str())
+    .bind(&event.body)
+    .bind(event.at.0)
+    .bind(event.at.0)
+    .execute(connection)
+    .await?;
+    Ok(true)
+}
+
+/// A delivery whose endpoint is leased.
+#[derive(Clone, Debug)]
+pub struct ClaimedEvent {
+    pub webhook_id: String,
+    pub number: i64,
+    pub event_id: String,
+    pub body: String,
+    pub created_at: Timestamp,
+    /// The number of attempts before.
+    pub attempts: i64,
+    pub url: String,
+    /// Sealed.
+    pub secret: String,
+    due_at: Timestamp,
+}
+
+impl FromRow<'_, AnyRow> for ClaimedEvent {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            webhook_id: row.try_get(0)?,
+            number: row.try_get(1)?,
+            event_id: row.try_get(2)?,
+            body: row.try_get(3)?,
+            created_at: Timestamp(row.try_get(4)?),
+            attempts: row.try_get(5)?,
+            url: row.try_get(6)?,
+            secret: row.try_get(7)?,
+            due_at: Timestamp(row.try_get(8)?),
+        })
+    }
+}
+
+/// Who claims, and until when.
+#[derive(Clone, Copy, Debug)]
+pub struct EndpointLease<'a> {
+    pub owner: &'a str,
+    pub now: Timestamp,
+    pub end: Timestamp,
+}
+
+/// Leases the endpoints whose oldest delivery is due, and returns these deliveries: one of each endpoint.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn claim(
+    connection: &mut Connection,
+    skip_locked: &str,
+    lease: EndpointLease<'_>,
+) -> Result<Vec<ClaimedEvent>, StoreError> {
+    let sql = format!(
+        "WITH due AS MATERIALIZED (SELECT w.id AS webhook FROM webhook w \
+         WHERE w.enabled = 1 AND (w.owner IS NULL OR w.leased_until <= $3) \
+         AND (SELECT d.due_at FROM webhook_delivery d WHERE d.webhook_id = w.id \
+         AND d.state = 'queued' ORDER BY d.number LIMIT 1) <= $3 ORDER BY w.id{skip_locked}) \
+         UPDATE webhook SET owner = $1, leased_until = $2 FROM due WHERE id = due.webhook \
+         RETURNING id"
+    );
+    let mut leased: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
+        .bind(lease.owner)
+        .bind(lease.end.0)
+        .bind(lease.now.0)
+        .fetch_all(&mut *connection)
+        .await?;
+    leased.sort();
+    let mut claimed = Vec::with_capacity(leased.len());
+    for webhook in leased {
+        let oldest: Option<ClaimedEvent> = sqlx::query_as(
+            "SELECT d.webhook_id, d.number, d.event_id, d.body, d.created_at, d.attempts, w.url, \
+             w.secret, d.due_at FROM webhook_delivery d JOIN webhook w ON w.id = d.webhook_id \
+             WHERE d.webhook_id = $1 AND d.state = 'queued' ORDER BY d.number LIMIT 1",
+        )
+        .bind(&webhook)
+        .fetch_optional(&mut *connection)
+        .await?;
+        // On PostgreSQL another process may have settled it between the two statements.
+        match oldest.filter(|oldest| oldest.due_at <= lease.now) {
+            Some(oldest) => claimed.push(oldest),
+            None => {
+                release(connection, &webhook, lease.owner).await?;
+            }
+        }
+    }
+    Ok(claimed)
+}
+
+/// Ends the lease of an endpoint. Returns whether the owner still held it.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn release(
+    connection: &mut Connection,
+    webhook: &str,
+    owner: &str,
+) -> Result<bool, StoreError> {
+    let released = sqlx::query(
+        "UPDATE webhook SET owner = NULL, leased_until = NULL WHERE id = $1 AND owner = $2",
+    )
+    .bind(webhook)
+    .bind(owner)
+    .execute(connection)
+    .await?;
+    Ok(released.rows_affected() > 0)
+}
+
+/// The result of an attempt.
+#[derive(Clone, Debug)]
+pub struct AttemptResult<'a> {
+    pub webhook: &'a str,
+    pub number: i64,
+    pub state: WebhookDeliveryState,
+    /// When the attempt ended.
+    pub at: Timestamp,
+    /// When the next one is due.
+    pub due_at: Timestamp,
+    pub status: Option<i64>,
+    pub answer: &'a str,
+}
+
+/// Writes the result of an attempt to a delivery that is still queued.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn settle(
+    connection: &mut Connection,
+    result: &AttemptResult<'_>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE webhook_delivery SET state = $1, attempts = attempts + 1, attempted_at = $2, \
+         due_at = $3, status = $4, answer = $5 \
+         WHERE webhook_id = $6 AND number = $7 AND state = 'queued'",
+    )
+    .bind(result.state.as_str())
+    .bind(result.at.0)
+    .bind(result.due_at.0)
+    .bind(result.status)
+    .bind(result.answer)
+    .bind(result.webhook)
+    .bind(result.number)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Cancels the queued deliveries of an endpoint. Returns how many there were.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn cancel(connection: &mut Connection, webhook: &str) -> Result<u64, StoreError> {
+    let cancelled = sqlx::query(
+        "UPDATE webhook_delivery SET state = 'cancelled' WHERE webhook_id = $1 AND state = 'queued'",
+    )
+    .bind(webhook)
+    .execute(connection)
+    .await?;
+    Ok(cancelled.rows_affected())
+}
+
+/// Makes the queued deliveries of an endpoint due at `now`.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn retry_now(
+    connection: &mut Connection,
+    webhook: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE webhook_delivery SET due_at = $1 \
+         WHERE webhook_id = $2 AND state = 'queued' AND due_at > $1",
+    )
+    .bind(now.0)
+    .bind(webhook)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// How many deliveries of an endpoint are queued.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn queued(connection: &mut Connection, webhook: &str) -> Result<i64, StoreError> {
+    let query = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM webhook_delivery WHERE webhook_id = $1 AND state = 'queued'",
+    );
+    Ok(query.bind(webhook).fetch_one(connection).await?)
+}
+
+/// The newest `limit` deliveries of an endpoint, newest first.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn newest(
+    connection: &mut Connection,
+    webhook: &str,
+    limit: i64,
+) -> Result<Vec<WebhookDelivery>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM webhook_delivery WHERE webhook_id = $1 ORDER BY number DESC LIMIT $2"
+    );
+    let query = sqlx::query_as(AssertSqlSafe(sql)).bind(webhook).bind(limit);
+    let rows: Vec<DeliveryRow> = query.fetch_all(connection).await?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
+}
+
+/// The delivery of an endpoint that was attempted last.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn last_attempted(
+    connection: &mut Connection,
+    webhook: &str,
+) -> Result<Option<WebhookDelivery>, StoreError> {
+    // Attempts are made in the order of the numbers.
+    let sql = format!(
+        "SELECT {COLUMNS} FROM webhook_delivery WHERE webhook_id = $1 AND attempted_at IS NOT NULL \
+         ORDER BY number DESC LIMIT 1"
+    );
+    let query = sqlx::query_as(AssertSqlSafe(sql)).bind(webhook);
+    let row: Option<DeliveryRow> = query.fetch_optional(connection).await?;
+    Ok(row.map(|row| row.0))
+}
+
+/// When an endpoint can be claimed.
+struct ClaimableAt(Option<Timestamp>);
+
+impl FromRow<'_, AnyRow> for ClaimableAt {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let (leased, due): (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+        Ok(Self(
+            due.map(|due| Timestamp(due.max(leased.unwrap_or(due)))),
+        ))
+    }
+}
+
+/// When the next delivery can be claimed; `None` where none is queued.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn next_due(connection: &mut Connection) -> Result<Option<Timestamp>, StoreError> {
+    let rows: Vec<ClaimableAt> = sqlx::query_as(
+        "SELECT w.leased_until, (SELECT d.due_at FROM webhook_delivery d WHERE d.webhook_id = w.id \
+         AND d.state = 'queued' ORDER BY d.number LIMIT 1) FROM webhook w WHERE w.enabled = 1",
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().filter_map(|row| row.0).min())
+}
+
+/// Deletes up to `limit` deliveries that were created before `before` and are not queued. Returns how many
+/// were deleted.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn delete_before(
+    connection: &mut Connection,
+    before: Timestamp,
+    limit: i64,
+) -> Result<u64, StoreError> {
+    let deleted = sqlx::query(
+        "DELETE FROM webhook_delivery WHERE (webhook_id, number) IN \
+         (SELECT webhook_id, number FROM webhook_delivery \
+         WHERE created_at < $1 AND state <> 'queued' ORDER BY created_at LIMIT $2)",
+    )
+    .bind(before.0)
+    .bind(limit)
+    .execute(connection)
+    .await?;
+    Ok(deleted.rows_affected())
+}

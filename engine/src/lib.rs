@@ -1,7 +1,8 @@
 //! The engine: settings, accounts, diagnosis, outbox and delivery. No HTTP, no HTML.
 //!
 //! [`Postern`] is a struct of services: `settings`, `policy`, `limits`, `accounts`, `account_mail`,
-//! `senders`, `diagnosis`, `health`, `outbox`, `delivery`, `audit` and `keys`. The services use `smtp`, `mail` and
+//! `senders`, `diagnosis`, `health`, `outbox`, `delivery`, `notifications`, `audit` and `keys`. The services use
+//! `smtp`, `mail` and
 //! `vault`, and these use `store` and `clock`; never the other way round.
 
 #![warn(missing_docs)]
@@ -16,6 +17,7 @@ mod diagnosis;
 mod health;
 mod limits;
 mod mail;
+mod notifications;
 mod outbox;
 mod policy;
 mod postern;
@@ -40,6 +42,9 @@ pub use diagnosis::{Diagnosis, DiagnosisRequest, ProbeRequest, RECIPIENT, TO};
 pub use health::Health;
 pub use limits::{Limits, OwnLimits};
 pub use mail::{Attachment, ParsedAttachment, ParsedMessage, Submission};
+pub use notifications::{
+    NewWebhook, Notifications, OWN_RELAY_PATH, RELAYS_PATH, WebhookAttempt, WebhookOutcome,
+};
 pub use outbox::{
     Accepted, FeedItem, LATENCY_BOUNDS, LiveFeed, MailOutage, Meter, MeterReading, MetricsSnapshot,
     Outbox, OutboxQuery, OutboxView, RelayStatus, Submissions, TimedView,

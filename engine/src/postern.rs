@@ -14,6 +14,7 @@ use crate::delivery::{Delivery, DeliveryServices};
 use crate::diagnosis::Diagnosis;
 use crate::health::{Health, HealthServices};
 use crate::limits::Limits;
+use crate::notifications::{NotificationServices, Notifications};
 use crate::outbox::{DiskSpace, Hold, LiveFeed, Outbox};
 use crate::policy::Policy;
 use crate::senders::Senders;
@@ -88,6 +89,7 @@ struct Services {
     outbox: Arc<Outbox>,
     feed: LiveFeed,
     delivery: Delivery,
+    notifications: Notifications,
 }
 
 impl Postern {
@@ -125,7 +127,7 @@ impl Postern {
         let settings = Settings::new(
             store.clone(),
             clock.clone(),
-            vault,
+            vault.clone(),
             keys.clone(),
             audit.clone(),
         );
@@ -182,6 +184,19 @@ impl Postern {
             &config.public_url,
         );
         let feed = LiveFeed::new(accounts.clone(), outbox.clone(), clock.clone());
+        let notifications = Notifications::new(
+            NotificationServices {
+                store: store.clone(),
+                clock: clock.clone(),
+                audit: audit.clone(),
+                vault,
+                health: health.clone(),
+                outbox: outbox.clone(),
+                dialer: dialer.clone(),
+                added: Arc::default(),
+            },
+            &config.public_url,
+        );
         let delivery = Delivery::new(DeliveryServices {
             store: store.clone(),
             clock,
@@ -207,6 +222,7 @@ impl Postern {
             outbox,
             feed,
             delivery,
+            notifications,
         })))
     }
 
@@ -278,6 +294,11 @@ impl Postern {
     /// Delivery of messages to the relay.
     pub fn delivery(&self) -> &Delivery {
         &self.0.delivery
+    }
+
+    /// Webhooks, and mail about changes of the health of relays.
+    pub fn notifications(&self) -> &Notifications {
+        &self.0.notifications
     }
 
     /// Ends the hold of [`Config::hold_mail`], records counted refusals, waits for running statements, and closes the database.

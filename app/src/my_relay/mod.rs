@@ -8,7 +8,7 @@ pub use page::MyRelayPage;
 pub use removal_page::MyRelayRemovalPage;
 
 /// The page.
-pub const MY_RELAY: &str = "/my-relay";
+pub const MY_RELAY: &str = engine::OWN_RELAY_PATH;
 
 /// The form that has the own relay checked at once.
 pub const CHECK_MY_RELAY: &str = "/my-relay/check";

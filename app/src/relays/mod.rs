@@ -13,7 +13,7 @@ pub use removal_page::RemovalPage;
 pub use requests::{ChangeRequest, CheckRequest, RemoveRequest, TypedRelay, new_relay};
 
 /// The list, and the form that adds a relay.
-pub const RELAYS: &str = "/settings/relays";
+pub const RELAYS: &str = engine::RELAYS_PATH;
 
 /// The forms that change a relay.
 pub const CHANGE_RELAY: &str = "/settings/relays/change";

@@ -97,6 +97,21 @@ pub enum Action {
     /// The organisation's policy was changed.
     #[strum(serialize = "change policy")]
     ChangePolicy,
+    /// The webhooks were read.
+    #[strum(serialize = "read webhooks")]
+    ReadWebhooks,
+    /// A webhook was added.
+    #[strum(serialize = "create webhook")]
+    CreateWebhook,
+    /// The URL or the secret of a webhook was changed, or it was switched on or off.
+    #[strum(serialize = "change webhook")]
+    ChangeWebhook,
+    /// A webhook was removed.
+    #[strum(serialize = "remove webhook")]
+    RemoveWebhook,
+    /// A test event was sent to a webhook.
+    #[strum(serialize = "test webhook")]
+    TestWebhook,
     /// A test mail was sent.
     #[strum(serialize = "send test")]
     SendTest,
@@ -158,6 +173,7 @@ mod tests {
             (Action::RelayHealth, "relay health"),
             (Action::ConfirmSender, "confirm sender"),
             (Action::ChangeLimits, "change limits"),
+            (Action::ChangeWebhook, "change webhook"),
             (Action::SendTest, "send test"),
             (Action::Diagnose, "diagnose"),
             (Action::HoldMail, "hold mail"),

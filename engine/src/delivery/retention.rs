@@ -1,7 +1,8 @@
-//! Deletion of old messages, audit rows and health changes, and of what has expired.
+//! Deletion of old messages, audit rows, health changes and webhook deliveries, and of what has expired.
 
 use std::time::Duration;
 
+use domain::webhook::WEBHOOK_RETENTION;
 use tokio::time::sleep;
 
 use super::config::Retention;
@@ -10,7 +11,7 @@ use crate::Clock;
 use crate::outbox::{COUNTED, KEY_LIFETIME};
 use crate::store::{
     Store, StoreError, audit, commit, idempotency, pipelining_trials, recipient_counts,
-    relay_health_changes, relay_usage, retention, suppressions,
+    relay_health_changes, relay_usage, retention, suppressions, webhook_deliveries,
 };
 
 /// The minimum time that rows of the audit log are kept.
@@ -19,7 +20,7 @@ const AUDIT_MINIMUM: Duration = Duration::from_hours(30 * 24);
 /// How long the changes of the health of relays are kept: pages show 30 days.
 const HEALTH_HISTORY: Duration = Duration::from_hours(35 * 24);
 
-/// The maximum number of audit rows, and of suppressions, that a transaction deletes.
+/// The maximum number of rows of a table that a transaction deletes.
 const BATCH: i64 = 500;
 
 /// How often old messages are deleted.
@@ -64,8 +65,10 @@ async fn delete_old(kept: Retention, store: &Store, clock: &Clock) -> Result<(),
         let mut work = store.begin().await?;
         let rows = audit::delete_before(&mut work, before, BATCH).await?;
         let expired = suppressions::remove_expired(&mut work, BATCH, now).await?;
+        let sent = now - WEBHOOK_RETENTION;
+        let deliveries = webhook_deliveries::delete_before(&mut work, sent, BATCH).await?;
         commit(work).await?;
-        if rows == 0 && expired == 0 {
+        if rows == 0 && expired == 0 && deliveries == 0 {
             break;
         }
     }

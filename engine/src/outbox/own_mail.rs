@@ -1,7 +1,8 @@
-//! Mail of Postern itself, about accounts: whether it would leave now, and its acceptance.
+//! Mail of Postern itself, about accounts and relays: whether it would leave now, and its acceptance.
 
 use domain::outbox::Priority;
 use domain::{EmailAddress, Kind, Refusal};
+use sha2::{Digest as _, Sha256};
 
 use super::accept::Submissions;
 use super::mail_outage::MailOutage;
@@ -40,6 +41,33 @@ impl Outbox {
         subject: &str,
         text: String,
     ) -> Result<(), Refusal> {
+        self.accept_own_mail(to, subject, text, None).await
+    }
+
+    /// As [`Outbox::accept_own`], once: for 24 hours a mail with the same key is accepted no second time.
+    ///
+    /// # Errors
+    /// As [`Outbox::accept_own`].
+    pub(crate) async fn accept_own_once(
+        &self,
+        key: &str,
+        to: &str,
+        subject: &str,
+        text: String,
+    ) -> Result<(), Refusal> {
+        // The key stands for the mail: its text may name another time when it is made again.
+        let digest = Sha256::digest(key).into();
+        let key = Some((key.to_owned(), digest));
+        self.accept_own_mail(to, subject, text, key).await
+    }
+
+    async fn accept_own_mail(
+        &self,
+        to: &str,
+        subject: &str,
+        text: String,
+        key: Option<(String, [u8; 32])>,
+    ) -> Result<(), Refusal> {
         let now = self.clock.now();
         if suppressions::contains_address(&mut *self.store.read().await?, to, now).await? {
             let text = "This address is on the suppression list.";
@@ -55,7 +83,7 @@ impl Outbox {
             ..Submission::default()
         };
         let submissions = Submissions::One(Box::new(submission));
-        self.accept(&Actor::postern(), submissions, None).await?;
+        self.accept(&Actor::postern(), submissions, key).await?;
         Ok(())
     }
 

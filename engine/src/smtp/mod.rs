@@ -18,7 +18,9 @@ mod wire;
 pub(crate) use certificate::{decode, parse_certificate};
 pub(crate) use names::to_ascii;
 
-pub use dial::{AddressPolicy, Dialer, DialerError, PolicyError, PublicAddresses, Resolver};
+pub use dial::{
+    AddressPolicy, ByteStream, Dialer, DialerError, PolicyError, PublicAddresses, Resolver,
+};
 pub use observer::SessionObserver;
 pub use probe::probe;
 pub use session::{BrokenSession, Relay, Session};

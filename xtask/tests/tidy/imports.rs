@@ -28,6 +28,7 @@ const LAYERS: [&[&str]; 5] = [
         "health",
         "keys",
         "limits",
+        "notifications",
         "outbox",
         "policy",
         "senders",

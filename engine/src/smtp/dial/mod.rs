@@ -2,6 +2,7 @@
 
 mod discover;
 mod happy_eyeballs;
+mod http;
 mod policy;
 mod public;
 mod resolve;
@@ -23,6 +24,7 @@ use crate::smtp::wire::Tls;
 use happy_eyeballs::{interleave, race, report_denied};
 use resolve::{LookedUp, ResolveError};
 
+pub use http::ByteStream;
 pub use policy::{AddressPolicy, PolicyError};
 pub use public::PublicAddresses;
 pub use resolve::Resolver;
@@ -40,6 +42,16 @@ struct Shared {
     resolver: Resolver,
     policy: AddressPolicy,
     tls: Tls,
+}
+
+/// A server to connect to.
+#[derive(Clone, Copy)]
+struct Target<'a> {
+    host: &'a Host,
+    port: u16,
+    /// The time for each address.
+    connect_timeout: Duration,
+    lookup_timeout: Duration,
 }
 
 /// Why a [`Dialer`] cannot be made.
@@ -126,24 +138,37 @@ impl Dialer {
         settings: &SmtpSettings,
         observer: &SessionObserver,
     ) -> Result<TcpStream, Failure> {
-        let addresses = match &settings.host {
+        let target = Target {
+            host: &settings.host,
+            port: settings.port,
+            connect_timeout: settings.connect_timeout,
+            lookup_timeout: settings.command_timeout,
+        };
+        self.connect_to(target, observer).await
+    }
+
+    async fn connect_to(
+        &self,
+        target: Target<'_>,
+        observer: &SessionObserver,
+    ) -> Result<TcpStream, Failure> {
+        let addresses = match target.host {
             Host::Address(address) => vec![*address],
             Host::Name(name) => {
                 observer.begin(Stage::Dns);
-                self.look_up(name, settings.command_timeout, observer)
-                    .await?
+                self.look_up(name, target.lookup_timeout, observer).await?
             }
         };
         observer.begin(Stage::Tcp);
         let (permitted, denied): (Vec<_>, Vec<_>) = interleave(addresses)
             .into_iter()
-            .map(|address| SocketAddr::new(address, settings.port))
+            .map(|address| SocketAddr::new(address, target.port))
             .partition(|target| self.denial(target.ip()).is_none());
         report_denied(&denied, observer);
         if permitted.is_empty() {
             return Err(self.denied(&denied));
         }
-        let tcp = race(permitted, settings.connect_timeout, observer).await?;
+        let tcp = race(permitted, target.connect_timeout, observer).await?;
         // With Nagle's algorithm a delayed acknowledgement holds each small write back for 40 ms.
         tcp.set_nodelay(true)
             .map_err(|error| Failure::new(Stage::Tcp, Fault::Reset, error.to_string()))?;

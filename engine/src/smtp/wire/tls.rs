@@ -91,9 +91,34 @@ impl Tls {
         }
     }
 
+    /// Performs the handshake with a web server, whose certificate must be for the host.
+    ///
+    /// # Errors
+    /// Why it failed, for people.
+    pub async fn handshake_with_web(
+        &self,
+        tcp: TcpStream,
+        host: &Host,
+    ) -> Result<TlsStream<FirstBytes>, String> {
+        let validator = self.validator_by(TrustStore::System(self.roots.clone()));
+        let verifier = Arc::new(Verifier::new(validator, true));
+        let connecting = async {
+            let name = server_name(host)?;
+            let connector = self.connector(verifier);
+            connector.connect(name, FirstBytes::new(tcp)).await
+        };
+        // The texts are about relays.
+        let failed = |error: io::Error| explain(&error).1.replace("the relay", "the server");
+        connecting.await.map_err(failed)
+    }
+
     fn validator(&self, settings: &SmtpSettings) -> CertificateValidator {
+        self.validator_by(TrustStore::new(settings, &self.roots))
+    }
+
+    fn validator_by(&self, trust_store: TrustStore) -> CertificateValidator {
         CertificateValidator {
-            trust_store: TrustStore::new(settings, &self.roots),
+            trust_store,
             algorithms: self
                 .builder
                 .crypto_provider()

@@ -1,0 +1,114 @@
+//! Mail to administrators and owners of relays about changes of health.
+
+use std::time::Duration;
+
+use domain::health::HealthState;
+use domain::webhook::WEBHOOK_LIFETIME;
+use domain::{Kind, Refusal};
+
+use super::mail_rule::{MailDecision, OrganisationRelayState, decide};
+use super::service::Notifications;
+use super::text;
+use crate::Actor;
+use crate::store::notifications::{self, HealthMail};
+use crate::store::{StoreError, commit, in_time, relays};
+
+/// How many mails are claimed at a time, and for how long.
+const LIMIT: i64 = 50;
+const LEASE: Duration = Duration::from_secs(60);
+
+/// When a mail that no relay could take, or that was refused, is looked at again.
+const AGAIN: Duration = Duration::from_secs(30);
+
+impl Notifications {
+    /// Hands the mails that are due to the outbox, each once, also where several processes do so. A mail
+    /// about a failure waits until another relay than the failing one can take it.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn send_due_mail(&self) -> Result<(), Refusal> {
+        let now = self.clock.now();
+        let due = notifications::next_mail(&mut *self.store.read().await?).await?;
+        if due.is_none_or(|due| due > now) {
+            return Ok(());
+        }
+        let claimed = in_time(async {
+            let mut work = self.store.begin().await?;
+            let skip_locked = self.store.skip_locked();
+            let claimed =
+                notifications::claim_mail(&mut work, skip_locked, now, now + LEASE, LIMIT).await?;
+            commit(work).await?;
+            Ok::<_, StoreError>(claimed)
+        });
+        let claimed = claimed.await?;
+        if claimed.is_empty() {
+            return Ok(());
+        }
+        let relays = self.relay_states().await?;
+        for mail in claimed {
+            self.send(&mail, &relays).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(
+        &self,
+        mail: &HealthMail,
+        relays: &[OrganisationRelayState],
+    ) -> Result<(), Refusal> {
+        let now = self.clock.now();
+        let change = &mail.change;
+        let is_old = now.saturating_since(mail.created_at) >= WEBHOOK_LIFETIME;
+        match decide(&mail.relay_id, change.to, change.own, relays) {
+            MailDecision::Send => {}
+            MailDecision::Wait if !is_old => return self.defer(mail).await,
+            MailDecision::Wait | MailDecision::Drop => return self.remove(mail).await,
+        }
+        let (subject, text) = (text::subject(change), text::body(change, &self.public_url));
+        // Where this process ends before the row is deleted, the outbox knows the key.
+        let key = format!("health-mail-{}", mail.id);
+        let accepted = self
+            .outbox
+            .accept_own_once(&key, &mail.to, &subject, text)
+            .await;
+        match accepted {
+            Ok(()) => self.remove(mail).await,
+            Err(refusal) if refusal.kind == Kind::Invalid || is_old => {
+                tracing::warn!(%refusal, "a mail about the health of a relay was not accepted");
+                self.remove(mail).await
+            }
+            Err(refusal) => {
+                tracing::warn!(%refusal, "a mail about the health of a relay waits");
+                self.defer(mail).await
+            }
+        }
+    }
+
+    async fn defer(&self, mail: &HealthMail) -> Result<(), Refusal> {
+        let mut work = self.store.begin().await?;
+        notifications::defer_mail(&mut work, &mail.id, self.clock.now() + AGAIN).await?;
+        Ok(commit(work).await?)
+    }
+
+    async fn remove(&self, mail: &HealthMail) -> Result<(), Refusal> {
+        let mut work = self.store.begin().await?;
+        notifications::remove_mail(&mut work, &mail.id).await?;
+        Ok(commit(work).await?)
+    }
+
+    /// The relays of the organisation that are switched on, with their health.
+    async fn relay_states(&self) -> Result<Vec<OrganisationRelayState>, Refusal> {
+        let views = self.health.list(&Actor::local(0)).await?;
+        let rows = relays::all(&mut *self.store.read().await?).await?;
+        let enabled = rows.into_iter().filter(|row| row.config.enabled);
+        let relay = |row: relays::RelayRow| {
+            let id = row.scope.relay_id();
+            let view = views.iter().find(|view| view.relay_id == id);
+            OrganisationRelayState {
+                state: view.map_or(HealthState::Unknown, |view| view.state),
+                id,
+            }
+        };
+        Ok(enabled.map(relay).collect())
+    }
+}

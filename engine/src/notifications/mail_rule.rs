@@ -1,0 +1,92 @@
+//! Whether a mail about the health of a relay is sent now, later or not at all.
+
+use domain::health::HealthState;
+
+/// A relay of the organisation that is switched on.
+#[derive(Clone, Debug)]
+pub struct OrganisationRelayState {
+    pub id: String,
+    pub state: HealthState,
+}
+
+/// What to do with a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailDecision {
+    Send,
+    /// No relay could take it now.
+    Wait,
+    /// It is not true any more.
+    Drop,
+}
+
+/// A mail that reports a state of a relay, and the relays of the organisation that are switched on.
+///
+/// A recovery is reported at once. A failure is reported where another relay can take the mail; otherwise
+/// the mail waits, and becomes a part of the mail about the recovery. It is dropped when the relay was
+/// switched off, removed or changed meanwhile.
+pub fn decide(
+    relay: &str,
+    to: HealthState,
+    own: bool,
+    relays: &[OrganisationRelayState],
+) -> MailDecision {
+    if to == HealthState::Healthy {
+        return MailDecision::Send;
+    }
+    let fails = |state| matches!(state, HealthState::Down | HealthState::Degraded);
+    let is_failing = |found: &OrganisationRelayState| found.id == relay && fails(found.state);
+    if !own && !relays.iter().any(is_failing) {
+        return MailDecision::Drop;
+    }
+    let takes_mail =
+        |other: &OrganisationRelayState| other.id != relay && other.state != HealthState::Down;
+    match relays.iter().any(takes_mail) {
+        true => MailDecision::Send,
+        false => MailDecision::Wait,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use HealthState::{Degraded, Down, Healthy, Unknown};
+
+    use super::*;
+
+    #[test]
+    fn a_failure_is_mailed_where_another_relay_takes_the_mail() {
+        let relays = |states: &[HealthState]| -> Vec<OrganisationRelayState> {
+            let states = states.iter().zip(["a", "b", "c"]);
+            let relay = |(state, id): (&HealthState, &str)| OrganisationRelayState {
+                id: id.to_owned(),
+                state: *state,
+            };
+            states.map(relay).collect()
+        };
+        for (to, states, own, expected) in [
+            (Down, &[Down, Healthy][..], false, MailDecision::Send),
+            (Down, &[Down, Unknown], false, MailDecision::Send),
+            (Down, &[Down, Degraded], false, MailDecision::Send),
+            (Down, &[Down, Down, Healthy], false, MailDecision::Send),
+            (Down, &[Down, Down], false, MailDecision::Wait),
+            (Down, &[Down], false, MailDecision::Wait),
+            (Degraded, &[Degraded], false, MailDecision::Wait),
+            (Down, &[Healthy, Healthy], false, MailDecision::Drop),
+            (Down, &[Unknown, Healthy], false, MailDecision::Drop),
+            (Down, &[], false, MailDecision::Drop),
+            (Healthy, &[Healthy], false, MailDecision::Send),
+            (Healthy, &[Down, Down], false, MailDecision::Send),
+            (Healthy, &[], false, MailDecision::Send),
+        ] {
+            let decision = decide("a", to, own, &relays(states));
+            assert_eq!(decision, expected, "{to:?} {states:?}");
+        }
+        for (states, expected) in [
+            (&[Healthy][..], MailDecision::Send),
+            (&[Down], MailDecision::Wait),
+            (&[], MailDecision::Wait),
+        ] {
+            let decision = decide("account:x", Down, true, &relays(states));
+            assert_eq!(decision, expected, "{states:?}");
+        }
+    }
+}

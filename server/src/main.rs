@@ -24,6 +24,9 @@ mod stderr;
 #[cfg(test)]
 mod tenancy;
 mod terminal;
+mod webhooks;
+#[cfg(test)]
+mod webhooks_tests;
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -17,6 +17,7 @@ use crate::http::listener::Limits;
 use crate::http::{self, AllowedHosts, AppState, PublicUrl, SharedState, TrustedProxies};
 use crate::open_files;
 use crate::signals::{GRACE, Signals};
+use crate::webhooks;
 
 /// Serves HTTP, delivers where there are arguments for it, and checks the health of relays.
 pub async fn serve(
@@ -79,6 +80,8 @@ pub async fn serve(
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut delivery = deliverer.map(|deliverer| deliverer.start(&postern, stopped.clone()));
     health_checks::start(&postern, health, stopped.clone());
+    let notifications = postern.notifications().clone();
+    let webhooks = tokio::spawn(webhooks::run(notifications, stopped.clone()));
     let mut stopping = stopped.clone();
     let feed = postern.feed().clone();
     let stop_serving = async move {
@@ -116,8 +119,9 @@ pub async fn serve(
             };
             let served = tokio::time::timeout(GRACE, &mut server);
             tokio::select! {
-                (delivered, served) = async { tokio::join!(delivered, served) } => {
+                (delivered, served, sent) = async { tokio::join!(delivered, served, webhooks) } => {
                     delivered?;
+                    sent?;
                     match served {
                         Ok(ended) => ended?,
                         Err(_) => tracing::warn!("stopped before every request had ended"),

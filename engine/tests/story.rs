@@ -36,6 +36,8 @@ mod handover;
 mod health;
 #[path = "story/health_access.rs"]
 mod health_access;
+#[path = "story/health_mail.rs"]
+mod health_mail;
 #[path = "story/holding.rs"]
 mod holding;
 #[path = "story/in_doubt.rs"]
@@ -94,5 +96,7 @@ mod tokens;
 mod unanswered;
 #[path = "story/wait.rs"]
 mod wait;
+#[path = "story/webhooks.rs"]
+mod webhooks;
 #[path = "story/wire.rs"]
 mod wire;

@@ -23,6 +23,9 @@ const URL: &str = "url";
 /// How many deliveries of an endpoint are listed.
 const DELIVERIES: i64 = 20;
 
+/// With so many queued events an endpoint gets no more tests.
+const QUEUED_MAX: i64 = 20;
+
 /// An endpoint that was added.
 #[derive(Clone, Debug)]
 pub struct NewWebhook {
@@ -213,7 +216,7 @@ impl Notifications {
     /// may.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] under `id`; [`Kind::Conflict`] if it is switched off, or if a test waits already;
+    /// [`Kind::NotFound`] under `id`; [`Kind::Conflict`] if it is switched off, or if 20 events wait already;
     /// [`Kind::Forbidden`] for any other actor.
     pub async fn test_webhook(&self, actor: &Actor, id: &str) -> Result<(), Refusal> {
         let tested = async {
@@ -225,14 +228,15 @@ impl Notifications {
             }
             let now = self.clock.now();
             webhook_deliveries::retry_now(&mut work, id, now).await?;
-            let test = WebhookEvent::Test;
-            if webhook_deliveries::is_queued(&mut work, id, test).await? {
+            if webhook_deliveries::queued(&mut work, id).await? >= QUEUED_MAX {
                 commit(work).await?;
                 self.wake();
-                let text = "A test event waits already. The oldest event is tried again now.";
+                let text = format!(
+                    "{QUEUED_MAX} events wait for this webhook already. The oldest is tried again now."
+                );
                 return Err(Refusal::new(Kind::Conflict, text));
             }
-            let event = NewEvent::new(test, test_body(actor.name(), now), now);
+            let event = NewEvent::new(WebhookEvent::Test, test_body(actor.name(), now), now);
             webhook_deliveries::add(&mut work, id, &event).await?;
             self.audit
                 .record(&mut work, actor, Action::TestWebhook, host(&row))

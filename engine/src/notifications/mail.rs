@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use domain::Refusal;
 use domain::health::HealthState;
 use domain::webhook::WEBHOOK_LIFETIME;
-use domain::{Kind, Refusal};
 
 use super::mail_rule::{MailDecision, OrganisationRelayState, decide};
 use super::service::Notifications;
@@ -73,7 +73,8 @@ impl Notifications {
             .await;
         match accepted {
             Ok(()) => self.remove(mail).await,
-            Err(refusal) if refusal.kind == Kind::Invalid || is_old => {
+            // Its address is on the suppression list.
+            Err(refusal) if refusal.fields.contains_key("to") || is_old => {
                 tracing::warn!(%refusal, "a mail about the health of a relay was not accepted");
                 self.remove(mail).await
             }

@@ -283,24 +283,6 @@ pub async fn queued(connection: &mut Connection, webhook: &str) -> Result<i64, S
     Ok(query.bind(webhook).fetch_one(connection).await?)
 }
 
-/// Whether such an event is queued for an endpoint.
-///
-/// # Errors
-/// Where the database fails.
-pub async fn is_queued(
-    connection: &mut Connection,
-    webhook: &str,
-    event: WebhookEvent,
-) -> Result<bool, StoreError> {
-    let query = sqlx::query_scalar(
-        "SELECT COUNT(*) FROM webhook_delivery \
-         WHERE webhook_id = $1 AND state = 'queued' AND event = $2",
-    );
-    let query = query.bind(webhook).bind(event.as_str());
-    let number: i64 = query.fetch_one(connection).await?;
-    Ok(number > 0)
-}
-
 /// The newest `limit` deliveries of an endpoint, newest first.
 ///
 /// # Errors

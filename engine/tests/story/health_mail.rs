@@ -1,0 +1,120 @@
+//! Mail about the health of relays: handed to the outbox once, and dropped where it is not true any more.
+
+use std::time::Duration;
+
+use engine::Postern;
+use sqlx::AnyConnection;
+
+use crate::environment::{TestEnv, execute};
+use testkit::AcceptedMail;
+
+const ID: &str = "01JD0000000000000000000009";
+
+/// A change as it is stored.
+const RECOVERED: &str = r#"{"relay_name":"Main relay","own":false,"to":"healthy","at":120000,"failing_since":60000,"stage":"auth","cause":"The relay refuses the password.","reply":null}"#;
+const DOWN: &str = r#"{"relay_name":"Main relay","own":false,"to":"down","at":120000,"failing_since":60000,"stage":null,"cause":null,"reply":null}"#;
+
+/// Stores a mail to the administrator, as a change of state does.
+async fn store(connection: &mut AnyConnection, change: &str, recovery: i64) {
+    let sql = format!(
+        "INSERT INTO health_mail \
+         (id, account_id, relay_id, change, recovery, created_at, due_at) \
+         SELECT '{ID}', id, 'global', '{change}', {recovery}, 0, 0 FROM account \
+         WHERE email = 'admin@example.org'"
+    );
+    execute(connection, &sql).await;
+}
+
+async fn stored(connection: &mut AnyConnection) -> i64 {
+    let query = sqlx::query_scalar("SELECT COUNT(*) FROM health_mail");
+    query.fetch_one(connection).await.expect("a number")
+}
+
+async fn send(postern: &Postern) {
+    let sent = postern.notifications().send_due_mail().await;
+    sent.expect("the database answers");
+}
+
+fn text(mail: &AcceptedMail) -> String {
+    mail.data.replace("=\r\n", "").replace("=22", "\"")
+}
+
+async fn a_recovery_is_mailed_once_by_several_nodes(env: TestEnv) {
+    let admin = env.admin().await;
+    let (relay, worker) = env.mail_leaves(&admin).await;
+    let other = Postern::open(env.config.clone()).await.expect("opens");
+    let mut connection = env.connection().await;
+    store(&mut connection, RECOVERED, 1).await;
+    tokio::join!(send(&env.postern), send(&other));
+    assert_eq!(stored(&mut connection).await, 0);
+    // As after a node that died between the outbox and the deletion of the row.
+    store(&mut connection, RECOVERED, 1).await;
+    send(&other).await;
+    assert_eq!(stored(&mut connection).await, 0);
+
+    let fence = env.hand_over(&admin, &["desk@example.net"], "Fence").await;
+    env.until_delivered(&admin, &[fence]).await;
+    let mails = relay.wait_for_mails(2).await;
+    let to_admin: Vec<&AcceptedMail> = mails
+        .iter()
+        .filter(|mail| mail.to == ["admin@example.org"])
+        .collect();
+    let [mail] = &to_admin[..] else {
+        panic!("{} mails to the administrator", to_admin.len());
+    };
+    assert_eq!(
+        mail.header("Subject"),
+        Some("Relay Main relay is healthy again")
+    );
+    assert_eq!(mail.header("Auto-Submitted"), Some("auto-generated"));
+    let text = text(mail);
+    for line in [
+        "It failed from 1970-01-01 00:01 UTC until 1970-01-01 00:02 UTC.",
+        "Stage: AUTH sign-in",
+        "Cause: The relay refuses the password.",
+        "http://gate.example/settings/relays",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    worker.end().await;
+    other.close().await;
+}
+
+async fn a_failure_that_is_over_is_not_mailed(env: TestEnv) {
+    let admin = env.admin().await;
+    let (relay, worker) = env.mail_leaves(&admin).await;
+    let mut connection = env.connection().await;
+    // The relay was saved again since, and is not known to fail.
+    store(&mut connection, DOWN, 0).await;
+    send(&env.postern).await;
+    assert_eq!(stored(&mut connection).await, 0);
+    let fence = env.hand_over(&admin, &["desk@example.net"], "Fence").await;
+    env.until_delivered(&admin, &[fence]).await;
+    assert_eq!(relay.accepted().len(), 1, "the fence alone");
+    worker.end().await;
+}
+
+async fn a_mail_that_is_not_accepted_waits(env: TestEnv) {
+    let admin = env.admin().await;
+    let mut connection = env.connection().await;
+    // No relay has settings, so that there is no From address.
+    store(&mut connection, RECOVERED, 1).await;
+    let since = env.clock.now();
+    let created = format!("UPDATE health_mail SET created_at = {}", since.0);
+    execute(&mut connection, &created).await;
+    send(&env.postern).await;
+    assert_eq!(stored(&mut connection).await, 1);
+    let (relay, worker) = env.mail_leaves(&admin).await;
+    env.pass(Duration::from_secs(31));
+    send(&env.postern).await;
+    assert_eq!(relay.wait_for_mails(1).await.len(), 1);
+    worker.end().await;
+}
+
+stories! {
+    both {
+        a_recovery_is_mailed_once_by_several_nodes;
+        a_failure_that_is_over_is_not_mailed;
+        a_mail_that_is_not_accepted_waits;
+    }
+}

@@ -245,3 +245,181 @@ pub async fn next_mail(connection: &mut Connection) -> Result<Option<Timestamp>,
     let due: Option<i64> = query.fetch_optional(connection).await?;
     Ok(due.map(Timestamp))
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::health::HealthFailure;
+    use domain::view::Role;
+
+    use super::*;
+    use crate::store::accounts::{self, Account};
+    use crate::store::webhooks::WebhookRow;
+    use crate::store::{Store, commit};
+
+    const RELAY: &str = "global";
+
+    fn change(from: HealthState, to: HealthState, at: i64) -> HealthChange {
+        HealthChange {
+            relay_id: RELAY.to_owned(),
+            relay_name: "Main relay".to_owned(),
+            account: None,
+            from,
+            to,
+            at: Timestamp(at),
+            failing_since: None,
+            failure: None,
+        }
+    }
+
+    /// A database with two administrators, of whom one is disabled, a user, and two webhooks, of which one
+    /// is switched off.
+    async fn opened(folder: &std::path::Path) -> Store {
+        let store = Store::open(folder, None).await.expect("a database");
+        let mut work = store.begin().await.expect("begins");
+        for (id, role) in [
+            ("admin", Role::Admin),
+            ("disabled", Role::Admin),
+            ("user", Role::User),
+        ] {
+            let account = Account {
+                id: id.to_owned(),
+                email: format!("{id}@example.org"),
+                role,
+            };
+            accounts::add(&mut work, &account, "", Timestamp(0))
+                .await
+                .expect("an account");
+        }
+        sqlx::query("UPDATE account SET disabled_at = 1 WHERE id = 'disabled'")
+            .execute(&mut *work)
+            .await
+            .expect("disabled");
+        for (id, enabled) in [("on", true), ("off", false)] {
+            let row = WebhookRow {
+                id: id.to_owned(),
+                url: format!("https://example.org/{id}"),
+                secret: String::new(),
+                enabled,
+                gone_at: None,
+                created_at: Timestamp(0),
+                created_by: String::new(),
+            };
+            webhooks::write(&mut work, &row).await.expect("a webhook");
+        }
+        commit(work).await.expect("commits");
+        store
+    }
+
+    async fn report(store: &Store, change: &HealthChange) {
+        let mut work = store.begin().await.expect("begins");
+        add(&mut work, change, change.at).await.expect("added");
+        commit(work).await.expect("commits");
+    }
+
+    /// The mails, and the types of the events of both webhooks.
+    async fn queued(store: &Store) -> (Vec<HealthMail>, [Vec<String>; 2]) {
+        let mut work = store.begin().await.expect("begins");
+        let far = Timestamp(i64::MAX);
+        let mails = claim_mail(&mut work, "", far, Timestamp(0), 50).await;
+        let mut events = [Vec::new(), Vec::new()];
+        for (webhook, events) in ["on", "off"].into_iter().zip(&mut events) {
+            let newest = webhook_deliveries::newest(&mut work, webhook, 50).await;
+            events.extend(newest.expect("a list").into_iter().map(|event| event.event));
+            events.reverse();
+        }
+        commit(work).await.expect("commits");
+        (mails.expect("mails"), events)
+    }
+
+    #[tokio::test]
+    async fn a_change_is_reported_to_every_administrator_and_webhook() {
+        use HealthState::{Down, Healthy, Unknown};
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = opened(folder.path()).await;
+        report(&store, &change(Unknown, Healthy, 1_000)).await;
+        report(&store, &change(Healthy, Down, 2_000)).await;
+        let (mails, [on, off]) = queued(&store).await;
+        let [mail] = &mails[..] else {
+            panic!("{mails:?}");
+        };
+        assert_eq!(mail.to, "admin@example.org");
+        assert_eq!((mail.change.to, mail.change.at), (Down, Timestamp(2_000)));
+        assert_eq!(on, ["relay.down"]);
+        assert!(off.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_failure_that_was_not_mailed_is_a_part_of_the_mail_about_the_recovery() {
+        use HealthState::{Degraded, Down, Healthy};
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = opened(folder.path()).await;
+        let failure = HealthFailure {
+            stage: Stage::Auth,
+            summary: "The relay refuses the password.".to_owned(),
+            reply: None,
+        };
+        let down = HealthChange {
+            failure: Some(failure),
+            failing_since: Some(Timestamp(1_500)),
+            ..change(Healthy, Down, 2_000)
+        };
+        report(&store, &down).await;
+        report(&store, &change(Down, Degraded, 3_000)).await;
+        report(&store, &change(Degraded, Healthy, 4_000)).await;
+        // The recovery is a mail of its own when the relay fails again.
+        report(&store, &change(Healthy, Down, 5_000)).await;
+        let (mails, [on, _]) = queued(&store).await;
+        let told: Vec<(HealthState, Option<Timestamp>)> = mails
+            .iter()
+            .map(|mail| (mail.change.to, mail.change.failing_since))
+            .collect();
+        let expected = [(Healthy, Some(Timestamp(1_500))), (Down, None)];
+        assert_eq!(told, expected);
+        assert_eq!(
+            mails[0].change.cause.as_deref(),
+            Some("The relay refuses the password.")
+        );
+        let events = [
+            "relay.down",
+            "relay.degraded",
+            "relay.recovered",
+            "relay.down",
+        ];
+        assert_eq!(on, events);
+    }
+
+    #[tokio::test]
+    async fn a_change_of_an_own_relay_is_for_its_account_alone() {
+        use HealthState::{Down, Healthy};
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = opened(folder.path()).await;
+        for account in ["user", "disabled"] {
+            let own = HealthChange {
+                relay_id: format!("account:{account}"),
+                account: Some(account.to_owned()),
+                ..change(Healthy, Down, 2_000)
+            };
+            report(&store, &own).await;
+        }
+        let (mails, [on, _]) = queued(&store).await;
+        assert_eq!(mails.len(), 1);
+        assert_eq!(mails[0].to, "user@example.org");
+        assert!(mails[0].change.own);
+        assert!(on.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_claimed_mail_is_due_again_when_its_lease_ends() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = opened(folder.path()).await;
+        let down = change(HealthState::Healthy, HealthState::Down, 1_000);
+        report(&store, &down).await;
+        let mut work = store.begin().await.expect("begins");
+        for (now, due, number) in [(999, 9, 0), (1_000, 2_000, 1), (1_999, 9, 0), (2_000, 9, 1)] {
+            let claimed = claim_mail(&mut work, "", Timestamp(now), Timestamp(due), 50).await;
+            assert_eq!(claimed.expect("claimed").len(), number, "at {now}");
+        }
+        let next = next_mail(&mut work).await.expect("reads");
+        assert_eq!(next, Some(Timestamp(9)));
+    }
+}

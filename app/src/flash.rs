@@ -64,6 +64,14 @@ pub enum Flash {
     SenderAdded(String),
     /// An account no longer sends from an address or a domain.
     SenderRemoved,
+    /// The webhook at this host was switched on.
+    WebhookOn(String),
+    /// The webhook at this host was switched off.
+    WebhookOff(String),
+    /// A test event was queued for the webhook at this host.
+    WebhookTested(String),
+    /// The webhook at this host was removed.
+    WebhookRemoved(String),
     /// A session was ended.
     SessionEnded,
     /// A token was revoked.

@@ -15,6 +15,7 @@ use crate::outbox::OUTBOX;
 use crate::relays::RELAYS;
 use crate::request::{actor, page_url, redirect};
 use crate::settings::SETTINGS;
+use crate::webhooks::WEBHOOKS;
 
 /// A page for a signed-in account. Without a session it redirects to the login, which returns here.
 pub fn console_page<V: IntoView + 'static>(
@@ -55,6 +56,7 @@ fn Layout(actor: Actor, children: Children) -> AnyView {
                         .then(|| {
                             view! {
                                 <Destination path=ACCOUNTS text="Accounts" icon=IconKind::People />
+                                <Destination path=WEBHOOKS text="Webhooks" icon=IconKind::Bell />
                             }
                         })}
                     <Destination path=ACCOUNT text="Account" icon=IconKind::Person />

@@ -3,7 +3,7 @@
 //! Pages are rendered on the server only; the browser gets the islands and what they need. A
 //! feature has one folder with its page, its paths, the parsing of its forms and its views:
 //! `account`, `accounts`, `entrance` (without a session), `health` (of relays), `limits`, `my_relay`,
-//! `outbox`, `policy`, `relays`, `senders`, `settings`, `suppressions`.
+//! `outbox`, `policy`, `relays`, `senders`, `settings`, `suppressions`, `webhooks`.
 
 // The view of a page is one nested type, deeper than the default limit.
 #![recursion_limit = "512"]
@@ -48,6 +48,8 @@ pub mod senders;
 mod shell;
 #[cfg(feature = "ssr")]
 pub mod suppressions;
+#[cfg(feature = "ssr")]
+pub mod webhooks;
 
 #[cfg(feature = "ssr")]
 pub use components::PasskeyScript;

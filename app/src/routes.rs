@@ -27,6 +27,7 @@ use crate::relays::{RELAYS, REMOVE_RELAY, RelayPage, RelaysPage, RemovalPage};
 use crate::senders::{CONFIRM_SENDER, SENDERS, SenderConfirmationPage, SendersPage};
 use crate::settings::{SETTINGS, SettingsPage};
 use crate::suppressions::{SUPPRESSIONS, SuppressionsPage};
+use crate::webhooks::{REMOVE_WEBHOOK, WEBHOOKS, WebhookRemovalPage, WebhooksPage};
 
 /// A path without parameters, as the features define theirs.
 ///
@@ -84,6 +85,12 @@ pub fn App() -> impl IntoView {
                     ssr=SsrMode::Async
                 />
                 <Route path=FixedPath(ACCOUNTS) view=AccountsPage ssr=SsrMode::Async />
+                <Route path=FixedPath(WEBHOOKS) view=WebhooksPage ssr=SsrMode::Async />
+                <Route
+                    path=FixedPath(REMOVE_WEBHOOK)
+                    view=WebhookRemovalPage
+                    ssr=SsrMode::Async
+                />
                 <Route path=FixedPath(LIMITS) view=LimitsPage ssr=SsrMode::Async />
                 <Route
                     path=FixedPath(DELETE_ACCOUNT)

@@ -32,6 +32,7 @@ pub enum IconKind {
     Plane,
     People,
     Person,
+    Bell,
     Leave,
 }
 
@@ -54,6 +55,7 @@ impl IconKind {
             Self::Person => {
                 "M10 9.75a3.25 3.25 0 1 0 0-6.5 3.25 3.25 0 0 0 0 6.5zM3.75 17a6.25 6.25 0 0 1 12.5 0"
             }
+            Self::Bell => "M5 13.75V9a5 5 0 0 1 10 0v4.75l1.25 1.5H3.75zM8.25 17.5h3.5M10 4V2.5",
             Self::Leave => {
                 "M8 3.25H4.75a1 1 0 0 0-1 1v11.5a1 1 0 0 0 1 1H8M12.75 13.5l3.5-3.5-3.5-3.5M16.25 10H8"
             }

@@ -11,6 +11,7 @@ use app::accounts::{ACCOUNTS, ADD_SENDER_OF, CHANGE_ACCOUNT, DELETE_ACCOUNT, INV
 use app::entrance::LoginQuery;
 use app::limits::LIMITS;
 use app::policy::POLICY;
+use app::webhooks::{CHANGE_WEBHOOK, REMOVE_WEBHOOK, WEBHOOK_SECRET, WEBHOOKS};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Query, Request, State};
@@ -46,6 +47,10 @@ pub(super) const GUARDED: &[(&str, &str)] = &[
     ("POST", DELETE_ACCOUNT),
     ("POST", ADD_SENDER_OF),
     ("POST", LIMITS),
+    ("POST", WEBHOOKS),
+    ("POST", CHANGE_WEBHOOK),
+    ("POST", WEBHOOK_SECRET),
+    ("POST", REMOVE_WEBHOOK),
     ("POST", "/api/tokens"),
     ("PUT", "/api/tokens/{id}/limits"),
     ("PUT", "/api/policy"),
@@ -54,6 +59,10 @@ pub(super) const GUARDED: &[(&str, &str)] = &[
     ("DELETE", "/api/accounts/{id}"),
     ("POST", "/api/accounts/{id}/senders"),
     ("PUT", "/api/accounts/{id}/limits"),
+    ("POST", "/api/webhooks"),
+    ("PATCH", "/api/webhooks/{id}"),
+    ("DELETE", "/api/webhooks/{id}"),
+    ("POST", "/api/webhooks/{id}/secret"),
 ];
 
 /// The fields of their forms that are secrets. The page that asks does not contain them, so that the person

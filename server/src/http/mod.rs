@@ -33,6 +33,7 @@ mod second_step_cookie;
 mod senders;
 mod sessions;
 mod state;
+mod webhooks;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -70,6 +71,7 @@ pub fn router(state: AppState) -> Router {
         .merge(policy::router())
         .merge(relays::router())
         .merge(senders::router())
+        .merge(webhooks::router())
         .merge(rest::router())
         .route(
             "/metrics",

@@ -57,6 +57,10 @@ refusals! {
     Allowed {
         "409": "The account may send from it already, or is disabled.",
     }
+    /// Changes and tests of webhooks.
+    Clashing {
+        "409": "Another webhook has this URL; or there are 10 already; or it is switched off; or 20 events wait for it.",
+    }
     StillRunning {
         "409": "Another request with this Idempotency-Key is still running.",
     }

@@ -52,6 +52,7 @@ mod suppressions;
 #[cfg(test)]
 mod test_api;
 mod tokens;
+mod webhooks;
 
 use axum::Router;
 use axum::http::Uri;
@@ -109,6 +110,11 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(limits::set_of_token))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::change, webhooks::remove))
+        .routes(routes!(webhooks::renew_secret))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::deliveries))
         .routes(routes!(keys::browser))
         .route_layer(from_fn(extract::refuse_query))
         .routes(routes!(messages::list))

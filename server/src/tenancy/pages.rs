@@ -16,6 +16,7 @@ use app::policy::POLICY;
 use app::relays::{CHANGE_RELAY, CHECK_RELAY, RELAYS, REMOVE_RELAY, relay_path};
 use app::senders::{CONFIRM_SENDER, REMOVE_SENDER, SEND_AGAIN, SENDERS};
 use app::suppressions::{REMOVE, SUPPRESSIONS};
+use app::webhooks::{CHANGE_WEBHOOK, REMOVE_WEBHOOK, TEST_WEBHOOK, WEBHOOK_SECRET, WEBHOOKS};
 use app::{App, BROWSER_KEY, SETTINGS, WATCH, with_query};
 use domain::Form;
 use domain::relay::OWN;
@@ -110,6 +111,10 @@ fn pages() -> Vec<PageRule> {
                     false => [("token", &pair.owner.token_id)],
                 },
             )
+        }),
+        page(WEBHOOKS, Organisation, |_| WEBHOOKS.to_owned()),
+        page(REMOVE_WEBHOOK, Organisation, |pair| {
+            with_query(REMOVE_WEBHOOK, [("id", &pair.server.webhook_id)])
         }),
         page(SENDERS, Caller, |_| SENDERS.to_owned()),
         page(CONFIRM_SENDER, Nothing, |_| {
@@ -213,6 +218,22 @@ const FORMS: &[FormRule] = &[
     }),
     form(REMOVE_RELAY, 403, |pair| {
         vec![("id", pair.server.relay_id.clone())]
+    }),
+    form(WEBHOOKS, 403, |_| {
+        vec![("url", "https://example.org/another".to_owned())]
+    }),
+    form(CHANGE_WEBHOOK, 403, |pair| {
+        let id = pair.server.webhook_id.clone();
+        vec![("id", id), ("enabled", "0".to_owned())]
+    }),
+    form(WEBHOOK_SECRET, 403, |pair| {
+        vec![("id", pair.server.webhook_id.clone())]
+    }),
+    form(TEST_WEBHOOK, 403, |pair| {
+        vec![("id", pair.server.webhook_id.clone())]
+    }),
+    form(REMOVE_WEBHOOK, 403, |pair| {
+        vec![("id", pair.server.webhook_id.clone())]
     }),
 ];
 

@@ -138,6 +138,10 @@ fn relay(pair: &Pair<'_>) -> Asked {
     Asked::with("id", &pair.server.relay_id)
 }
 
+fn webhook(pair: &Pair<'_>) -> Asked {
+    Asked::with("id", &pair.server.webhook_id)
+}
+
 /// The rule of every operation. They are tried in this order: the own relay is removed last.
 pub const RULES: &[Rule] = &[
     rule("get /api/openapi.json", Touches::Nothing, &[], nothing),
@@ -211,6 +215,17 @@ pub const RULES: &[Rule] = &[
     organisation("put /api/policy", |_| {
         Asked::default().posting(json!({ "own_relays": false }))
     }),
+    organisation("get /api/webhooks", nothing),
+    organisation("post /api/webhooks", |_| {
+        Asked::default().posting(json!({ "url": "https://example.org/another" }))
+    }),
+    organisation("get /api/webhooks/{id}/deliveries", webhook),
+    organisation("patch /api/webhooks/{id}", |pair| {
+        webhook(pair).posting(json!({ "enabled": false }))
+    }),
+    organisation("post /api/webhooks/{id}/secret", webhook),
+    organisation("post /api/webhooks/{id}/test", webhook),
+    organisation("delete /api/webhooks/{id}", webhook),
     organisation("get /api/accounts", nothing),
     organisation("post /api/accounts", |pair| {
         let email = format!("new-{}", pair.caller.spec.email());

@@ -38,6 +38,7 @@ pub struct TenantServer {
     pub tenants: Vec<Tenant>,
     /// A further relay of the organisation.
     pub relay_id: String,
+    pub webhook_id: String,
 }
 
 /// Who asks.
@@ -144,6 +145,7 @@ impl TenantServer {
             router,
             tenants: Vec::new(),
             relay_id: String::new(),
+            webhook_id: String::new(),
         }
     }
 
@@ -232,6 +234,10 @@ impl TenantServer {
         };
         let added = self.postern.relays().create(&admin, further).await;
         self.relay_id = added.expect("added").id;
+        let notifications = self.postern.notifications();
+        let url = "https://hooks.example/postern";
+        let webhook = notifications.create_webhook(&Actor::local(0), url).await;
+        self.webhook_id = webhook.expect("added").view.id;
         for tenant in &self.tenants {
             self.restore(tenant).await;
         }

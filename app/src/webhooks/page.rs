@@ -1,0 +1,112 @@
+//! The page of the webhooks, for administrators.
+
+use domain::Refusal;
+use domain::webhook::{WebhookDelivery, WebhookView};
+use engine::{Actor, Postern};
+use leptos::prelude::*;
+
+use super::add_form::AddWebhook;
+use super::requests::{ShownWebhookSecret, URL};
+use super::webhook_row::WebhookRow;
+use crate::components::{ErrorNotice, SuccessNotice, refused};
+use crate::flash::{Flash, flash};
+use crate::layout::console_page;
+use crate::relays::RELAYS;
+use crate::request::other_fault;
+
+/// A webhook with its last deliveries.
+struct Listed {
+    webhook: WebhookView,
+    deliveries: Vec<WebhookDelivery>,
+}
+
+async fn listed(postern: &Postern, actor: &Actor) -> Result<Vec<Listed>, Refusal> {
+    let notifications = postern.notifications();
+    let mut listed = Vec::new();
+    for webhook in notifications.webhooks(actor).await? {
+        let deliveries = notifications.webhook_deliveries(actor, &webhook.id).await;
+        listed.push(Listed {
+            // Another request may have removed it meanwhile.
+            deliveries: deliveries.unwrap_or_default(),
+            webhook,
+        });
+    }
+    Ok(listed)
+}
+
+#[component]
+pub fn WebhooksPage() -> impl IntoView {
+    console_page("Webhooks", |actor| {
+        let postern = expect_context::<Postern>();
+        let fault = other_fault(&[URL]);
+        let done = flash().and_then(done);
+        let secret = use_context::<ShownWebhookSecret>();
+        Suspend::new(async move {
+            let listed = match listed(&postern, &actor).await {
+                Ok(listed) => listed,
+                Err(refusal) => return refused(&refusal),
+            };
+            view! {
+                <div class="page">
+                    <header class="page-head">
+                        <h1>"Webhooks"</h1>
+                        <p>
+                            "When a "<a href=RELAYS>"relay"</a>
+                            " goes down, fails now and then or recovers, an event is posted to each of these URLs, signed by the Standard Webhooks specification and tried again for up to 3 days. Administrators get a mail as well."
+                        </p>
+                    </header>
+                    {fault.map(|text| view! { <ErrorNotice text /> })}
+                    {done.map(|text| view! { <SuccessNotice text /> })}
+                    {secret.map(|shown| view! { <Secret shown /> })}
+                    <List listed />
+                    <AddWebhook />
+                </div>
+            }
+            .into_any()
+        })
+    })
+}
+
+/// What the form before this page did, if it leads here.
+fn done(flash: Flash) -> Option<String> {
+    match flash {
+        Flash::WebhookOn(host) => Some(format!("The webhook at {host} is switched on.")),
+        Flash::WebhookOff(host) => Some(format!(
+            "The webhook at {host} is switched off. Events that waited for it are cancelled."
+        )),
+        Flash::WebhookTested(host) => Some(format!(
+            "A test event for {host} is on its way. Load the page again to see the answer."
+        )),
+        Flash::WebhookRemoved(host) => Some(format!("The webhook at {host} is removed.")),
+        _ => None,
+    }
+}
+
+#[component]
+fn Secret(shown: ShownWebhookSecret) -> AnyView {
+    let text = format!(
+        "The secret of the webhook at {}. Copy it now; it is not shown again.",
+        shown.host
+    );
+    view! {
+        <div class="notice notice-good" role="status">
+            {text}
+            <code class="token-secret">{shown.secret}</code>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn List(listed: Vec<Listed>) -> AnyView {
+    if listed.is_empty() {
+        return view! { <p class="card mail-empty">"There is no webhook."</p> }.into_any();
+    }
+    let rows = listed.into_iter().map(
+        |Listed {
+             webhook,
+             deliveries,
+         }| view! { <WebhookRow webhook deliveries /> },
+    );
+    view! { <ul class="card suppressions">{rows.collect_view()}</ul> }.into_any()
+}

@@ -1,0 +1,68 @@
+//! The page that asks whether to remove a webhook.
+
+use domain::{Kind, Refusal};
+use engine::{Actor, Postern};
+use leptos::prelude::*;
+
+use super::format::webhook_host;
+use super::{REMOVE_WEBHOOK, WEBHOOKS, webhook_id};
+use crate::components::{ErrorNotice, HiddenFields, refused};
+use crate::layout::console_page;
+use crate::request::{other_fault, queries};
+
+#[component]
+pub fn WebhookRemovalPage() -> impl IntoView {
+    console_page("Remove a webhook", |actor| {
+        let postern = expect_context::<Postern>();
+        let id = webhook_id(&queries());
+        let fault = other_fault(&[]);
+        Suspend::new(async move {
+            match question(&postern, &actor, id, fault).await {
+                Ok(page) => page,
+                Err(refusal) => refused(&refusal),
+            }
+        })
+    })
+}
+
+async fn question(
+    postern: &Postern,
+    actor: &Actor,
+    id: Result<String, Refusal>,
+    fault: Option<String>,
+) -> Result<AnyView, Refusal> {
+    let listed = postern.notifications().webhooks(actor).await?;
+    let id = id?;
+    let found = listed.into_iter().find(|webhook| webhook.id == id);
+    let webhook = found.ok_or_else(|| {
+        let text = "There is no such webhook. It may have been removed.";
+        Refusal::of(Kind::NotFound, "id", text)
+    })?;
+    let title = format!("Remove the webhook at {}?", webhook_host(&webhook.url));
+    Ok(view! {
+        <div class="page">
+            <header class="page-head">
+                <h1>{title}</h1>
+            </header>
+            {fault.map(|text| view! { <ErrorNotice text /> })}
+            <section class="card">
+                <form class="card-body" method="post" action=REMOVE_WEBHOOK>
+                    <HiddenFields fields=vec![("id", webhook.id)] />
+                    <p>
+                        <strong>"Its secret and the list of its deliveries are deleted."</strong>
+                        " Events that wait for it are not sent."
+                    </p>
+                    <div class="buttons">
+                        <button class="button button-danger" type="submit">
+                            "Remove webhook"
+                        </button>
+                        <a class="button button-secondary" href=WEBHOOKS>
+                            "Back"
+                        </a>
+                    </div>
+                </form>
+            </section>
+        </div>
+    }
+    .into_any())
+}

@@ -1,0 +1,332 @@
+//! `/api/webhooks`: endpoints that events are posted to, and the last deliveries.
+
+use axum::extract::State;
+use domain::Timestamp;
+use domain::webhook::{WebhookChange, WebhookDelivery, WebhookDeliveryState, WebhookView};
+use engine::Action;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::envelope::{Nothing, Refused, Success};
+use super::errors::{Always, Clashing, JsonRefused, Missing, Restricted};
+use super::extract::{AdminBody, Administrative, PathParams, SignedIn};
+use super::json::lenient;
+use crate::http::AppState;
+
+/// A delivery of an event.
+#[derive(Serialize, ToSchema)]
+pub struct ApiWebhookDelivery {
+    /// As in the header `webhook-id`, the same in every attempt.
+    event_id: String,
+    /// `relay.down`, `relay.degraded`, `relay.recovered` or `webhook.test`.
+    event: String,
+    /// `cancelled` where the webhook was switched off before.
+    state: WebhookDeliveryState,
+    #[schema(format = DateTime)]
+    created: String,
+    attempts: i64,
+    /// When the last attempt ended; null before the first.
+    #[schema(format = DateTime)]
+    attempted: Option<String>,
+    /// When the next attempt is due; null where there is none.
+    #[schema(format = DateTime)]
+    next_attempt: Option<String>,
+    /// The HTTP status of the last answer; null where there was none.
+    http_status: Option<i64>,
+    /// The beginning of the last answer, or why there was none.
+    answer: Option<String>,
+}
+
+impl From<WebhookDelivery> for ApiWebhookDelivery {
+    fn from(delivery: WebhookDelivery) -> Self {
+        Self {
+            event_id: delivery.event_id,
+            event: delivery.event,
+            state: delivery.state,
+            created: delivery.created_at.rfc3339(),
+            attempts: delivery.attempts,
+            attempted: delivery.attempted_at.map(Timestamp::rfc3339),
+            next_attempt: delivery.next_attempt_at.map(Timestamp::rfc3339),
+            http_status: delivery.status,
+            answer: delivery.answer,
+        }
+    }
+}
+
+/// A webhook, without its secret.
+#[derive(Serialize, ToSchema)]
+pub struct ApiWebhook {
+    id: String,
+    url: String,
+    /// Whether events are sent.
+    enabled: bool,
+    /// When the receiver answered 410, which switched it off; null where it did not.
+    #[schema(format = DateTime)]
+    gone: Option<String>,
+    #[schema(format = DateTime)]
+    created: String,
+    created_by: String,
+    /// How many events wait.
+    queued: i64,
+    /// The delivery that was attempted last; null before the first attempt.
+    last: Option<ApiWebhookDelivery>,
+}
+
+impl From<WebhookView> for ApiWebhook {
+    fn from(view: WebhookView) -> Self {
+        Self {
+            id: view.id,
+            url: view.url,
+            enabled: view.enabled,
+            gone: view.gone_at.map(Timestamp::rfc3339),
+            created: view.created_at.rfc3339(),
+            created_by: view.created_by,
+            queued: view.queued,
+            last: view.last.map(Into::into),
+        }
+    }
+}
+
+/// A webhook that was added.
+#[derive(Serialize, ToSchema)]
+pub struct CreatedWebhook {
+    id: String,
+    /// `whsec_` and 32 octets in Base64, with which the receiver verifies signatures. Shown once.
+    secret: String,
+}
+
+/// A new secret.
+#[derive(Serialize, ToSchema)]
+pub struct WebhookSecret {
+    /// Shown once.
+    secret: String,
+}
+
+/// A webhook to add.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({ "url": "https://example.org/hooks/postern" }))]
+pub struct NewWebhookRequest {
+    /// `https`; `http` only to this machine. Without user, password and fragment.
+    #[serde(default, deserialize_with = "lenient")]
+    #[schema(required, nullable = false)]
+    url: Option<String>,
+}
+
+impl Administrative for NewWebhookRequest {
+    const ACTION: Action = Action::CreateWebhook;
+}
+
+/// Fields of a webhook to change. Absent ones stay.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({ "enabled": false }))]
+pub struct WebhookUpdate {
+    #[serde(default, deserialize_with = "lenient")]
+    url: Option<String>,
+    /// Switched off, the events that wait are cancelled.
+    #[serde(default, deserialize_with = "lenient")]
+    enabled: Option<bool>,
+}
+
+impl Administrative for WebhookUpdate {
+    const ACTION: Action = Action::ChangeWebhook;
+}
+
+/// List the webhooks
+///
+/// With the state of the last delivery. Secrets are never shown.
+#[utoipa::path(
+    get,
+    path = "/api/webhooks",
+    tag = "Webhooks",
+    responses(
+        (status = 200, description = "The webhooks, oldest first", body = Success<Vec<ApiWebhook>>),
+        Restricted,
+        Always,
+    )
+)]
+pub async fn list(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+) -> Result<Success<Vec<ApiWebhook>>, Refused> {
+    let listed = state.postern.notifications().webhooks(&actor).await?;
+    Ok(Success::new(listed.into_iter().map(Into::into).collect()))
+}
+
+/// Add a webhook
+///
+/// Events are posted to its URL as JSON, signed by the Standard Webhooks specification. There are at most
+/// 10.
+#[utoipa::path(
+    post,
+    path = "/api/webhooks",
+    tag = "Webhooks",
+    request_body = NewWebhookRequest,
+    responses(
+        (status = 200, description = "Added", body = Success<CreatedWebhook>),
+        Restricted,
+        Clashing,
+        JsonRefused,
+        Always,
+    )
+)]
+pub async fn create(
+    State(state): State<AppState>,
+    AdminBody {
+        actor,
+        request,
+        faults,
+    }: AdminBody<NewWebhookRequest>,
+) -> Result<Success<CreatedWebhook>, Refused> {
+    if request.url.is_none() {
+        faults.add_missing("url");
+    }
+    faults.into_result()?;
+    let url = request.url.unwrap_or_default();
+    let notifications = state.postern.notifications();
+    let created = notifications.create_webhook(&actor, &url).await?;
+    Ok(Success::new(CreatedWebhook {
+        id: created.view.id,
+        secret: created.secret.expose().to_owned(),
+    }))
+}
+
+/// Change a webhook
+///
+/// Its URL, and whether events are sent. The response has the webhook as it is then.
+#[utoipa::path(
+    patch,
+    path = "/api/webhooks/{id}",
+    tag = "Webhooks",
+    params(("id" = String, Path, description = "The id in the list")),
+    request_body = WebhookUpdate,
+    responses(
+        (status = 200, description = "Changed", body = Success<ApiWebhook>),
+        Restricted,
+        Missing,
+        Clashing,
+        JsonRefused,
+        Always,
+    )
+)]
+pub async fn change(
+    State(state): State<AppState>,
+    PathParams(id): PathParams<String>,
+    AdminBody {
+        actor,
+        request,
+        faults,
+    }: AdminBody<WebhookUpdate>,
+) -> Result<Success<ApiWebhook>, Refused> {
+    faults.into_result()?;
+    let change = WebhookChange {
+        url: request.url,
+        enabled: request.enabled,
+    };
+    let notifications = state.postern.notifications();
+    let changed = notifications.change_webhook(&actor, &id, change).await?;
+    Ok(Success::new(changed.into()))
+}
+
+/// Remove a webhook
+///
+/// With its secret and its deliveries. Events that wait for it are not sent.
+#[utoipa::path(
+    delete,
+    path = "/api/webhooks/{id}",
+    tag = "Webhooks",
+    params(("id" = String, Path, description = "The id in the list")),
+    responses(
+        (status = 200, description = "Removed", body = Success<Nothing>),
+        Restricted,
+        Missing,
+        Always,
+    )
+)]
+pub async fn remove(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+    PathParams(id): PathParams<String>,
+) -> Result<Success<Nothing>, Refused> {
+    let notifications = state.postern.notifications();
+    notifications.remove_webhook(&actor, &id).await?;
+    Ok(Success::new(Nothing {}))
+}
+
+/// Make a new secret
+///
+/// The one before ends with this answer: attempts from now on are signed with the new one.
+#[utoipa::path(
+    post,
+    path = "/api/webhooks/{id}/secret",
+    tag = "Webhooks",
+    params(("id" = String, Path, description = "The id in the list")),
+    responses(
+        (status = 200, description = "Made", body = Success<WebhookSecret>),
+        Restricted,
+        Missing,
+        Always,
+    )
+)]
+pub async fn renew_secret(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+    PathParams(id): PathParams<String>,
+) -> Result<Success<WebhookSecret>, Refused> {
+    let notifications = state.postern.notifications();
+    let secret = notifications.renew_webhook_secret(&actor, &id).await?;
+    Ok(Success::new(WebhookSecret {
+        secret: secret.expose().to_owned(),
+    }))
+}
+
+/// Send a test event
+///
+/// Of the type `webhook.test`, behind the events that wait, which are tried again at once. The result is in
+/// the list of deliveries.
+#[utoipa::path(
+    post,
+    path = "/api/webhooks/{id}/test",
+    tag = "Webhooks",
+    params(("id" = String, Path, description = "The id in the list")),
+    responses(
+        (status = 200, description = "Queued", body = Success<Nothing>),
+        Restricted,
+        Missing,
+        Clashing,
+        Always,
+    )
+)]
+pub async fn test(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+    PathParams(id): PathParams<String>,
+) -> Result<Success<Nothing>, Refused> {
+    let notifications = state.postern.notifications();
+    notifications.test_webhook(&actor, &id).await?;
+    Ok(Success::new(Nothing {}))
+}
+
+/// List the deliveries of a webhook
+///
+/// The newest 20. Finished ones are kept for 30 days.
+#[utoipa::path(
+    get,
+    path = "/api/webhooks/{id}/deliveries",
+    tag = "Webhooks",
+    params(("id" = String, Path, description = "The id in the list")),
+    responses(
+        (status = 200, description = "The deliveries, newest first", body = Success<Vec<ApiWebhookDelivery>>),
+        Restricted,
+        Missing,
+        Always,
+    )
+)]
+pub async fn deliveries(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+    PathParams(id): PathParams<String>,
+) -> Result<Success<Vec<ApiWebhookDelivery>>, Refused> {
+    let notifications = state.postern.notifications();
+    let listed = notifications.webhook_deliveries(&actor, &id).await?;
+    Ok(Success::new(listed.into_iter().map(Into::into).collect()))
+}

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::contract_accounts::{accounts, limits};
 use super::contract_senders::senders;
+use super::contract_webhooks::webhooks;
 use super::relay_contract_tests::{policy, relays};
 use super::smtp_settings_contract_tests::smtp_settings;
 use super::test_api::{Api, Call, body, path};
@@ -42,6 +43,7 @@ async fn responses_match_the_document() {
     accounts(&mut api).await;
     relays(&mut api).await;
     policy(&mut api).await;
+    webhooks(&mut api).await;
     smtp_settings(&mut api).await;
     let (status, document) = api.call("get", "/api/openapi.json", Call::default()).await;
     assert_eq!((status, &document["openapi"]), (200, &json!("3.1.0")));
@@ -411,6 +413,7 @@ async fn a_user_is_refused_before_the_body_is_read() {
     for operation in [
         "/api/accounts",
         "/api/relays",
+        "/api/webhooks",
         "/api/setup/email_smtp",
         "/api/diagnosis",
         "/api/probe",

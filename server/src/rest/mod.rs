@@ -14,6 +14,8 @@ mod contract_accounts;
 mod contract_senders;
 #[cfg(test)]
 mod contract_tests;
+#[cfg(test)]
+mod contract_webhooks;
 mod diagnosis;
 mod email_smtp;
 mod email_test;

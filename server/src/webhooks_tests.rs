@@ -1,5 +1,6 @@
 //! Webhooks sent to small receivers over TCP: what they get, and hostile answers.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -8,7 +9,7 @@ use domain::webhook::{WebhookDelivery, WebhookDeliveryState};
 use engine::{Actor, Clock, Config, Postern, WebhookOutcome};
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{interval, timeout};
 
@@ -347,9 +348,11 @@ async fn no_answer_is_a_failure_with_a_reason() {
 
 #[tokio::test]
 async fn a_port_without_a_receiver_is_named() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    drop(listener);
+    // Bound and not listening, the port stays closed.
+    let socket = TcpSocket::new_v4().expect("a socket");
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    socket.bind(any).expect("a port");
+    let port = socket.local_addr().expect("an address").port();
     let console = Console::open(&format!("http://127.0.0.1:{port}/")).await;
     console.send_test().await;
     let claimed = console.postern.notifications().claim_webhooks().await;

@@ -1,4 +1,4 @@
-//! Console: webhooks, added, tested, switched and removed, with a receiver that verifies signatures.
+//! Console: webhooks, added, tested, switched and removed; the receiver verifies signatures.
 
 import type { Locator, Page } from '@playwright/test';
 import { expectAccessible } from '../support/accessibility.ts';

@@ -1,4 +1,4 @@
--- What Postern reports about the health of relays: webhooks, their deliveries, and mail to administrators.
+-- Reports about the health of relays: webhooks with their deliveries, and mail to administrators.
 
 -- Endpoints of webhooks. `secret` is sealed. `last_number` is that of the newest delivery. While `owner` holds
 -- the lease, no other process sends to the endpoint.

@@ -10,7 +10,7 @@ use super::service::Notifications;
 use super::signature::new_secret;
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::webhook_deliveries::NewEvent;
+use crate::store::webhook_deliveries::NewWebhookEvent;
 use crate::store::webhooks::WebhookRow;
 use crate::store::{Connection, StoreError, commit, webhook_deliveries, webhooks};
 
@@ -236,7 +236,7 @@ impl Notifications {
                 );
                 return Err(Refusal::new(Kind::Conflict, text));
             }
-            let event = NewEvent::new(WebhookEvent::Test, test_body(actor.name(), now), now);
+            let event = NewWebhookEvent::new(WebhookEvent::Test, test_body(actor.name(), now), now);
             webhook_deliveries::add(&mut work, id, &event).await?;
             self.audit
                 .record(&mut work, actor, Action::TestWebhook, host(&row))

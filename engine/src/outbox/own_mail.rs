@@ -1,4 +1,4 @@
-//! Mail of Postern itself, about accounts and relays: whether it would leave now, and its acceptance.
+//! Mail of Postern itself: whether it would leave now, and its acceptance.
 
 use domain::outbox::Priority;
 use domain::{EmailAddress, Kind, Refusal};

@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
 use super::rows::{json, of_json};
-use super::webhook_deliveries::NewEvent;
+use super::webhook_deliveries::NewWebhookEvent;
 use super::{Connection, StoreError, webhook_deliveries, webhooks};
 
 /// A change of the state of a relay, as a mail reports it.
@@ -113,7 +113,7 @@ pub async fn add(
         return Ok(());
     };
     if change.account.is_none() {
-        let event = NewEvent::new(event, change_body(event, change), now);
+        let event = NewWebhookEvent::new(event, change_body(event, change), now);
         for webhook in webhooks::enabled_ids(work).await? {
             webhook_deliveries::add(work, &webhook, &event).await?;
         }

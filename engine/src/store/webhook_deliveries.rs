@@ -38,7 +38,7 @@ impl FromRow<'_, AnyRow> for DeliveryRow {
 
 /// An event to send.
 #[derive(Clone, Debug)]
-pub struct NewEvent {
+pub struct NewWebhookEvent {
     /// The id that receivers recognise repeated attempts by.
     pub id: String,
     pub event: WebhookEvent,
@@ -46,7 +46,7 @@ pub struct NewEvent {
     pub at: Timestamp,
 }
 
-impl NewEvent {
+impl NewWebhookEvent {
     /// An event with an id of its own.
     pub fn new(event: WebhookEvent, body: String, at: Timestamp) -> Self {
         Self {
@@ -65,7 +65,7 @@ impl NewEvent {
 pub async fn add(
     connection: &mut Connection,
     webhook: &str,
-    event: &NewEvent,
+    event: &NewWebhookEvent,
 ) -> Result<bool, StoreError> {
     // The row is locked from here on, so that numbers are committed in their order.
     let number: Option<i64> = sqlx::query_scalar(

@@ -1,4 +1,4 @@
-//! Mail about the health of relays: handed to the outbox once, and dropped where it is not true any more.
+//! Mail about the health of relays: handed to the outbox once, or dropped when it is outdated.
 
 use std::time::Duration;
 

@@ -31,7 +31,7 @@ pub async fn webhooks(api: &mut Api) {
     assert!(secret.starts_with("whsec_"), "{secret}");
     assert_eq!(api.call("post", ALL, new(url)).await.0, 409);
     let id = created["data"]["id"].as_str().expect("an id").to_owned();
-    let ids: &[(&str, &str)] = &[("id", &id)];
+    let ids: &[(&str, &str)] = &[("id", id.as_str())];
 
     assert_eq!(api.call("post", TEST, path(ids)).await.0, 200);
     let (status, listed) = api.call("get", DELIVERIES, path(ids)).await;

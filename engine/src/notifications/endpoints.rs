@@ -1,5 +1,6 @@
 //! The endpoints of webhooks: added, changed, tested and removed by administrators.
 
+use domain::outbox::is_id;
 use domain::webhook::{
     WEBHOOKS_MAX, WebhookChange, WebhookDelivery, WebhookEvent, WebhookView, test_body,
 };
@@ -66,7 +67,7 @@ impl Notifications {
     ) -> Result<Vec<WebhookDelivery>, Refusal> {
         let listed = async {
             let mut connection = self.store.read().await?;
-            if webhooks::by_id(&mut connection, id, "").await?.is_none() {
+            if !is_id(id) || webhooks::by_id(&mut connection, id, "").await?.is_none() {
                 return Err(not_found());
             }
             Ok(webhook_deliveries::newest(&mut connection, id, DELIVERIES).await?)
@@ -251,6 +252,10 @@ impl Notifications {
     }
 
     async fn row(&self, work: &mut Connection, id: &str) -> Result<WebhookRow, Refusal> {
+        // PostgreSQL refuses a text with a NUL.
+        if !is_id(id) {
+            return Err(not_found());
+        }
         let found = webhooks::by_id(work, id, self.store.for_update()).await?;
         found.ok_or_else(not_found)
     }

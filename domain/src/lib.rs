@@ -11,6 +11,7 @@ pub mod cause;
 pub mod certificate;
 pub mod event;
 pub mod fields;
+pub mod figures;
 pub mod form;
 pub mod health;
 pub mod host;

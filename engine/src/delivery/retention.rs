@@ -1,4 +1,4 @@
-//! Deletion of old messages, audit rows, health changes and webhook deliveries, and of what has expired.
+//! Retention: old messages and rows are deleted, what has expired goes, and figures are added up.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::pipelining;
 use crate::Clock;
 use crate::outbox::{COUNTED, KEY_LIFETIME};
 use crate::store::{
-    Store, StoreError, audit, commit, idempotency, pipelining_trials, recipient_counts,
+    Store, StoreError, audit, commit, figures, idempotency, pipelining_trials, recipient_counts,
     relay_health_changes, relay_usage, retention, suppressions, webhook_deliveries,
 };
 
@@ -83,5 +83,6 @@ async fn delete_old(kept: Retention, store: &Store, clock: &Clock) -> Result<(),
     recipient_counts::delete_before(&mut work, now - 2 * COUNTED).await?;
     relay_usage::delete_old(&mut work, now).await?;
     relay_health_changes::delete_before(&mut work, now - HEALTH_HISTORY).await?;
-    commit(work).await
+    commit(work).await?;
+    figures::compact(store, now).await
 }

@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
 use super::rows::contains;
-use super::{Connection, StoreError, sending_limits};
+use super::{Connection, StoreError, figures, sending_limits};
 
 /// An account, without its password.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -286,12 +286,13 @@ pub async fn set_disabled(
     Ok(())
 }
 
-/// Deletes an account with its sessions, tokens, links, sender addresses and limits.
+/// Deletes an account with its sessions, tokens, links, sender addresses, limits and figures.
 ///
 /// # Errors
 /// Where the database fails.
 pub async fn remove(connection: &mut Connection, id: &str) -> Result<(), StoreError> {
     sending_limits::remove_all(connection, id).await?;
+    figures::remove_of_account(connection, id).await?;
     for table in ["session", "token", "account_link", "sender_identity"] {
         let sql = format!("DELETE FROM {table} WHERE account_id = $1");
         let delete = sqlx::query(AssertSqlSafe(sql)).bind(id);

@@ -40,7 +40,8 @@ macro_rules! files {
             "0027_sending_limits",
             "0028_passkey",
             "0029_relay_health",
-            "0030_notifications"
+            "0030_notifications",
+            "0031_figure"
         )
     };
     ($database:literal, $($name:literal),+) => {

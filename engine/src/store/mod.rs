@@ -8,6 +8,7 @@ pub mod delivery_events;
 mod dialect;
 pub mod direct;
 mod error;
+pub mod figures;
 pub mod flows;
 mod fold;
 pub mod idempotency;

@@ -1,0 +1,238 @@
+//! The table `figure`: what was counted of accounts, tokens and relays, by hour and day.
+
+mod compaction;
+
+use std::ops::Range;
+
+use domain::Timestamp;
+use domain::figures::{FigureCounts, FigureStep, LatencyHistogram};
+use rusqlite::params;
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, FromRow, Row as _};
+
+pub use compaction::{compact, remove_of_account};
+
+use super::direct::DirectTransaction;
+use super::rows::{blocks, in_order, insert};
+use super::{Connection, StoreError};
+
+/// The shard of what is added up.
+const MERGED: &str = "";
+
+/// What a row is replaced with. Its writer knows all that was counted in it.
+const REPLACE: &str = "ON CONFLICT (subject, step, start_at, shard) DO UPDATE SET \
+                       accepted = excluded.accepted, delivered = excluded.delivered, \
+                       deferred = excluded.deferred, failed = excluded.failed, \
+                       latency = excluded.latency";
+
+/// The columns of the key and of [`FigureCounts`].
+const COLUMNS: &str =
+    "subject, step, start_at, shard, accepted, delivered, deferred, failed, latency";
+
+/// The rows of a shard: the hour or day, and which shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardStep {
+    pub step: FigureStep,
+    /// The beginning of the hour or day.
+    pub start: Timestamp,
+    pub shard: String,
+}
+
+/// What was counted of a subject, which is as
+/// [`FigureSubject`](domain::figures::FigureSubject) displays it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectCounts {
+    pub subject: String,
+    pub counts: FigureCounts,
+}
+
+/// What was counted since the beginning of an hour or a day.
+#[derive(Clone, Debug)]
+pub struct StartedCounts {
+    pub start: Timestamp,
+    pub counts: FigureCounts,
+}
+
+impl FromRow<'_, AnyRow> for StartedCounts {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let number = |index: usize| -> Result<u64, sqlx::Error> {
+            Ok(u64::try_from(row.try_get::<i64, _>(index)?).unwrap_or_default())
+        };
+        let latency: Vec<u8> = row.try_get(5)?;
+        let latency = LatencyHistogram::decode(&latency);
+        Ok(Self {
+            start: Timestamp(row.try_get(0)?),
+            counts: FigureCounts {
+                accepted: number(1)?,
+                delivered: number(2)?,
+                deferred: number(3)?,
+                failed: number(4)?,
+                latency: latency
+                    .ok_or_else(|| sqlx::Error::Decode("a histogram of latencies".into()))?,
+            },
+        })
+    }
+}
+
+fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Writes rows of a shard, and replaces those that it has.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn write(
+    connection: &mut Connection,
+    at: &ShardStep,
+    rows: &[SubjectCounts],
+) -> Result<(), StoreError> {
+    for block in blocks(rows) {
+        let sql = format!("{} {REPLACE}", insert("figure", COLUMNS, block.places));
+        let mut query = sqlx::query(in_order(connection, sql));
+        for row in block.iter() {
+            let counts = row.map(|row| &row.counts);
+            query = query
+                .bind(row.map(|row| row.subject.as_str()))
+                .bind(row.map(|_| at.step.as_str()))
+                .bind(row.map(|_| at.start.0))
+                .bind(row.map(|_| at.shard.as_str()))
+                .bind(counts.map(|counts| stored(counts.accepted)))
+                .bind(counts.map(|counts| stored(counts.delivered)))
+                .bind(counts.map(|counts| stored(counts.deferred)))
+                .bind(counts.map(|counts| stored(counts.failed)))
+                .bind(counts.map(|counts| counts.latency.encode()));
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// As [`write`], in a direct transaction.
+///
+/// # Errors
+/// Where the database fails.
+pub fn write_directly(
+    work: &DirectTransaction<'_>,
+    at: &ShardStep,
+    rows: &[SubjectCounts],
+) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql =
+        format!("INSERT INTO figure ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) {REPLACE}");
+    for SubjectCounts { subject, counts } in rows {
+        work.execute(
+            &sql,
+            params![
+                subject,
+                at.step.as_str(),
+                at.start.0,
+                at.shard,
+                stored(counts.accepted),
+                stored(counts.delivered),
+                stored(counts.deferred),
+                stored(counts.failed),
+                counts.latency.encode(),
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+/// What was counted of a subject in a range of time: by hour, or by day and, of days that are not added up
+/// yet, by hour. There may be several rows of an hour, in any order.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn read(
+    connection: &mut Connection,
+    subject: &str,
+    step: FigureStep,
+    range: Range<Timestamp>,
+) -> Result<Vec<StartedCounts>, StoreError> {
+    let query = sqlx::query_as(AssertSqlSafe(read_sql(step)));
+    Ok(query
+        .bind(subject)
+        .bind(range.start.0)
+        .bind(range.end.0)
+        .fetch_all(connection)
+        .await?)
+}
+
+fn read_sql(step: FigureStep) -> String {
+    let steps = match step {
+        FigureStep::Hour => "step = 'hour'",
+        FigureStep::Day => "step IN ('day', 'hour')",
+    };
+    format!(
+        "SELECT start_at, accepted, delivered, deferred, failed, latency FROM figure \
+         WHERE subject = $1 AND {steps} AND start_at >= $2 AND start_at < $3"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Store, commit};
+
+    #[tokio::test]
+    async fn rows_of_a_subject_are_found_by_their_key() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), None).await.expect("opens");
+        let mut connection = store.read().await.expect("a connection");
+        for step in FigureStep::ALL {
+            let sql = format!("EXPLAIN QUERY PLAN {}", read_sql(*step));
+            let plan = sqlx::query(AssertSqlSafe(sql))
+                .bind("all")
+                .bind(0_i64)
+                .bind(1_i64)
+                .fetch_all(&mut *connection)
+                .await
+                .expect("a plan");
+            let plan: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
+            let range = "PRIMARY KEY (subject=? AND step=? AND start_at>? AND start_at<?)";
+            assert!(plan.join("; ").contains(range), "{plan:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_row_is_replaced_by_all_that_its_shard_counted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), None).await.expect("opens");
+        let at = |shard: &str| ShardStep {
+            step: FigureStep::Hour,
+            start: Timestamp(7_200_000),
+            shard: shard.to_owned(),
+        };
+        let all = |accepted| {
+            vec![SubjectCounts {
+                subject: "all".to_owned(),
+                counts: FigureCounts {
+                    accepted,
+                    ..FigureCounts::default()
+                },
+            }]
+        };
+        let mut work = store.begin().await.expect("begins");
+        for (shard, accepted) in [("a", 1), ("a", 3), ("b", 10)] {
+            let written = write(&mut work, &at(shard), &all(accepted)).await;
+            written.expect("writes");
+        }
+        commit(work).await.expect("commits");
+        let connection = store.direct().expect("SQLite");
+        let written = connection.write(|work| write_directly(work, &at("b"), &all(20)));
+        written.expect("writes");
+        let mut connection = store.read().await.expect("a connection");
+        let range = Timestamp(7_200_000)..Timestamp(7_200_001);
+        let rows = read(&mut connection, "all", FigureStep::Hour, range).await;
+        let mut accepted: Vec<u64> = rows
+            .expect("rows")
+            .iter()
+            .map(|row| row.counts.accepted)
+            .collect();
+        accepted.sort_unstable();
+        assert_eq!(accepted, [3, 20]);
+    }
+}

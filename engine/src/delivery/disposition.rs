@@ -13,6 +13,7 @@ use domain::outbox::{
 use domain::{Failure, Reply, SmtpSettings, Timestamp};
 
 use super::queued_message::QueuedMessage;
+use crate::store::Scope;
 use crate::store::delivery_events::NewEvent;
 use crate::store::recipients::{ClaimedRecipient, SettledRecipient};
 
@@ -46,6 +47,7 @@ pub(super) struct RelayWideRefusal {
 /// When an attempt was made, and with which relay.
 pub(super) struct Attempt<'a> {
     pub relay: &'a str,
+    pub scope: Scope,
     /// Why that relay.
     pub choice: Option<Arc<RelayChoice>>,
     /// The relay's settings; the cause of a failure may depend on them.
@@ -294,6 +296,8 @@ impl Attempt<'_> {
             choice: self.choice.clone(),
             reply,
             took: self.took,
+            submitter: recipient.submitter.clone(),
+            scope: Some(self.scope),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::disposition::{
     Attempt, AttemptResult, Unanswered, by_replies, of_broken_session, of_refusing_relay,
 };
 use super::queued_message::QueuedMessage;
+use crate::store::Scope;
 use crate::store::recipients::{ClaimedRecipient, RecipientKey};
 
 const NOW: Timestamp = Timestamp(1_000_000_000_000);
@@ -24,6 +25,7 @@ fn recipient(position: i64, attempts: i64) -> ClaimedRecipient {
         address: format!("{position}@example.org"),
         attempts,
         suppressed: None,
+        submitter: None,
     }
 }
 
@@ -39,6 +41,7 @@ fn settings() -> SmtpSettings {
 fn attempt(settings: &SmtpSettings) -> Attempt<'_> {
     Attempt {
         relay: "relay:25",
+        scope: Scope::Global,
         choice: None,
         settings,
         now: NOW,

@@ -9,7 +9,7 @@ use super::queued_message::{SMALL, group_by_message};
 use super::worker::Worker;
 use crate::outbox::{Lease, LocalWorker, NewMessage, WriteRequest, WriteResult};
 use crate::store::flows::QueueClass;
-use crate::store::messages::StoredMessage;
+use crate::store::messages::{StoredMessage, Submitter};
 
 /// A claim under way, until it is dropped: a worker that stops waits for it.
 struct ClaimReservation(Arc<Worker>);
@@ -72,6 +72,10 @@ impl LocalWorker for Worker {
         let leased = self.pool.leases.acquire_all(claimed, since);
         let stored = messages.iter().map(|new| StoredMessage {
             id: new.message.id.clone(),
+            submitter: Arc::new(Submitter {
+                account: new.message.account.clone(),
+                token: new.message.token.clone(),
+            }),
             sender: new.message.sender.clone(),
             size: new.message.size,
             bytes: Some(new.bytes.as_slice().into()),

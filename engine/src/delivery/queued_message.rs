@@ -66,7 +66,13 @@ pub(super) fn group_by_message(
         .collect();
     let mut unsendable = Vec::new();
     let mut queued: Vec<QueuedMessage> = Vec::with_capacity(stored.len());
-    for LeasedRecipient { recipient, guard } in leased {
+    for LeasedRecipient {
+        mut recipient,
+        guard,
+    } in leased
+    {
+        let found = stored.get(&recipient.key.message_id);
+        recipient.submitter = found.map(|found| found.submitter.clone());
         if let Some(reply) = &recipient.suppressed {
             let text = format!(
                 "Not attempted: the address is on the suppression list. The reply was: {reply}"
@@ -86,7 +92,6 @@ pub(super) fn group_by_message(
             message.guards.push(guard);
             continue;
         }
-        let found = stored.get(id);
         let Some((message, Ok(sender))) = found.map(|found| (found, found.sender.parse())) else {
             unsendable.push(failed(&recipient, "The message is no longer stored.", now));
             continue;
@@ -243,6 +248,8 @@ pub(super) fn failed(
         choice: None,
         reply: reply.into(),
         took: Duration::ZERO,
+        submitter: recipient.submitter.clone(),
+        scope: None,
     }
 }
 

@@ -202,6 +202,7 @@ impl DeliveryTask {
     pub fn attempt(&self, message: &QueuedMessage, started: Instant) -> Attempt<'_> {
         Attempt {
             relay: &self.route.name,
+            scope: self.route.scope,
             choice: message.choice.clone(),
             settings: &self.route.relay.settings,
             now: self.worker.services.clock.now(),

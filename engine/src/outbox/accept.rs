@@ -21,7 +21,7 @@ use crate::mail::{
 use crate::smtp::to_ascii;
 use crate::store::flows::{self, Flow, GLOBAL_QUEUE, QueueClass, QueueTarget};
 use crate::store::idempotency::{self, IdempotencyKey};
-use crate::store::messages::MessageRow;
+use crate::store::messages::{MessageRow, Submitter};
 use crate::store::{
     Connection, Scope, information, policy, relays, routing, sender_identities, sending_limits,
 };
@@ -190,7 +190,10 @@ impl Outbox {
             ids: submissions.iter().map(|_| self.new_id(now)).collect(),
             submissions,
             many,
-            account: actor.submitter().to_owned(),
+            submitter: Submitter {
+                account: actor.submitter().to_owned(),
+                token: actor.as_token().map(|token| token.id.clone()),
+            },
             senders: settings.sender_limits(actor),
             settings,
             priorities: actor.priorities(),
@@ -378,7 +381,7 @@ struct Batch {
     /// Faults are reported with the index of their message.
     many: bool,
     settings: AcceptanceSettings,
-    account: String,
+    submitter: Submitter,
     senders: SenderLimits,
     priorities: PriorityLimits,
     recipient_limit: Option<RecipientLimit>,
@@ -390,9 +393,9 @@ impl Batch {
     fn compose(self) -> Result<Vec<NewMessage>, Refusal> {
         let mut faults = Refusal::invalid();
         let mut messages = Vec::with_capacity(self.ids.len());
-        let sender = self.settings.sender(&self.account);
-        let has_own = self.settings.own.contains_key(&self.account);
-        let own = Scope::of_account(&self.account).filter(|_| has_own);
+        let sender = self.settings.sender(&self.submitter.account);
+        let has_own = self.settings.own.contains_key(&self.submitter.account);
+        let own = Scope::of_account(&self.submitter.account).filter(|_| has_own);
         let global: Arc<str> = GLOBAL_QUEUE.into();
         for (index, (submission, id)) in self.submissions.into_iter().zip(self.ids).enumerate() {
             let priority = self.priorities.choose(submission.priority);
@@ -415,7 +418,8 @@ impl Batch {
                     let queue = self.settings.queue(own, &finished.from);
                     let queue = queue.unwrap_or_else(|| global.clone());
                     let class = QueueClass { queue, priority };
-                    messages.push(new_message(finished, id, &self.account, class));
+                    let submitter = self.submitter.clone();
+                    messages.push(new_message(finished, id, submitter, class));
                 }
                 Err(refusal) if self.many => {
                     for (field, text) in refusal.fields {
@@ -434,7 +438,7 @@ impl Batch {
 fn new_message(
     finished: ComposedMessage,
     id: String,
-    account: &str,
+    submitter: Submitter,
     class: QueueClass,
 ) -> NewMessage {
     NewMessage {
@@ -442,7 +446,8 @@ fn new_message(
         flow: 0,
         message: MessageRow {
             id,
-            account: account.to_owned(),
+            account: submitter.account,
+            token: submitter.token,
             sender: finished.from.as_str().to_owned(),
             subject: finished.subject,
             message_id: finished.message_id,

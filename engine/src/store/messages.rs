@@ -18,6 +18,8 @@ pub struct MessageRow {
     pub id: String,
     /// The account that submitted it; empty for this machine.
     pub account: String,
+    /// The id of the API token that it was submitted with.
+    pub token: Option<String>,
     /// The sender of the envelope.
     pub sender: String,
     pub subject: String,
@@ -32,10 +34,11 @@ impl FromRow<'_, AnyRow> for MessageRow {
         Ok(Self {
             id: row.try_get(0)?,
             account: row.try_get(1)?,
-            sender: row.try_get(2)?,
-            subject: row.try_get(3)?,
-            message_id: row.try_get(4)?,
-            size: row.try_get(5)?,
+            token: row.try_get(2)?,
+            sender: row.try_get(3)?,
+            subject: row.try_get(4)?,
+            message_id: row.try_get(5)?,
+            size: row.try_get(6)?,
         })
     }
 }
@@ -49,7 +52,7 @@ pub async fn add<'a>(
     messages: &[(&'a MessageRow, &'a [u8])],
 ) -> Result<(), StoreError> {
     for block in blocks(messages) {
-        let columns = "id, account_id, sender, subject, subject_folded, message_id, size";
+        let columns = "id, account_id, token_id, sender, subject, subject_folded, message_id, size";
         let sql = insert("message", columns, block.places);
         let mut query = sqlx::query(in_order(connection, sql));
         for row in block.iter() {
@@ -57,6 +60,7 @@ pub async fn add<'a>(
             query = query
                 .bind(message.map(|message| &message.id))
                 .bind(message.map(|message| &message.account))
+                .bind(message.and_then(|message| message.token.as_ref()))
                 .bind(message.map(|message| &message.sender))
                 .bind(message.map(|message| &message.subject))
                 .bind(message.and_then(|message| folded(&message.subject)))
@@ -87,11 +91,12 @@ pub fn add_directly(
 ) -> Result<(), StoreError> {
     work.execute(
         "INSERT INTO message \
-         (id, account_id, sender, subject, subject_folded, message_id, size) \
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
+         (id, account_id, token_id, sender, subject, subject_folded, message_id, size) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         params![
             message.id,
             message.account,
+            message.token,
             message.sender,
             message.subject,
             folded(&message.subject),
@@ -115,7 +120,8 @@ pub async fn by_id(
     id: &str,
 ) -> Result<Option<MessageRow>, StoreError> {
     let query = sqlx::query_as(
-        "SELECT id, account_id, sender, subject, message_id, size FROM message WHERE id = $1",
+        "SELECT id, account_id, token_id, sender, subject, message_id, size \
+         FROM message WHERE id = $1",
     );
     Ok(query.bind(id).fetch_optional(connection).await?)
 }
@@ -154,9 +160,19 @@ pub async fn has_body(connection: &mut Connection, id: &str) -> Result<bool, Sto
     Ok(row.is_some())
 }
 
+/// Who submitted a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submitter {
+    /// The id of the account; empty for this machine.
+    pub account: String,
+    /// The id of the API token; `None` without one.
+    pub token: Option<String>,
+}
+
 /// The part of a message that delivery needs.
 pub struct StoredMessage {
     pub id: String,
+    pub submitter: Arc<Submitter>,
     /// The sender of the envelope.
     pub sender: String,
     /// In octets.
@@ -170,6 +186,10 @@ impl FromRow<'_, AnyRow> for StoredMessage {
         let bytes: Option<Vec<u8>> = row.try_get(3)?;
         Ok(Self {
             id: row.try_get(0)?,
+            submitter: Arc::new(Submitter {
+                account: row.try_get(4)?,
+                token: row.try_get(5)?,
+            }),
             sender: row.try_get(1)?,
             size: row.try_get(2)?,
             bytes: bytes.map(Arc::from),
@@ -189,7 +209,7 @@ pub async fn load(
     let mut found = Vec::with_capacity(ids.len());
     for block in blocks(ids) {
         let sql = format!(
-            "SELECT m.id, m.sender, m.size, b.bytes FROM message m \
+            "SELECT m.id, m.sender, m.size, b.bytes, m.account_id, m.token_id FROM message m \
              LEFT JOIN message_body b ON b.id = m.id AND m.size <= $1 WHERE m.id IN ({})",
             list(1, block.places)
         );

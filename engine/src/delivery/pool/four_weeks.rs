@@ -190,6 +190,7 @@ impl Simulation {
         let route = self.state.relays[relay].route.clone();
         let attempt = Attempt {
             relay: &route.name,
+            scope: route.scope,
             choice: message.choice.clone(),
             settings: &route.relay.settings,
             now: self.day(),
@@ -302,6 +303,7 @@ fn queued(index: usize, mail: &Mail) -> QueuedMessage {
         address: "desk@example.net".to_owned(),
         attempts: mail.attempts,
         suppressed: None,
+        submitter: None,
     };
     let mut message = QueuedMessage::of(vec![recipient]);
     message.id = index.to_string();

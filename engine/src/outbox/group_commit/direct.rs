@@ -1,18 +1,20 @@
 //! The transaction of a group commit on SQLite, row by row with statements that stay prepared.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::Timestamp;
+use domain::outbox::EventKind;
 
+use super::figures::{FigureShard, Tally};
 use super::placement::Placement;
 use super::quotas::{Quotas, holders};
-use super::request::{ControlState, WriteRequest, WriteResult};
+use super::request::{CommittedResults, ControlState, WriteRequest, WriteResult};
 use super::transaction::{KEY_LIFETIME, ids_of};
 use crate::store::direct::DirectTransaction;
-use crate::store::recipients::{self, ClaimedRecipient, RecipientKey};
+use crate::store::recipients::{self, ClaimedRecipient, RecipientKey, SettledRecipient};
 use crate::store::{
-    StoreError, delivery_events, idempotency, messages, sending_limits, suppressions,
+    StoreError, delivery_events, figures, idempotency, messages, sending_limits, suppressions,
 };
 
 /// Whether [`write`] can write a request. Others are rare.
@@ -29,23 +31,34 @@ pub(super) fn write(
     work: &DirectTransaction<'_>,
     hold_mail: bool,
     requests: &[Arc<WriteRequest>],
+    shard: &FigureShard,
     now: Timestamp,
-) -> Result<Vec<WriteResult>, StoreError> {
+) -> Result<CommittedResults, StoreError> {
     let control = ControlState::read_directly(work, hold_mail, now)?;
     let mut quotas = Quotas::new(sending_limits::load_directly(work, &holders(requests))?);
     let mut results = Vec::with_capacity(requests.len());
+    let mut tally = Tally::default();
     for request in requests {
         let mut result = WriteResult::new(control);
         insert(work, request, &mut quotas, &mut result, now)?;
+        if result.is_accepted()
+            && let WriteRequest::Accept { messages, .. } = &**request
+        {
+            for new in messages.iter() {
+                tally.accepted(&new.message, new.recipients.len());
+            }
+        }
         lease(work, request, &mut result, now)?;
         for claimed in &mut result.claimed {
             claimed.suppressed = suppressions::reply_directly(work, &claimed.address, now)?;
         }
-        settle(work, request)?;
+        settle(work, request, &mut tally)?;
         results.push(result);
     }
     sending_limits::save_directly(work, &quotas.changed())?;
-    Ok(results)
+    let counted = shard.add(tally, now);
+    figures::write_directly(work, &counted.at, &counted.rows)?;
+    Ok(CommittedResults { results, counted })
 }
 
 /// Inserts messages, unless their key was answered before or they are beyond a limit.
@@ -113,8 +126,12 @@ fn lease(
     Ok(())
 }
 
-/// Writes the results of attempts, and the events of those recipients whose lease is still held.
-fn settle(work: &DirectTransaction<'_>, request: &WriteRequest) -> Result<(), StoreError> {
+/// Writes and counts the results of attempts, and the events of those recipients whose lease is still held.
+fn settle<'a>(
+    work: &DirectTransaction<'_>,
+    request: &'a WriteRequest,
+    tally: &mut Tally<'a>,
+) -> Result<(), StoreError> {
     let WriteRequest::Settle {
         owner,
         settled,
@@ -124,14 +141,23 @@ fn settle(work: &DirectTransaction<'_>, request: &WriteRequest) -> Result<(), St
     else {
         return Ok(());
     };
-    let mut written: HashSet<&RecipientKey> = HashSet::new();
+    let mut written: HashMap<&RecipientKey, &SettledRecipient> = HashMap::new();
     for row in settled {
-        if recipients::settle_directly(work, owner, row)? && !events.is_empty() {
-            written.insert(&row.key);
+        if recipients::settle_directly(work, owner, row)? {
+            tally.settled(row);
+            if !events.is_empty() {
+                written.insert(&row.key, row);
+            }
         }
     }
-    for event in events.iter().filter(|event| written.contains(&event.key)) {
+    for event in events {
+        let Some(&row) = written.get(&event.key) else {
+            continue;
+        };
         delivery_events::add_directly(work, event)?;
+        if event.event.kind == EventKind::Deferred {
+            tally.deferred(row);
+        }
     }
     Ok(())
 }
@@ -141,7 +167,7 @@ mod tests {
     use std::time::Duration;
 
     use domain::SendingLimits;
-    use domain::outbox::{DeliveryEvent, EventKind, RecipientState, RelayChoice};
+    use domain::outbox::{DeliveryEvent, RecipientState, RelayChoice};
     use rusqlite::types::Value;
 
     use super::super::super::sending_limits::{HolderKind, LimitHolder};
@@ -151,9 +177,9 @@ mod tests {
     use crate::store::delivery_events::NewEvent;
     use crate::store::flows::QueueClass;
     use crate::store::idempotency::IdempotencyKey;
-    use crate::store::messages::MessageRow;
+    use crate::store::messages::{MessageRow, Submitter};
     use crate::store::recipients::SettledRecipient;
-    use crate::store::{Store, commit};
+    use crate::store::{Scope, Store, commit};
 
     const NOW: Timestamp = Timestamp(1_795_151_610_000);
     const OWNER: &str = "worker";
@@ -206,6 +232,7 @@ mod tests {
             message: MessageRow {
                 id: id.to_owned(),
                 account: "account".to_owned(),
+                token: Some("token".to_owned()),
                 sender: "alerts@example.org".to_owned(),
                 subject: "Störung".to_owned(),
                 message_id: format!("<{id}@example.org>"),
@@ -249,6 +276,11 @@ mod tests {
             choice: Some(Arc::new(choice.clone())),
             reply: "250 2.0.0 Ok".to_owned(),
             took: Duration::from_millis(7),
+            submitter: Some(Arc::new(Submitter {
+                account: "account".to_owned(),
+                token: None,
+            })),
+            scope: Some(Scope::Global),
         };
         let deferred = SettledRecipient {
             state: RecipientState::Deferred,
@@ -300,6 +332,13 @@ mod tests {
             let found = statement.query_map([], read).expect("rows");
             all.extend(found.map(|row| row.expect("a row")));
         }
+        // Each shard has a name of its own.
+        let sql = "SELECT 'figure', subject, step, start_at, accepted, delivered, deferred, failed, \
+                   latency FROM figure ORDER BY subject, step, start_at";
+        let mut statement = connection.prepare(sql).expect("a query");
+        let read = |row: &rusqlite::Row<'_>| (0..9).map(|at| row.get(at)).collect();
+        let found = statement.query_map([], read).expect("rows");
+        all.extend(found.map(|row| row.expect("a row")));
         all
     }
 
@@ -347,11 +386,15 @@ mod tests {
         }
         let paused = vec![accept("01JD6", true)];
         let running = commits.into_iter().map(|requests| (false, requests));
+        let (counted, also_counted) = (FigureShard::new(), FigureShard::new());
         for (hold_mail, requests) in running.chain([(true, paused)]) {
             assert!(requests.iter().all(|request| can_write(request)));
-            let written = connection.write(|work| write(work, hold_mail, &requests, NOW));
-            let expected = transaction::write(&shared, hold_mail, &requests, NOW).await;
+            let written = connection.write(|work| write(work, hold_mail, &requests, &counted, NOW));
+            let expected =
+                transaction::write(&shared, hold_mail, &requests, &also_counted, NOW).await;
             let (written, expected) = (written.expect("writes"), expected.expect("writes"));
+            counted.written(written.counted);
+            also_counted.written(expected.counted);
             let results = |results: &[WriteResult]| -> Vec<String> {
                 let of = |result: &WriteResult| {
                     let (claimed, renewed) = (&result.claimed, &result.renewed);
@@ -360,9 +403,14 @@ mod tests {
                 };
                 results.iter().map(of).collect()
             };
-            assert_eq!(results(&written), results(&expected));
+            assert_eq!(results(&written.results), results(&expected.results));
         }
         let written = rows(one.path());
+        // Eight messages for two recipients each, and the results of the two that were leased.
+        let key = ["figure", "all"].map(|text| Value::Text(text.to_owned()));
+        let all = written.iter().find(|row| row[..2] == key);
+        let counts = [16, 2, 2, 0].map(Value::Integer);
+        assert_eq!(all.expect("all mail")[4..8], counts);
         assert!(written.len() > 20, "{} rows", written.len());
         let is_stored = |id: &str| {
             let id = Value::Text(id.to_owned());

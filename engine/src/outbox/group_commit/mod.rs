@@ -1,6 +1,7 @@
 //! Group commit: requests that arrive while a commit is running are written together in the next.
 
 mod direct;
+mod figures;
 mod placement;
 mod quotas;
 pub(crate) mod request;
@@ -16,7 +17,8 @@ use crate::audit::QueuedEntry;
 use crate::store::direct::DirectTransaction;
 use crate::store::{Store, StoreError, in_time};
 
-use request::{WriteRequest, WriteResult};
+use figures::FigureShard;
+use request::{CommittedResults, WriteRequest, WriteResult};
 
 /// The maximum number of requests in a commit.
 const MAX_REQUESTS: usize = 512;
@@ -112,25 +114,28 @@ struct Committer {
 
 impl Committer {
     async fn run(self, queue: Arc<Mutex<mpsc::Receiver<Job>>>) {
+        let mut figures = FigureShard::new();
         loop {
             // A statement of its own: the queue must not stay locked during the commit.
             let Some(jobs) = gather(&mut *queue.lock().await).await else {
                 return;
             };
             let requests = jobs.iter().map(|job| job.request.clone()).collect();
-            match self.commit(requests).await {
+            match self.commit(requests, &mut figures).await {
                 Ok(results) => answer(jobs, results.into_iter().map(Ok)),
-                Err(error) if jobs.len() > 1 && !error.is_down() => self.commit_each(jobs).await,
+                Err(error) if jobs.len() > 1 && !error.is_down() => {
+                    self.commit_each(jobs, &mut figures).await;
+                }
                 Err(error) => refuse(jobs, error),
             }
         }
     }
 
     /// Commits each on its own: one that cannot be written must not fail the others.
-    async fn commit_each(&self, jobs: Vec<Job>) {
+    async fn commit_each(&self, jobs: Vec<Job>, figures: &mut FigureShard) {
         let mut jobs = jobs.into_iter();
         while let Some(job) = jobs.next() {
-            match self.commit(vec![job.request.clone()]).await {
+            match self.commit(vec![job.request.clone()], figures).await {
                 Ok(results) => answer(vec![job], results.into_iter().map(Ok)),
                 Err(error) if error.is_down() => {
                     let rest = std::iter::once(job).chain(jobs).collect();
@@ -141,14 +146,20 @@ impl Committer {
         }
     }
 
-    /// Writes the requests in one transaction, within the time limit of [`in_time`].
+    /// Writes the requests in one transaction, within the time limit of [`in_time`]. What it counts is
+    /// added to `figures`; after a failure that is another shard.
     async fn commit(
         &self,
         requests: Vec<Arc<WriteRequest>>,
+        figures: &mut FigureShard,
     ) -> Result<Vec<WriteResult>, StoreError> {
         let now = self.clock.now();
         let is_change = requests.iter().any(|request| request.is_change());
-        let results = in_time(self.write(requests, now)).await?;
+        let written = in_time(self.write(requests, figures.clone(), now)).await;
+        let CommittedResults { results, counted } = written.inspect_err(|_| {
+            *figures = FigureShard::new();
+        })?;
+        figures.written(counted);
         self.store.wrote();
         if is_change {
             self.changes.send_modify(|count| *count += 1);
@@ -159,17 +170,18 @@ impl Committer {
     async fn write(
         &self,
         requests: Vec<Arc<WriteRequest>>,
+        figures: FigureShard,
         now: Timestamp,
-    ) -> Result<Vec<WriteResult>, StoreError> {
+    ) -> Result<CommittedResults, StoreError> {
         let hold_mail = self.hold_mail;
         match self.store.direct() {
             Some(connection) if requests.iter().all(|request| direct::can_write(request)) => {
                 let write = move |work: &DirectTransaction<'_>| {
-                    direct::write(work, hold_mail, &requests, now)
+                    direct::write(work, hold_mail, &requests, &figures, now)
                 };
                 self.store.write_directly(connection, write).await
             }
-            _ => transaction::write(&self.store, hold_mail, &requests, now).await,
+            _ => transaction::write(&self.store, hold_mail, &requests, &figures, now).await,
         }
     }
 }

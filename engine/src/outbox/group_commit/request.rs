@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::super::hold::HEARTBEAT_TIMEOUT;
 use super::super::sending_limits::{LimitHolder, LimitRefusal};
+use super::figures::ShardRows;
 use crate::store::audit::Entry;
 use crate::store::direct::DirectTransaction;
 use crate::store::flows::QueueClass;
@@ -211,6 +212,12 @@ pub struct WriteResult {
     pub earlier: Option<StoredAnswer>,
     /// The limit that does not allow the messages now; then nothing was inserted.
     pub refused: Option<LimitRefusal>,
+}
+
+/// The results of a commit's requests, and what it counted.
+pub(super) struct CommittedResults {
+    pub results: Vec<WriteResult>,
+    pub counted: ShardRows,
 }
 
 impl WriteResult {

@@ -1,32 +1,97 @@
 //! The transaction of a group commit: the requests in it, each kind in as few statements as can be.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Timestamp;
+use domain::outbox::EventKind;
+use sqlx::{Any, Transaction};
 
+use super::figures::{FigureShard, Tally};
 use super::placement::Placement;
 use super::quotas::{Quotas, holders};
-use super::request::{ControlState, NewMessage, WriteRequest, WriteResult};
+use super::request::{CommittedResults, ControlState, NewMessage, WriteRequest, WriteResult};
 use crate::store::idempotency::{self, IdempotencyKey, StoredAnswer};
 use crate::store::messages::{self, MessageRow};
-use crate::store::recipients::{self, ClaimedRecipient, NewRecipient, OwnedResult, RecipientKey};
+use crate::store::recipients::{
+    self, ClaimedRecipient, NewRecipient, OwnedResult, RecipientKey, SettledRecipient,
+};
 use crate::store::{
-    Connection, Store, StoreError, audit, commit, delivery_events, sending_limits, suppressions,
+    Connection, Store, StoreError, audit, commit, delivery_events, figures, sending_limits,
+    suppressions,
 };
 
 /// How long an idempotency key is answered with its first answer.
 pub const KEY_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// Writes all requests in one transaction.
+/// A transaction in which all is written but the results of attempts.
+struct BegunCommit {
+    work: Transaction<'static, Any>,
+    results: Vec<WriteResult>,
+}
+
+/// Writes all requests in one transaction. What it counts is added to `shard`.
 pub(super) async fn write(
     store: &Store,
     hold_mail: bool,
     requests: &[Arc<WriteRequest>],
+    shard: &FigureShard,
     now: Timestamp,
-) -> Result<Vec<WriteResult>, StoreError> {
+) -> Result<CommittedResults, StoreError> {
+    let mut begun = begin(store, hold_mail, requests, now).await?;
+    let mut written = settle(&mut begun.work, requests, HeldLeases::All).await?;
+    if written.is_none() {
+        // Once more, for the rows whose leases are still held.
+        begun.work.rollback().await?;
+        begun = begin(store, hold_mail, requests, now).await?;
+        written = settle(&mut begun.work, requests, HeldLeases::NotAll).await?;
+    }
+    let BegunCommit { mut work, results } = begun;
+    let mut tally = Tally::default();
+    count_accepted(&mut tally, requests, &results);
+    for row in written.into_iter().flatten() {
+        tally.settled(row.result);
+        if row.is_deferred {
+            tally.deferred(row.result);
+        }
+    }
+    for request in requests {
+        if let WriteRequest::Audit(entries) = &**request {
+            audit::add(&mut work, entries).await?;
+        }
+    }
+    let counted = shard.add(tally, now);
+    figures::write(&mut work, &counted.at, &counted.rows).await?;
+    commit(work).await?;
+    Ok(CommittedResults { results, counted })
+}
+
+/// Counts the messages that are inserted.
+fn count_accepted<'a>(
+    tally: &mut Tally<'a>,
+    requests: &'a [Arc<WriteRequest>],
+    results: &[WriteResult],
+) {
+    for (request, result) in requests.iter().zip(results) {
+        if let WriteRequest::Accept { messages, .. } = &**request
+            && result.is_accepted()
+        {
+            for new in messages.iter() {
+                tally.accepted(&new.message, new.recipients.len());
+            }
+        }
+    }
+}
+
+/// Begins a transaction, and writes all requests in it but the results of attempts.
+async fn begin(
+    store: &Store,
+    hold_mail: bool,
+    requests: &[Arc<WriteRequest>],
+    now: Timestamp,
+) -> Result<BegunCommit, StoreError> {
     let mut work = store.begin_by_key().await?;
     let control = ControlState::read(&mut work, hold_mail, now).await?;
     let mut results: Vec<WriteResult> =
@@ -48,14 +113,7 @@ pub(super) async fn write(
     }
     let claimed = results.iter_mut().flat_map(|result| &mut result.claimed);
     suppressions::mark(&mut work, claimed, now).await?;
-    settle(&mut work, requests).await?;
-    for request in requests {
-        if let WriteRequest::Audit(entries) = &**request {
-            audit::add(&mut work, entries).await?;
-        }
-    }
-    commit(work).await?;
-    Ok(results)
+    Ok(BegunCommit { work, results })
 }
 
 /// The earlier answer to a key; without one, stores the answer that these messages get.
@@ -172,9 +230,38 @@ async fn insert(
     Ok(())
 }
 
-/// Writes the results of attempts. Events of recipients whose lease was lost meanwhile are dropped:
-/// the worker that has it writes its own.
-async fn settle(work: &mut Connection, requests: &[Arc<WriteRequest>]) -> Result<(), StoreError> {
+/// Whether the leases of all results are still held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HeldLeases {
+    /// They are, as nearly always: the number of rows that are written shows it.
+    All,
+    /// Some are not: the rows that are written are returned.
+    NotAll,
+}
+
+/// A result that is written, because its lease was still held.
+struct WrittenResult<'a> {
+    result: &'a SettledRecipient,
+    /// Another attempt follows.
+    is_deferred: bool,
+}
+
+impl<'a> WrittenResult<'a> {
+    fn of(row: OwnedResult<'a>) -> Self {
+        Self {
+            result: row.result,
+            is_deferred: false,
+        }
+    }
+}
+
+/// Writes the results of attempts, and returns those whose leases are still held; `None` where some are not
+/// although all should be. Events of the others are dropped: the worker that has the lease writes its own.
+async fn settle<'a>(
+    work: &mut Connection,
+    requests: &'a [Arc<WriteRequest>],
+    leases: HeldLeases,
+) -> Result<Option<Vec<WrittenResult<'a>>>, StoreError> {
     let (mut without_events, mut with_events) = (Vec::new(), Vec::new());
     for request in requests {
         if let WriteRequest::Settle {
@@ -191,9 +278,19 @@ async fn settle(work: &mut Connection, requests: &[Arc<WriteRequest>]) -> Result
             rows.extend(settled.iter().map(|result| OwnedResult { owner, result }));
         }
     }
-    recipients::settle(work, &without_events, false).await?;
-    let keys = recipients::settle(work, &with_events, true).await?;
-    let keys: HashSet<RecipientKey> = keys.into_iter().collect();
+    let returning = leases == HeldLeases::NotAll;
+    let rows = recipients::settle(work, &without_events, returning).await?;
+    if !returning && rows.number < without_events.len() {
+        return Ok(None);
+    }
+    if returning {
+        without_events = only(without_events, rows.keys);
+    }
+    let rows = recipients::settle(work, &with_events, true).await?;
+    let mut with_events: HashMap<&RecipientKey, WrittenResult<'a>> = only(with_events, rows.keys)
+        .into_iter()
+        .map(|row| (&row.result.key, WrittenResult::of(row)))
+        .collect();
     for request in requests {
         let WriteRequest::Settle {
             events,
@@ -206,9 +303,14 @@ async fn settle(work: &mut Connection, requests: &[Arc<WriteRequest>]) -> Result
         };
         let events: Vec<delivery_events::NewEvent> = events
             .iter()
-            .filter(|entry| keys.contains(&entry.key))
+            .filter(|entry| with_events.contains_key(&entry.key))
             .cloned()
             .collect();
+        for entry in &events {
+            if let Some(row) = with_events.get_mut(&entry.key) {
+                row.is_deferred |= entry.event.kind == EventKind::Deferred;
+            }
+        }
         delivery_events::add(work, &events).await?;
         for address in suppressions {
             if events
@@ -219,5 +321,13 @@ async fn settle(work: &mut Connection, requests: &[Arc<WriteRequest>]) -> Result
             }
         }
     }
-    Ok(())
+    let written = without_events.into_iter().map(WrittenResult::of);
+    Ok(Some(written.chain(with_events.into_values()).collect()))
+}
+
+/// Those of the results that are written to rows with these keys, each key once.
+fn only(mut results: Vec<OwnedResult<'_>>, keys: Vec<RecipientKey>) -> Vec<OwnedResult<'_>> {
+    let mut keys: HashSet<RecipientKey> = keys.into_iter().collect();
+    results.retain(|row| keys.remove(&row.result.key));
+    results
 }

@@ -1,5 +1,6 @@
 //! Claiming recipients that are due, and leasing them to a worker.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Timestamp;
@@ -10,6 +11,7 @@ use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
 use super::{NewRecipient, RecipientKey};
 use crate::store::direct::DirectTransaction;
+use crate::store::messages::Submitter;
 use crate::store::{Connection, StoreError};
 
 /// The clocks of the nodes may differ by so much.
@@ -28,6 +30,8 @@ pub struct ClaimedRecipient {
     pub attempts: i64,
     /// The reply on the suppression list, where the address is listed.
     pub suppressed: Option<String>,
+    /// Who submitted the message, once that is read.
+    pub submitter: Option<Arc<Submitter>>,
 }
 
 impl FromRow<'_, AnyRow> for ClaimedRecipient {
@@ -37,6 +41,7 @@ impl FromRow<'_, AnyRow> for ClaimedRecipient {
             address: row.try_get(2)?,
             attempts: row.try_get(3)?,
             suppressed: None,
+            submitter: None,
         })
     }
 }
@@ -52,6 +57,7 @@ impl ClaimedRecipient {
             address: row.address.to_owned(),
             attempts: 0,
             suppressed: None,
+            submitter: None,
         }
     }
 }
@@ -129,6 +135,7 @@ pub fn claim_directly(
                 address: row.get(2)?,
                 attempts: row.get(3)?,
                 suppressed: None,
+                submitter: None,
             })
         })?);
     }

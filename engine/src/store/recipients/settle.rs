@@ -6,11 +6,13 @@ use std::time::Duration;
 use domain::Timestamp;
 use domain::outbox::{RecipientState, RelayChoice};
 use rusqlite::params;
+use sqlx::FromRow as _;
 
 use super::RecipientKey;
 use crate::store::direct::DirectTransaction;
+use crate::store::messages::Submitter;
 use crate::store::rows::{blocks, in_order, json, milliseconds, values};
-use crate::store::{Connection, StoreError};
+use crate::store::{Connection, Scope, StoreError};
 
 /// The result of an attempt for one recipient.
 #[derive(Clone, Debug)]
@@ -28,6 +30,10 @@ pub struct SettledRecipient {
     pub choice: Option<Arc<RelayChoice>>,
     pub reply: String,
     pub took: Duration,
+    /// Who submitted the message, for figures.
+    pub submitter: Option<Arc<Submitter>>,
+    /// The relay of the attempt, for figures; `None` without an attempt.
+    pub scope: Option<Scope>,
 }
 
 /// A result, and the owner of the lease it was made under.
@@ -36,8 +42,16 @@ pub struct OwnedResult<'a> {
     pub result: &'a SettledRecipient,
 }
 
+/// The rows that results were written to.
+#[derive(Debug, Default)]
+pub struct SettledRows {
+    pub number: usize,
+    /// Their keys, where they were asked for.
+    pub keys: Vec<RecipientKey>,
+}
+
 /// Writes results to the rows whose leases their owners still hold, and ends those leases. With
-/// `returning` it returns the keys of these rows.
+/// `returning` it returns the keys of these rows, otherwise only how many there are.
 ///
 /// # Errors
 /// Where the database fails.
@@ -45,9 +59,9 @@ pub async fn settle(
     connection: &mut Connection,
     results: &[OwnedResult<'_>],
     returning: bool,
-) -> Result<Vec<RecipientKey>, StoreError> {
-    let mut keys = Vec::new();
-    let returning = match returning {
+) -> Result<SettledRows, StoreError> {
+    let mut rows = SettledRows::default();
+    let clause = match returning {
         true => "RETURNING message_id, position",
         false => "",
     };
@@ -57,10 +71,10 @@ pub async fn settle(
              attempts = v.column5, settled_at = v.column6, relay = v.column7, reply = v.column8, \
              duration_ms = v.column9, route = v.column11 FROM (VALUES {}) AS v \
              WHERE message_id = v.column1 AND position = v.column2 AND owner = v.column10 \
-             {returning}",
+             {clause}",
             values(0, block.places, 11)
         );
-        let mut query = sqlx::query_as(in_order(connection, sql));
+        let mut query = sqlx::query(in_order(connection, sql));
         for owned in block.iter() {
             let row = owned.map(|owned| owned.result);
             let choice = row.and_then(|row| row.choice.as_deref());
@@ -77,9 +91,17 @@ pub async fn settle(
                 .bind(owned.map(|owned| owned.owner))
                 .bind(choice.map(json).transpose()?);
         }
-        keys.extend(query.fetch_all(&mut *connection).await?);
+        if returning {
+            for row in query.fetch_all(&mut *connection).await? {
+                rows.keys.push(RecipientKey::from_row(&row)?);
+            }
+            rows.number = rows.keys.len();
+        } else {
+            let written = query.execute(&mut *connection).await?.rows_affected();
+            rows.number += usize::try_from(written).unwrap_or(usize::MAX);
+        }
     }
-    Ok(keys)
+    Ok(rows)
 }
 
 /// As [`settle`], one result in a direct transaction. Returns whether its owner still held the lease.

@@ -1,8 +1,8 @@
 //! The engine: settings, accounts, diagnosis, outbox and delivery. No HTTP, no HTML.
 //!
 //! [`Postern`] is a struct of services: `settings`, `policy`, `limits`, `accounts`, `account_mail`,
-//! `senders`, `diagnosis`, `health`, `outbox`, `delivery`, `notifications`, `audit` and `keys`. The services use
-//! `smtp`, `mail` and
+//! `senders`, `diagnosis`, `figures`, `health`, `outbox`, `delivery`, `notifications`, `audit` and `keys`. The services
+//! use `smtp`, `mail` and
 //! `vault`, and these use `store` and `clock`; never the other way round.
 
 #![warn(missing_docs)]
@@ -14,6 +14,7 @@ mod audit;
 mod clock;
 mod delivery;
 mod diagnosis;
+mod figures;
 mod health;
 mod limits;
 mod mail;
@@ -39,6 +40,7 @@ pub use audit::{Action, Audit};
 pub use clock::Clock;
 pub use delivery::{Delivery, DeliveryConfig, Retention};
 pub use diagnosis::{Diagnosis, DiagnosisRequest, ProbeRequest, RECIPIENT, TO};
+pub use figures::FigureReader;
 pub use health::Health;
 pub use limits::{Limits, OwnLimits};
 pub use mail::{Attachment, ParsedAttachment, ParsedMessage, Submission};

@@ -12,6 +12,7 @@ use crate::accounts::{Accounts, RelyingParty};
 use crate::audit::Audit;
 use crate::delivery::{Delivery, DeliveryServices};
 use crate::diagnosis::Diagnosis;
+use crate::figures::FigureReader;
 use crate::health::{Health, HealthServices};
 use crate::limits::Limits;
 use crate::notifications::{NotificationServices, Notifications};
@@ -81,6 +82,7 @@ struct Services {
     relays: Relays,
     policy: Policy,
     limits: Limits,
+    figures: FigureReader,
     accounts: Accounts,
     account_mail: AccountMail,
     senders: Senders,
@@ -140,6 +142,7 @@ impl Postern {
             audit.clone(),
             settings.clone(),
         );
+        let figures = FigureReader::new(store.clone(), clock.clone());
         let diagnosis = Diagnosis::new(
             store.clone(),
             clock.clone(),
@@ -214,6 +217,7 @@ impl Postern {
             relays,
             policy,
             limits,
+            figures,
             accounts,
             account_mail,
             senders,
@@ -244,6 +248,11 @@ impl Postern {
     /// Limits of what accounts and API tokens send.
     pub fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// What was accepted, delivered, deferred and failed, by hour and day.
+    pub fn figures(&self) -> &FigureReader {
+        &self.0.figures
     }
 
     /// Sign-in, passwords, sessions and API tokens, and their administration.

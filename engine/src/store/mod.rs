@@ -73,11 +73,14 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection to read or write on. Reads and writes of one unit of work share it.
 pub type Connection = AnyConnection;
 
+/// A unit of work. Dropped before its commit, it is rolled back.
+pub type UnitOfWork = Transaction<'static, Any>;
+
 /// Commits a unit of work.
 ///
 /// # Errors
 /// [`StoreError::Unsure`] where the connection fails during the commit.
-pub async fn commit(work: Transaction<'static, Any>) -> Result<(), StoreError> {
+pub async fn commit(work: UnitOfWork) -> Result<(), StoreError> {
     let done = work.commit().await;
     done.map_err(|error| StoreError::from(error).in_commit())
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::outbox::EventKind;
-use sqlx::{Any, Transaction};
 
 use super::figures::{FigureShard, Tally};
 use super::placement::Placement;
@@ -19,8 +18,8 @@ use crate::store::recipients::{
     self, ClaimedRecipient, NewRecipient, OwnedResult, RecipientKey, SettledRecipient,
 };
 use crate::store::{
-    Connection, Store, StoreError, audit, commit, delivery_events, figures, sending_limits,
-    suppressions,
+    Connection, Store, StoreError, UnitOfWork, audit, commit, delivery_events, figures,
+    sending_limits, suppressions,
 };
 
 /// How long an idempotency key is answered with its first answer.
@@ -28,7 +27,7 @@ pub const KEY_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 /// A transaction in which all is written but the results of attempts.
 struct BegunCommit {
-    work: Transaction<'static, Any>,
+    work: UnitOfWork,
     results: Vec<WriteResult>,
 }
 

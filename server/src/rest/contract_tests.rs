@@ -224,6 +224,28 @@ async fn outbox(api: &mut Api) {
         let (status, refused) = api.call("post", "/api/outbox/pause", body(wrong)).await;
         assert_eq!((status, refused["errors"]["on"].is_string()), (422, true));
     }
+    let figures = "/api/figures";
+    let (status, read) = api.call("get", figures, Call::default()).await;
+    assert_eq!(status, 200);
+    let rows = read["data"]["rows"].as_array().map(Vec::len);
+    assert_eq!(rows, Some(24));
+    assert_eq!(read["data"]["total"]["accepted"], 3);
+    for (query, expected) in [
+        ("?subject=relay&id=global&step=day", 200),
+        ("?format=csv", 200),
+        ("?subject=account&id=nobody", 404),
+        ("?subject=relay", 422),
+        ("?step=week", 422),
+        ("?from=2001-01-01", 422),
+        ("?format=xml", 422),
+    ] {
+        let call = Call {
+            query,
+            ..Call::default()
+        };
+        let (status, _) = api.call("get", figures, call).await;
+        assert_eq!(status, expected, "{query}");
+    }
     let list = "/api/suppressions";
     assert_eq!(api.call("get", list, Call::default()).await.0, 200);
     let remove = "/api/suppressions/{address}";

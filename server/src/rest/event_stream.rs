@@ -37,19 +37,21 @@ where
 }
 
 fn wants_document(headers: &HeaderMap) -> bool {
-    let accepted = |media_type: &str| {
-        headers
-            .get_all(ACCEPT)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .any(|range| {
-                let mut parts = range.split(';').map(str::trim);
-                let named = parts.next().unwrap_or_default();
-                named.eq_ignore_ascii_case(media_type) && !parts.any(is_unwanted)
-            })
-    };
-    accepted("application/json") && !accepted(LINES)
+    accepts(headers, "application/json") && !accepts(headers, LINES)
+}
+
+/// Whether a client names a media type as one that it accepts.
+pub fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
+    headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let named = parts.next().unwrap_or_default();
+            named.eq_ignore_ascii_case(media_type) && !parts.any(is_unwanted)
+        })
 }
 
 /// A weight of 0 (RFC 9110 section 12.4.2): not acceptable.

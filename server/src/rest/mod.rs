@@ -23,6 +23,7 @@ mod envelope;
 mod errors;
 mod event_stream;
 mod extract;
+mod figures;
 mod json;
 mod keys;
 mod limits;
@@ -120,6 +121,7 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(keys::browser))
         .route_layer(from_fn(extract::refuse_query))
         .routes(routes!(messages::list))
+        .routes(routes!(figures::read))
         .routes(routes!(suppressions::list))
         .routes(routes!(
             smtp_settings::read,

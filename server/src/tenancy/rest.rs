@@ -12,7 +12,11 @@ use super::tenant::Tenant;
 impl Rule {
     fn request(&self, pair: &Pair<'_>) -> TenantRequest<'static> {
         let (method, path) = self.operation.split_once(' ').expect("method and path");
-        let Asked { path: values, body } = (self.asks)(pair);
+        let Asked {
+            path: values,
+            query,
+            body,
+        } = (self.asks)(pair);
         let url = values.iter().fold(path.to_owned(), |url, (name, value)| {
             url.replace(&format!("{{{name}}}"), value)
         });
@@ -21,6 +25,7 @@ impl Rule {
             "{}: a parameter is missing",
             self.operation
         );
+        let url = format!("{url}{query}");
         let mut request = match body {
             Some(body) => TenantRequest::post_json(&url, &body),
             None => TenantRequest::get(&url),
@@ -272,6 +277,31 @@ async fn searches_find_only_the_mail_of_the_caller() {
         assert_eq!(found(caller, query.clone()).await, 0, "{query}");
         assert_ne!(found(owner, query.clone()).await, 0, "{query}");
     }
+}
+
+#[tokio::test]
+async fn figures_are_those_of_the_own_account_tokens_and_relay() {
+    let server = TenantServer::open().await;
+    let read = async |caller: &Tenant, query: &str| {
+        let request = TenantRequest::get(&format!("/api/figures?{query}"));
+        let answer = server.send(Credential::Token(&caller.token), request).await;
+        let accepted = answer.json["data"]["total"]["accepted"].as_i64();
+        (answer.status, accepted.unwrap_or_default())
+    };
+    let (owner, other) = (&server.tenants[1], &server.tenants[2]);
+    let own = read(owner, "").await;
+    assert!(own.0 == 200 && own.1 > 0, "{own:?}");
+    let of_account = format!("subject=account&id={}", owner.id);
+    let of_token = format!("subject=token&id={}", owner.token_id);
+    let of_relay = format!("subject=relay&id=account:{}", owner.id);
+    assert_eq!(read(owner, &of_account).await, own);
+    for query in [&of_account, &of_token, &of_relay] {
+        assert_eq!(read(owner, query).await.0, 200, "{query}");
+        assert_eq!(read(server.admin(), query).await.0, 200, "{query}");
+        assert_eq!(read(other, query).await, (404, 0), "{query}");
+    }
+    assert_eq!(read(other, "subject=relay&id=global").await.0, 404);
+    assert!(read(server.admin(), "").await.1 > own.1, "of all accounts");
 }
 
 #[tokio::test]

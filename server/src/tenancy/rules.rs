@@ -14,7 +14,8 @@ pub enum Touches {
     Caller,
     /// As [`Touches::Caller`], by a request that is invalid: a valid one would send mail.
     CallerInvalid,
-    /// The thing in its path, which is one account's: another user gets 404, as where there is none.
+    /// The thing in its path or query, which is one account's: another user gets 404, as where there is
+    /// none.
     Owned,
     /// Those of a person, which tokens of users do not reach. A session that names those of another
     /// account gets this status.
@@ -45,6 +46,8 @@ pub struct Pair<'p> {
 #[derive(Default)]
 pub struct Asked {
     pub path: Vec<(&'static str, String)>,
+    /// With its question mark; may be empty.
+    pub query: String,
     pub body: Option<Value>,
 }
 
@@ -157,6 +160,10 @@ pub const RULES: &[Rule] = &[
     }),
     organisation("delete /api/messages/act", nothing),
     rule("get /api/outbox", Touches::Caller, READS, nothing),
+    rule("get /api/figures", Touches::Owned, READS, |pair| Asked {
+        query: format!("?subject=account&id={}", pair.owner.id),
+        ..Asked::default()
+    }),
     organisation("post /api/outbox/pause", |_| {
         Asked::default().posting(json!({ "on": true }))
     }),

@@ -1,0 +1,248 @@
+//! `/api/figures`: figures of mail by hour and day, as JSON or CSV.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE, VARY};
+use axum::response::{IntoResponse, Response};
+use domain::Fields;
+use domain::figures::{FigureQuery, FigureRow, Figures};
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::envelope::{Refused, Success};
+use super::errors::{Always, Missing, Restricted};
+use super::event_stream::accepts;
+use super::extract::{QueryPairs, SignedIn};
+use crate::http::AppState;
+
+/// The media type of CSV (RFC 4180).
+const CSV: &str = "text/csv";
+
+/// The names of the columns.
+const COLUMNS: &str = "start,accepted,delivered,deferred,failed,p50_ms,p90_ms,p99_ms";
+
+/// Which figures, for the document: [`FigureQuery::take`] reads them.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "the parameters are read by their names")]
+pub struct FigureParams {
+    /// `all`, `account`, `token` or `relay`; without it, `all`. For other accounts than administrators
+    /// `all` is the mail of their own account.
+    #[param(example = "all")]
+    subject: Option<String>,
+    /// The id of the account, token or relay: a relay is `global`, the id in the list of relays, or for the
+    /// own relay of an account `account:` and the id of the account.
+    id: Option<String>,
+    /// `hour` or `day`, in UTC; without it, `hour`. Figures by hour are kept 35 days, by day three years.
+    #[param(example = "hour")]
+    step: Option<String>,
+    /// The first row is that of this time, a date or a date and time in UTC, as in `2026-11-20T05:00`.
+    /// Without it, that of 24 hours before `until`; of days, of 30 days.
+    from: Option<String>,
+    /// The last row is that before this time. Without it, the current hour or day is the last.
+    until: Option<String>,
+    /// `json` or `csv`. Without it, the header `Accept` decides.
+    #[param(example = "json")]
+    format: Option<String>,
+}
+
+/// Figures of mail.
+#[derive(Serialize, ToSchema)]
+pub struct ApiFigures {
+    /// What they are about: `all`, `account`, `token` or `relay`.
+    subject: &'static str,
+    /// The id of the account, token or relay; null for all mail.
+    id: Option<String>,
+    /// `hour` or `day`.
+    step: &'static str,
+    /// One for each hour or day, in their order.
+    rows: Vec<ApiFigureRow>,
+    /// Those of the whole time.
+    total: ApiFigureRow,
+}
+
+/// What happened in an hour or a day. All numbers are of recipients.
+#[derive(Serialize, ToSchema)]
+pub struct ApiFigureRow {
+    /// When it begins.
+    #[schema(format = DateTime)]
+    start: String,
+    /// Accepted for delivery. Always 0 for a relay, which is chosen when mail is delivered.
+    accepted: u64,
+    /// Delivered.
+    delivered: u64,
+    /// Attempts that the relay deferred; another one follows each.
+    deferred: u64,
+    /// Failed for good.
+    failed: u64,
+    /// From acceptance to delivery; null without deliveries.
+    latency: Option<ApiLatency>,
+}
+
+/// The latency of deliveries in milliseconds, at most 5 % off.
+#[derive(Serialize, ToSchema)]
+pub struct ApiLatency {
+    /// Half of the deliveries took no longer.
+    p50: u64,
+    /// 90 of 100 deliveries took no longer.
+    p90: u64,
+    /// 99 of 100 deliveries took no longer.
+    p99: u64,
+}
+
+/// To the nearest millisecond.
+fn milliseconds(latency: Duration) -> u64 {
+    u64::try_from((latency.as_micros() + 500) / 1000).unwrap_or(u64::MAX)
+}
+
+impl From<&FigureRow> for ApiFigureRow {
+    fn from(row: &FigureRow) -> Self {
+        let latency = match (row.p50, row.p90, row.p99) {
+            (Some(p50), Some(p90), Some(p99)) => Some(ApiLatency {
+                p50: milliseconds(p50),
+                p90: milliseconds(p90),
+                p99: milliseconds(p99),
+            }),
+            _ => None,
+        };
+        Self {
+            start: row.start.rfc3339(),
+            accepted: row.accepted,
+            delivered: row.delivered,
+            deferred: row.deferred,
+            failed: row.failed,
+            latency,
+        }
+    }
+}
+
+/// Read figures of mail
+///
+/// How many recipients were accepted, delivered, deferred and failed, and how long delivery took from
+/// acceptance, by hour or day. They are counted when they are recorded: mail that is accepted in one hour may
+/// be delivered in the next. Administrators read the figures of all mail, and of every account, token and
+/// relay; other accounts those of their own.
+///
+/// As CSV (RFC 4180) with `format=csv` or the header `Accept: text/csv`.
+#[utoipa::path(
+    get,
+    path = "/api/figures",
+    tag = "Outbox",
+    params(FigureParams),
+    responses(
+        (
+            status = 200,
+            description = "The figures",
+            content((Success<ApiFigures> = "application/json"), (String = "text/csv"))
+        ),
+        Restricted,
+        Missing,
+        Always,
+    )
+)]
+pub async fn read(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+    headers: HeaderMap,
+    QueryPairs(query): QueryPairs,
+) -> Result<Response, Refused> {
+    let service = state.postern.figures();
+    let (query, as_csv) = Fields::of(&query).read(|fields| {
+        let as_csv = match fields.take("format") {
+            None | Some("") => accepts(&headers, CSV) && !accepts(&headers, "application/json"),
+            Some("csv") => true,
+            Some("json") => false,
+            Some(_) => {
+                fields.add("format", "This must be “json” or “csv”.");
+                false
+            }
+        };
+        (FigureQuery::take(fields, service.now()), as_csv)
+    })?;
+    let figures = service.read(&actor, &query).await?;
+    let vary = [(VARY, ACCEPT.as_str())];
+    if as_csv {
+        let head = [
+            (CONTENT_TYPE, CSV.to_owned()),
+            (CONTENT_DISPOSITION, disposition(&query, &figures)),
+        ];
+        return Ok((vary, head, csv(&figures)).into_response());
+    }
+    let body = Success::new(ApiFigures {
+        subject: query.subject.kind(),
+        id: query.subject.id().map(str::to_owned),
+        step: query.step.as_str(),
+        rows: figures.rows.iter().map(Into::into).collect(),
+        total: (&figures.total).into(),
+    });
+    Ok((vary, body).into_response())
+}
+
+/// The name of the file that a browser saves.
+fn disposition(query: &FigureQuery, figures: &Figures) -> String {
+    let start = figures.total.start.rfc3339();
+    let (date, _) = start.split_once('T').unwrap_or_default();
+    let (subject, step) = (query.subject.kind(), query.step.as_str());
+    format!("attachment; filename=\"figures-{subject}-{step}-{date}.csv\"")
+}
+
+/// The rows as CSV. All cells are times and numbers, which need no quotes and which no spreadsheet takes for
+/// formulas.
+fn csv(figures: &Figures) -> String {
+    let mut text = format!("{COLUMNS}\r\n");
+    for row in &figures.rows {
+        let start = row.start.rfc3339();
+        let (accepted, delivered) = (row.accepted, row.delivered);
+        let (deferred, failed) = (row.deferred, row.failed);
+        let _ = write!(text, "{start},{accepted},{delivered},{deferred},{failed}");
+        for latency in [row.p50, row.p90, row.p99] {
+            let cell = latency.map(|latency| milliseconds(latency).to_string());
+            let _ = write!(text, ",{}", cell.unwrap_or_default());
+        }
+        text.push_str("\r\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Timestamp;
+    use domain::figures::{FigureCounts, FigureStep, FigureSubject};
+
+    use super::*;
+
+    #[test]
+    fn csv_has_a_line_for_each_row_and_cells_of_numbers() {
+        let mut counts = FigureCounts {
+            accepted: 7,
+            delivered: 2,
+            deferred: 3,
+            failed: 1,
+            ..FigureCounts::default()
+        };
+        counts.latency.record(Duration::from_secs(1));
+        let start = Timestamp(1_795_150_800_000);
+        let step = FigureStep::Hour;
+        let range = start..start + 2 * step.length();
+        let figures = Figures::of(step, range.clone(), [(start, &counts)]);
+        let middle = milliseconds(counts.latency.percentile(50).expect("a delivery"));
+        assert!((950..1050).contains(&middle), "{middle}");
+        let expected = format!(
+            "start,accepted,delivered,deferred,failed,p50_ms,p90_ms,p99_ms\r\n\
+             2026-11-20T05:00:00Z,7,2,3,1,{middle},{middle},{middle}\r\n\
+             2026-11-20T06:00:00Z,0,0,0,0,,,\r\n"
+        );
+        assert_eq!(csv(&figures), expected);
+        let query = FigureQuery {
+            subject: FigureSubject::Token("01J\"\r\n".to_owned()),
+            step,
+            from: range.start,
+            until: range.end,
+        };
+        let expected = "attachment; filename=\"figures-token-hour-2026-11-20.csv\"";
+        assert_eq!(disposition(&query, &figures), expected);
+    }
+}

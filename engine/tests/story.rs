@@ -28,6 +28,10 @@ mod failover;
 mod fairness;
 #[path = "story/feed.rs"]
 mod feed;
+#[path = "story/figures.rs"]
+mod figures;
+#[path = "story/figures_year.rs"]
+mod figures_year;
 #[path = "story/handing.rs"]
 mod handing;
 #[path = "story/handover.rs"]

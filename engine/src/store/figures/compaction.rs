@@ -79,7 +79,8 @@ async fn merge_shards(
     Ok(groups.len())
 }
 
-/// Adds up the hours of days that began before `before`. Returns how many groups there were.
+/// Adds up the hours of days that began before `before`, the oldest first. Returns how many groups there
+/// were.
 async fn merge_hours(
     store: &Store,
     before: Timestamp,
@@ -88,19 +89,24 @@ async fn merge_hours(
     let mut work = store.begin().await?;
     lock(&mut work, now).await?;
     let groups: Vec<Group> = sqlx::query_as(
-        "SELECT subject, start_at - start_at % 86400000 AS day FROM figure \
-         WHERE step = 'hour' AND start_at < $1 GROUP BY 2, 1 ORDER BY 2, 1 LIMIT $2",
+        "SELECT subject, start_at FROM figure WHERE step = 'hour' AND start_at = \
+         (SELECT MIN(start_at) FROM figure WHERE step = 'hour' AND start_at < $1) \
+         GROUP BY subject, start_at ORDER BY subject LIMIT $2",
     )
     .bind(before.0)
     .bind(DAYS)
     .fetch_all(&mut *work)
     .await?;
-    for group in &groups {
+    for first in &groups {
+        let group = Group {
+            subject: first.subject.clone(),
+            start: FigureStep::Day.start(first.start),
+        };
         let day = group.start..group.start + FigureStep::Day.length();
         let mut counts = take(&mut work, &group.subject, FigureStep::Hour, day.clone()).await?;
         // Of a node that was away for long.
         counts.merge(&take(&mut work, &group.subject, FigureStep::Day, day).await?);
-        put(&mut work, group, FigureStep::Day, counts).await?;
+        put(&mut work, &group, FigureStep::Day, counts).await?;
     }
     commit(work).await?;
     Ok(groups.len())

@@ -10,6 +10,7 @@ use crate::account::ACCOUNT;
 use crate::accounts::ACCOUNTS;
 use crate::components::{Brand, Icon, IconKind};
 use crate::entrance::{LOGOUT, login_path};
+use crate::figures::FIGURES;
 use crate::my_relay::MY_RELAY;
 use crate::outbox::OUTBOX;
 use crate::relays::RELAYS;
@@ -51,6 +52,7 @@ fn Layout(actor: Actor, children: Children) -> AnyView {
                             }
                         })}
                     <Destination path=OUTBOX text="Outbox" icon=IconKind::Tray />
+                    <Destination path=FIGURES text="Figures" icon=IconKind::Bars />
                     <Destination path=MY_RELAY text="My relay" icon=IconKind::Plane />
                     {admin
                         .then(|| {

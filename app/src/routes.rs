@@ -19,6 +19,7 @@ use crate::entrance::{
     INVITATION, InvitationPage, LOGIN, LoginPage, RESET, ResetPage, SECOND_STEP, SETUP,
     SecondStepPage, SetupPage,
 };
+use crate::figures::{FIGURES, FiguresPage};
 use crate::limits::{LIMITS, LimitsPage};
 use crate::my_relay::{MY_RELAY, MyRelayPage, MyRelayRemovalPage, REMOVE_MY_RELAY};
 use crate::outbox::{CONFIRM, ConfirmPage, ListPage, MessagePage, OUTBOX};
@@ -84,6 +85,7 @@ pub fn App() -> impl IntoView {
                     view=MessagePage
                     ssr=SsrMode::Async
                 />
+                <Route path=FixedPath(FIGURES) view=FiguresPage ssr=SsrMode::Async />
                 <Route path=FixedPath(ACCOUNTS) view=AccountsPage ssr=SsrMode::Async />
                 <Route path=FixedPath(WEBHOOKS) view=WebhooksPage ssr=SsrMode::Async />
                 <Route

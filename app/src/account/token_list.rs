@@ -1,9 +1,11 @@
 //! A list of API tokens with a button that revokes each, of the own account or of another.
 
+use domain::figures::FigureSubject;
 use engine::{Clock, NewestTokens, Token};
 use leptos::prelude::*;
 
 use crate::components::{HiddenFields, Time};
+use crate::figures::figures_path;
 use crate::limits::{LimitLines, LimitsTarget};
 
 /// `action` is the form that revokes one; `fields` are sent with its id. With `changes_limits` each has a
@@ -61,6 +63,7 @@ fn Row(
             </a>
         }
     });
+    let figures = figures_path(&FigureSubject::Token(token.id.clone()));
     fields.push(("id", token.id.clone()));
     let scopes: Vec<&str> = token.scopes.iter().map(Into::into).collect();
     let is_expired = token.is_expired(now);
@@ -92,6 +95,13 @@ fn Row(
                 </span>
                 <LimitLines quota=token.quota now />
             </div>
+            <a
+                class="button button-secondary button-small"
+                href=figures
+                aria-label=format!("Figures of {}", token.name)
+            >
+                "Figures"
+            </a>
             {limits}
             <form method="post" action=action>
                 <HiddenFields fields />

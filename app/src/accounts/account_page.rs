@@ -1,5 +1,6 @@
 //! The page of an account: its role and state, its sender addresses, its sessions and its tokens.
 
+use domain::figures::FigureSubject;
 use domain::view::{AccountState, AccountView, Role, SessionView};
 use domain::{Refusal, SendingQuota, Timestamp};
 use engine::{Actor, NewestTokens, Postern, SenderView};
@@ -13,6 +14,7 @@ use super::{
 };
 use crate::account::{SessionList, TokenList};
 use crate::components::{ErrorNotice, HiddenFields, SuccessNotice, Time, refused};
+use crate::figures::figures_path;
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;
 use crate::limits::{LimitFacts, LimitsTarget};
@@ -195,6 +197,7 @@ fn Access(account: AccountView, is_deletable: bool) -> AnyView {
         }
         false => ().into_any(),
     };
+    let figures = figures_path(&FigureSubject::Account(account.id.clone()));
     let kept = (!is_deletable).then(|| {
         view! {
             <p class="field-hint">
@@ -220,6 +223,9 @@ fn Access(account: AccountView, is_deletable: bool) -> AnyView {
                 </dl>
                 {kept}
                 <div class="actions">
+                    <a class="button button-secondary" href=figures>
+                        "Figures"
+                    </a>
                     {again}
                     <Button
                         action=CHANGE_ACCOUNT

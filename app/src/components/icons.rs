@@ -29,6 +29,7 @@ pub enum IconKind {
     Letter,
     Signpost,
     Tray,
+    Bars,
     Plane,
     People,
     Person,
@@ -48,6 +49,7 @@ impl IconKind {
             Self::Tray => {
                 "M2.75 12.25v3.5a1 1 0 0 0 1 1h12.5a1 1 0 0 0 1-1v-3.5h-4.25l-1 2h-4l-1-2zM10 9.75V2.75M7 5.5l3-3 3 3"
             }
+            Self::Bars => "M2.75 16.75h14.5M5 13.75V9M10 13.75V3.5M15 13.75V6.25",
             Self::Plane => "M17.25 2.75L2.75 8l5.75 3.5L12 17.25zM17.25 2.75L8.5 11.5",
             Self::People => {
                 "M7.25 9.25a2.75 2.75 0 1 0 0-5.5 2.75 2.75 0 0 0 0 5.5zM2 16.25a5.25 5.25 0 0 1 10.5 0M12.75 4a2.75 2.75 0 0 1 0 5.1M15 11.9a5.25 5.25 0 0 1 3 4.35"

@@ -1,5 +1,6 @@
 //! The page of a relay: its SMTP settings, its health, its name, From domain and limits.
 
+use domain::figures::FigureSubject;
 use domain::relay::RelayView;
 use domain::view::SettingsView;
 use domain::{Refusal, Timestamp};
@@ -10,6 +11,7 @@ use super::config_form::{ADDED, ConfigForm};
 use super::requests::LIMITS;
 use super::{CHECK_RELAY, RELAYS};
 use crate::components::{ErrorNotice, SuccessNotice, refused};
+use crate::figures::figures_path;
 use crate::flash::{Flash, flash};
 use crate::health::{CHECK_REQUESTED, HealthCard, ShownHealth, history_begin};
 use crate::layout::console_page;
@@ -37,6 +39,7 @@ pub fn RelayPage() -> impl IntoView {
                 let fields = vec![("id", id.clone()), ("from", "relay".to_owned())];
                 view! { <HealthCard health now action=CHECK_RELAY fields /> }
             });
+            let figures = figures_path(&FigureSubject::Relay(id.clone()));
             let initial = InitialState {
                 saved,
                 me: actor.name().to_owned(),
@@ -49,6 +52,9 @@ pub fn RelayPage() -> impl IntoView {
                         <a class="page-back" href=RELAYS>
                             "Relays"
                         </a>
+                    </p>
+                    <p>
+                        <a href=figures>"Figures of this relay"</a>
                     </p>
                     {fault.map(|text| view! { <ErrorNotice text /> })}
                     {done.map(|text| view! { <SuccessNotice text /> })}

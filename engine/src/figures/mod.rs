@@ -23,6 +23,19 @@ impl FigureReader {
         self.clock.now()
     }
 
+    /// The mail of the actor's own account; `None` for an actor without one.
+    pub fn own_account(&self, actor: &Actor) -> Option<FigureSubject> {
+        let account = actor.account()?;
+        Some(FigureSubject::Account(account.id.clone()))
+    }
+
+    /// The relay of the actor's own account, whether it has one or not; `None` for an actor without an
+    /// account.
+    pub fn own_relay(&self, actor: &Actor) -> Option<FigureSubject> {
+        let scope = Scope::of_account(&actor.account()?.id)?;
+        Some(FigureSubject::Relay(scope.relay_id()))
+    }
+
     /// The figures of a subject: administrators those of all, others those of their own account, tokens
     /// and relay. For these all mail is the mail of their account.
     ///

@@ -9,6 +9,7 @@ use app::accounts::{
     REMOVE_SENDER_OF, REVOKE_TOKEN_OF, account_path,
 };
 use app::entrance::{INVITATION, LOGIN, RESET, SECOND_STEP, SETUP};
+use app::figures::{FIGURES, figures_path};
 use app::limits::LIMITS;
 use app::my_relay::{MY_RELAY, REMOVE_MY_RELAY};
 use app::outbox::{ACT, CONFIRM, OUTBOX, PAUSE, STOP_ACT, message_path, source_path};
@@ -19,6 +20,7 @@ use app::suppressions::{REMOVE, SUPPRESSIONS};
 use app::webhooks::{CHANGE_WEBHOOK, REMOVE_WEBHOOK, TEST_WEBHOOK, WEBHOOK_SECRET, WEBHOOKS};
 use app::{App, BROWSER_KEY, SETTINGS, WATCH, with_query};
 use domain::Form;
+use domain::figures::FigureSubject;
 use domain::relay::OWN;
 use domain::view::{PasswordChange, Role};
 use futures::StreamExt;
@@ -37,7 +39,7 @@ enum Shows {
     Nothing,
     /// Things of the caller.
     Caller,
-    /// The message in its path: 404.
+    /// The message in its path, or the account in its query: 404.
     Message,
     /// Things of the organisation, or of all accounts: 403.
     Organisation,
@@ -115,6 +117,10 @@ fn pages() -> Vec<PageRule> {
         page(WEBHOOKS, Organisation, |_| WEBHOOKS.to_owned()),
         page(REMOVE_WEBHOOK, Organisation, |pair| {
             with_query(REMOVE_WEBHOOK, [("id", &pair.server.webhook_id)])
+        }),
+        page(FIGURES, Caller, |_| FIGURES.to_owned()),
+        page(FIGURES, Message, |pair| {
+            figures_path(&FigureSubject::Account(pair.owner.id.clone()))
         }),
         page(SENDERS, Caller, |_| SENDERS.to_owned()),
         page(CONFIRM_SENDER, Nothing, |_| {

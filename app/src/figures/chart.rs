@@ -97,31 +97,11 @@ fn GridLine(scale: ChartScale, at: u64) -> AnyView {
 /// The bars and the triangle of a row. The title is shown where a pointer rests.
 #[component]
 fn RowBars(scale: ChartScale, index: usize, title: String, row: FigureRow) -> AnyView {
-    let bar = |Bar {
-                   x,
-                   y,
-                   width,
-                   height,
-               }: Bar,
-               class: &'static str| {
-        view! {
-            <rect
-                class=class
-                fill=fill_of(class)
-                x=coordinate(x)
-                y=coordinate(y)
-                width=coordinate(width)
-                height=coordinate(height)
-            />
-        }
-    };
-    let delivered =
-        (row.delivered > 0).then(|| bar(scale.bar(index, 0, row.delivered), "figures-delivered"));
+    let delivered = (row.delivered > 0)
+        .then(|| bar_view(scale.bar(index, 0, row.delivered), "figures-delivered"));
     let failed = (row.failed > 0).then(|| {
-        bar(
-            scale.bar(index, row.delivered, row.failed),
-            "figures-failed",
-        )
+        let bar = scale.bar(index, row.delivered, row.failed);
+        bar_view(bar, "figures-failed")
     });
     let deferred = (row.deferred > 0).then(|| {
         let d = triangle(scale.middle(index), scale.y(row.deferred));
@@ -129,6 +109,20 @@ fn RowBars(scale: ChartScale, index: usize, title: String, row: FigureRow) -> An
     });
     view! { <g class="figures-row"><title>{title}</title>{delivered} {failed} {deferred}</g> }
         .into_any()
+}
+
+fn bar_view(bar: Bar, class: &'static str) -> AnyView {
+    view! {
+        <rect
+            class=class
+            fill=fill_of(class)
+            x=coordinate(bar.x)
+            y=coordinate(bar.y)
+            width=coordinate(bar.width)
+            height=coordinate(bar.height)
+        />
+    }
+    .into_any()
 }
 
 /// The fill of a bar. A reference to a pattern stands in the drawing: in a stylesheet it would be relative to

@@ -123,7 +123,7 @@ impl From<&FigureRow> for ApiFigureRow {
 ///
 /// How many recipients were accepted, delivered, deferred and failed, and how long delivery took from
 /// acceptance, by hour or day. They are counted when they are recorded: mail that is accepted in one hour may
-/// be delivered in the next. Administrators read the figures of all mail, and of every account, token and
+/// be delivered in the next, and mail that is sent again is delivered again. Administrators read the figures of all mail, and of every account, token and
 /// relay; other accounts those of their own.
 ///
 /// As CSV (RFC 4180) with `format=csv` or the header `Accept: text/csv`.

@@ -178,7 +178,6 @@ mod tests {
     use crate::store::flows::QueueClass;
     use crate::store::idempotency::IdempotencyKey;
     use crate::store::messages::{MessageRow, Submitter};
-    use crate::store::recipients::SettledRecipient;
     use crate::store::{Scope, Store, commit};
 
     const NOW: Timestamp = Timestamp(1_795_151_610_000);

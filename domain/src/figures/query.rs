@@ -1,0 +1,239 @@
+//! Which figures to read: the subject, the step, and the time that the rows are about.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::{FigureStep, FigureSubject};
+use crate::{Fields, Kind, Refusal, Timestamp};
+
+/// Which figures to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FigureQuery {
+    /// What they are about.
+    pub subject: FigureSubject,
+    /// The length of time of a row.
+    pub step: FigureStep,
+    /// The first row is that of this time.
+    pub from: Timestamp,
+    /// The last row is that before this time.
+    pub until: Timestamp,
+}
+
+impl FigureQuery {
+    /// The figures of a subject in the last `length`, up to and with the step at `now`.
+    pub fn last(
+        subject: FigureSubject,
+        step: FigureStep,
+        length: Duration,
+        now: Timestamp,
+    ) -> Self {
+        let until = step.start(now) + step.length();
+        Self {
+            subject,
+            step,
+            from: until - length,
+            until,
+        }
+    }
+
+    /// Takes `subject`, `id`, `step`, `from` and `until`. Without values they are all mail, hours and the
+    /// last 24 hours; of days the last 30.
+    pub fn take(fields: &mut Fields<'_>, now: Timestamp) -> Self {
+        let given = |value: &&str| !value.is_empty();
+        let subject = fields.take("subject").filter(given).unwrap_or("all");
+        let id = fields.take("id").filter(given);
+        let subject = FigureSubject::of(subject, id).unwrap_or_else(|refusal| {
+            for (field, text) in refusal.fields {
+                fields.add(&field, text);
+            }
+            FigureSubject::All
+        });
+        let step = match fields
+            .take("step")
+            .filter(given)
+            .map(str::parse::<FigureStep>)
+        {
+            None => FigureStep::Hour,
+            Some(Ok(step)) => step,
+            Some(Err(_)) => {
+                fields.add("step", "This must be “hour” or “day”.");
+                FigureStep::Hour
+            }
+        };
+        let length = match step {
+            FigureStep::Hour => Duration::from_secs(86_400),
+            FigureStep::Day => Duration::from_secs(30 * 86_400),
+        };
+        let last = Self::last(subject, step, length, now);
+        let until = take_time(fields, "until").unwrap_or(last.until);
+        let from = take_time(fields, "from").unwrap_or(until - length);
+        Self {
+            from,
+            until,
+            ..last
+        }
+    }
+
+    /// The query as names and values, as [`FigureQuery::take`] reads them.
+    pub fn pairs(&self) -> Vec<(&'static str, String)> {
+        let mut pairs = vec![("subject", self.subject.kind().to_owned())];
+        pairs.extend(self.subject.id().map(|id| ("id", id.to_owned())));
+        pairs.extend([
+            ("step", self.step.as_str().to_owned()),
+            ("from", self.from.rfc3339()),
+            ("until", self.until.rfc3339()),
+        ]);
+        pairs
+    }
+
+    /// The time that the rows are about, whole steps up to that at `now`.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] under `from` where it is not before `until` and the present, or before what is
+    /// kept.
+    pub fn range(&self, now: Timestamp) -> Result<Range<Timestamp>, Refusal> {
+        let refuse = |text: String| Err(Refusal::of(Kind::Invalid, "from", text));
+        let step = self.step;
+        let end = step.start(now) + step.length();
+        let until = match step.start(self.until) {
+            whole if whole == self.until => whole,
+            started => started + step.length(),
+        };
+        let (from, until) = (step.start(self.from), until.min(end));
+        if from >= until {
+            return refuse("This must be before “until”, and not in the future.".to_owned());
+        }
+        let first = step.start(now - step.kept());
+        if from < first {
+            let first = first.rfc3339();
+            return refuse(match step {
+                FigureStep::Hour => format!(
+                    "Figures by hour are kept 35 days, at present since {first}. Read older ones by day."
+                ),
+                FigureStep::Day => {
+                    format!("Figures are kept three years, at present since {first}.")
+                }
+            });
+        }
+        Ok(from..until)
+    }
+}
+
+fn take_time(fields: &mut Fields<'_>, name: &str) -> Option<Timestamp> {
+    let text = fields.take(name).filter(|text| !text.is_empty())?;
+    let at = Timestamp::parse(text);
+    if at.is_none() {
+        let text = "This must be a date, or a date and a time in UTC, as in “2026-11-20T05:00”.";
+        fields.add(name, text);
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-11-20 05:13:30 UTC.
+    const NOW: Timestamp = Timestamp(1_795_151_610_000);
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).expect("a time")
+    }
+
+    fn take(query: &[(&str, &str)]) -> Result<FigureQuery, Refusal> {
+        let fields = Fields::new(query.iter().copied());
+        fields.read(|fields| FigureQuery::take(fields, NOW))
+    }
+
+    #[test]
+    fn a_query_is_of_the_last_day_where_it_names_no_time() {
+        for (query, step, from, until) in [
+            (&[][..], "hour", "2026-11-19T06:00", "2026-11-20T06:00"),
+            (&[("step", "day")], "day", "2026-10-22", "2026-11-21"),
+            (
+                &[("step", "hour"), ("until", "2026-11-10T12:30")],
+                "hour",
+                "2026-11-09T12:30",
+                "2026-11-10T12:30",
+            ),
+            (
+                &[("from", "2026-11-20"), ("until", "")],
+                "hour",
+                "2026-11-20",
+                "2026-11-20T06:00",
+            ),
+        ] {
+            let found = take(query).expect("valid");
+            let expected = (step, at(from), at(until));
+            assert_eq!((found.step.as_str(), found.from, found.until), expected);
+            let pairs = found.pairs();
+            let pairs: Vec<(&str, &str)> = pairs
+                .iter()
+                .map(|(name, value)| (*name, value.as_str()))
+                .collect();
+            assert_eq!(take(&pairs), Ok(found), "{query:?}");
+        }
+        for (query, faults) in [
+            (&[("step", "week")][..], &["step"][..]),
+            (&[("from", "yesterday"), ("until", "x")], &["from", "until"]),
+            (&[("subject", "relay"), ("since", "x")], &["id", "since"]),
+        ] {
+            let refusal = take(query).expect_err("invalid");
+            let fields: Vec<&str> = refusal.fields.keys().map(String::as_str).collect();
+            assert_eq!(fields, faults);
+        }
+    }
+
+    #[test]
+    fn a_range_is_of_whole_steps_that_are_kept() {
+        for (step, from, until, expected) in [
+            (
+                "hour",
+                "2026-11-20T03:10",
+                "2026-11-20T04:10",
+                Some(("2026-11-20T03:00", "2026-11-20T05:00")),
+            ),
+            (
+                "hour",
+                "2026-11-20T03:00",
+                "2026-11-20T04:00",
+                Some(("2026-11-20T03:00", "2026-11-20T04:00")),
+            ),
+            (
+                "day",
+                "2026-11-18T03:10",
+                "2029-01-01",
+                Some(("2026-11-18", "2026-11-21")),
+            ),
+            (
+                "hour",
+                "2026-10-16T05:00",
+                "2026-11-20",
+                Some(("2026-10-16T05:00", "2026-11-20")),
+            ),
+            ("hour", "2026-10-16T04:59", "2026-11-20", None),
+            (
+                "day",
+                "2023-11-20",
+                "2024-01-01",
+                Some(("2023-11-20", "2024-01-01")),
+            ),
+            ("day", "2023-11-15", "2024-01-01", None),
+            ("hour", "2026-11-20T04:00", "2026-11-20T04:00", None),
+            ("hour", "2026-11-20T06:00", "2026-11-20T09:00", None),
+        ] {
+            let query = FigureQuery {
+                subject: FigureSubject::All,
+                step: step.parse().expect("a step"),
+                from: at(from),
+                until: at(until),
+            };
+            let found = query.range(NOW);
+            let expected = expected.map(|(from, until)| at(from)..at(until));
+            assert_eq!(found.clone().ok(), expected, "{step} {from} {until}");
+            if let Err(refusal) = found {
+                assert!(refusal.fields.contains_key("from"));
+            }
+        }
+    }
+}

@@ -25,9 +25,9 @@ CREATE INDEX figure_start ON figure (step, start_at);
 -- Finds shards to add up.
 CREATE INDEX figure_shard ON figure (start_at, subject) WHERE shard <> '';
 
--- One row, which is locked while figures are added up: one node does it at a time.
+-- One row, the number of times that figures were added up. It is locked meanwhile: one node does it at a time.
 CREATE TABLE figure_compaction (
     id BIGINT NOT NULL PRIMARY KEY,
-    at BIGINT NOT NULL
+    number BIGINT NOT NULL
 );
-INSERT INTO figure_compaction (id, at) VALUES (1, 0);
+INSERT INTO figure_compaction (id, number) VALUES (1, 0);

@@ -1,5 +1,6 @@
 //! Adding up figures: the shards of an hour, and the hours of a day. Deletion of the oldest.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -8,33 +9,58 @@ use domain::figures::{DAYS_KEPT, FigureCounts, FigureStep, HOURS_KEPT};
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
-use super::{MERGED, ShardStep, StartedCounts, SubjectCounts, write};
+use super::{MERGED, ShardStep, StartedCounts, SubjectCounts, parts, write};
+use crate::store::rows::{blocks, in_order, list};
 use crate::store::{Connection, Store, StoreError, commit};
 
 /// Shards of an hour are added up when it ended so long ago: by then no commit counts in it any more, also
 /// on nodes whose clocks differ.
 const GRACE: Duration = Duration::from_secs(3600);
 
-/// The maximum number of subjects and hours whose shards a transaction adds up.
-const HOURS: i64 = 100;
-
-/// The maximum number of subjects and days that a transaction adds up, each of 24 hours.
-const DAYS: i64 = 20;
+/// The maximum number of subjects whose hour or day a transaction adds up.
+const SUBJECTS: i64 = 32;
 
 /// The maximum number of days that a transaction deletes.
 const EXPIRED: i64 = 500;
 
-/// The figures of a subject that are added up: those since the beginning of an hour or a day.
-struct Group {
+/// The subjects of the oldest hour that has shards.
+const OLDEST_SHARDS: &str = "\
+    SELECT subject, start_at FROM figure WHERE shard <> '' AND start_at = \
+    (SELECT MIN(start_at) FROM figure WHERE shard <> '' AND start_at < $1) \
+    GROUP BY subject, start_at ORDER BY subject LIMIT $2";
+
+/// The subjects of the oldest hour.
+const OLDEST_HOURS: &str = "\
+    SELECT subject, start_at FROM figure WHERE step = 'hour' AND start_at = \
+    (SELECT MIN(start_at) FROM figure WHERE step = 'hour' AND start_at < $1) \
+    GROUP BY subject, start_at ORDER BY subject LIMIT $2";
+
+/// A subject, and the hour of it that is added up.
+struct SubjectHour {
     subject: String,
     start: Timestamp,
 }
 
-impl FromRow<'_, AnyRow> for Group {
+impl FromRow<'_, AnyRow> for SubjectHour {
     fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             subject: row.try_get(0)?,
             start: Timestamp(row.try_get(1)?),
+        })
+    }
+}
+
+/// A row that was deleted.
+struct TakenRow {
+    figures: StartedCounts,
+    subject: String,
+}
+
+impl FromRow<'_, AnyRow> for TakenRow {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            figures: StartedCounts::from_row(row)?,
+            subject: row.try_get(6)?,
         })
     }
 }
@@ -46,70 +72,46 @@ impl FromRow<'_, AnyRow> for Group {
 /// Where the database fails.
 pub async fn compact(store: &Store, now: Timestamp) -> Result<(), StoreError> {
     let ended = FigureStep::Hour.start(now - GRACE);
-    while merge_shards(store, ended, now).await? > 0 {}
+    while merge(store, OLDEST_SHARDS, FigureStep::Hour, ended).await? > 0 {}
     let kept = FigureStep::Day.start(now - HOURS_KEPT);
-    while merge_hours(store, kept, now).await? > 0 {}
+    while merge(store, OLDEST_HOURS, FigureStep::Day, kept).await? > 0 {}
     let expired = FigureStep::Day.start(now - DAYS_KEPT);
     while delete_days(store, expired).await? > 0 {}
     Ok(())
 }
 
-/// Adds up the shards of hours that began before `before`. Returns how many groups there were.
-async fn merge_shards(
+/// Adds up the oldest hour or day, if it began before `before`, of subjects that `oldest` finds. Returns how
+/// many there were.
+async fn merge(
     store: &Store,
+    oldest: &'static str,
+    step: FigureStep,
     before: Timestamp,
-    now: Timestamp,
 ) -> Result<usize, StoreError> {
     let mut work = store.begin().await?;
-    lock(&mut work, now).await?;
-    let groups: Vec<Group> = sqlx::query_as(
-        "SELECT subject, start_at FROM figure WHERE shard <> '' AND start_at < $1 \
-         GROUP BY start_at, subject ORDER BY start_at, subject LIMIT $2",
-    )
-    .bind(before.0)
-    .bind(HOURS)
-    .fetch_all(&mut *work)
-    .await?;
-    for group in &groups {
-        let hour = group.start..group.start + FigureStep::Hour.length();
-        let counts = take(&mut work, &group.subject, FigureStep::Hour, hour).await?;
-        put(&mut work, group, FigureStep::Hour, counts).await?;
-    }
-    commit(work).await?;
-    Ok(groups.len())
-}
-
-/// Adds up the hours of days that began before `before`, the oldest first. Returns how many groups there
-/// were.
-async fn merge_hours(
-    store: &Store,
-    before: Timestamp,
-    now: Timestamp,
-) -> Result<usize, StoreError> {
-    let mut work = store.begin().await?;
-    lock(&mut work, now).await?;
-    let groups: Vec<Group> = sqlx::query_as(
-        "SELECT subject, start_at FROM figure WHERE step = 'hour' AND start_at = \
-         (SELECT MIN(start_at) FROM figure WHERE step = 'hour' AND start_at < $1) \
-         GROUP BY subject, start_at ORDER BY subject LIMIT $2",
-    )
-    .bind(before.0)
-    .bind(DAYS)
-    .fetch_all(&mut *work)
-    .await?;
-    for first in &groups {
-        let group = Group {
-            subject: first.subject.clone(),
-            start: FigureStep::Day.start(first.start),
+    lock(&mut work).await?;
+    let found: Vec<SubjectHour> = sqlx::query_as(oldest)
+        .bind(before.0)
+        .bind(SUBJECTS)
+        .fetch_all(&mut *work)
+        .await?;
+    if let Some(first) = found.first() {
+        let start = step.start(first.start);
+        let subjects: Vec<&str> = found.iter().map(|hour| hour.subject.as_str()).collect();
+        let sums = take(&mut work, &subjects, step, start..start + step.length()).await?;
+        let sums = sums.into_iter();
+        let rows: Vec<SubjectCounts> = sums
+            .map(|(subject, counts)| SubjectCounts { subject, counts })
+            .collect();
+        let at = ShardStep {
+            step,
+            start,
+            shard: MERGED.to_owned(),
         };
-        let day = group.start..group.start + FigureStep::Day.length();
-        let mut counts = take(&mut work, &group.subject, FigureStep::Hour, day.clone()).await?;
-        // Of a node that was away for long.
-        counts.merge(&take(&mut work, &group.subject, FigureStep::Day, day).await?);
-        put(&mut work, &group, FigureStep::Day, counts).await?;
+        write(&mut work, &at, &rows).await?;
     }
     commit(work).await?;
-    Ok(groups.len())
+    Ok(found.len())
 }
 
 /// Deletes figures of days that began before `before`. Returns how many rows there were.
@@ -128,55 +130,40 @@ async fn delete_days(store: &Store, before: Timestamp) -> Result<u64, StoreError
 }
 
 /// Waits until no other node adds figures up, until the transaction ends.
-async fn lock(work: &mut Connection, now: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("UPDATE figure_compaction SET at = $1 WHERE id = 1")
-        .bind(now.0)
+async fn lock(work: &mut Connection) -> Result<(), StoreError> {
+    sqlx::query("UPDATE figure_compaction SET number = number + 1 WHERE id = 1")
         .execute(work)
         .await?;
     Ok(())
 }
 
-/// Deletes rows of a subject, and returns the sum of what was counted in them.
+/// Deletes the rows of subjects that an hour or a day is the sum of, and returns the sums.
 async fn take(
     work: &mut Connection,
-    subject: &str,
+    subjects: &[&str],
     step: FigureStep,
     range: Range<Timestamp>,
-) -> Result<FigureCounts, StoreError> {
-    let rows: Vec<StartedCounts> = sqlx::query_as(
-        "DELETE FROM figure WHERE subject = $1 AND step = $2 AND start_at >= $3 AND start_at < $4 \
-         RETURNING start_at, accepted, delivered, deferred, failed, latency",
-    )
-    .bind(subject)
-    .bind(step.as_str())
-    .bind(range.start.0)
-    .bind(range.end.0)
-    .fetch_all(work)
-    .await?;
-    let mut sum = FigureCounts::default();
-    for row in rows {
-        sum.merge(&row.counts);
+) -> Result<BTreeMap<String, FigureCounts>, StoreError> {
+    let mut sums: BTreeMap<String, FigureCounts> = BTreeMap::new();
+    for block in blocks(subjects) {
+        let sql = format!(
+            "DELETE FROM figure WHERE {} AND start_at >= $1 AND start_at < $2 AND subject IN ({}) \
+             RETURNING start_at, accepted, delivered, deferred, failed, latency, subject",
+            parts(step),
+            list(2, block.places)
+        );
+        let mut query = sqlx::query_as(in_order(work, sql))
+            .bind(range.start.0)
+            .bind(range.end.0);
+        for subject in block.iter() {
+            query = query.bind(subject.copied());
+        }
+        let rows: Vec<TakenRow> = query.fetch_all(&mut *work).await?;
+        for TakenRow { figures, subject } in rows {
+            sums.entry(subject).or_default().merge(&figures.counts);
+        }
     }
-    Ok(sum)
-}
-
-/// Inserts the row of what was added up.
-async fn put(
-    work: &mut Connection,
-    group: &Group,
-    step: FigureStep,
-    counts: FigureCounts,
-) -> Result<(), StoreError> {
-    let at = ShardStep {
-        step,
-        start: group.start,
-        shard: MERGED.to_owned(),
-    };
-    let row = SubjectCounts {
-        subject: group.subject.clone(),
-        counts,
-    };
-    write(work, &at, &[row]).await
+    Ok(sums)
 }
 
 /// Deletes the figures of an account, of its own relay and of its tokens.
@@ -199,6 +186,7 @@ pub async fn remove_of_account(
 
 #[cfg(test)]
 mod tests {
+    use super::super::read;
     use super::*;
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -254,14 +242,13 @@ mod tests {
     }
 
     async fn sum(store: &Store, subject: &str) -> FigureCounts {
-        let mut work = store.begin().await.expect("begins");
+        let mut connection = store.read().await.expect("a connection");
         let range = Timestamp(0)..NOW + DAY;
+        let rows = read(&mut connection, subject, FigureStep::Day, range).await;
         let mut sum = FigureCounts::default();
-        for step in FigureStep::ALL {
-            let taken = take(&mut work, subject, *step, range.clone()).await;
-            sum.merge(&taken.expect("rows"));
+        for row in rows.expect("rows") {
+            sum.merge(&row.counts);
         }
-        // Dropped: nothing is deleted.
         sum
     }
 

@@ -162,14 +162,19 @@ pub async fn read(
 }
 
 fn read_sql(step: FigureStep) -> String {
-    let steps = match step {
-        FigureStep::Hour => "step = 'hour'",
-        FigureStep::Day => "step IN ('day', 'hour')",
-    };
     format!(
         "SELECT start_at, accepted, delivered, deferred, failed, latency FROM figure \
-         WHERE subject = $1 AND {steps} AND start_at >= $2 AND start_at < $3"
+         WHERE subject = $1 AND {} AND start_at >= $2 AND start_at < $3",
+        parts(step)
     )
+}
+
+/// The condition of the rows that an hour or a day is the sum of.
+const fn parts(step: FigureStep) -> &'static str {
+    match step {
+        FigureStep::Hour => "step = 'hour'",
+        FigureStep::Day => "step IN ('day', 'hour')",
+    }
 }
 
 #[cfg(test)]

@@ -310,6 +310,19 @@ mod tests {
         })
     }
 
+    /// The delivery to the first recipient of a message, which has no event.
+    fn deliver(id: &str) -> Arc<WriteRequest> {
+        let mut request = Arc::into_inner(settle(id)).expect("one owner");
+        if let WriteRequest::Settle {
+            settled, events, ..
+        } = &mut request
+        {
+            settled.truncate(1);
+            events.clear();
+        }
+        Arc::new(request)
+    }
+
     /// All rows of the tables of the hot path.
     fn rows(folder: &std::path::Path) -> Vec<Vec<Value>> {
         let connection = rusqlite::Connection::open(folder.join("postern.db")).expect("opens");
@@ -365,6 +378,8 @@ mod tests {
             vec![release, accept_with_key("01JD4"), accept_with_key("01JD5")],
             vec![claim],
             vec![renew, settle("01JD2")],
+            // Of these recipients one is leased, that of the other result is not.
+            vec![deliver("01JD3"), deliver("01JD4")],
             // The account may send two a minute, the token three.
             vec![accept_counted("01JD7"), accept("01JD8", false)],
             vec![accept_counted("01JD9"), accept_counted("01JDA")],
@@ -405,10 +420,10 @@ mod tests {
             assert_eq!(results(&written.results), results(&expected.results));
         }
         let written = rows(one.path());
-        // Eight messages for two recipients each, and the results of the two that were leased.
+        // Eight messages for two recipients each, and the results under leases that were held.
         let key = ["figure", "all"].map(|text| Value::Text(text.to_owned()));
         let all = written.iter().find(|row| row[..2] == key);
-        let counts = [16, 2, 2, 0].map(Value::Integer);
+        let counts = [16, 3, 2, 0].map(Value::Integer);
         assert_eq!(all.expect("all mail")[4..8], counts);
         assert!(written.len() > 20, "{} rows", written.len());
         let is_stored = |id: &str| {

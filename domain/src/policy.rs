@@ -3,6 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 /// The policy, with the values that apply before an administrator saves others.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, on or off"
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrganisationPolicy {
     /// Whether accounts may have a relay of their own. Where they may not, those that exist are not
@@ -12,6 +16,8 @@ pub struct OrganisationPolicy {
     pub fallback: bool,
     /// Whether administrators sign in with a second factor.
     pub second_factor_for_administrators: bool,
+    /// Whether messages may track how often they are opened.
+    pub open_tracking: bool,
 }
 
 impl Default for OrganisationPolicy {
@@ -20,6 +26,7 @@ impl Default for OrganisationPolicy {
             own_relays: true,
             fallback: true,
             second_factor_for_administrators: false,
+            open_tracking: true,
         }
     }
 }
@@ -33,6 +40,8 @@ pub struct PolicyChange {
     pub fallback: Option<bool>,
     /// Of [`OrganisationPolicy::second_factor_for_administrators`].
     pub second_factor_for_administrators: Option<bool>,
+    /// Of [`OrganisationPolicy::open_tracking`].
+    pub open_tracking: Option<bool>,
 }
 
 impl OrganisationPolicy {
@@ -44,6 +53,7 @@ impl OrganisationPolicy {
             second_factor_for_administrators: change
                 .second_factor_for_administrators
                 .unwrap_or(self.second_factor_for_administrators),
+            open_tracking: change.open_tracking.unwrap_or(self.open_tracking),
         }
     }
 }

@@ -49,7 +49,7 @@ pub use notifications::{
 };
 pub use outbox::{
     Accepted, FeedItem, LATENCY_BOUNDS, LiveFeed, MailOutage, Meter, MeterReading, MetricsSnapshot,
-    Outbox, OutboxQuery, OutboxView, RelayStatus, Submissions, TimedView,
+    OPEN_IMAGE_PATH, Outbox, OutboxQuery, OutboxView, RelayStatus, Submissions, TimedView,
 };
 pub use policy::Policy;
 pub use postern::{Config, OpenError, Postern};

@@ -108,5 +108,6 @@ fn changes(before: OrganisationPolicy, after: OrganisationPolicy) -> Vec<String>
         before.second_factor_for_administrators,
         after.second_factor_for_administrators,
     );
+    compare("open tracking", before.open_tracking, after.open_tracking);
     changes
 }

@@ -175,6 +175,7 @@ impl Postern {
             settings.clone(),
             hold,
             disk_space,
+            &config.public_url,
         );
         let account_mail = AccountMail::new(accounts.clone(), outbox.clone(), &config.public_url);
         let senders = Senders::new(
@@ -310,10 +311,11 @@ impl Postern {
         &self.0.notifications
     }
 
-    /// Ends the hold of [`Config::hold_mail`], records counted refusals, waits for running statements, and closes the database.
+    /// Ends the hold of [`Config::hold_mail`], records counted refusals and opens, waits for running statements, and closes the database.
     pub async fn close(&self) {
         self.0.outbox.end_act().await;
         self.0.outbox.end_hold().await;
+        self.0.outbox.write_opens().await;
         self.0.audit.flush().await;
         self.0.store.close().await;
     }

@@ -58,6 +58,8 @@ mod lockout;
 mod migrations;
 #[path = "story/nodes.rs"]
 mod nodes;
+#[path = "story/open_tracking.rs"]
+mod open_tracking;
 #[path = "story/outage.rs"]
 mod outage;
 #[path = "story/outbox.rs"]

@@ -1,7 +1,7 @@
 //! A message: its envelope, and a timeline for each recipient.
 
 use domain::Timestamp;
-use domain::outbox::{Cursor, MessageView, RecipientState, RecipientView, Selection};
+use domain::outbox::{Cursor, MessageOpens, MessageView, RecipientState, RecipientView, Selection};
 use leptos::prelude::*;
 
 use super::actions::{BulkActions, RecipientActions};
@@ -72,6 +72,14 @@ fn Envelope(message: MessageView) -> AnyView {
             <dd>"No longer kept: it is removed some days after the last delivery."</dd>
         }
     });
+    let opens = message.opens.map(|opens| {
+        view! {
+            <dt>"Opened"</dt>
+            <dd>
+                <Opens opens />
+            </dd>
+        }
+    });
     view! {
         <section class="card" aria-label="Envelope">
             <dl class="facts envelope">
@@ -87,11 +95,28 @@ fn Envelope(message: MessageView) -> AnyView {
                 <dd class="fingerprint">{message.message_id}</dd>
                 <dt>"Id"</dt>
                 <dd class="fingerprint">{message.id}</dd>
+                {opens}
                 {gone}
             </dl>
         </section>
     }
     .into_any()
+}
+
+/// Loads of the image of a message.
+#[component]
+fn Opens(opens: MessageOpens) -> AnyView {
+    match (opens.first, opens.last) {
+        (Some(first), Some(last)) => view! {
+            {counted(opens.opens, "time")}
+            ", first "
+            <Time at=first />
+            ", last "
+            <Time at=last />
+        }
+        .into_any(),
+        _ => "Not yet, or by a mail program that blocks images.".into_any(),
+    }
 }
 
 #[component]

@@ -5,7 +5,7 @@ use engine::Postern;
 use leptos::prelude::*;
 
 use super::POLICY;
-use super::request::{FALLBACK, OWN_RELAYS, SECOND_FACTOR};
+use super::request::{FALLBACK, OPEN_TRACKING, OWN_RELAYS, SECOND_FACTOR};
 use crate::components::{ErrorNotice, SuccessNotice, refused};
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;
@@ -43,7 +43,7 @@ fn PolicyForm(policy: OrganisationPolicy) -> AnyView {
         <section class="card" aria-labelledby="accounts-title">
             <header class="card-head">
                 <h2 id="accounts-title">"Accounts"</h2>
-                <p>"Which relays send their mail, and how administrators sign in."</p>
+                <p>"Which relays send their mail, how administrators sign in, and whether opens are tracked."</p>
             </header>
             <form class="card-body" method="post" action=POLICY>
                 <Flag
@@ -64,6 +64,12 @@ fn PolicyForm(policy: OrganisationPolicy) -> AnyView {
                     hint="An administrator without one sets it up at the next sign-in and can do nothing else before. API tokens are not affected."
                     on=policy.second_factor_for_administrators
                     fault=fault(SECOND_FACTOR)
+                />
+                <Flag
+                    name=OPEN_TRACKING
+                    label="Open tracking may be used"
+                    hint="An application asks for it message by message: the HTML then loads an image when it is shown, and the page of the message has the number of loads and the times of the first and the last. Switched off, messages that ask for it are refused."
+                    on=policy.open_tracking
                 />
                 <div class="buttons">
                     <button class="button button-primary" type="submit">

@@ -7,6 +7,7 @@ use domain::{Fields, Refusal};
 pub const OWN_RELAYS: &str = "own_relays";
 pub const FALLBACK: &str = "fallback";
 pub const SECOND_FACTOR: &str = "second_factor_for_administrators";
+pub const OPEN_TRACKING: &str = "open_tracking";
 
 /// The change that a form asks for: every box of the page is on or off.
 ///
@@ -17,6 +18,7 @@ pub fn policy_change(pairs: &[(String, String)]) -> Result<PolicyChange, Refusal
         own_relays: Some(fields.take(OWN_RELAYS).is_some()),
         fallback: Some(fields.take(FALLBACK).is_some()),
         second_factor_for_administrators: Some(fields.take(SECOND_FACTOR).is_some()),
+        open_tracking: Some(fields.take(OPEN_TRACKING).is_some()),
     })
 }
 
@@ -31,6 +33,7 @@ mod tests {
         assert_eq!(change.own_relays, Some(false));
         assert_eq!(change.fallback, Some(true));
         assert_eq!(change.second_factor_for_administrators, Some(false));
+        assert_eq!(change.open_tracking, Some(false));
         let refusal = policy_change(&[pair("own_relay")]).expect_err("unknown");
         assert!(refusal.fields.contains_key("own_relay"));
     }

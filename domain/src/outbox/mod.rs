@@ -27,8 +27,9 @@ pub use route::{RelayChoice, RelayCondition, SkippedRelay};
 pub use search::{Cursor, Search, Selection, is_id};
 pub use suppression::{Suppression, SuppressionLimit, SuppressionSearch};
 pub use view::{
-    ActCount, BackoffView, BulkAct, BulkActState, Count, DeliveryEvent, EventKind, MessageView,
-    OutboxRow, OutboxRows, Overview, Pause, RecipientView, RelayState, UnavailableRelay, Worker,
+    ActCount, BackoffView, BulkAct, BulkActState, Count, DeliveryEvent, EventKind, MessageOpens,
+    MessageView, OutboxRow, OutboxRows, Overview, Pause, RecipientView, RelayState,
+    UnavailableRelay, Worker,
 };
 
 /// The delivery state of a message for one recipient.

@@ -74,6 +74,19 @@ pub struct MessageView {
     pub recipients: Vec<RecipientView>,
     /// Its relays, where it is due and none of them takes messages; otherwise empty.
     pub waits_for: Vec<UnavailableRelay>,
+    /// Its opens, where they are tracked.
+    pub opens: Option<MessageOpens>,
+}
+
+/// Loads of the image of a message whose opens are tracked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageOpens {
+    /// The number of loads, of all recipients together.
+    pub opens: i64,
+    /// The time of the first load.
+    pub first: Option<Timestamp>,
+    /// The time of the last load.
+    pub last: Option<Timestamp>,
 }
 
 /// A relay that takes no messages at present.

@@ -38,6 +38,8 @@ pub struct Submission {
     pub raw: Option<Vec<u8>>,
     /// The class in its queue; without it, the default of the token.
     pub priority: Option<Priority>,
+    /// Whether to count how often its HTML is shown.
+    pub track_opens: bool,
 }
 
 /// A file of a submission.

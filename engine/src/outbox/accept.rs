@@ -11,6 +11,7 @@ use domain::{EmailAddress, Kind, Refusal, SmtpSettings, Timestamp};
 
 use super::group_commit::request::{NewMessage, WriteRequest, WriteResult};
 use super::group_commit::transaction::KEY_LIFETIME;
+use super::open_tracking::{OpenImages, notice};
 use super::reservation::Reservation;
 use super::sending_limits::{LimitHolder, RecipientLimit, SubmissionLimits};
 use super::service::{AcceptanceSettings, AccountKey, CachedSettings, Outbox};
@@ -64,6 +65,8 @@ pub struct Accepted {
     pub ids: Vec<String>,
     /// Whose relays their queue is for.
     pub queue: QueueKind,
+    /// How the opens of those messages are tracked that ask for it.
+    pub open_tracking: Option<String>,
 }
 
 impl Outbox {
@@ -73,7 +76,8 @@ impl Outbox {
     ///
     /// # Errors
     /// [`Kind::Invalid`] with every fault by field, of many messages as `[3].to`, also under `from` where
-    /// the account or the token may not send from an address; [`Kind::Conflict`]
+    /// the account or the token may not send from an address, and under `track_opens` where opens cannot be
+    /// tracked; [`Kind::Conflict`]
     /// while a request with this key is under way; [`Kind::TooMany`] with the seconds to wait while the
     /// account or its token is at a limit of messages; [`Kind::Unavailable`] where the database fails or
     /// its disk has no more free space than its reserve.
@@ -119,6 +123,8 @@ impl Outbox {
         let queue = messages
             .first()
             .map_or(QueueKind::Organisation, |new| kind(&new.class.queue));
+        let is_tracked = messages.iter().any(|new| new.open_id.is_some());
+        let open_tracking = is_tracked.then(|| notice(&self.public_url));
         let digest = key.as_ref().map(|key| key.digest.clone());
         let written = self.write(messages, key, counted).await?;
         if let Some(refused) = written.refused {
@@ -130,10 +136,18 @@ impl Outbox {
                 if written.claimed.is_empty() {
                     self.wake_delivery();
                 }
-                Ok(Accepted { ids, queue })
+                Ok(Accepted {
+                    ids,
+                    queue,
+                    open_tracking,
+                })
             }
             Some(earlier) if Some(&earlier.digest) == digest.as_ref() => {
-                self.accepted_earlier(&earlier.ids, queue).await
+                let accepted = self.accepted_earlier(&earlier.ids, queue).await?;
+                Ok(Accepted {
+                    open_tracking,
+                    ..accepted
+                })
             }
             Some(_) => {
                 let text = "This key came with another body within the last 24 hours. Use a new key for new messages.";
@@ -162,7 +176,11 @@ impl Outbox {
         let first = ids.first().map_or("", String::as_str);
         let waited = flows::queue_of(&mut connection, first).await?;
         let queue = waited.map_or(queue, |waited| kind(&waited));
-        Ok(Accepted { ids, queue })
+        Ok(Accepted {
+            ids,
+            queue,
+            open_tracking: None,
+        })
     }
 
     /// Validates and composes messages, and gives them ids.
@@ -198,6 +216,7 @@ impl Outbox {
             settings,
             priorities: actor.priorities(),
             recipient_limit,
+            public_url: self.public_url.clone(),
             now,
         };
         if octets > LARGE {
@@ -291,7 +310,8 @@ impl Outbox {
         let saved = information::read(connection, self.settings.scope()).await?;
         let settings = saved.and_then(|saved| saved.form.parse().ok());
         let from_domains = relays::from_domains(connection).await?;
-        let own = match policy::read(connection).await?.own_relays {
+        let policy = policy::read(connection).await?;
+        let own = match policy.own_relays {
             true => information::of_accounts(connection).await?,
             false => Vec::new(),
         };
@@ -316,6 +336,7 @@ impl Outbox {
             own: Arc::new(own.collect()),
             senders: Arc::new(senders),
             limits: Arc::new(limits),
+            open_tracking: policy.open_tracking,
         })
     }
 }
@@ -385,6 +406,7 @@ struct Batch {
     senders: SenderLimits,
     priorities: PriorityLimits,
     recipient_limit: Option<RecipientLimit>,
+    public_url: Arc<str>,
     now: Timestamp,
 }
 
@@ -397,7 +419,13 @@ impl Batch {
         let has_own = self.settings.own.contains_key(&self.submitter.account);
         let own = Scope::of_account(&self.submitter.account).filter(|_| has_own);
         let global: Arc<str> = GLOBAL_QUEUE.into();
-        for (index, (submission, id)) in self.submissions.into_iter().zip(self.ids).enumerate() {
+        let images = OpenImages {
+            public_url: &self.public_url,
+            allowed: self.settings.open_tracking,
+        };
+        for (index, (mut submission, id)) in self.submissions.into_iter().zip(self.ids).enumerate()
+        {
+            let open_id = images.add_to(&mut submission);
             let priority = self.priorities.choose(submission.priority);
             let priority = priority.map_err(|text| Refusal::of(Kind::Invalid, "priority", text));
             let (headers, recipients) = match submission.raw {
@@ -413,13 +441,16 @@ impl Batch {
                 }
                 Ok(composed)
             });
-            match Refusal::both(checked, priority) {
-                Ok((finished, priority)) => {
+            match Refusal::both(Refusal::both(checked, priority), open_id) {
+                Ok(((finished, priority), open_id)) => {
                     let queue = self.settings.queue(own, &finished.from);
                     let queue = queue.unwrap_or_else(|| global.clone());
                     let class = QueueClass { queue, priority };
                     let submitter = self.submitter.clone();
-                    messages.push(new_message(finished, id, submitter, class));
+                    messages.push(NewMessage {
+                        open_id,
+                        ..new_message(finished, id, submitter, class)
+                    });
                 }
                 Err(refusal) if self.many => {
                     for (field, text) in refusal.fields {
@@ -434,7 +465,7 @@ impl Batch {
     }
 }
 
-/// The message to store. Its flow is not known yet.
+/// The message to store, whose opens are not tracked. Its flow is not known yet.
 fn new_message(
     finished: ComposedMessage,
     id: String,
@@ -444,6 +475,7 @@ fn new_message(
     NewMessage {
         class,
         flow: 0,
+        open_id: None,
         message: MessageRow {
             id,
             account: submitter.account,

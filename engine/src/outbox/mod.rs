@@ -5,7 +5,7 @@
 //! `reservation` leases them to the worker of this process in the same commit. `hold` pauses delivery
 //! for `--hold-mail`. `queries` (with `waiting`), `actions`, `pause` and `suppressions` are for people;
 //! `bulk_act` is the progress of an act on many messages. `own_mail` is for mail of Postern itself.
-//! `meter` counts. Delivery is a service of its own: `crate::delivery`.
+//! `meter` counts; `open_tracking` counts loads of the images of messages. Delivery is a service of its own: `crate::delivery`.
 
 mod accept;
 mod actions;
@@ -18,6 +18,7 @@ mod hold;
 mod last_limits;
 mod mail_outage;
 mod meter;
+mod open_tracking;
 mod own_mail;
 mod pause;
 mod queries;
@@ -40,6 +41,7 @@ pub(crate) use group_commit::transaction::KEY_LIFETIME;
 pub(crate) use hold::{HEARTBEAT_TIMEOUT, Hold};
 pub use mail_outage::MailOutage;
 pub use meter::{LATENCY_BOUNDS, Meter, MeterReading};
+pub use open_tracking::OPEN_IMAGE_PATH;
 pub(crate) use queries::COUNTED;
 pub use queries::MetricsSnapshot;
 pub use relay_status::RelayStatus;

@@ -19,7 +19,7 @@ use crate::store::messages::{self, MessageRow};
 use crate::store::recipients::{self, Recipient};
 use crate::store::search::ListPage;
 use crate::store::{
-    Connection, accounts, delivery_events, flows, pause, recipient_counts, relay_health, search,
+    Connection, accounts, delivery_events, flows, message_opens, pause, recipient_counts, relay_health, search,
     workers,
 };
 
@@ -210,6 +210,7 @@ impl Outbox {
                 .map(|account| account.email),
         };
         let priority = flows::priority_of_message(&mut connection, &message.id).await?;
+        let opens = message_opens::of_message(&mut connection, &message.id).await?;
         Ok(MessageView {
             accepted: search::accepted(&message.id),
             kept: messages::has_body(&mut connection, &message.id).await?,
@@ -223,6 +224,7 @@ impl Outbox {
             size: message.size,
             recipients,
             waits_for,
+            opens,
         })
     }
 

@@ -15,6 +15,7 @@ use super::group_commit::{GroupCommit, write_audit};
 use super::hold::Hold;
 use super::last_limits::LastLimits;
 use super::meter::Meter;
+use super::open_tracking::OpenLoads;
 use super::relay_settings::LastRelaySettings;
 use super::reservation::LocalWorker;
 use super::turns::Searches;
@@ -52,6 +53,8 @@ pub(super) struct AcceptanceSettings {
     pub senders: Arc<HashMap<String, Arc<SenderSet>>>,
     /// The limits of accounts.
     pub limits: Arc<QuotasById>,
+    /// Whether messages may track opens.
+    pub open_tracking: bool,
 }
 
 /// An idempotency key within its account.
@@ -91,6 +94,9 @@ pub struct Outbox {
     /// The version of the routing that this process wrote last.
     pub(super) saved: watch::Receiver<i64>,
     worker: Mutex<Option<Weak<dyn LocalWorker>>>,
+    /// The public URL of Postern, without a slash at its end.
+    pub(super) public_url: Arc<str>,
+    open_loads: OpenLoads,
 }
 
 impl Outbox {
@@ -103,6 +109,7 @@ impl Outbox {
         settings: Settings,
         hold: Option<Hold>,
         disk_space: Option<DiskSpace>,
+        public_url: &str,
     ) -> Arc<Self> {
         let changes = watch::Sender::new(0);
         let notify = Arc::new(Notify::new());
@@ -116,6 +123,7 @@ impl Outbox {
             changes.clone(),
         );
         tokio::spawn(write_audit(group_commit.clone(), refusals));
+        let open_loads = OpenLoads::start(store.clone());
         let outbox = Arc::new(Self {
             saved: settings.changes(),
             store,
@@ -138,6 +146,8 @@ impl Outbox {
             flow_ids: FlowIds::default(),
             cached_settings: Mutex::default(),
             worker: Mutex::default(),
+            public_url: public_url.trim_end_matches('/').into(),
+            open_loads,
         });
         let saves = outbox.settings.changes();
         tokio::spawn(follow_settings(saves, Arc::downgrade(&outbox)));
@@ -169,6 +179,17 @@ impl Outbox {
         if let Some(hold) = &self.hold {
             hold.end().await;
         }
+    }
+
+    /// Counts a load of the image with this id; it is written within about a second. Ids that are of no
+    /// message take as long, and are not written.
+    pub fn opened(&self, id: &str) {
+        self.open_loads.add(id, self.clock.now());
+    }
+
+    /// Writes counted loads of images, at the end of this process.
+    pub(crate) async fn write_opens(&self) {
+        self.open_loads.flush(&self.store).await;
     }
 
     /// Waits until there may be messages to deliver, or other settings to deliver them with.

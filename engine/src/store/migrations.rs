@@ -41,7 +41,8 @@ macro_rules! files {
             "0028_passkey",
             "0029_relay_health",
             "0030_notifications",
-            "0031_figure"
+            "0031_figure",
+            "0032_message_open"
         )
     };
     ($database:literal, $($name:literal),+) => {

@@ -14,6 +14,7 @@ mod fold;
 pub mod idempotency;
 pub mod information;
 pub mod keys;
+pub mod message_opens;
 pub mod messages;
 mod migrations;
 pub mod notifications;

@@ -7,6 +7,7 @@ use super::{Connection, StoreError};
 const OWN_RELAYS: &str = "own_relays";
 const FALLBACK: &str = "fallback";
 const SECOND_FACTOR: &str = "second_factor_for_administrators";
+const OPEN_TRACKING: &str = "open_tracking";
 
 /// The policy, with the defaults of what was never saved.
 ///
@@ -23,6 +24,7 @@ pub async fn read(connection: &mut Connection) -> Result<OrganisationPolicy, Sto
             OWN_RELAYS => policy.own_relays = on,
             FALLBACK => policy.fallback = on,
             SECOND_FACTOR => policy.second_factor_for_administrators = on,
+            OPEN_TRACKING => policy.open_tracking = on,
             _ => {}
         }
     }
@@ -41,6 +43,7 @@ pub async fn write(
         (OWN_RELAYS, policy.own_relays),
         (FALLBACK, policy.fallback),
         (SECOND_FACTOR, policy.second_factor_for_administrators),
+        (OPEN_TRACKING, policy.open_tracking),
     ] {
         sqlx::query(
             "INSERT INTO policy (name, value) VALUES ($1, $2) \

@@ -15,7 +15,7 @@ const BATCH: i64 = 500;
 pub enum RetainedPart {
     /// Its bytes.
     Bodies,
-    /// The bytes, the recipients, the events and the message itself.
+    /// The bytes, the recipients, the events, the opens and the message itself.
     Messages,
 }
 
@@ -86,6 +86,7 @@ pub async fn delete(
         RetainedPart::Messages => &[
             ("message_body", "id"),
             ("delivery_event", "message_id"),
+            ("message_open", "message_id"),
             ("recipient", "message_id"),
             ("message", "id"),
         ],

@@ -20,6 +20,7 @@ mod limits;
 pub mod listener;
 mod metrics;
 mod my_relay;
+mod open_image;
 mod outbox;
 mod pages;
 mod policy;
@@ -89,6 +90,7 @@ pub fn router(state: AppState) -> Router {
                 .layer(from_fn_with_state(state.clone(), confirmation::guard)),
         )
         .route("/pkg/{file}", get(assets::serve))
+        .merge(open_image::router())
         .layer(
             ServiceBuilder::new()
                 .layer(from_fn_with_state(state.clone(), headers::log_request))

@@ -176,6 +176,19 @@ pub struct Message {
     recipients: Vec<MessageRecipient>,
     /// The relays of the message, where it is due and none of them takes mail; otherwise empty.
     waits_for: Vec<UnavailableRelay>,
+    /// How often it was opened. Null where it was submitted without `track_opens`.
+    open_tracking: Option<MessageOpens>,
+}
+
+/// Loads of the image of a message, of all its recipients together. A mail program that blocks images
+/// loads none, and one that loads them in advance counts without a reader.
+#[derive(Serialize, ToSchema)]
+struct MessageOpens {
+    opens: i64,
+    #[schema(format = DateTime)]
+    first_opened_at: Option<String>,
+    #[schema(format = DateTime)]
+    last_opened_at: Option<String>,
 }
 
 /// A relay that takes no mail at present.
@@ -246,6 +259,17 @@ impl From<MessageView> for Message {
             kept: message.kept,
             recipients: message.recipients.into_iter().map(Into::into).collect(),
             waits_for: message.waits_for.into_iter().map(Into::into).collect(),
+            open_tracking: message.opens.map(Into::into),
+        }
+    }
+}
+
+impl From<outbox::MessageOpens> for MessageOpens {
+    fn from(opens: outbox::MessageOpens) -> Self {
+        Self {
+            opens: opens.opens,
+            first_opened_at: opens.first.map(Timestamp::rfc3339),
+            last_opened_at: opens.last.map(Timestamp::rfc3339),
         }
     }
 }

@@ -11,6 +11,8 @@ mod body_budget;
 #[cfg(test)]
 mod contract_accounts;
 #[cfg(test)]
+mod contract_open_tracking;
+#[cfg(test)]
 mod contract_senders;
 #[cfg(test)]
 mod contract_tests;

@@ -14,6 +14,10 @@ use super::json::lenient;
 use crate::http::AppState;
 
 /// The organisation's policy.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, on or off"
+)]
 #[derive(Serialize, ToSchema)]
 pub struct PolicyFields {
     /// Whether accounts may have a relay of their own. Where they may not, those that exist are not
@@ -23,6 +27,8 @@ pub struct PolicyFields {
     fallback: bool,
     /// Whether administrators sign in with a second factor.
     second_factor_for_administrators: bool,
+    /// Whether messages may track how often they are opened, with `track_opens`.
+    open_tracking: bool,
 }
 
 impl From<OrganisationPolicy> for PolicyFields {
@@ -31,6 +37,7 @@ impl From<OrganisationPolicy> for PolicyFields {
             own_relays: policy.own_relays,
             fallback: policy.fallback,
             second_factor_for_administrators: policy.second_factor_for_administrators,
+            open_tracking: policy.open_tracking,
         }
     }
 }
@@ -67,6 +74,8 @@ pub struct PolicyRequest {
     /// An account that requires it of others has a second factor itself.
     #[serde(default, deserialize_with = "lenient")]
     second_factor_for_administrators: Option<bool>,
+    #[serde(default, deserialize_with = "lenient")]
+    open_tracking: Option<bool>,
 }
 
 impl Administrative for PolicyRequest {
@@ -102,6 +111,7 @@ pub async fn save(
         own_relays: request.own_relays,
         fallback: request.fallback,
         second_factor_for_administrators: request.second_factor_for_administrators,
+        open_tracking: request.open_tracking,
     };
     let policy = state.postern.policy().save(&actor, change).await?;
     Ok(Success::new(policy.into()))

@@ -108,6 +108,7 @@ pub(super) async fn policy(api: &mut Api) {
     let policy_with = |fallback: bool| {
         json!({
             "own_relays": true, "fallback": fallback, "second_factor_for_administrators": false,
+            "open_tracking": true,
         })
     };
     assert_eq!((status, &before["data"]), (200, &policy_with(true)));

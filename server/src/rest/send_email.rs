@@ -37,12 +37,18 @@ enum AcceptedIds {
         id: String,
         /// Whose relays take it: those of the organisation, or the account's own.
         queue: QueueKind,
+        /// What `track_opens` does, in a sentence; absent without it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        open_tracking: Option<String>,
     },
     /// The response to an array, in its order.
     Many {
         ids: Vec<String>,
         /// Whose relays take them.
         queue: QueueKind,
+        /// What `track_opens` does, in a sentence; absent where no mail has it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        open_tracking: Option<String>,
     },
 }
 
@@ -85,7 +91,11 @@ pub async fn send(
     let (body, _permit) = body_budget::read(&actor, &headers, body).await?;
     let (submissions, key) = decode(body, key).await?;
     let many = matches!(submissions, Submissions::Many(_));
-    let Accepted { mut ids, queue } = state
+    let Accepted {
+        mut ids,
+        queue,
+        open_tracking,
+    } = state
         .postern
         .outbox()
         .accept(&actor, submissions, key)
@@ -94,8 +104,13 @@ pub async fn send(
         1 if !many => AcceptedIds::One {
             id: ids.remove(0),
             queue,
+            open_tracking,
         },
-        _ => AcceptedIds::Many { ids, queue },
+        _ => AcceptedIds::Many {
+            ids,
+            queue,
+            open_tracking,
+        },
     };
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }

@@ -145,6 +145,12 @@ pub struct SendEmail {
     /// class the accounts are served in turn.
     #[serde(default, deserialize_with = "lenient")]
     priority: Option<Priority>,
+    /// Whether to count how often the mail is opened; off by default. It adds an image to `html`, which
+    /// each recipient's mail program loads when it shows the mail, unless it blocks images. The number of
+    /// loads and the times of the first and the last are in `open_tracking` of the message; no address
+    /// and no program is recorded. Not with `raw`, and not where the policy switches it off.
+    #[serde(default, deserialize_with = "lenient")]
+    track_opens: Option<bool>,
 }
 
 impl SendEmail {
@@ -163,6 +169,7 @@ impl SendEmail {
             attachments: attachments(self.attachments.unwrap_or_default(), path, faults),
             raw: self.raw.map(|Base64(octets)| octets),
             priority: self.priority,
+            track_opens: self.track_opens.unwrap_or_default(),
         }
     }
 }

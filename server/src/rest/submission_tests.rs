@@ -76,11 +76,12 @@ fn every_field_is_parsed() {
 #[test]
 fn null_is_the_same_as_absent() {
     let mail = one(
-        r#"{"from":null,"to":null,"subject":null,"text":null,"headers":null,"attachments":null,"raw":null,"priority":null}"#,
+        r#"{"from":null,"to":null,"subject":null,"text":null,"headers":null,"attachments":null,"raw":null,"priority":null,"track_opens":null}"#,
     );
     assert!(mail.from.is_none() && mail.to.is_empty() && mail.subject.is_none());
     assert!(mail.headers.is_empty() && mail.attachments.is_empty() && mail.raw.is_none());
     assert_eq!(mail.priority, None);
+    assert!(!mail.track_opens && one(r#"{"track_opens":true}"#).track_opens);
     assert_eq!(one(r#"{"priority":"bulk"}"#).priority, Some(Priority::Bulk));
 }
 
@@ -104,6 +105,7 @@ fn every_wrong_type_is_reported_by_field() {
         ],
         "raw": "not base64!",
         "priority": "urgent",
+        "track_opens": "yes",
         "body": "x",
     }));
     let fields: Vec<_> = found.iter().map(|(field, _)| field.as_str()).collect();
@@ -133,6 +135,7 @@ fn every_wrong_type_is_reported_by_field() {
             "to[1]",
             "to[2]",
             "to[3]",
+            "track_opens",
         ]
     );
     let text = |field: &str| {
@@ -143,6 +146,7 @@ fn every_wrong_type_is_reported_by_field() {
     };
     assert_eq!(text("body"), Some("There is no such field."));
     assert_eq!(text("from"), Some("This is a string."));
+    assert_eq!(text("track_opens"), Some("This is true or false."));
     assert_eq!(text("priority"), Some("Choose high, normal or bulk."));
     assert_eq!(text("attachments[1].filename"), Some("This is a string."));
     assert_eq!(

@@ -14,7 +14,8 @@ use super::transaction::{KEY_LIFETIME, ids_of};
 use crate::store::direct::DirectTransaction;
 use crate::store::recipients::{self, ClaimedRecipient, RecipientKey, SettledRecipient};
 use crate::store::{
-    StoreError, delivery_events, figures, idempotency, messages, sending_limits, suppressions,
+    StoreError, delivery_events, figures, idempotency, message_opens, messages, sending_limits,
+    suppressions,
 };
 
 /// Whether [`write`] can write a request. Others are rare.
@@ -97,6 +98,9 @@ fn insert(
     let placement = Placement::new(lease.as_ref(), result.control.paused, now);
     for new in messages.iter() {
         messages::add_directly(work, &new.message, &new.bytes)?;
+        if let Some(tracked) = new.tracked() {
+            message_opens::add_directly(work, tracked)?;
+        }
         for row in placement.rows(new) {
             recipients::add_directly(work, &row)?;
             if row.owner.is_some() {
@@ -244,6 +248,7 @@ mod tests {
                 priority: domain::outbox::Priority::Normal,
             },
             flow: 1,
+            open_id: is_leased.then(|| format!("open-{id}")),
         };
         Arc::new(WriteRequest::Accept {
             messages: Arc::new([message]),
@@ -330,6 +335,7 @@ mod tests {
             "idempotency",
             "message",
             "message_body",
+            "message_open",
             "recipient",
             "delivery_event",
             "recipient_count",

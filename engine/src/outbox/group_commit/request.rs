@@ -13,6 +13,7 @@ use crate::store::audit::Entry;
 use crate::store::direct::DirectTransaction;
 use crate::store::flows::QueueClass;
 use crate::store::idempotency::{IdempotencyKey, StoredAnswer};
+use crate::store::message_opens::TrackedMessage;
 use crate::store::messages::MessageRow;
 use crate::store::pause::Control;
 use crate::store::recipients::{
@@ -30,6 +31,18 @@ pub struct NewMessage {
     pub class: QueueClass,
     /// The id of the flow of its account in that class.
     pub flow: i64,
+    /// The id of its image, where its opens are tracked.
+    pub open_id: Option<String>,
+}
+
+impl NewMessage {
+    /// The message to track, where its opens are tracked.
+    pub(super) fn tracked(&self) -> Option<TrackedMessage<'_>> {
+        self.open_id.as_deref().map(|open_id| TrackedMessage {
+            open_id,
+            message_id: &self.message.id,
+        })
+    }
 }
 
 /// A worker, and when the leases that it is given end.

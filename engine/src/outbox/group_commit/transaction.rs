@@ -13,6 +13,7 @@ use super::placement::Placement;
 use super::quotas::{Quotas, holders};
 use super::request::{CommittedResults, ControlState, NewMessage, WriteRequest, WriteResult};
 use crate::store::idempotency::{self, IdempotencyKey, StoredAnswer};
+use crate::store::message_opens::{self, TrackedMessage};
 use crate::store::messages::{self, MessageRow};
 use crate::store::recipients::{
     self, ClaimedRecipient, NewRecipient, OwnedResult, RecipientKey, SettledRecipient,
@@ -199,6 +200,7 @@ async fn insert(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let mut new: Vec<(&MessageRow, &[u8])> = Vec::new();
+    let mut tracked: Vec<TrackedMessage<'_>> = Vec::new();
     let mut rows: Vec<NewRecipient<'_>> = Vec::new();
     let mut leased: Vec<(usize, Range<usize>)> = Vec::new();
     for (index, (request, result)) in requests.iter().zip(&*results).enumerate() {
@@ -215,6 +217,7 @@ async fn insert(
         let first = rows.len();
         for message in messages.iter() {
             new.push((&message.message, &message.bytes));
+            tracked.extend(message.tracked());
             rows.extend(placement.rows(message));
         }
         if rows[first..].iter().any(|row| row.owner.is_some()) {
@@ -222,6 +225,7 @@ async fn insert(
         }
     }
     messages::add(work, &new).await?;
+    message_opens::add(work, &tracked).await?;
     recipients::add(work, &rows).await?;
     for (index, range) in leased {
         results[index].claimed = rows[range].iter().map(ClaimedRecipient::inserted).collect();

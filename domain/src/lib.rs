@@ -14,6 +14,7 @@ pub mod fields;
 pub mod figures;
 pub mod form;
 pub mod health;
+pub mod home;
 pub mod host;
 pub mod jwe;
 pub mod label;

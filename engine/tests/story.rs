@@ -76,6 +76,8 @@ mod passkeys;
 mod people;
 #[path = "story/policy.rs"]
 mod policy;
+#[path = "story/recent_failures.rs"]
+mod recent_failures;
 #[path = "story/refusals.rs"]
 mod refusals;
 #[path = "story/relay_failures.rs"]

@@ -2,6 +2,7 @@
 
 mod backoff;
 mod disposition;
+mod failures;
 mod priority;
 mod queue;
 mod route;
@@ -21,6 +22,7 @@ pub use disposition::{
     Disposition, MAXIMAL_UNANSWERED, disposition, exceeds_recipients_limit, is_suppressible,
     relay_wide_refusal,
 };
+pub use failures::{FailedRecipient, FailureGroup, group_failures};
 pub use priority::{Priority, PriorityLimits};
 pub use queue::QueueKind;
 pub use route::{RelayChoice, RelayCondition, SkippedRelay};

@@ -3,14 +3,16 @@
 //! `accept` validates and composes messages (with `crate::mail`) and has `group_commit` write them.
 //! `sending_limits` are those of accounts and tokens, for which the group commit counts messages.
 //! `reservation` leases them to the worker of this process in the same commit. `hold` pauses delivery
-//! for `--hold-mail`. `queries` (with `waiting`), `actions`, `pause` and `suppressions` are for people;
-//! `bulk_act` is the progress of an act on many messages. `own_mail` is for mail of Postern itself.
-//! `meter` counts; `open_tracking` counts loads of the images of messages. Delivery is a service of its own: `crate::delivery`.
+//! for `--hold-mail`. `queries` (with `waiting` and `failures`), `actions`, `pause` and `suppressions`
+//! are for people; `bulk_act` is the progress of an act on many messages. `own_mail` is for mail of
+//! Postern itself. `meter` counts, and `open_tracking` counts loads of the images of messages. Delivery is
+//! a service of its own: `crate::delivery`.
 
 mod accept;
 mod actions;
 mod bulk_act;
 mod disk_space;
+mod failures;
 mod feed;
 mod flow_ids;
 mod group_commit;

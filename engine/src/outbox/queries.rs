@@ -313,7 +313,7 @@ fn without_person(mut event: DeliveryEvent) -> DeliveryEvent {
 }
 
 /// The account whose messages an actor sees; `None` for administrators, who see all.
-fn only_of(actor: &Actor) -> Option<&str> {
+pub(super) fn only_of(actor: &Actor) -> Option<&str> {
     match actor.oversees() {
         true => None,
         false => Some(actor.account().map_or("", |account| &account.id)),

@@ -25,6 +25,7 @@ pub mod pause;
 pub mod pending_logins;
 pub mod pipelining_trials;
 pub mod policy;
+pub mod recent_failures;
 pub mod recipient_counts;
 pub mod recipients;
 pub mod relay_health;

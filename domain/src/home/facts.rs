@@ -1,0 +1,60 @@
+//! The facts that Home is made of, as the viewer may see them.
+
+use crate::Timestamp;
+use crate::health::HealthState;
+use crate::outbox::Pause;
+
+/// The facts of a Home.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HomeFacts {
+    /// Whether the viewer is an administrator.
+    pub admin: bool,
+    /// The pause of delivery, if it is paused.
+    pub pause: Option<Pause>,
+    /// Whether a relay is set up.
+    pub configured: bool,
+    /// Whether a process delivers.
+    pub delivers: bool,
+    /// The relays that are on and set up, in their order: for an administrator the organisation's, for
+    /// another account those that its own mail leaves through.
+    pub relays: Vec<HomeRelay>,
+    /// A relay whose settings neither a test mail nor a delivery has proven.
+    pub untested: Option<RelayName>,
+    /// The API token of the viewer that expires first, where that is soon.
+    pub expiring: Option<ExpiringToken>,
+}
+
+/// The id and the name of a relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayName {
+    /// The id, as in [`RelayView`](crate::relay::RelayView).
+    pub id: String,
+    /// The name.
+    pub name: String,
+}
+
+/// A relay as Home shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HomeRelay {
+    /// Id and name.
+    pub relay: RelayName,
+    /// Whether it is the own relay of the viewer's account.
+    pub own: bool,
+    /// Whether it is for mail from every domain.
+    pub for_all: bool,
+    /// Its health.
+    pub state: HealthState,
+    /// When the state began.
+    pub since: Option<Timestamp>,
+    /// The cause of the failure, as a sentence.
+    pub cause: Option<String>,
+}
+
+/// An API token that expires soon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpiringToken {
+    /// The name that its account gave it.
+    pub name: String,
+    /// When it expires.
+    pub at: Timestamp,
+}

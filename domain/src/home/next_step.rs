@@ -1,0 +1,173 @@
+//! What to do first: one step, or none where all is well.
+
+use std::time::Duration;
+
+use super::{ExpiringToken, HomeFacts, HomeRelay, MailStatus, RelayName};
+use crate::health::HealthState;
+
+/// How long before its end an API token is to be renewed.
+pub const TOKEN_NOTICE: Duration = Duration::from_secs(14 * 24 * 3600);
+
+/// A step that the viewer can take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NextStep {
+    /// Save the settings of a relay.
+    SaveSettings,
+    /// Resume delivery, which a person paused.
+    ResumeDelivery,
+    /// Start Postern without the option that pauses delivery.
+    EndHold,
+    /// Start a process that delivers.
+    StartDelivery,
+    /// Repair a relay that is down or degraded.
+    RepairRelay {
+        /// The relay.
+        relay: RelayName,
+        /// Whether it is the own relay of the viewer's account.
+        own: bool,
+        /// The cause of its failure, as a sentence.
+        cause: Option<String>,
+    },
+    /// Send a test mail through a relay.
+    TestSettings(RelayName),
+    /// Make another API token in the place of one that expires.
+    RenewToken(ExpiringToken),
+    /// Wait for an administrator: the viewer is none.
+    AskAdministrator,
+}
+
+/// The first step of these facts.
+pub fn next_step(facts: &HomeFacts) -> Option<NextStep> {
+    let status = MailStatus::of(facts);
+    let stops = match &status {
+        MailStatus::NotConfigured => Some(NextStep::SaveSettings),
+        MailStatus::Paused { since: Some(_) } => Some(NextStep::ResumeDelivery),
+        MailStatus::Paused { since: None } => Some(NextStep::EndHold),
+        MailStatus::NoWorker => Some(NextStep::StartDelivery),
+        _ => None,
+    };
+    if let Some(step) = stops {
+        return Some(match facts.admin {
+            true => step,
+            false => NextStep::AskAdministrator,
+        });
+    }
+    let failing = |state: HealthState| {
+        let mut relays = facts.relays.iter();
+        // Others than administrators can repair their own relay.
+        relays.find(|relay| relay.state == state && (facts.admin || relay.own))
+    };
+    let repair = |relay: &HomeRelay| NextStep::RepairRelay {
+        relay: relay.relay.clone(),
+        own: relay.own,
+        cause: relay.cause.clone(),
+    };
+    if let Some(relay) = failing(HealthState::Down) {
+        return Some(repair(relay));
+    }
+    if matches!(status, MailStatus::Stopped { .. }) {
+        return Some(NextStep::AskAdministrator);
+    }
+    if let Some(relay) = &facts.untested {
+        return Some(NextStep::TestSettings(relay.clone()));
+    }
+    if let Some(relay) = failing(HealthState::Degraded) {
+        return Some(repair(relay));
+    }
+    facts.expiring.clone().map(NextStep::RenewToken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{facts, relay};
+    use super::*;
+    use crate::Timestamp;
+    use crate::health::HealthState::{Degraded, Down, Healthy};
+    use crate::outbox::Pause;
+
+    /// The name of a step, with the relay or token.
+    fn named(step: Option<NextStep>) -> String {
+        match step {
+            None => "none".to_owned(),
+            Some(NextStep::RepairRelay { relay, own, .. }) => {
+                format!("repair {} {own}", relay.name)
+            }
+            Some(NextStep::TestSettings(relay)) => format!("test {}", relay.name),
+            Some(NextStep::RenewToken(token)) => format!("renew {}", token.name),
+            Some(other) => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn all_is_well_where_every_relay_is_healthy() {
+        assert_eq!(next_step(&facts(vec![relay("A", Healthy, 5)])), None);
+    }
+
+    #[test]
+    fn the_most_urgent_step_comes_first() {
+        let mut facts = facts(vec![
+            relay("A", Healthy, 5),
+            relay("B", Degraded, 5),
+            relay("C", Down, 5),
+        ]);
+        facts.expiring = Some(ExpiringToken {
+            name: "app".to_owned(),
+            at: Timestamp(9),
+        });
+        facts.untested = Some(facts.relays[0].relay.clone());
+        let pause = |since| Pause {
+            since,
+            by: String::new(),
+        };
+        let mut seen = vec![named(next_step(&facts))];
+        facts.relays.pop();
+        seen.push(named(next_step(&facts)));
+        facts.untested = None;
+        seen.push(named(next_step(&facts)));
+        facts.relays.pop();
+        seen.push(named(next_step(&facts)));
+        facts.delivers = false;
+        seen.push(named(next_step(&facts)));
+        facts.pause = Some(pause(Some(Timestamp(1))));
+        seen.push(named(next_step(&facts)));
+        facts.pause = Some(pause(None));
+        seen.push(named(next_step(&facts)));
+        facts.configured = false;
+        seen.push(named(next_step(&facts)));
+        let expected = [
+            "repair C false",
+            "test A",
+            "repair B false",
+            "renew app",
+            "StartDelivery",
+            "ResumeDelivery",
+            "EndHold",
+            "SaveSettings",
+        ];
+        assert_eq!(seen, expected);
+        facts.admin = false;
+        assert_eq!(named(next_step(&facts)), "AskAdministrator");
+    }
+
+    #[test]
+    fn others_than_administrators_repair_their_own_relay() {
+        let own = |state| HomeRelay {
+            own: true,
+            ..relay("Own", state, 5)
+        };
+        for (relays, expected) in [
+            (
+                vec![own(Down), relay("First", Healthy, 1)],
+                "repair Own true",
+            ),
+            (vec![own(Degraded)], "repair Own true"),
+            (vec![relay("First", Down, 1)], "AskAdministrator"),
+            (vec![own(Healthy), relay("First", Down, 1)], "none"),
+            (vec![relay("First", Degraded, 1)], "none"),
+        ] {
+            let mut facts = facts(relays);
+            facts.admin = false;
+            assert_eq!(named(next_step(&facts)), expected, "{facts:?}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What failed of late, by cause. Administrators see every message, other accounts their own.
+
+use std::time::Duration;
+
+use domain::outbox::{
+    FailedRecipient, FailureGroup, MAXIMAL_QUEUE_LIFETIME, RecipientState, group_failures,
+};
+use domain::{Refusal, Timestamp};
+
+use super::Outbox;
+use super::queries::{COUNTED, only_of};
+use crate::Actor;
+use crate::store::recent_failures::{self, RecentRecipient};
+use crate::store::search::accepted;
+
+/// A message can fail so long after it was accepted, and longer where its relay was down.
+const ACCEPTED_WITHIN: Duration = MAXIMAL_QUEUE_LIFETIME.saturating_add(COUNTED);
+
+impl Outbox {
+    /// The recipients that failed within 24 hours, and those that are deferred, by cause: at most 1,000
+    /// of each, those of the newest messages.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`](domain::Kind::Unavailable) where the database fails;
+    /// [`Kind::Forbidden`](domain::Kind::Forbidden) for a token that does not read.
+    pub async fn recent_failures(&self, actor: &Actor) -> Result<Vec<FailureGroup>, Refusal> {
+        actor.reads()?;
+        let now = self.clock.now();
+        let mut connection = self.store.reporting().await?;
+        let mut failed = Vec::new();
+        for state in [RecipientState::Failed, RecipientState::Deferred] {
+            let since = now - ACCEPTED_WITHIN;
+            let account = only_of(actor);
+            let found = recent_failures::newest(&mut connection, account, state, since).await?;
+            failed.extend(found.into_iter().map(|row| recipient(row, state)));
+        }
+        failed.retain(|row| row.state != RecipientState::Failed || row.at >= now - COUNTED);
+        let relays = self.relay_settings.read(&mut connection).await?;
+        Ok(group_failures(failed, relays.valid.first()))
+    }
+}
+
+fn recipient(row: RecentRecipient, state: RecipientState) -> FailedRecipient {
+    let at: Timestamp = row.settled.unwrap_or_else(|| accepted(&row.message_id));
+    FailedRecipient {
+        message_id: row.message_id,
+        position: row.position,
+        state,
+        at,
+        reply: row.reply.unwrap_or_default(),
+    }
+}

@@ -1,0 +1,97 @@
+//! The newest recipients in a state, of recent messages: each query reads a bounded range of an index.
+
+use domain::Timestamp;
+use domain::outbox::RecipientState;
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, FromRow, Row as _};
+
+use super::search::first_id;
+use super::{Connection, StoreError};
+
+/// The maximum number of recipients that are read.
+const MAX_RECIPIENTS: i64 = 1000;
+
+/// The maximum number of messages of an account that are searched.
+const MAX_MESSAGES: i64 = 5000;
+
+/// A recipient of a recent message.
+#[derive(Debug)]
+pub struct RecentRecipient {
+    pub message_id: String,
+    pub position: i64,
+    pub settled: Option<Timestamp>,
+    pub reply: Option<String>,
+}
+
+impl FromRow<'_, AnyRow> for RecentRecipient {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            message_id: row.try_get(0)?,
+            position: row.try_get(1)?,
+            settled: row.try_get::<Option<i64>, _>(2)?.map(Timestamp),
+            reply: row.try_get(3)?,
+        })
+    }
+}
+
+fn sql(of_account: bool) -> String {
+    let columns = "r.message_id, r.position, r.settled_at, r.reply";
+    let order = format!("ORDER BY r.message_id DESC, r.position DESC LIMIT {MAX_RECIPIENTS}");
+    match of_account {
+        false => format!(
+            "SELECT {columns} FROM recipient r WHERE r.state = $1 AND r.message_id >= $2 {order}"
+        ),
+        true => format!(
+            "SELECT {columns} FROM (SELECT id FROM message WHERE account_id = $3 AND id >= $2 \
+             ORDER BY id DESC LIMIT {MAX_MESSAGES}) AS m CROSS JOIN recipient r \
+             WHERE r.message_id = m.id AND r.state = $1 {order}"
+        ),
+    }
+}
+
+/// The newest recipients in a state, of messages that were accepted since then. With an account, of its
+/// newest 5,000 messages.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn newest(
+    connection: &mut Connection,
+    account: Option<&str>,
+    state: RecipientState,
+    since: Timestamp,
+) -> Result<Vec<RecentRecipient>, StoreError> {
+    let query = sqlx::query_as(AssertSqlSafe(sql(account.is_some())));
+    let mut query = query.bind(state.as_str()).bind(first_id(since));
+    if let Some(account) = account {
+        query = query.bind(account);
+    }
+    Ok(query.fetch_all(connection).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    #[tokio::test]
+    async fn each_query_reads_a_range_of_an_index() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), None).await.expect("opens");
+        let mut connection = store.read().await.expect("a connection");
+        for (of_account, expected) in [
+            (false, "recipient_state (state=? AND message_id>?)"),
+            (true, "message_account (account_id=? AND id>?)"),
+        ] {
+            let sql = format!("EXPLAIN QUERY PLAN {}", sql(of_account));
+            let mut query = sqlx::query(AssertSqlSafe(sql)).bind("failed").bind("01J");
+            if of_account {
+                query = query.bind("account");
+            }
+            let plan = query.fetch_all(&mut *connection).await.expect("a plan");
+            let plan: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
+            let plan = plan.join("; ");
+            assert!(plan.contains(expected), "{plan}");
+            assert!(!plan.contains("SCAN r"), "{plan}");
+        }
+    }
+}

@@ -11,6 +11,7 @@ use crate::accounts::ACCOUNTS;
 use crate::components::{Brand, Icon, IconKind};
 use crate::entrance::{LOGOUT, login_path};
 use crate::figures::FIGURES;
+use crate::home::HOME;
 use crate::my_relay::MY_RELAY;
 use crate::outbox::OUTBOX;
 use crate::relays::RELAYS;
@@ -44,6 +45,7 @@ fn Layout(actor: Actor, children: Children) -> AnyView {
             <header class="rail">
                 <Brand />
                 <nav class="rail-links" aria-label="Console">
+                    <Destination path=HOME text="Home" icon=IconKind::House />
                     {admin
                         .then(|| {
                             view! {

@@ -2,7 +2,7 @@
 //!
 //! Pages are rendered on the server only; the browser gets the islands and what they need. A
 //! feature has one folder with its page, its paths, the parsing of its forms and its views:
-//! `account`, `accounts`, `entrance` (without a session), `figures`, `health` (of relays), `limits`,
+//! `account`, `accounts`, `entrance` (without a session), `figures`, `health` (of relays), `home`, `limits`,
 //! `my_relay`, `outbox`, `policy`, `relays`, `senders`, `settings`, `suppressions`, `webhooks`.
 
 // The view of a page is one nested type, deeper than the default limit.
@@ -28,6 +28,8 @@ pub mod figures;
 mod flash;
 #[cfg(feature = "ssr")]
 mod health;
+#[cfg(feature = "ssr")]
+pub mod home;
 #[cfg(feature = "ssr")]
 mod layout;
 #[cfg(feature = "ssr")]

@@ -20,6 +20,7 @@ use crate::entrance::{
     SecondStepPage, SetupPage,
 };
 use crate::figures::{FIGURES, FiguresPage};
+use crate::home::{HOME, HomePage};
 use crate::limits::{LIMITS, LimitsPage};
 use crate::my_relay::{MY_RELAY, MyRelayPage, MyRelayRemovalPage, REMOVE_MY_RELAY};
 use crate::outbox::{CONFIRM, ConfirmPage, ListPage, MessagePage, OUTBOX};
@@ -66,6 +67,7 @@ pub fn App() -> impl IntoView {
                 <Route path=FixedPath(SETUP) view=SetupPage ssr=SsrMode::Async />
                 <Route path=FixedPath(INVITATION) view=InvitationPage ssr=SsrMode::Async />
                 <Route path=FixedPath(RESET) view=ResetPage ssr=SsrMode::Async />
+                <Route path=FixedPath(HOME) view=HomePage ssr=SsrMode::Async />
                 <Route path=FixedPath(SETTINGS) view=SettingsPage ssr=SsrMode::Async />
                 <Route path=FixedPath(RELAYS) view=RelaysPage ssr=SsrMode::Async />
                 <Route path=FixedPath(REMOVE_RELAY) view=RemovalPage ssr=SsrMode::Async />

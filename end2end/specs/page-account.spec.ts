@@ -134,7 +134,7 @@ test('the own password can be changed', async ({ page }) => {
   await signIn(page, email, PASSWORD);
   await expect(page.getByRole('alert')).toBeVisible();
   await signIn(page, email, 'a new one that is long');
-  await expect(page).toHaveURL(`${console.url}/account`);
+  await expect(page).toHaveURL(`${console.url}/home`);
 });
 
 test('a session is listed and ended from another', async ({ page, browser, consoleErrors }) => {
@@ -178,13 +178,13 @@ test('accounts without administrator role cannot open the settings', async ({ pa
   await console.server.createAccount('user@example.org', 'user');
   await page.goto(console.url);
   await signIn(page, 'user@example.org', PASSWORD);
-  await expect(page, 'signing in leads to a permitted page').toHaveURL(`${console.url}/account`);
-  await expect(page.getByRole('navigation').getByRole('link')).toHaveText(['Outbox', 'Figures', 'My relay', 'Account']);
+  await expect(page, 'signing in leads to a permitted page').toHaveURL(`${console.url}/home`);
+  await expect(page.getByRole('navigation').getByRole('link')).toHaveText(['Home', 'Outbox', 'Figures', 'My relay', 'Account']);
 
   const response = await page.goto(`${console.url}/settings/email`);
   expect(response?.status()).toBe(403);
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('This page is for administrators');
-  await expect(page.getByRole('navigation').getByRole('link')).toHaveText(['Outbox', 'Figures', 'My relay', 'Account']);
+  await expect(page.getByRole('navigation').getByRole('link')).toHaveText(['Home', 'Outbox', 'Figures', 'My relay', 'Account']);
   await expect(page.getByRole('main').locator('input, select, button, form')).toHaveCount(0);
   for (const source of [(await response?.text()) ?? '', await page.content()]) {
     expect(source).not.toContain(secret);

@@ -87,7 +87,7 @@ test('an account is created with a password, and its faults are shown by field',
   const person = await otherPerson(browser);
   await person.goto(`${console.url}/login`);
   await signIn(person, 'mara@example.org', PASSWORD);
-  await expect(person).toHaveURL(`${console.url}/account`);
+  await expect(person).toHaveURL(`${console.url}/home`);
   const refused = await person.goto(`${console.url}/accounts`);
   expect(refused?.status()).toBe(403);
   await person.context().close();
@@ -115,7 +115,7 @@ test('a link that cannot be mailed is shown once, and accepted once', async ({ p
   await expect(person.getByRole('status')).toHaveText('Your password is set. Sign in with it.');
   await expect(person.getByLabel('Email address')).toHaveValue('tove@example.org');
   await signIn(person, 'tove@example.org', NEW_PASSWORD);
-  await expect(person).toHaveURL(`${console.url}/account`);
+  await expect(person).toHaveURL(`${console.url}/home`);
   const used = await person.goto(link);
   expect(used?.status()).toBe(403);
   expect(used?.headers()).toMatchObject({ 'cache-control': 'no-store', 'referrer-policy': 'same-origin' });
@@ -140,7 +140,7 @@ test('an invitation arrives, and its content is hidden in the outbox', async ({ 
   await person.getByLabel('Password', { exact: true }).fill(NEW_PASSWORD);
   await person.getByRole('button', { name: 'Set password' }).click();
   await signIn(person, 'jonas@example.org', NEW_PASSWORD);
-  await expect(person).toHaveURL(`${console.url}/account`);
+  await expect(person).toHaveURL(`${console.url}/home`);
   await person.context().close();
 
   await page.goto(`${console.url}/outbox`);
@@ -236,7 +236,7 @@ test('a forgotten password is reset by a mailed link', async ({ page, browser },
   await person.getByRole('button', { name: 'Set password' }).click();
   await expect(person.getByRole('status')).toHaveText('Your password is set. Sign in with it.');
   await signIn(person, email, NEW_PASSWORD);
-  await expect(person).toHaveURL(`${console.url}/account`);
+  await expect(person).toHaveURL(`${console.url}/home`);
   await person.goto(link);
   await expect(person.getByRole('heading', { level: 1 })).toHaveText('This link no longer works');
   await expectAccessible(person, info, 'reset-used');

@@ -277,7 +277,7 @@ test('accounts without administrator role see their own mail and no actions', as
   const otherId = await submitMail(console, { to: 'secret@example.org', subject: 'Of nobody else' });
   const own = await submitMail(console, { to: 'desk@example.org', subject: 'Mine', text: 'Fire in hall 3.' }, token);
   const outbox = await OutboxPage.open(console, page, '', 'plant@example.org');
-  await expect(page.getByRole('navigation', { name: 'Console' }).getByRole('link')).toHaveText(['Outbox', 'Figures', 'My relay', 'Account']);
+  await expect(page.getByRole('navigation', { name: 'Console' }).getByRole('link')).toHaveText(['Home', 'Outbox', 'Figures', 'My relay', 'Account']);
   await expect(outbox.rows).toHaveCount(1);
   await outbox.expectCounts({ Deferred: 1 });
   await expect(page.getByRole('main').locator('form[method=post]')).toHaveCount(0);

@@ -96,7 +96,7 @@ test('a second factor is set up, asked for at sign-in, confirmed and removed', a
   await typePassword(page, email);
   await page.getByRole('link', { name: 'Use a recovery code' }).click();
   await answer(page, 'Recovery code', codes[0] ?? '', 'Sign in');
-  await expect(page).toHaveURL(`${console.url}/account`);
+  await expect(page).toHaveURL(`${console.url}/home`);
   await page.goto(`${console.url}/account/second-factor`);
   await expect(page.getByText('9 recovery codes are left.')).toBeVisible();
   await page.getByRole('button', { name: 'Create new recovery codes' }).click();
@@ -114,7 +114,7 @@ test('a second factor is set up, asked for at sign-in, confirmed and removed', a
   await expect(section).toContainText('Off');
   await page.getByRole('button', { name: 'Sign out' }).click();
   await typePassword(page, email);
-  await expect(page).toHaveURL(`${console.url}/account`);
+  await expect(page).toHaveURL(`${console.url}/home`);
 });
 
 test('a session without a second factor is confirmed with the password', async ({ page }) => {

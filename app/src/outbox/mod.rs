@@ -30,10 +30,12 @@ mod watch;
 
 pub use action_request::ActionRequest;
 pub use confirm_page::ConfirmPage;
+pub(crate) use counts::StateBadge;
 pub(crate) use delivery_status::Backoff;
-pub(crate) use format::{age, ago, ahead, grouped};
+pub(crate) use format::{age, ago, ahead, counted, grouped};
 pub use list_page::ListPage;
 pub use message_page::MessagePage;
+pub(crate) use paths::list_url;
 pub use paths::{ACT, CONFIRM, OUTBOX, PAUSE, STOP_ACT, message_path, source_path};
 pub use pause::pauses;
 pub use public_url::PublicUrl;

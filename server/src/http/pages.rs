@@ -1,14 +1,13 @@
 //! Routes of the pages, the server functions and the assets.
 
-use app::account::ACCOUNT;
 use app::entrance::{LOGIN, PendingSignIn};
+use app::home::HOME;
 use app::outbox::PublicUrl;
 use app::{App, PasskeyScript, SETTINGS, Site, shell};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use domain::view::Role;
 use domain::{Kind, Refusal};
 use leptos::prelude::{LeptosOptions, provide_context};
 use leptos::server_fn::axum::server_fn_paths;
@@ -32,14 +31,18 @@ pub fn router() -> Router<AppState> {
         .fallback(page)
 }
 
-/// Redirects to the first page of the role.
-async fn home(caller: Caller) -> Redirect {
-    let role = caller.actor.as_ref().map(engine::Actor::role);
-    Redirect::to(match role {
-        Some(Some(Role::Admin)) => SETTINGS,
-        Some(_) => ACCOUNT,
-        None => LOGIN,
-    })
+/// Redirects to Home, and an administrator to the settings while no relay is set up.
+async fn home(State(state): State<AppState>, caller: Caller) -> Redirect {
+    let Some(actor) = &caller.actor else {
+        return Redirect::to(LOGIN);
+    };
+    let relays = match actor.administers() {
+        Ok(()) => state.postern.relays().list(actor).await.ok(),
+        Err(_) => None,
+    };
+    // Where they cannot be read, Home says why.
+    let is_first = relays.is_some_and(|all| all.iter().all(|relay| relay.address.is_none()));
+    Redirect::to(if is_first { SETTINGS } else { HOME })
 }
 
 /// The Leptos context of pages and server functions.

@@ -10,6 +10,7 @@ use app::accounts::{
 };
 use app::entrance::{INVITATION, LOGIN, RESET, SECOND_STEP, SETUP};
 use app::figures::{FIGURES, figures_path};
+use app::home::HOME;
 use app::limits::LIMITS;
 use app::my_relay::{MY_RELAY, REMOVE_MY_RELAY};
 use app::outbox::{ACT, CONFIRM, OUTBOX, PAUSE, STOP_ACT, message_path, source_path};
@@ -72,6 +73,7 @@ fn pages() -> Vec<PageRule> {
             with_query(INVITATION, [("token", "guess")])
         }),
         page(RESET, Nothing, |_| with_query(RESET, [("token", "guess")])),
+        page(HOME, Caller, |_| HOME.to_owned()),
         page(SETTINGS, Organisation, |_| SETTINGS.to_owned()),
         page(RELAYS, Organisation, |_| RELAYS.to_owned()),
         page(REMOVE_RELAY, Organisation, |pair| {

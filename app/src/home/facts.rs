@@ -1,0 +1,276 @@
+//! The facts of Home from the services: relays with their health, and what is to be done.
+
+use domain::health::{HealthState, HealthView};
+use domain::home::{ExpiringToken, HomeFacts, HomeRelay, RelayName, TOKEN_NOTICE};
+use domain::outbox::{BackoffView, Count, Overview, RecipientState, RelayState, Worker};
+use domain::relay::{OWN, RelayView};
+use domain::view::Verification;
+use domain::{Refusal, Timestamp};
+use engine::{AccountRelay, Actor, Postern, Token};
+
+/// The beginning of the id of an account's own relay.
+const OF_ACCOUNT: &str = "account:";
+
+/// Reads the facts.
+///
+/// # Errors
+/// Those of the services.
+pub async fn read(
+    postern: &Postern,
+    actor: &Actor,
+    overview: &Overview,
+    now: Timestamp,
+) -> Result<HomeFacts, Refusal> {
+    let health = postern.health().list(actor).await?;
+    let tokens = postern.accounts().own_tokens(actor).await?;
+    let facts = HomeFacts {
+        admin: actor.administers().is_ok(),
+        pause: overview.pause.clone(),
+        delivers: !overview.workers.is_empty(),
+        expiring: expiring(&tokens, now),
+        ..HomeFacts::default()
+    };
+    if !facts.admin {
+        let relay = postern.settings().account_relay(actor).await?;
+        return Ok(HomeFacts {
+            configured: relay.uses_own() || relay.organisation.is_some(),
+            relays: of_account(&relay, health),
+            ..facts
+        });
+    }
+    let relays = postern.relays().list(actor).await?;
+    let in_use: Vec<&RelayView> = relays
+        .iter()
+        .filter(|relay| relay.config.enabled && relay.address.is_some())
+        .collect();
+    Ok(HomeFacts {
+        configured: !in_use.is_empty(),
+        untested: untested(&in_use, &overview.counts),
+        relays: in_use
+            .into_iter()
+            .map(|relay| of_organisation(relay, &health, &overview.workers))
+            .collect(),
+        ..facts
+    })
+}
+
+/// A relay of the organisation. Delivery knows of a failure before the next check does.
+fn of_organisation(relay: &RelayView, health: &[HealthView], workers: &[Worker]) -> HomeRelay {
+    let health = health.iter().find(|view| view.relay_id == relay.id);
+    let address = relay.address.as_deref().unwrap_or_default();
+    let (state, since, cause) = match (health, stopped(address, workers)) {
+        (Some(view), Some(backoff)) if view.state != HealthState::Down => {
+            (HealthState::Down, Some(backoff.since), Some(why(backoff)))
+        }
+        (Some(view), _) => (view.state, Some(view.since), cause(view)),
+        (None, Some(backoff)) => (HealthState::Down, Some(backoff.since), Some(why(backoff))),
+        (None, None) => (HealthState::Unknown, None, None),
+    };
+    HomeRelay {
+        relay: RelayName {
+            id: relay.id.clone(),
+            name: relay.config.name.clone(),
+        },
+        own: false,
+        for_all: relay.config.from_domain.is_none(),
+        state,
+        since,
+        cause,
+    }
+}
+
+/// The relays that the mail of an account leaves through.
+fn of_account(relay: &AccountRelay, health: Vec<HealthView>) -> Vec<HomeRelay> {
+    let is_used = |view: &HealthView| match view.relay_id.starts_with(OF_ACCOUNT) {
+        true => relay.uses_own(),
+        false => !relay.uses_own() || relay.fallback,
+    };
+    let used = health.into_iter().filter(is_used);
+    used.map(|view| {
+        let own = view.relay_id.starts_with(OF_ACCOUNT);
+        HomeRelay {
+            own,
+            for_all: true,
+            state: view.state,
+            since: Some(view.since),
+            cause: cause(&view),
+            relay: match own {
+                true => RelayName {
+                    id: OWN.to_owned(),
+                    name: "your own relay".to_owned(),
+                },
+                false => RelayName {
+                    id: view.relay_id,
+                    name: "the organisation's relay".to_owned(),
+                },
+            },
+        }
+    })
+    .collect()
+}
+
+/// The cause of a relay that is not healthy.
+fn cause(view: &HealthView) -> Option<String> {
+    let failing = matches!(view.state, HealthState::Down | HealthState::Degraded);
+    let failure = view.failure.as_ref().filter(|_| failing)?;
+    Some(failure.summary.clone())
+}
+
+/// Why delivery backs off from a relay.
+fn why(backoff: &BackoffView) -> String {
+    match backoff.cause {
+        Some(found) => format!("{}.", found.cause.title),
+        None => backoff.failure.to_string(),
+    }
+}
+
+/// The backoff of a relay that every worker backs off from, the one that began first.
+fn stopped<'a>(address: &str, workers: &'a [Worker]) -> Option<&'a BackoffView> {
+    let backoffs: Option<Vec<&BackoffView>> = workers
+        .iter()
+        .map(|worker| {
+            worker.backoffs.iter().find(|backoff| {
+                let takes_none =
+                    matches!(backoff.state, RelayState::BackingOff | RelayState::Silent);
+                backoff.relay == address && takes_none
+            })
+        })
+        .collect();
+    backoffs?.into_iter().min_by_key(|backoff| backoff.since)
+}
+
+/// The first relay whose settings no test mail has verified, where nothing was delivered either.
+fn untested(relays: &[&RelayView], counts: &[Count]) -> Option<RelayName> {
+    let delivered = |count: &Count| count.state == RecipientState::Delivered && count.number > 0;
+    if counts.iter().any(delivered) {
+        return None;
+    }
+    let is_verified = |relay: &RelayView| matches!(relay.verified, Verification::Verified(_));
+    let relay = relays.iter().find(|relay| !is_verified(relay))?;
+    Some(RelayName {
+        id: relay.id.clone(),
+        name: relay.config.name.clone(),
+    })
+}
+
+/// The token that expires first, where that is soon.
+fn expiring(tokens: &[Token], now: Timestamp) -> Option<ExpiringToken> {
+    let in_use = tokens.iter().filter(|token| !token.is_expired(now));
+    let ends = in_use.filter_map(|token| {
+        Some(ExpiringToken {
+            name: token.name.clone(),
+            at: token.expires_at?,
+        })
+    });
+    ends.filter(|token| token.at <= now + TOKEN_NOTICE)
+        .min_by_key(|token| token.at)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::relay::{RelayConfig, RelayLimits};
+    use domain::view::Stamp;
+    use domain::{Failure, Fault, Stage};
+
+    use super::*;
+
+    fn relay(verified: Verification) -> RelayView {
+        RelayView {
+            id: "global".to_owned(),
+            position: 1,
+            revision: 1,
+            config: RelayConfig {
+                name: "Main relay".to_owned(),
+                from_domain: None,
+                enabled: true,
+                limits: RelayLimits::default(),
+            },
+            address: Some("smtp.example.org:587".to_owned()),
+            verified,
+        }
+    }
+
+    fn health(state: HealthState) -> HealthView {
+        HealthView {
+            relay_id: "global".to_owned(),
+            name: "Main relay".to_owned(),
+            state,
+            since: Timestamp(100),
+            failing_since: None,
+            failure: None,
+            checked_at: None,
+            next_check_at: None,
+        }
+    }
+
+    fn worker(state: Option<RelayState>, since: i64) -> Worker {
+        let backoff = |state| BackoffView {
+            relay: "smtp.example.org:587".to_owned(),
+            account: None,
+            state,
+            failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),
+            cause: None,
+            since: Timestamp(since),
+            next: Timestamp(since + 1),
+        };
+        Worker {
+            host: "gate".to_owned(),
+            connections: 0,
+            per_minute: 0,
+            latency: None,
+            relays: 1,
+            backoffs: state.map(backoff).into_iter().collect(),
+        }
+    }
+
+    #[test]
+    fn a_relay_that_no_worker_delivers_through_is_down() {
+        use HealthState::{Down, Healthy, Unknown};
+        let stopped = Some(RelayState::BackingOff);
+        for (checked, workers, state, since) in [
+            (Some(Healthy), vec![worker(None, 0)], Healthy, Some(100)),
+            (Some(Healthy), vec![worker(stopped, 7)], Down, Some(7)),
+            (
+                Some(Healthy),
+                vec![worker(stopped, 7), worker(None, 0)],
+                Healthy,
+                Some(100),
+            ),
+            (
+                Some(Healthy),
+                vec![worker(Some(RelayState::HalfOpen), 7)],
+                Healthy,
+                Some(100),
+            ),
+            (Some(Down), vec![worker(stopped, 7)], Down, Some(100)),
+            (None, vec![worker(stopped, 7)], Down, Some(7)),
+            (None, vec![], Unknown, None),
+        ] {
+            let health: Vec<HealthView> = checked.map(health).into_iter().collect();
+            let shown = of_organisation(&relay(Verification::Never), &health, &workers);
+            assert_eq!((shown.state, shown.since.map(|at| at.0)), (state, since));
+        }
+    }
+
+    #[test]
+    fn settings_are_untested_until_a_test_or_a_delivery() {
+        let stamp = Stamp {
+            at: Timestamp(1),
+            by: "mara@example.org".to_owned(),
+        };
+        let delivered = |number| Count {
+            state: RecipientState::Delivered,
+            number,
+            oldest: None,
+        };
+        for (verified, number, expected) in [
+            (Verification::Never, 0, true),
+            (Verification::Changed(stamp.clone()), 0, true),
+            (Verification::Verified(stamp), 0, false),
+            (Verification::Never, 1, false),
+        ] {
+            let found = untested(&[&relay(verified)], &[delivered(number)]);
+            assert_eq!(found.is_some(), expected);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The last failures by cause, each with a link to the newest message.
+
+use domain::outbox::{FailureGroup, RecipientState, Search};
+use domain::sanitize::truncate;
+use leptos::prelude::*;
+
+use crate::components::Time;
+use crate::outbox::{StateBadge, counted, list_url, message_path};
+
+/// The maximum number of groups that are shown.
+const GROUPS: usize = 5;
+
+/// The maximum length of a reply that is shown, in characters. The page of the message has all of it.
+const REPLY_MAX: usize = 240;
+
+#[component]
+pub fn Failures(groups: Vec<FailureGroup>) -> AnyView {
+    let more = groups.len().saturating_sub(GROUPS);
+    let shown = match groups.is_empty() {
+        true => view! { <p>"No mail failed, and none is deferred."</p> }.into_any(),
+        false => {
+            let rows = groups.into_iter().take(GROUPS);
+            let rows = rows.map(|group| view! { <Group group /> }).collect_view();
+            view! { <ul class="home-list">{rows}</ul> }.into_any()
+        }
+    };
+    let more = (more > 0).then(|| {
+        let failed = Search {
+            state: Some(RecipientState::Failed),
+            ..Search::default()
+        };
+        let more = i64::try_from(more).unwrap_or(i64::MAX);
+        view! {
+            <p>
+                {counted(more, "more cause")} ". " <a href=list_url(&failed, None)>"All failed mail"</a>
+            </p>
+        }
+    });
+    view! {
+        <section class="home-section" aria-labelledby="home-failures">
+            <h2 id="home-failures">"Failed in 24 hours, or deferred"</h2>
+            {shown}
+            {more}
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn Group(group: FailureGroup) -> AnyView {
+    let FailureGroup {
+        cause,
+        number,
+        newest,
+    } = group;
+    let number = i64::try_from(number).unwrap_or(i64::MAX);
+    let href = format!(
+        "{}#recipient-{}",
+        message_path(&newest.message_id),
+        newest.position
+    );
+    let when = match newest.state {
+        RecipientState::Failed => "the newest failed ",
+        _ => "the newest was accepted ",
+    };
+    view! {
+        <li>
+            <StateBadge state=newest.state leased=false />
+            <div>
+                <a href=href>{cause}</a>
+                <span class="mail-detail home-reply">{truncate(newest.reply, REPLY_MAX)}</span>
+                <span class="mail-detail">
+                    {counted(number, "recipient")} ", " {when} <Time at=newest.at />
+                </span>
+            </div>
+        </li>
+    }
+    .into_any()
+}

@@ -1,0 +1,91 @@
+//! The first thing to do, with a link to the page where it is done.
+
+use domain::home::NextStep;
+use leptos::prelude::*;
+
+use crate::account::ACCOUNT;
+use crate::components::exact;
+use crate::my_relay::MY_RELAY;
+use crate::outbox::OUTBOX;
+use crate::relays::relay_path;
+use crate::settings::SETTINGS;
+
+/// A step in words, with its link.
+struct StepText {
+    text: String,
+    /// The text of the link and its path; none where the viewer can only wait.
+    link: Option<(String, String)>,
+}
+
+impl StepText {
+    fn of(step: NextStep) -> Self {
+        let link = |label: &str, path: &str| Some((label.to_owned(), path.to_owned()));
+        match step {
+            NextStep::SaveSettings => Self {
+                text: "Save the settings of the relay that mail is to leave through.".to_owned(),
+                link: link("Set up a relay", SETTINGS),
+            },
+            NextStep::ResumeDelivery => Self {
+                text: "Resume delivery. Mail that was accepted meanwhile is held until it is released."
+                    .to_owned(),
+                link: link("Go to the switch", OUTBOX),
+            },
+            NextStep::EndHold => Self {
+                text: "Start Postern without --hold-mail and without POSTERN_HOLD_MAIL.".to_owned(),
+                link: link("See which process holds mail", OUTBOX),
+            },
+            NextStep::StartDelivery => Self {
+                text: "Start postern deliver, or postern serve without --no-delivery.".to_owned(),
+                link: link("See what waits", OUTBOX),
+            },
+            NextStep::RepairRelay { relay, own, cause } => Self {
+                text: match cause {
+                    Some(cause) => format!("Repair {}. {cause}", relay.name),
+                    None => format!("Repair {}.", relay.name),
+                },
+                link: match own {
+                    true => link("Look at my relay", MY_RELAY),
+                    false => link(&format!("Look at {}", relay.name), &relay_path(&relay.id)),
+                },
+            },
+            NextStep::TestSettings(relay) => Self {
+                text: format!("Send a test email through {}.", relay.name),
+                link: link(&format!("Test {}", relay.name), &relay_path(&relay.id)),
+            },
+            NextStep::RenewToken(token) => Self {
+                text: format!(
+                    "Make another API token in the place of “{}”, which expires on {}.",
+                    token.name,
+                    exact(token.at)
+                ),
+                link: link("Go to the tokens", ACCOUNT),
+            },
+            NextStep::AskAdministrator => Self {
+                text: "An administrator has to repair this. Your mail waits until then.".to_owned(),
+                link: None,
+            },
+        }
+    }
+}
+
+#[component]
+pub fn FirstThingToDo(step: NextStep) -> AnyView {
+    let StepText { text, link } = StepText::of(step);
+    let link = link.map(|(label, path)| {
+        view! {
+            <a class="button button-primary" href=path>
+                {label}
+            </a>
+        }
+    });
+    view! {
+        <section class="home-next" aria-labelledby="home-next">
+            <div>
+                <h2 id="home-next">"First thing to do"</h2>
+                <p>{text}</p>
+            </div>
+            {link}
+        </section>
+    }
+    .into_any()
+}

@@ -19,6 +19,7 @@ export interface Message {
   message_id: string;
   kept: boolean;
   recipients: Recipient[];
+  open_tracking: { opens: number; first_opened_at: string | null; last_opened_at: string | null } | null;
 }
 
 export interface Recipient {

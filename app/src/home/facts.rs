@@ -3,7 +3,7 @@
 use domain::health::{HealthState, HealthView};
 use domain::home::{ExpiringToken, HomeFacts, HomeRelay, RelayName, TOKEN_NOTICE};
 use domain::outbox::{BackoffView, Count, Overview, RecipientState, RelayState, Worker};
-use domain::relay::{OWN, RelayView};
+use domain::relay::{MAIN, OWN, RelayView};
 use domain::view::Verification;
 use domain::{Refusal, Timestamp};
 use engine::{AccountRelay, Actor, Postern, Token};
@@ -81,32 +81,33 @@ fn of_organisation(relay: &RelayView, health: &[HealthView], workers: &[Worker])
 
 /// The relays that the mail of an account leaves through.
 fn of_account(relay: &AccountRelay, health: Vec<HealthView>) -> Vec<HomeRelay> {
-    let is_used = |view: &HealthView| match view.relay_id.starts_with(OF_ACCOUNT) {
-        true => relay.uses_own(),
-        false => !relay.uses_own() || relay.fallback,
+    let (own, organisation): (Vec<_>, Vec<_>) = health
+        .into_iter()
+        .partition(|view| view.relay_id.starts_with(OF_ACCOUNT));
+    let uses_own = relay.uses_own();
+    let uses_organisation = relay.organisation.is_some() && (!uses_own || relay.fallback);
+    let own = uses_own.then(|| seen_by_account(true, own.first()));
+    let organisation = uses_organisation.then(|| seen_by_account(false, organisation.first()));
+    own.into_iter().chain(organisation).collect()
+}
+
+/// A relay as an account sees it: its own one, or the organisation's without its name.
+fn seen_by_account(own: bool, health: Option<&HealthView>) -> HomeRelay {
+    let (id, name) = match own {
+        true => (OWN, "your own relay"),
+        false => (MAIN, "the organisation's relay"),
     };
-    let used = health.into_iter().filter(is_used);
-    used.map(|view| {
-        let own = view.relay_id.starts_with(OF_ACCOUNT);
-        HomeRelay {
-            own,
-            for_all: true,
-            state: view.state,
-            since: Some(view.since),
-            cause: cause(&view),
-            relay: match own {
-                true => RelayName {
-                    id: OWN.to_owned(),
-                    name: "your own relay".to_owned(),
-                },
-                false => RelayName {
-                    id: view.relay_id,
-                    name: "the organisation's relay".to_owned(),
-                },
-            },
-        }
-    })
-    .collect()
+    HomeRelay {
+        relay: RelayName {
+            id: id.to_owned(),
+            name: name.to_owned(),
+        },
+        own,
+        for_all: true,
+        state: health.map_or(HealthState::Unknown, |view| view.state),
+        since: health.map(|view| view.since),
+        cause: health.and_then(cause),
+    }
 }
 
 /// The cause of a relay that is not healthy.

@@ -54,6 +54,7 @@ test('a mail that is shown is counted, on its page and over REST', async ({ page
   await show(browser, consoleErrors, html);
   await show(browser, consoleErrors, html);
   await expect.poll(async () => (await message(console.server, id)).open_tracking?.opens).toBe(2);
+  expect(console.server.postern.output, 'who loads it is not logged').not.toContain('/open/');
   const { first_opened_at, last_opened_at } = (await message(console.server, id)).open_tracking ?? {};
   expect(String(first_opened_at) <= String(last_opened_at)).toBe(true);
   await page.goto(`${console.url}/outbox/${id}`);

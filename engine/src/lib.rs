@@ -1,8 +1,8 @@
 //! The engine: settings, accounts, diagnosis, outbox and delivery. No HTTP, no HTML.
 //!
 //! [`Postern`] is a struct of services: `settings`, `policy`, `limits`, `accounts`, `account_mail`,
-//! `senders`, `diagnosis`, `figures`, `health`, `outbox`, `delivery`, `notifications`, `audit` and `keys`. The services
-//! use `smtp`, `mail` and
+//! `senders`, `diagnosis`, `figures`, `health`, `outbox`, `delivery`, `notifications`, `home`, `audit` and `keys`. The
+//! services use `smtp`, `mail` and
 //! `vault`, and these use `store` and `clock`; never the other way round.
 
 #![warn(missing_docs)]
@@ -16,6 +16,7 @@ mod delivery;
 mod diagnosis;
 mod figures;
 mod health;
+mod home;
 mod limits;
 mod mail;
 mod notifications;
@@ -42,6 +43,7 @@ pub use delivery::{Delivery, DeliveryConfig, Retention};
 pub use diagnosis::{Diagnosis, DiagnosisRequest, ProbeRequest, RECIPIENT, TO};
 pub use figures::FigureReader;
 pub use health::Health;
+pub use home::{Home, HomeView};
 pub use limits::{Limits, OwnLimits};
 pub use mail::{Attachment, ParsedAttachment, ParsedMessage, Submission};
 pub use notifications::{

@@ -14,6 +14,7 @@ use crate::delivery::{Delivery, DeliveryServices};
 use crate::diagnosis::Diagnosis;
 use crate::figures::FigureReader;
 use crate::health::{Health, HealthServices};
+use crate::home::Home;
 use crate::limits::Limits;
 use crate::notifications::{NotificationServices, Notifications};
 use crate::outbox::{DiskSpace, Hold, LiveFeed, Outbox};
@@ -92,6 +93,7 @@ struct Services {
     feed: LiveFeed,
     delivery: Delivery,
     notifications: Notifications,
+    home: Home,
 }
 
 impl Postern {
@@ -201,6 +203,13 @@ impl Postern {
             },
             &config.public_url,
         );
+        let home = Home::new(
+            clock.clone(),
+            accounts.clone(),
+            (settings.clone(), relays.clone()),
+            outbox.clone(),
+            health.clone(),
+        );
         let delivery = Delivery::new(DeliveryServices {
             store: store.clone(),
             clock,
@@ -228,6 +237,7 @@ impl Postern {
             feed,
             delivery,
             notifications,
+            home,
         })))
     }
 
@@ -309,6 +319,11 @@ impl Postern {
     /// Webhooks, and mail about changes of the health of relays.
     pub fn notifications(&self) -> &Notifications {
         &self.0.notifications
+    }
+
+    /// Whether mail can leave, what failed of late, and what is to be done first.
+    pub fn home(&self) -> &Home {
+        &self.0.home
     }
 
     /// Ends the hold of [`Config::hold_mail`], records counted refusals and opens, waits for running statements, and closes the database.

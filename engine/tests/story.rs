@@ -44,6 +44,8 @@ mod health_access;
 mod health_mail;
 #[path = "story/holding.rs"]
 mod holding;
+#[path = "story/home.rs"]
+mod home;
 #[path = "story/in_doubt.rs"]
 mod in_doubt;
 #[path = "story/interruptions.rs"]

@@ -1,23 +1,16 @@
-//! What the page shows, read from the services.
+//! What the page shows: Home of the actor, and the figures of the day.
 
 use domain::figures::{FigureQuery, FigureStep, FigureSubject, Figures};
-use domain::home::HomeFacts;
-use domain::outbox::{Count, FailureGroup};
 use domain::{Refusal, Timestamp};
-use engine::{Actor, Clock, Postern};
-
-use super::facts;
+use engine::{Actor, HomeView, Postern};
 
 const HOUR: i64 = 3_600_000;
 
 /// What the page shows.
 pub struct HomeData {
-    pub facts: HomeFacts,
-    pub counts: Vec<Count>,
-    pub failures: Vec<FailureGroup>,
+    pub home: HomeView,
     /// Of the last 24 hours, by hour.
     pub figures: Figures,
-    pub now: Timestamp,
 }
 
 impl HomeData {
@@ -26,15 +19,9 @@ impl HomeData {
     /// # Errors
     /// Those of the services.
     pub async fn read(postern: &Postern, actor: &Actor) -> Result<Self, Refusal> {
-        let now = Clock::default().now();
-        let overview = postern.outbox().overview(actor).await?;
-        Ok(Self {
-            facts: facts::read(postern, actor, &overview, now).await?,
-            failures: postern.outbox().recent_failures(actor).await?,
-            figures: postern.figures().read(actor, &day(now)).await?,
-            counts: overview.counts,
-            now,
-        })
+        let home = postern.home().view(actor).await?;
+        let figures = postern.figures().read(actor, &day(home.now)).await?;
+        Ok(Self { home, figures })
     }
 }
 
@@ -55,8 +42,8 @@ mod tests {
 
     #[test]
     fn the_day_is_24_whole_hours() {
-        for minute in [0, 1, HOUR - 1] {
-            let query = day(Timestamp(100 * HOUR + minute));
+        for within in [0, 1, HOUR - 1] {
+            let query = day(Timestamp(100 * HOUR + within));
             assert_eq!(query.from, Timestamp(77 * HOUR));
             assert_eq!(query.until, Timestamp(101 * HOUR));
         }

@@ -1,7 +1,6 @@
 //! Home: whether mail can leave, what waits, what failed, the relays, and the figures of the day.
 
 mod data;
-mod facts;
 mod failures;
 mod mail_status;
 mod next_step;

@@ -2,7 +2,7 @@
 
 use domain::figures::FigureStep;
 use domain::home::next_step;
-use engine::Postern;
+use engine::{HomeView, Postern};
 use leptos::prelude::*;
 
 use super::data::HomeData;
@@ -21,7 +21,7 @@ pub fn HomePage() -> impl IntoView {
         let postern = expect_context::<Postern>();
         Suspend::new(async move {
             match HomeData::read(&postern, &actor).await {
-                Ok(home) => view! { <Home home /> }.into_any(),
+                Ok(home) => view! { <HomeContent home /> }.into_any(),
                 Err(refusal) => refused(&refusal),
             }
         })
@@ -29,12 +29,12 @@ pub fn HomePage() -> impl IntoView {
 }
 
 #[component]
-fn Home(home: HomeData) -> AnyView {
-    let HomeData {
+fn HomeContent(home: HomeData) -> AnyView {
+    let HomeData { home, figures } = home;
+    let HomeView {
         facts,
         counts,
         failures,
-        figures,
         now,
     } = home;
     let step = next_step(&facts);

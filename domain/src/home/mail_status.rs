@@ -1,11 +1,14 @@
 //! Whether mail can leave now, and since when: the first status that applies.
 
+use strum::IntoStaticStr;
+
 use super::{HomeFacts, HomeRelay};
 use crate::Timestamp;
 use crate::health::HealthState;
 
 /// Whether mail can leave: the first variant that applies, in this order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum MailStatus {
     /// No relay is set up.
     NotConfigured,
@@ -108,6 +111,19 @@ impl MailStatus {
         }
     }
 
+    /// The name in JSON.
+    pub fn as_str(&self) -> &'static str {
+        self.into()
+    }
+
+    /// Whether mail leaves through any relay.
+    pub const fn can_leave(&self) -> bool {
+        matches!(
+            self,
+            Self::Partial { .. } | Self::Unchecked | Self::Running { .. }
+        )
+    }
+
     /// The status in one or two words.
     pub const fn title(&self) -> &'static str {
         match self {
@@ -202,6 +218,7 @@ mod tests {
         ] {
             let status = MailStatus::of(&facts(relays));
             assert_eq!(status.title(), title, "{status:?}");
+            assert_eq!(status.can_leave(), title != "Stopped", "{status:?}");
             assert!(status.sentence().starts_with(sentence), "{status:?}");
             assert_eq!(status.since(), since.map(Timestamp), "{status:?}");
         }
@@ -212,6 +229,7 @@ mod tests {
         let mut facts = facts(vec![relay("A", Down, 5)]);
         facts.delivers = false;
         assert_eq!(MailStatus::of(&facts), MailStatus::NoWorker);
+        assert_eq!(MailStatus::NoWorker.as_str(), "no_worker");
         facts.pause = Some(Pause {
             since: Some(Timestamp(8)),
             by: "mara@example.org".to_owned(),

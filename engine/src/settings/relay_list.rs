@@ -45,6 +45,14 @@ impl Relays {
             .await
     }
 
+    /// All relays in their order, without a check of the actor.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub(crate) async fn views(&self) -> Result<Vec<RelayView>, StoreError> {
+        views(&mut *self.store.read().await?).await
+    }
+
     /// The relay with this id, for administrators.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use axum::http::header::{
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use engine::OPEN_IMAGE_PATH;
 
 use super::state::AppState;
 use crate::rest::INTAKE;
@@ -55,7 +56,7 @@ pub async fn secure(State(state): State<AppState>, request: Request, next: Next)
 #[derive(Clone)]
 pub struct RefusedAccount(pub String);
 
-/// Logs each request, also one that middleware refuses, with the client's address and the pattern of
+/// Logs each request but accepted mail and images of open tracking, also one that middleware refuses, with the client's address and the pattern of
 /// its route; the path itself may contain an e-mail address. A refused account is named.
 pub async fn log_request(
     State(state): State<AppState>,
@@ -73,8 +74,11 @@ pub async fn log_request(
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
     let account = response.extensions_mut().remove();
     let account = account.map(|RefusedAccount(name)| name);
-    // Submissions come thousands of times a second, and the outbox records them.
-    if route != INTAKE || status != 202 {
+    // Submissions come thousands of times a second, and the outbox records them. Who opens a mail is
+    // recorded nowhere.
+    let is_accepted = route == INTAKE && status == 202;
+    let is_image = route.starts_with(OPEN_IMAGE_PATH);
+    if !is_accepted && !is_image {
         tracing::info!(%method, route, status, milliseconds, %client, account, "request");
     }
     response

@@ -220,6 +220,9 @@ async fn outbox(api: &mut Api) {
         let (status, overview) = api.call("get", "/api/outbox", Call::default()).await;
         assert_eq!((status, overview["data"]["pause"].is_object()), (200, on));
     }
+    let (status, mail) = api.call("get", "/api/status", Call::default()).await;
+    assert_eq!((status, &mail["data"]["can_leave"]), (200, &json!(false)));
+    assert_eq!(mail["data"]["state"], "no_worker");
     for wrong in [json!({}), json!({ "on": 1 }), json!({ "on": null })] {
         let (status, refused) = api.call("post", "/api/outbox/pause", body(wrong)).await;
         assert_eq!((status, refused["errors"]["on"].is_string()), (422, true));

@@ -50,6 +50,7 @@ mod smtp_client_tests;
 mod smtp_settings;
 #[cfg(test)]
 mod smtp_settings_contract_tests;
+mod status;
 mod submission;
 #[cfg(test)]
 mod submission_tests;
@@ -86,6 +87,7 @@ fn operations() -> OpenApiRouter<AppState> {
         ))
         .routes(routes!(outbox::read))
         .routes(routes!(outbox::pause))
+        .routes(routes!(status::read))
         .routes(routes!(suppressions::remove))
         .routes(routes!(suppressions::remove_matching))
         .routes(routes!(email_smtp::read, email_smtp::save))

@@ -164,6 +164,7 @@ pub const RULES: &[Rule] = &[
         query: format!("?subject=account&id={}", pair.owner.id),
         ..Asked::default()
     }),
+    rule("get /api/status", Touches::Caller, READS, nothing),
     organisation("post /api/outbox/pause", |_| {
         Asked::default().posting(json!({ "on": true }))
     }),

@@ -27,6 +27,7 @@ const LAYERS: [&[&str]; 5] = [
         "diagnosis",
         "figures",
         "health",
+        "home",
         "keys",
         "limits",
         "notifications",

@@ -1,61 +1,22 @@
-//! The facts of Home from the services: relays with their health, and what is to be done.
+//! The relays of Home: their health by checks, and by the delivery that is under way.
 
 use domain::health::{HealthState, HealthView};
-use domain::home::{ExpiringToken, HomeFacts, HomeRelay, RelayName, TOKEN_NOTICE};
-use domain::outbox::{BackoffView, Count, Overview, RecipientState, RelayState, Worker};
+use domain::home::{HomeRelay, RelayName};
+use domain::outbox::{BackoffView, Count, RecipientState, RelayState, Worker};
 use domain::relay::{MAIN, OWN, RelayView};
 use domain::view::Verification;
-use domain::{Refusal, Timestamp};
-use engine::{AccountRelay, Actor, Postern, Token};
+
+use crate::settings::AccountRelay;
 
 /// The beginning of the id of an account's own relay.
 const OF_ACCOUNT: &str = "account:";
 
-/// Reads the facts.
-///
-/// # Errors
-/// Those of the services.
-pub async fn read(
-    postern: &Postern,
-    actor: &Actor,
-    overview: &Overview,
-    now: Timestamp,
-) -> Result<HomeFacts, Refusal> {
-    let health = postern.health().list(actor).await?;
-    let tokens = postern.accounts().own_tokens(actor).await?;
-    let facts = HomeFacts {
-        admin: actor.administers().is_ok(),
-        pause: overview.pause.clone(),
-        delivers: !overview.workers.is_empty(),
-        expiring: expiring(&tokens, now),
-        ..HomeFacts::default()
-    };
-    if !facts.admin {
-        let relay = postern.settings().account_relay(actor).await?;
-        return Ok(HomeFacts {
-            configured: relay.uses_own() || relay.organisation.is_some(),
-            relays: of_account(&relay, health),
-            ..facts
-        });
-    }
-    let relays = postern.relays().list(actor).await?;
-    let in_use: Vec<&RelayView> = relays
-        .iter()
-        .filter(|relay| relay.config.enabled && relay.address.is_some())
-        .collect();
-    Ok(HomeFacts {
-        configured: !in_use.is_empty(),
-        untested: untested(&in_use, &overview.counts),
-        relays: in_use
-            .into_iter()
-            .map(|relay| of_organisation(relay, &health, &overview.workers))
-            .collect(),
-        ..facts
-    })
-}
-
 /// A relay of the organisation. Delivery knows of a failure before the next check does.
-fn of_organisation(relay: &RelayView, health: &[HealthView], workers: &[Worker]) -> HomeRelay {
+pub(super) fn of_organisation(
+    relay: &RelayView,
+    health: &[HealthView],
+    workers: &[Worker],
+) -> HomeRelay {
     let health = health.iter().find(|view| view.relay_id == relay.id);
     let address = relay.address.as_deref().unwrap_or_default();
     let (state, since, cause) = match (health, stopped(address, workers)) {
@@ -80,7 +41,7 @@ fn of_organisation(relay: &RelayView, health: &[HealthView], workers: &[Worker])
 }
 
 /// The relays that the mail of an account leaves through.
-fn of_account(relay: &AccountRelay, health: Vec<HealthView>) -> Vec<HomeRelay> {
+pub(super) fn of_account(relay: &AccountRelay, health: Vec<HealthView>) -> Vec<HomeRelay> {
     let (own, organisation): (Vec<_>, Vec<_>) = health
         .into_iter()
         .partition(|view| view.relay_id.starts_with(OF_ACCOUNT));
@@ -141,7 +102,7 @@ fn stopped<'a>(address: &str, workers: &'a [Worker]) -> Option<&'a BackoffView> 
 }
 
 /// The first relay whose settings no test mail has verified, where nothing was delivered either.
-fn untested(relays: &[&RelayView], counts: &[Count]) -> Option<RelayName> {
+pub(super) fn untested(relays: &[&RelayView], counts: &[Count]) -> Option<RelayName> {
     let delivered = |count: &Count| count.state == RecipientState::Delivered && count.number > 0;
     if counts.iter().any(delivered) {
         return None;
@@ -154,24 +115,11 @@ fn untested(relays: &[&RelayView], counts: &[Count]) -> Option<RelayName> {
     })
 }
 
-/// The token that expires first, where that is soon.
-fn expiring(tokens: &[Token], now: Timestamp) -> Option<ExpiringToken> {
-    let in_use = tokens.iter().filter(|token| !token.is_expired(now));
-    let ends = in_use.filter_map(|token| {
-        Some(ExpiringToken {
-            name: token.name.clone(),
-            at: token.expires_at?,
-        })
-    });
-    ends.filter(|token| token.at <= now + TOKEN_NOTICE)
-        .min_by_key(|token| token.at)
-}
-
 #[cfg(test)]
 mod tests {
     use domain::relay::{RelayConfig, RelayLimits};
     use domain::view::Stamp;
-    use domain::{Failure, Fault, Stage};
+    use domain::{Failure, Fault, Stage, Timestamp};
 
     use super::*;
 

@@ -1,0 +1,142 @@
+//! The home service: whether the mail of an actor can leave, what failed, and what is to be done.
+//!
+//! Administrators see the organisation's relays and all mail, other accounts the relays that their own
+//! mail leaves through. `relays` says what is known of each; what follows from it is in `domain::home`.
+
+mod relays;
+
+use std::sync::Arc;
+
+use domain::home::{ExpiringToken, HomeFacts, MailStatus, TOKEN_NOTICE};
+use domain::outbox::{Count, FailureGroup, Overview};
+use domain::relay::RelayView;
+use domain::{Refusal, Timestamp};
+
+use crate::accounts::Accounts;
+use crate::health::Health;
+use crate::outbox::Outbox;
+use crate::settings::{Relays, Settings};
+use crate::store::tokens::Token;
+use crate::{Actor, Clock};
+
+/// What Home is made of. Cheap to clone.
+#[derive(Clone)]
+pub struct Home {
+    clock: Clock,
+    accounts: Accounts,
+    settings: Settings,
+    relays: Relays,
+    outbox: Arc<Outbox>,
+    health: Health,
+}
+
+/// What Home shows, without figures.
+#[derive(Clone, Debug)]
+pub struct HomeView {
+    /// Whether mail can leave, and what is to be done.
+    pub facts: HomeFacts,
+    /// The messages by state.
+    pub counts: Vec<Count>,
+    /// What failed of late, by cause.
+    pub failures: Vec<FailureGroup>,
+    /// When it was read.
+    pub now: Timestamp,
+}
+
+impl Home {
+    pub(crate) fn new(
+        clock: Clock,
+        accounts: Accounts,
+        (settings, relays): (Settings, Relays),
+        outbox: Arc<Outbox>,
+        health: Health,
+    ) -> Self {
+        Self {
+            clock,
+            accounts,
+            settings,
+            relays,
+            outbox,
+            health,
+        }
+    }
+
+    /// What Home shows to the actor.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`](domain::Kind::Forbidden) for a token that does not read;
+    /// [`Kind::Unavailable`](domain::Kind::Unavailable) where the database fails.
+    pub async fn view(&self, actor: &Actor) -> Result<HomeView, Refusal> {
+        let overview = self.outbox.overview(actor).await?;
+        Ok(HomeView {
+            facts: self.facts(actor, &overview).await?,
+            counts: overview.counts,
+            failures: self.outbox.recent_failures(actor).await?,
+            now: self.clock.now(),
+        })
+    }
+
+    /// Whether the actor's mail can leave, and since when; for administrators all mail.
+    ///
+    /// # Errors
+    /// As [`Home::view`].
+    pub async fn status(&self, actor: &Actor) -> Result<MailStatus, Refusal> {
+        let overview = self.outbox.overview(actor).await?;
+        Ok(MailStatus::of(&self.facts(actor, &overview).await?))
+    }
+
+    async fn facts(&self, actor: &Actor, overview: &Overview) -> Result<HomeFacts, Refusal> {
+        let health = self.health.list(actor).await?;
+        let facts = HomeFacts {
+            admin: actor.oversees(),
+            pause: overview.pause.clone(),
+            delivers: !overview.workers.is_empty(),
+            expiring: self.expiring(actor).await?,
+            ..HomeFacts::default()
+        };
+        if !facts.admin {
+            let relay = self.settings.account_relay(actor).await?;
+            return Ok(HomeFacts {
+                configured: relay.uses_own() || relay.organisation.is_some(),
+                relays: relays::of_account(&relay, health),
+                ..facts
+            });
+        }
+        let all = self.relays.views().await?;
+        let in_use: Vec<&RelayView> = all
+            .iter()
+            .filter(|relay| relay.config.enabled && relay.address.is_some())
+            .collect();
+        Ok(HomeFacts {
+            configured: !in_use.is_empty(),
+            untested: relays::untested(&in_use, &overview.counts),
+            relays: in_use
+                .into_iter()
+                .map(|relay| relays::of_organisation(relay, &health, &overview.workers))
+                .collect(),
+            ..facts
+        })
+    }
+
+    /// The API token of a signed-in person that expires first, where that is soon.
+    async fn expiring(&self, actor: &Actor) -> Result<Option<ExpiringToken>, Refusal> {
+        if actor.as_session().is_none() {
+            return Ok(None);
+        }
+        let tokens = self.accounts.own_tokens(actor).await?;
+        Ok(first_to_expire(&tokens, self.clock.now()))
+    }
+}
+
+/// The token that expires first, where that is soon.
+fn first_to_expire(tokens: &[Token], now: Timestamp) -> Option<ExpiringToken> {
+    let in_use = tokens.iter().filter(|token| !token.is_expired(now));
+    let ends = in_use.filter_map(|token| {
+        Some(ExpiringToken {
+            name: token.name.clone(),
+            at: token.expires_at?,
+        })
+    });
+    ends.filter(|token| token.at <= now + TOKEN_NOTICE)
+        .min_by_key(|token| token.at)
+}

@@ -1,0 +1,118 @@
+//! Home: whether mail can leave and since when, why not, and what to do first.
+
+use domain::home::{HomeFacts, MailStatus, NextStep, next_step};
+use domain::outbox::RecipientState;
+use domain::view::Role;
+use engine::{Actor, HomeView, NewToken};
+use testkit::{Relay, RelayScript};
+
+use crate::environment::TestEnv;
+use crate::outbox::{TestWorker, is};
+use crate::wait::wait_for;
+
+impl TestEnv {
+    async fn home(&self, actor: &Actor) -> HomeView {
+        self.postern.home().view(actor).await.expect("a view")
+    }
+
+    async fn status(&self, actor: &Actor) -> MailStatus {
+        self.postern.home().status(actor).await.expect("a status")
+    }
+
+    /// Waits until Home has these facts.
+    async fn until_home(&self, actor: &Actor, expected: impl Fn(&HomeFacts) -> bool) -> HomeFacts {
+        wait_for("facts as expected", async || {
+            let facts = self.home(actor).await.facts;
+            if expected(&facts) {
+                Ok(facts)
+            } else {
+                Err(facts)
+            }
+        })
+        .await
+    }
+}
+
+fn is_stopped(facts: &HomeFacts) -> bool {
+    matches!(MailStatus::of(facts), MailStatus::Stopped { .. })
+}
+
+async fn home_says_what_stops_mail_and_what_to_do(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    let user = env.sign_in("user@example.org", Role::User).await;
+    assert_eq!(env.status(&admin).await, MailStatus::NotConfigured);
+    let step = next_step(&env.home(&admin).await.facts);
+    assert_eq!(step, Some(NextStep::SaveSettings));
+    let step = next_step(&env.home(&user).await.facts);
+    assert_eq!(step, Some(NextStep::AskAdministrator));
+
+    env.save(&admin, &relay).await;
+    assert_eq!(env.status(&admin).await, MailStatus::NoWorker);
+    let works = TestWorker::begin(&env, 4);
+    env.until_home(&admin, |facts| facts.delivers).await;
+    assert!(env.status(&admin).await.can_leave());
+    assert!(env.status(&user).await.can_leave());
+    let step = next_step(&env.home(&admin).await.facts);
+    assert!(
+        matches!(&step, Some(NextStep::TestSettings(relay)) if relay.id == "global"),
+        "{step:?}"
+    );
+    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    env.until(&admin, &id, is(RecipientState::Delivered)).await;
+    assert_eq!(next_step(&env.home(&admin).await.facts), None);
+
+    let outbox = env.postern.outbox();
+    outbox.pause_delivery(&admin, true).await.expect("paused");
+    let status = env.status(&user).await;
+    assert!(
+        status.since().is_some() && !status.can_leave(),
+        "{status:?}"
+    );
+    let step = next_step(&env.home(&admin).await.facts);
+    assert_eq!(step, Some(NextStep::ResumeDelivery));
+    outbox.pause_delivery(&admin, false).await.expect("resumed");
+    works.end().await;
+}
+
+async fn home_names_a_relay_that_is_down_with_its_cause(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    relay.reply_to("MAIL", "535 5.7.8 who are you");
+    let before = env.clock.now();
+    let works = TestWorker::begin(&env, 1);
+    env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    let facts = env.until_home(&admin, is_stopped).await;
+    assert!(MailStatus::of(&facts).since() >= Some(before), "{facts:?}");
+    let Some(NextStep::RepairRelay { relay, own, cause }) = next_step(&facts) else {
+        panic!("{facts:?}");
+    };
+    assert_eq!((relay.id.as_str(), own), ("global", false));
+    assert!(cause.is_some(), "{facts:?}");
+    works.end().await;
+}
+
+async fn a_token_that_expires_soon_is_to_be_renewed_by_its_account(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    let user = env.sign_in("user@example.org", Role::User).await;
+    for (name, days) in [("later", 60), ("sooner", 13), ("soon", 14)] {
+        let token = NewToken {
+            expires_days: Some(days),
+            ..NewToken::new("user@example.org", name)
+        };
+        let accounts = env.postern.accounts();
+        let created = accounts.create_token(&Actor::local(0), token).await;
+        created.expect("a token");
+    }
+    let expiring = env.home(&user).await.facts.expiring;
+    assert_eq!(expiring.map(|token| token.name).as_deref(), Some("sooner"));
+    assert_eq!(env.home(&admin).await.facts.expiring, None, "not theirs");
+}
+
+stories! {
+    both {
+        home_says_what_stops_mail_and_what_to_do;
+        home_names_a_relay_that_is_down_with_its_cause;
+        a_token_that_expires_soon_is_to_be_renewed_by_its_account;
+    }
+}

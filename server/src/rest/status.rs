@@ -1,0 +1,60 @@
+//! `/api/status`: whether mail can leave now, for monitoring.
+
+use axum::extract::State;
+use domain::Timestamp;
+use domain::home::MailStatus;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::envelope::{Refused, Success};
+use super::errors::{Always, Restricted};
+use super::extract::SignedIn;
+use crate::http::AppState;
+
+/// Whether mail can leave.
+#[derive(Serialize, ToSchema)]
+pub struct StatusFields {
+    /// False while nothing leaves; true also where some relays are down and others take mail.
+    can_leave: bool,
+    /// `not_configured`, `paused`, `no_worker`, `stopped`, `partial`, `unchecked` or `running`.
+    #[schema(value_type = String)]
+    state: &'static str,
+    /// When the state began. Null where that is not known.
+    #[schema(format = DateTime)]
+    since: Option<String>,
+    /// The state in a sentence.
+    reason: String,
+}
+
+impl From<MailStatus> for StatusFields {
+    fn from(status: MailStatus) -> Self {
+        Self {
+            can_leave: status.can_leave(),
+            state: status.as_str(),
+            since: status.since().map(Timestamp::rfc3339),
+            reason: status.sentence(),
+        }
+    }
+}
+
+/// Read whether mail can leave
+///
+/// For administrators all mail, for other accounts their own: from the pause, the processes that
+/// deliver, and the health of the relays.
+#[utoipa::path(
+    get,
+    path = "/api/status",
+    tag = "Outbox",
+    responses(
+        (status = 200, description = "The status", body = Success<StatusFields>),
+        Restricted,
+        Always,
+    )
+)]
+pub async fn read(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+) -> Result<Success<StatusFields>, Refused> {
+    let status = state.postern.home().status(&actor).await?;
+    Ok(Success::new(status.into()))
+}

@@ -35,7 +35,11 @@ fn Row(relay: HomeRelay, admin: bool) -> AnyView {
         // The organisation's relays are for administrators.
         (false, false) => None,
     };
-    let name = sentence_case(&relay.relay.name);
+    // Names that administrators gave stay as they are.
+    let name = match admin {
+        true => relay.relay.name.clone(),
+        false => sentence_case(&relay.relay.name),
+    };
     let name = match path {
         Some(path) => view! { <a href=path>{name}</a> }.into_any(),
         None => view! { <strong>{name}</strong> }.into_any(),

@@ -77,10 +77,9 @@ impl Outbox {
     /// # Errors
     /// [`Kind::Invalid`] with every fault by field, of many messages as `[3].to`, also under `from` where
     /// the account or the token may not send from an address, and under `track_opens` where opens cannot be
-    /// tracked; [`Kind::Conflict`]
-    /// while a request with this key is under way; [`Kind::TooMany`] with the seconds to wait while the
-    /// account or its token is at a limit of messages; [`Kind::Unavailable`] where the database fails or
-    /// its disk has no more free space than its reserve.
+    /// tracked; [`Kind::Conflict`] while a request with this key is under way; [`Kind::TooMany`] with the
+    /// seconds to wait while the account or its token is at a limit of messages; [`Kind::Unavailable`]
+    /// where the database fails or its disk has no more free space than its reserve.
     pub async fn accept(
         &self,
         actor: &Actor,

@@ -109,7 +109,10 @@ impl Home {
             .collect();
         Ok(HomeFacts {
             configured: !in_use.is_empty(),
-            untested: relays::untested(&in_use, &overview.counts),
+            untested: match self.outbox.has_delivered().await? {
+                true => None,
+                false => relays::untested(&in_use),
+            },
             relays: in_use
                 .into_iter()
                 .map(|relay| relays::of_organisation(relay, &health, &overview.workers))

@@ -19,8 +19,8 @@ use crate::store::messages::{self, MessageRow};
 use crate::store::recipients::{self, Recipient};
 use crate::store::search::ListPage;
 use crate::store::{
-    Connection, accounts, delivery_events, flows, message_opens, pause, recipient_counts, relay_health, search,
-    workers,
+    Connection, StoreError, accounts, delivery_events, flows, message_opens, pause,
+    recipient_counts, relay_health, search, workers,
 };
 
 /// The rows of a page.
@@ -95,6 +95,15 @@ impl Outbox {
             true => with_causes(overview, &relays.valid),
             false => without_names(overview),
         })
+    }
+
+    /// Whether any stored message was delivered.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub(crate) async fn has_delivered(&self) -> Result<bool, StoreError> {
+        let mut connection = self.store.reporting().await?;
+        recipients::any_in(&mut connection, RecipientState::Delivered).await
     }
 
     /// The metrics, for administrators and for requests from this machine.

@@ -170,6 +170,19 @@ pub async fn of_message(
     Ok(query.bind(message_id).fetch_all(connection).await?)
 }
 
+/// Whether any recipient is in a state.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn any_in(
+    connection: &mut Connection,
+    state: RecipientState,
+) -> Result<bool, StoreError> {
+    let query = sqlx::query("SELECT message_id FROM recipient WHERE state = $1 LIMIT 1");
+    let found = query.bind(state.as_str()).fetch_optional(connection);
+    Ok(found.await?.is_some())
+}
+
 /// The state in a column.
 pub(super) fn state(row: &AnyRow, column: usize) -> Result<RecipientState, sqlx::Error> {
     let text: &str = row.try_get(column)?;

@@ -1,4 +1,4 @@
-//! The newest recipients in a state, of recent messages: each query reads a bounded range of an index.
+//! The newest recipients in a state: each query reads a bounded range of an index.
 
 use domain::Timestamp;
 use domain::outbox::RecipientState;

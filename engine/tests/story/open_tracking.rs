@@ -1,4 +1,4 @@
-//! Open tracking: off by default, refused where it cannot be, counted in batches, deleted with its message.
+//! Open tracking: refused where it cannot be, counted with its times, deleted with the message.
 
 use std::time::Duration;
 

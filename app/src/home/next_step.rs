@@ -52,6 +52,17 @@ impl StepText {
                 text: format!("Send a test email through {}.", relay.name),
                 link: link(&format!("Test {}", relay.name), &relay_path(&relay.id)),
             },
+            NextStep::RenewAuthority(end) => Self {
+                text: format!(
+                    "Trust another CA certificate for {}: the present one ends on {}.",
+                    end.relay.name,
+                    exact(end.at)
+                ),
+                link: link(
+                    &format!("Go to {}", end.relay.name),
+                    &relay_path(&end.relay.id),
+                ),
+            },
             NextStep::RenewToken(token) => Self {
                 text: format!(
                     "Make another API token in the place of “{}”, which expires on {}.",

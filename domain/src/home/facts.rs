@@ -20,6 +20,8 @@ pub struct HomeFacts {
     pub relays: Vec<HomeRelay>,
     /// A relay whose settings neither a test mail nor a delivery has proven.
     pub untested: Option<RelayName>,
+    /// The relay whose trusted CA certificates end first, where that is soon.
+    pub authority: Option<ExpiringAuthority>,
     /// The API token of the viewer that expires first, where that is soon.
     pub expiring: Option<ExpiringToken>,
 }
@@ -48,6 +50,15 @@ pub struct HomeRelay {
     pub since: Option<Timestamp>,
     /// The cause of the failure, as a sentence.
     pub cause: Option<String>,
+}
+
+/// The end of the CA certificates that are trusted for a relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpiringAuthority {
+    /// The relay.
+    pub relay: RelayName,
+    /// When the last of them ends.
+    pub at: Timestamp,
 }
 
 /// An API token that expires soon.

@@ -7,6 +7,6 @@ mod next_step;
 #[cfg(test)]
 mod testing;
 
-pub use facts::{ExpiringToken, HomeFacts, HomeRelay, RelayName};
+pub use facts::{ExpiringAuthority, ExpiringToken, HomeFacts, HomeRelay, RelayName};
 pub use mail_status::MailStatus;
-pub use next_step::{NextStep, TOKEN_NOTICE, next_step};
+pub use next_step::{EXPIRY_NOTICE, NextStep, next_step};

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{ExpiringToken, HomeFacts, HomeRelay, MailStatus, RelayName};
+use super::{ExpiringAuthority, ExpiringToken, HomeFacts, HomeRelay, MailStatus, RelayName};
 use crate::health::HealthState;
 
-/// How long before its end an API token is to be renewed.
-pub const TOKEN_NOTICE: Duration = Duration::from_secs(14 * 24 * 3600);
+/// How long before its end something is to be renewed.
+pub const EXPIRY_NOTICE: Duration = Duration::from_secs(14 * 24 * 3600);
 
 /// A step that the viewer can take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub enum NextStep {
     },
     /// Send a test mail through a relay.
     TestSettings(RelayName),
+    /// Trust another CA certificate for a relay.
+    RenewAuthority(ExpiringAuthority),
     /// Make another API token in the place of one that expires.
     RenewToken(ExpiringToken),
     /// Wait for an administrator: the viewer is none.
@@ -74,6 +76,9 @@ pub fn next_step(facts: &HomeFacts) -> Option<NextStep> {
     if let Some(relay) = failing(HealthState::Degraded) {
         return Some(repair(relay));
     }
+    if let Some(authority) = &facts.authority {
+        return Some(NextStep::RenewAuthority(authority.clone()));
+    }
     facts.expiring.clone().map(NextStep::RenewToken)
 }
 
@@ -93,6 +98,7 @@ mod tests {
                 format!("repair {} {own}", relay.name)
             }
             Some(NextStep::TestSettings(relay)) => format!("test {}", relay.name),
+            Some(NextStep::RenewAuthority(end)) => format!("renew CA of {}", end.relay.name),
             Some(NextStep::RenewToken(token)) => format!("renew {}", token.name),
             Some(other) => format!("{other:?}"),
         }
@@ -115,6 +121,10 @@ mod tests {
             at: Timestamp(9),
         });
         facts.untested = Some(facts.relays[0].relay.clone());
+        facts.authority = Some(ExpiringAuthority {
+            relay: facts.relays[0].relay.clone(),
+            at: Timestamp(9),
+        });
         let pause = |since| Pause {
             since,
             by: String::new(),
@@ -125,6 +135,8 @@ mod tests {
         facts.untested = None;
         seen.push(named(next_step(&facts)));
         facts.relays.pop();
+        seen.push(named(next_step(&facts)));
+        facts.authority = None;
         seen.push(named(next_step(&facts)));
         facts.delivers = false;
         seen.push(named(next_step(&facts)));
@@ -138,6 +150,7 @@ mod tests {
             "repair C false",
             "test A",
             "repair B false",
+            "renew CA of A",
             "renew app",
             "StartDelivery",
             "ResumeDelivery",

@@ -7,7 +7,7 @@ mod relays;
 
 use std::sync::Arc;
 
-use domain::home::{ExpiringToken, HomeFacts, MailStatus, TOKEN_NOTICE};
+use domain::home::{EXPIRY_NOTICE, ExpiringAuthority, ExpiringToken, HomeFacts, MailStatus};
 use domain::outbox::{Count, FailureGroup, Overview};
 use domain::relay::RelayView;
 use domain::{Refusal, Timestamp};
@@ -102,6 +102,9 @@ impl Home {
                 ..facts
             });
         }
+        let authority = self.relays.first_authority_to_end().await?;
+        let soon = self.clock.now() + EXPIRY_NOTICE;
+        let is_soon = |end: &ExpiringAuthority| end.at <= soon;
         let all = self.relays.views().await?;
         let in_use: Vec<&RelayView> = all
             .iter()
@@ -109,6 +112,7 @@ impl Home {
             .collect();
         Ok(HomeFacts {
             configured: !in_use.is_empty(),
+            authority: authority.filter(is_soon),
             untested: match self.outbox.has_delivered().await? {
                 true => None,
                 false => relays::untested(&in_use),
@@ -140,6 +144,6 @@ fn first_to_expire(tokens: &[Token], now: Timestamp) -> Option<ExpiringToken> {
             at: token.expires_at?,
         })
     });
-    ends.filter(|token| token.at <= now + TOKEN_NOTICE)
+    ends.filter(|token| token.at <= now + EXPIRY_NOTICE)
         .min_by_key(|token| token.at)
 }

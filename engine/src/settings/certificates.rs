@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use domain::certificate::Certificate;
-use domain::{Label, Refusal, pem};
+use domain::{CertificateCheck, Label, Refusal, SmtpSettings, Timestamp, pem};
 
 use super::Settings;
 use crate::Actor;
@@ -68,6 +68,18 @@ pub(super) fn normalised(text: &str) -> Result<String, Refusal> {
         "" => Ok(String::new()),
         text => written(read(text)?),
     }
+}
+
+/// When no certificate of the relay passes any more: the end of the last trusted CA certificate, where
+/// only such are trusted. The dates of other trusted certificates do not count.
+pub(super) fn end_of_authorities(settings: &SmtpSettings) -> Option<Timestamp> {
+    if settings.certificate_check != CertificateCheck::Trusted {
+        return None;
+    }
+    let trusted = read(&settings.trusted_certificates).ok()?;
+    let only_authorities = trusted.iter().all(|one| one.authority);
+    let ends = trusted.iter().map(|one| one.not_after);
+    ends.max().filter(|_| only_authorities)
 }
 
 /// Parses every certificate in PEM text.
@@ -169,13 +181,48 @@ fn fault(text: impl Into<String>) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rcgen::{CertificateParams, DnType, KeyPair};
+    use domain::Form;
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, date_time_ymd};
 
     fn made(subject: &str) -> String {
         let mut params = CertificateParams::new(["relay.test".to_owned()]).expect("names");
         params.distinguished_name.push(DnType::CommonName, subject);
         let key = KeyPair::generate().expect("a key");
         params.self_signed(&key).expect("a certificate").pem()
+    }
+
+    /// A CA certificate that ends with the beginning of this year.
+    fn authority(year: i32) -> String {
+        let mut params = CertificateParams::new(Vec::<String>::new()).expect("names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_after = date_time_ymd(year, 1, 1);
+        let key = KeyPair::generate().expect("a key");
+        params.self_signed(&key).expect("a certificate").pem()
+    }
+
+    #[test]
+    fn the_last_trusted_authority_decides_how_long_certificates_pass() {
+        let (early, late, leaf) = (authority(2030), authority(2040), made("leaf"));
+        for (check, trusted, expected) in [
+            ("Trusted", early.clone(), Some("2030-01-01T00:00:00Z")),
+            (
+                "Trusted",
+                format!("{early}{late}"),
+                Some("2040-01-01T00:00:00Z"),
+            ),
+            ("Trusted", format!("{early}{leaf}"), None),
+            ("Verify", early.clone(), None),
+        ] {
+            let form = Form::default()
+                .with(Label::FromAddress, "alerts@example.org")
+                .with(Label::Host, "smtp.example.org")
+                .with(Label::Port, "587")
+                .with(Label::CertificateCheck, check)
+                .with(Label::TrustedCertificates, &trusted);
+            let end = end_of_authorities(&form.parse().expect("valid"));
+            let end = end.map(Timestamp::rfc3339);
+            assert_eq!(end.as_deref(), expected, "{check}");
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The list of relays: read, added to, changed and removed from by administrators.
 
+use domain::home::{ExpiringAuthority, RelayName};
 use domain::relay::{RelayChange, RelayConfig, RelayLimits, RelayView};
 use domain::{Kind, Refusal};
 use ulid::Ulid;
 
+use super::certificates::end_of_authorities;
 use super::relay_change::{changed, differing};
 use super::{SavedSettings, Settings, no_such_relay};
 use crate::Actor;
@@ -51,6 +53,30 @@ impl Relays {
     /// Where the database fails.
     pub(crate) async fn views(&self) -> Result<Vec<RelayView>, StoreError> {
         views(&mut *self.store.read().await?).await
+    }
+
+    /// The relay that is on and whose trusted CA certificates end first, without a check of the actor.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub(crate) async fn first_authority_to_end(
+        &self,
+    ) -> Result<Option<ExpiringAuthority>, StoreError> {
+        let mut connection = self.store.read().await?;
+        let mut ends = Vec::new();
+        for row in relays::all(&mut connection).await? {
+            let saved = SavedSettings::read(&mut connection, row.scope).await?;
+            let settings = saved.settings().filter(|_| row.config.enabled);
+            let end = settings.as_ref().and_then(end_of_authorities);
+            ends.extend(end.map(|at| ExpiringAuthority {
+                relay: RelayName {
+                    id: row.scope.relay_id(),
+                    name: row.config.name,
+                },
+                at,
+            }));
+        }
+        Ok(ends.into_iter().min_by_key(|end| end.at))
     }
 
     /// The relay with this id, for administrators.

@@ -2,12 +2,13 @@
 
 use domain::home::{HomeFacts, MailStatus, NextStep, next_step};
 use domain::outbox::RecipientState;
-use domain::view::Role;
+use domain::view::{PasswordChange, Role};
+use domain::{Label, Timestamp};
 use engine::{Actor, HomeView, NewToken};
 use testkit::{Relay, RelayScript};
 
 use crate::environment::TestEnv;
-use crate::outbox::{TestWorker, is};
+use crate::outbox::{TestWorker, is, through};
 use crate::wait::wait_for;
 
 impl TestEnv {
@@ -109,10 +110,33 @@ async fn a_token_that_expires_soon_is_to_be_renewed_by_its_account(env: TestEnv)
     assert_eq!(env.home(&admin).await.facts.expiring, None, "not theirs");
 }
 
+async fn a_trusted_ca_certificate_that_ends_soon_is_to_be_renewed(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    let authority = testkit::pki::PrivateAuthority::new();
+    let form = through(&relay)
+        .with(Label::CertificateCheck, "Trusted")
+        .with(Label::TrustedCertificates, &authority.pem());
+    let settings = env.postern.settings();
+    let saved = settings
+        .save(&admin, form, PasswordChange::Keep, None)
+        .await;
+    saved.expect("saves");
+    assert_eq!(env.home(&admin).await.facts.authority, None);
+    let user = env.sign_in("user@example.org", Role::User).await;
+    // It ends with the year 2998.
+    let late = Timestamp::parse("2998-12-20").expect("a time");
+    env.pass(late.saturating_since(env.clock.now()));
+    let end = env.home(&admin).await.facts.authority.expect("an end");
+    assert_eq!(end.relay.id, "global");
+    assert_eq!(end.at.rfc3339(), "2999-01-01T00:00:00Z");
+    assert_eq!(env.home(&user).await.facts.authority, None, "not theirs");
+}
+
 stories! {
     both {
         home_says_what_stops_mail_and_what_to_do;
         home_names_a_relay_that_is_down_with_its_cause;
         a_token_that_expires_soon_is_to_be_renewed_by_its_account;
+        a_trusted_ca_certificate_that_ends_soon_is_to_be_renewed;
     }
 }

@@ -12,18 +12,18 @@ use crate::outbox::{TestWorker, is, through};
 use crate::wait::wait_for;
 
 impl TestEnv {
-    async fn home(&self, actor: &Actor) -> HomeView {
+    async fn home_view(&self, actor: &Actor) -> HomeView {
         self.postern.home().view(actor).await.expect("a view")
     }
 
-    async fn status(&self, actor: &Actor) -> MailStatus {
+    async fn mail_status(&self, actor: &Actor) -> MailStatus {
         self.postern.home().status(actor).await.expect("a status")
     }
 
     /// Waits until Home has these facts.
     async fn until_home(&self, actor: &Actor, expected: impl Fn(&HomeFacts) -> bool) -> HomeFacts {
         wait_for("facts as expected", async || {
-            let facts = self.home(actor).await.facts;
+            let facts = self.home_view(actor).await.facts;
             if expected(&facts) {
                 Ok(facts)
             } else {
@@ -41,35 +41,35 @@ fn is_stopped(facts: &HomeFacts) -> bool {
 async fn home_says_what_stops_mail_and_what_to_do(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     let user = env.sign_in("user@example.org", Role::User).await;
-    assert_eq!(env.status(&admin).await, MailStatus::NotConfigured);
-    let step = next_step(&env.home(&admin).await.facts);
+    assert_eq!(env.mail_status(&admin).await, MailStatus::NotConfigured);
+    let step = next_step(&env.home_view(&admin).await.facts);
     assert_eq!(step, Some(NextStep::SaveSettings));
-    let step = next_step(&env.home(&user).await.facts);
+    let step = next_step(&env.home_view(&user).await.facts);
     assert_eq!(step, Some(NextStep::AskAdministrator));
 
     env.save(&admin, &relay).await;
-    assert_eq!(env.status(&admin).await, MailStatus::NoWorker);
+    assert_eq!(env.mail_status(&admin).await, MailStatus::NoWorker);
     let works = TestWorker::begin(&env, 4);
     env.until_home(&admin, |facts| facts.delivers).await;
-    assert!(env.status(&admin).await.can_leave());
-    assert!(env.status(&user).await.can_leave());
-    let step = next_step(&env.home(&admin).await.facts);
+    assert!(env.mail_status(&admin).await.can_leave());
+    assert!(env.mail_status(&user).await.can_leave());
+    let step = next_step(&env.home_view(&admin).await.facts);
     assert!(
         matches!(&step, Some(NextStep::TestSettings(relay)) if relay.id == "global"),
         "{step:?}"
     );
     let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
     env.until(&admin, &id, is(RecipientState::Delivered)).await;
-    assert_eq!(next_step(&env.home(&admin).await.facts), None);
+    assert_eq!(next_step(&env.home_view(&admin).await.facts), None);
 
     let outbox = env.postern.outbox();
     outbox.pause_delivery(&admin, true).await.expect("paused");
-    let status = env.status(&user).await;
+    let status = env.mail_status(&user).await;
     assert!(
         status.since().is_some() && !status.can_leave(),
         "{status:?}"
     );
-    let step = next_step(&env.home(&admin).await.facts);
+    let step = next_step(&env.home_view(&admin).await.facts);
     assert_eq!(step, Some(NextStep::ResumeDelivery));
     outbox.pause_delivery(&admin, false).await.expect("resumed");
     works.end().await;
@@ -105,9 +105,13 @@ async fn a_token_that_expires_soon_is_to_be_renewed_by_its_account(env: TestEnv)
         let created = accounts.create_token(&Actor::local(0), token).await;
         created.expect("a token");
     }
-    let expiring = env.home(&user).await.facts.expiring;
+    let expiring = env.home_view(&user).await.facts.expiring;
     assert_eq!(expiring.map(|token| token.name).as_deref(), Some("sooner"));
-    assert_eq!(env.home(&admin).await.facts.expiring, None, "not theirs");
+    assert_eq!(
+        env.home_view(&admin).await.facts.expiring,
+        None,
+        "not theirs"
+    );
 }
 
 async fn a_trusted_ca_certificate_that_ends_soon_is_to_be_renewed(env: TestEnv) {
@@ -121,15 +125,19 @@ async fn a_trusted_ca_certificate_that_ends_soon_is_to_be_renewed(env: TestEnv) 
         .save(&admin, form, PasswordChange::Keep, None)
         .await;
     saved.expect("saves");
-    assert_eq!(env.home(&admin).await.facts.authority, None);
+    assert_eq!(env.home_view(&admin).await.facts.authority, None);
     let user = env.sign_in("user@example.org", Role::User).await;
     // It ends with the year 2998.
     let late = Timestamp::parse("2998-12-20").expect("a time");
     env.pass(late.saturating_since(env.clock.now()));
-    let end = env.home(&admin).await.facts.authority.expect("an end");
+    let end = env.home_view(&admin).await.facts.authority.expect("an end");
     assert_eq!(end.relay.id, "global");
     assert_eq!(end.at.rfc3339(), "2999-01-01T00:00:00Z");
-    assert_eq!(env.home(&user).await.facts.authority, None, "not theirs");
+    assert_eq!(
+        env.home_view(&user).await.facts.authority,
+        None,
+        "not theirs"
+    );
 }
 
 stories! {

@@ -11,7 +11,7 @@ use crate::environment::TestEnv;
 use crate::outbox::{TestWorker, is};
 
 impl TestEnv {
-    async fn failures(&self, actor: &Actor) -> Vec<FailureGroup> {
+    async fn recent_failures(&self, actor: &Actor) -> Vec<FailureGroup> {
         let found = self.postern.outbox().recent_failures(actor).await;
         found.expect("groups")
     }
@@ -24,7 +24,7 @@ async fn failures_are_grouped_by_cause_for_those_who_may_see_them(env: TestEnv) 
     relay.reply_to("RCPT TO:<gone", "550 5.1.1 no such user");
     relay.reply_to("RCPT TO:<later", "450 4.2.0 xyzzy");
     let works = TestWorker::begin(&env, 1);
-    assert!(env.failures(&admin).await.is_empty());
+    assert!(env.recent_failures(&admin).await.is_empty());
     for (actor, to, state) in [
         (&admin, "gone1@example.net", RecipientState::Failed),
         (&user, "gone2@example.net", RecipientState::Failed),
@@ -34,7 +34,7 @@ async fn failures_are_grouped_by_cause_for_those_who_may_see_them(env: TestEnv) 
         let id = env.hand_over(actor, &[to], "Fire").await;
         env.until(actor, &id, is(state)).await;
     }
-    let all = env.failures(&admin).await;
+    let all = env.recent_failures(&admin).await;
     let shown: Vec<_> = all
         .iter()
         .map(|group| (group.newest.state, group.number))
@@ -44,7 +44,7 @@ async fn failures_are_grouped_by_cause_for_those_who_may_see_them(env: TestEnv) 
     assert_eq!(all[0].newest.reply, "550 5.1.1 no such user");
     assert_eq!(all[1].cause, "Reply 450 4.2.0");
 
-    let own = env.failures(&user).await;
+    let own = env.recent_failures(&user).await;
     assert_eq!(own.len(), 2, "{own:?}");
     assert_eq!(own[0].number, 1, "not the administrator's: {own:?}");
     let seen = env.postern.outbox();
@@ -54,7 +54,7 @@ async fn failures_are_grouped_by_cause_for_those_who_may_see_them(env: TestEnv) 
     // What failed longer ago is not of late; what is deferred stays until it ends.
     works.end().await;
     env.pass(Duration::from_hours(25));
-    let later = env.failures(&admin).await;
+    let later = env.recent_failures(&admin).await;
     assert_eq!(later.len(), 1, "{later:?}");
     assert_eq!(later[0].newest.state, RecipientState::Deferred);
 }

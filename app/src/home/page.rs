@@ -12,7 +12,7 @@ use super::next_step::FirstThingToDo;
 use super::relays::HomeRelays;
 use super::waiting::WaitingMail;
 use crate::components::refused;
-use crate::figures::FiguresChart;
+use crate::figures::{FIGURES, FiguresChart};
 use crate::layout::console_page;
 
 #[component]
@@ -49,6 +49,9 @@ fn HomeContent(home: HomeData) -> AnyView {
             <section class="home-section" aria-labelledby="home-day">
                 <h2 id="home-day">"The last 24 hours"</h2>
                 <FiguresChart figures step=FigureStep::Hour />
+                <p>
+                    <a href=FIGURES>"More figures"</a>
+                </p>
             </section>
         </div>
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use domain::Refusal;
 use rsa::RsaPrivateKey;
+use tokio::sync::Notify;
 
 use crate::Clock;
 use crate::account_mail::AccountMail;
@@ -154,6 +155,7 @@ impl Postern {
             (dialer.clone(), account_dialer.clone()),
             &config.public_url,
         );
+        let reported = Arc::<Notify>::default();
         let health = Health::new(HealthServices {
             store: store.clone(),
             clock: clock.clone(),
@@ -162,6 +164,7 @@ impl Postern {
             relays: relays.clone(),
             dialer: dialer.clone(),
             account_dialer: account_dialer.clone(),
+            reported: reported.clone(),
         });
         let hold = match config.hold_mail {
             true => Some(Hold::begin(store.clone(), clock.clone(), config.host.clone()).await?),
@@ -199,7 +202,7 @@ impl Postern {
                 health: health.clone(),
                 outbox: outbox.clone(),
                 dialer: dialer.clone(),
-                added: Arc::default(),
+                added: reported,
             },
             &config.public_url,
         );

@@ -44,6 +44,8 @@ pub(crate) struct HealthServices {
     pub dialer: Dialer,
     /// For the relays of accounts.
     pub account_dialer: Dialer,
+    /// Notified when a change is recorded that is reported.
+    pub reported: Arc<Notify>,
 }
 
 struct Shared {

@@ -52,7 +52,11 @@ impl Health {
         if let Some(change) = &notified {
             notifications::add(&mut work, change, now).await?;
         }
-        commit(work).await
+        commit(work).await?;
+        if notified.is_some() {
+            services.reported.notify_one();
+        }
+        Ok(())
     }
 }
 

@@ -13,7 +13,7 @@ use crate::Actor;
 use crate::audit::Action;
 use crate::store::webhook_deliveries::NewWebhookEvent;
 use crate::store::webhooks::WebhookRow;
-use crate::store::{Connection, StoreError, commit, webhook_deliveries, webhooks};
+use crate::store::{Connection, StoreError, commit, routing, webhook_deliveries, webhooks};
 
 /// The scope that secrets are sealed for; the label is the id of the endpoint.
 pub(super) const SCOPE: &str = "webhook";
@@ -86,6 +86,9 @@ impl Notifications {
         let created = async {
             let endpoint = parse(url)?;
             let mut work = self.store.begin().await?;
+            // Endpoints that are added at the same time are counted one after another: each locks this
+            // row, which always exists.
+            routing::lock(&mut work, self.store.for_update()).await?;
             if webhooks::all(&mut work).await?.len() >= WEBHOOKS_MAX {
                 let text = format!("There are {WEBHOOKS_MAX} webhooks already. Remove one first.");
                 return Err(Refusal::new(Kind::Conflict, text));

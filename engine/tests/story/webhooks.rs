@@ -8,7 +8,7 @@ use domain::webhook::{WEBHOOKS_MAX, WebhookChange, WebhookDelivery, WebhookDeliv
 use engine::{Actor, Postern, WebhookAttempt, WebhookOutcome};
 use sqlx::Row as _;
 
-use crate::environment::TestEnv;
+use crate::environment::{TestEnv, execute};
 use crate::outbox::TestWorker;
 use crate::wait::wait_for;
 
@@ -159,6 +159,37 @@ async fn administrators_add_change_and_remove_webhooks(env: TestEnv) {
     }
     let all = trail.iter().map(|row| &row.detail);
     assert!(all.clone().all(|detail| !detail.contains("hidden")));
+}
+
+async fn webhooks_that_are_created_at_once_keep_the_limit(env: TestEnv) {
+    let admin = env.admin().await;
+    for number in 1..WEBHOOKS_MAX {
+        env.webhook(&admin, &format!("https://example.org/{number}"))
+            .await;
+    }
+    let other = Postern::open(env.config.clone()).await.expect("opens");
+    // Against writes, not against reads: both have begun before one is inserted.
+    let mut lock = env.connection().await;
+    let statements = "BEGIN; LOCK TABLE webhook IN SHARE ROW EXCLUSIVE MODE";
+    execute(&mut lock, statements).await;
+    let unlock = async {
+        env.until_waiting(2).await;
+        drop(lock);
+    };
+    let service = env.postern.notifications();
+    let (one, two, ()) = tokio::join!(
+        service.create_webhook(&admin, "https://example.org/one"),
+        other
+            .notifications()
+            .create_webhook(&admin, "https://example.org/two"),
+        unlock,
+    );
+    let refused = [one, two].into_iter().filter_map(Result::err);
+    let refused: Vec<Kind> = refused.map(|refusal| refusal.kind).collect();
+    assert_eq!(refused, [Kind::Conflict]);
+    let listed = service.webhooks(&admin).await.expect("a list");
+    assert_eq!(listed.len(), WEBHOOKS_MAX);
+    other.close().await;
 }
 
 async fn a_new_secret_signs_the_next_attempt(env: TestEnv) {
@@ -449,5 +480,8 @@ stories! {
         switching_off_cancels_what_waits;
         a_test_tries_what_waits_again_at_once;
         finished_deliveries_are_kept_for_thirty_days;
+    }
+    postgres {
+        webhooks_that_are_created_at_once_keep_the_limit;
     }
 }

@@ -42,6 +42,8 @@ mod health;
 mod health_access;
 #[path = "story/health_mail.rs"]
 mod health_mail;
+#[path = "story/health_reports.rs"]
+mod health_reports;
 #[path = "story/holding.rs"]
 mod holding;
 #[path = "story/home.rs"]

@@ -81,7 +81,7 @@ impl TestEnv {
     }
 
     /// Another node.
-    async fn other_node(&self) -> Postern {
+    pub async fn other_node(&self) -> Postern {
         let config = Config {
             browser_key: None,
             ..self.config.clone()

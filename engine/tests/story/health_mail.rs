@@ -35,7 +35,8 @@ async fn send(postern: &Postern) {
     sent.expect("the database answers");
 }
 
-fn text(mail: &AcceptedMail) -> String {
+/// The content of a mail without its transfer encoding.
+pub fn text(mail: &AcceptedMail) -> String {
     mail.data.replace("=\r\n", "").replace("=22", "\"")
 }
 

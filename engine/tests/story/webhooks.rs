@@ -16,7 +16,7 @@ const URL: &str = "https://hooks.example.org/postern?key=hidden";
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn answered(status: u16) -> WebhookOutcome {
+pub fn answered(status: u16) -> WebhookOutcome {
     WebhookOutcome::Answered {
         status,
         text: "words".to_owned(),
@@ -28,23 +28,23 @@ fn failed() -> WebhookOutcome {
 }
 
 /// The id of the event of an attempt.
-fn event(attempt: &WebhookAttempt) -> String {
+pub fn event(attempt: &WebhookAttempt) -> String {
     attempt.headers()[0].1.clone()
 }
 
-async fn claim(postern: &Postern) -> Vec<WebhookAttempt> {
+pub async fn claim(postern: &Postern) -> Vec<WebhookAttempt> {
     let claimed = postern.notifications().claim_webhooks().await;
     claimed.expect("claimed")
 }
 
-async fn record(postern: &Postern, attempt: &WebhookAttempt, outcome: &WebhookOutcome) {
+pub async fn record(postern: &Postern, attempt: &WebhookAttempt, outcome: &WebhookOutcome) {
     let recorded = postern.notifications().record_webhook(attempt, outcome);
     recorded.await.expect("recorded");
 }
 
 impl TestEnv {
     /// The id of a new webhook.
-    async fn webhook(&self, admin: &Actor, url: &str) -> String {
+    pub async fn webhook(&self, admin: &Actor, url: &str) -> String {
         let created = self.postern.notifications().create_webhook(admin, url);
         created.await.expect("a webhook").view.id
     }

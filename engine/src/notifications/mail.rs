@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::Refusal;
-use domain::health::HealthState;
+use domain::relay::{RelayRule, positions};
 use domain::webhook::WEBHOOK_LIFETIME;
 
 use super::mail_rule::{MailDecision, OrganisationRelayState, decide};
@@ -11,7 +11,8 @@ use super::service::Notifications;
 use super::text;
 use crate::Actor;
 use crate::store::notifications::{self, HealthMail};
-use crate::store::{StoreError, commit, in_time, relays};
+use crate::store::relays::{self, RelayRow};
+use crate::store::{StoreError, commit, in_time};
 
 /// How many mails are claimed at a time, and for how long.
 const LIMIT: i64 = 50;
@@ -97,19 +98,31 @@ impl Notifications {
         Ok(commit(work).await?)
     }
 
-    /// The relays of the organisation that are switched on, with their health.
+    /// The relays of the organisation that are checked, with their health. Those of a rule take mail of
+    /// Postern itself only where its From address is in the domain of the rule.
     async fn relay_states(&self) -> Result<Vec<OrganisationRelayState>, Refusal> {
         let views = self.health.list(&Actor::local(0)).await?;
-        let rows = relays::all(&mut *self.store.read().await?).await?;
-        let enabled = rows.into_iter().filter(|row| row.config.enabled);
-        let relay = |row: relays::RelayRow| {
+        let state = |row: &RelayRow| {
             let id = row.scope.relay_id();
             let view = views.iter().find(|view| view.relay_id == id);
-            OrganisationRelayState {
-                state: view.map_or(HealthState::Unknown, |view| view.state),
-                id,
-            }
+            view.map(|view| view.state)
         };
-        Ok(enabled.map(relay).collect())
+        let own_rule = self.outbox.own_rule().await?;
+        let mut rows = relays::all(&mut *self.store.read().await?).await?;
+        // As in delivery, one without valid settings is none, and the rule of one that is off counts.
+        rows.retain(|row| !row.config.enabled || state(row).is_some());
+        let rules = rows.iter().map(|row| RelayRule {
+            from_domain: row.config.from_domain.as_deref(),
+            enabled: row.config.enabled,
+        });
+        let takes_own_mail: Vec<usize> = positions(rules, own_rule.as_deref()).collect();
+        let relay = |(index, row): (usize, &RelayRow)| {
+            Some(OrganisationRelayState {
+                id: row.scope.relay_id(),
+                state: state(row)?,
+                takes_own_mail: takes_own_mail.contains(&index),
+            })
+        };
+        Ok(rows.iter().enumerate().filter_map(relay).collect())
     }
 }

@@ -2,11 +2,13 @@
 
 use domain::health::HealthState;
 
-/// A relay of the organisation that is switched on.
+/// A relay of the organisation that is switched on and has settings.
 #[derive(Clone, Debug)]
 pub struct OrganisationRelayState {
     pub id: String,
     pub state: HealthState,
+    /// Whether mail of Postern itself may leave through it: it has no rule for other mail.
+    pub takes_own_mail: bool,
 }
 
 /// What to do with a mail.
@@ -38,8 +40,9 @@ pub fn decide(
     if !own && !relays.iter().any(is_failing) {
         return MailDecision::Drop;
     }
-    let takes_mail =
-        |other: &OrganisationRelayState| other.id != relay && other.state != HealthState::Down;
+    let takes_mail = |other: &OrganisationRelayState| {
+        other.id != relay && other.takes_own_mail && other.state != HealthState::Down
+    };
     match relays.iter().any(takes_mail) {
         true => MailDecision::Send,
         false => MailDecision::Wait,
@@ -59,6 +62,7 @@ mod tests {
             let relay = |(state, id): (&HealthState, &str)| OrganisationRelayState {
                 id: id.to_owned(),
                 state: *state,
+                takes_own_mail: true,
             };
             states.map(relay).collect()
         };
@@ -88,5 +92,24 @@ mod tests {
             let decision = decide("account:x", Down, true, &relays(states));
             assert_eq!(decision, expected, "{states:?}");
         }
+    }
+
+    #[test]
+    fn a_relay_for_other_mail_takes_none_about_another() {
+        let relay = |id: &str, state, takes_own_mail| OrganisationRelayState {
+            id: id.to_owned(),
+            state,
+            takes_own_mail,
+        };
+        for (other, expected) in [
+            (relay("b", Healthy, true), MailDecision::Send),
+            (relay("b", Healthy, false), MailDecision::Wait),
+        ] {
+            let relays = [relay("a", Down, true), other];
+            assert_eq!(decide("a", Down, false, &relays), expected);
+        }
+        // One for other mail that fails itself is reported.
+        let relays = [relay("a", Down, false), relay("b", Healthy, true)];
+        assert_eq!(decide("a", Down, false, &relays), MailDecision::Send);
     }
 }

@@ -10,7 +10,7 @@ use super::service::Outbox;
 use super::waiting;
 use crate::Actor;
 use crate::mail::Submission;
-use crate::store::flows::GLOBAL_QUEUE;
+use crate::store::flows::{GLOBAL_QUEUE, QueueTarget};
 use crate::store::suppressions;
 
 impl Outbox {
@@ -85,6 +85,18 @@ impl Outbox {
         let submissions = Submissions::One(Box::new(submission));
         self.accept(&Actor::postern(), submissions, key).await?;
         Ok(())
+    }
+
+    /// The domain of the rule that mail of Postern itself is sent by; `None` for mail of no rule.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub(crate) async fn own_rule(&self) -> Result<Option<String>, Refusal> {
+        let queue = self.own_queue().await?;
+        let rule = queue
+            .as_deref()
+            .and_then(|queue| QueueTarget::of(queue).rule);
+        Ok(rule.map(str::to_owned))
     }
 
     /// The queue of mail from the address of the settings; `None` before the first save.

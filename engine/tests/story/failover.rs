@@ -19,7 +19,7 @@ const DOWN: &str = "421 4.3.2 shutting down\r\n";
 
 impl TestEnv {
     /// Adds a relay with these settings, and with a rule for a From domain. Returns its id.
-    async fn add_relay(&self, admin: &Actor, relay: &Relay, rule: Option<&str>) -> String {
+    pub async fn add_relay(&self, admin: &Actor, relay: &Relay, rule: Option<&str>) -> String {
         let name = format!("Relay {}", relay.address.port());
         let id = self.add(admin, &name).await.id;
         if let Some(domain) = rule {

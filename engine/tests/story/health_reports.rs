@@ -316,11 +316,14 @@ async fn each_change_is_reported_once_through_another_relay(env: TestEnv) {
 
 async fn a_failure_without_another_relay_is_mailed_with_the_recovery(env: TestEnv) {
     use HealthState::{Down, Healthy};
-    let (admin, main) = (env.admin().await, relay());
+    let (admin, main, news) = (env.admin().await, relay(), relay());
     env.sign_in(ADMINS[1], Role::Admin).await;
     env.save(&admin, &main).await;
+    // Mail from other domains does not leave through it.
+    env.add_relay(&admin, &news, Some("news.example")).await;
+    env.add(&admin, "Without settings").await;
     let mut nodes = TwoNodes::begin(env, &admin, admin.clone()).await;
-    assert_eq!(nodes.work().await, 1);
+    assert_eq!(nodes.work().await, 2);
     main.reply_to("GREETING", CLOSED);
     let down = nodes.change_to(Down).await;
     nodes.event_of("relay.down", &down, down.failing_since);
@@ -335,6 +338,7 @@ async fn a_failure_without_another_relay_is_mailed_with_the_recovery(env: TestEn
         assert!(text(&mail).contains(&stage), "{stage} in {}", text(&mail));
     }
     nodes.stays(Healthy, 3).await;
+    assert!(news.accepted().is_empty());
     assert_eq!(nodes.reports().await, (2, 2));
     nodes.other.close().await;
 }

@@ -171,7 +171,8 @@ async fn take_unsent(
     Ok(query.bind(relay).fetch_all(connection).await?)
 }
 
-/// Leases up to `limit` mails that are due until `end`, the oldest first.
+/// Leases up to `limit` mails that are due until `end`, the oldest first. Those to accounts that were
+/// disabled meanwhile, or are no administrators any more, are deleted.
 ///
 /// # Errors
 /// Where the database fails.
@@ -182,6 +183,12 @@ pub async fn claim_mail(
     end: Timestamp,
     limit: i64,
 ) -> Result<Vec<HealthMail>, StoreError> {
+    let unwanted = sqlx::query(
+        "DELETE FROM health_mail WHERE due_at <= $1 AND account_id IN (SELECT a.id FROM account a \
+         WHERE a.disabled_at IS NOT NULL \
+         OR a.role <> 'admin' AND 'account:' || a.id <> health_mail.relay_id)",
+    );
+    unwanted.bind(now.0).execute(&mut *connection).await?;
     let sql = format!(
         "WITH due AS MATERIALIZED (SELECT id AS mail FROM health_mail WHERE due_at <= $2 \
          ORDER BY due_at, id LIMIT $3{skip_locked}) \
@@ -421,5 +428,38 @@ mod tests {
         }
         let next = next_mail(&mut work).await.expect("reads");
         assert_eq!(next, Some(Timestamp(9)));
+    }
+
+    #[tokio::test]
+    async fn a_mail_to_an_account_that_may_not_have_it_any_more_is_deleted() {
+        use HealthState::{Down, Healthy};
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = opened(folder.path()).await;
+        let down = change(Healthy, Down, 1_000);
+        report(&store, &down).await;
+        let own = HealthChange {
+            relay_id: "account:user".to_owned(),
+            account: Some("user".to_owned()),
+            ..down
+        };
+        report(&store, &own).await;
+        for (change, expected) in [
+            (
+                "role = role",
+                &["admin@example.org", "user@example.org"][..],
+            ),
+            ("role = 'user'", &["user@example.org"]),
+            ("disabled_at = 1", &[]),
+        ] {
+            let mut work = store.begin().await.expect("begins");
+            let sql = AssertSqlSafe(format!("UPDATE account SET {change}"));
+            let changed = sqlx::query(sql).execute(&mut *work).await;
+            changed.expect("changed");
+            commit(work).await.expect("commits");
+            let (mails, _) = queued(&store).await;
+            let mut to: Vec<&str> = mails.iter().map(|mail| mail.to.as_str()).collect();
+            to.sort_unstable();
+            assert_eq!(to, expected, "{change}");
+        }
     }
 }

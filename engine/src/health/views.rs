@@ -18,8 +18,8 @@ const ORGANISATION: &str = "The organisation's relay";
 
 impl Health {
     /// The relays that are on and have settings, for administrators those of the organisation in their
-    /// order. Others see their own, if they have one, and the organisation's first for all mail, of
-    /// which they see the state and not its cause.
+    /// order. Others see their own, if they have one, and of the organisation's the one that takes their
+    /// mail, of which they see the state and not its cause.
     ///
     /// # Errors
     /// [`Kind::Forbidden`] for a token that does not read.
@@ -37,11 +37,10 @@ impl Health {
         let mut views = Vec::new();
         views.extend(self.of_account(&mut connection, actor).await?);
         let of_organisation = self.of_organisation(&mut connection).await?;
-        let first = of_organisation.into_iter().find(|relay| relay.is_for_all);
-        views.extend(first.map(|relay| HealthView {
+        views.extend(in_use(of_organisation).map(|view| HealthView {
             name: ORGANISATION.to_owned(),
             failure: None,
-            ..relay.view
+            ..view
         }));
         Ok(views)
     }
@@ -222,6 +221,17 @@ struct OrganisationHealth {
     /// Whether it is for mail from every domain.
     is_for_all: bool,
     view: HealthView,
+}
+
+/// Of the relays for mail from every domain the first that is not down, which takes the mail. Where all
+/// are, the one that went down last: since then no mail leaves.
+fn in_use(relays: Vec<OrganisationHealth>) -> Option<HealthView> {
+    let for_all = relays.into_iter().filter(|relay| relay.is_for_all);
+    let for_all: Vec<HealthView> = for_all.map(|relay| relay.view).collect();
+    let is_up = |view: &HealthView| view.state != HealthState::Down;
+    let last_down = || (0..for_all.len()).max_by_key(|index| for_all[*index].since);
+    let index = for_all.iter().position(is_up).or_else(last_down)?;
+    for_all.into_iter().nth(index)
 }
 
 /// The periods between `since` and `now` that these changes, oldest first, divide.

@@ -6,6 +6,7 @@ use domain::health::HealthState;
 use domain::view::{PasswordChange, Role};
 use domain::{Kind, Refusal, Stage};
 use engine::Actor;
+use testkit::Relay;
 
 use crate::environment::TestEnv;
 use crate::health::{CLOSED, DAY, MINUTE, checks};
@@ -134,10 +135,43 @@ async fn an_account_sees_its_own_relay_and_only_the_state_of_the_organisations(e
     assert_eq!(env.check().await, 1, "the organisation's");
 }
 
+async fn an_account_sees_whether_a_relay_of_the_organisation_takes_its_mail(env: TestEnv) {
+    use HealthState::{Down, Healthy};
+    let (admin, user) = (env.admin().await, env.user().await);
+    let (first, second) = (relay(), relay());
+    env.save(&admin, &first).await;
+    let id = env.add(&admin, "Second").await.id;
+    let saved = env.save_at(&admin, &id, through(&second), PasswordChange::Keep);
+    saved.await.expect("saved");
+    assert_eq!(env.check().await, 2);
+    let goes_down = async |relay: &Relay| {
+        relay.reply_to("GREETING", CLOSED);
+        env.pass(DAY);
+        assert_eq!(env.check().await, 2);
+        env.pass(Duration::from_secs(25));
+        assert_eq!(env.check().await, 1, "the confirmation");
+        let listed = env.postern.health().list(&admin).await;
+        let listed = listed.expect("a list").into_iter();
+        listed.map(|view| view.state).collect::<Vec<_>>()
+    };
+    assert_eq!(goes_down(&first).await, [Down, Healthy]);
+    let seen = env.health(&user).await;
+    assert_eq!(seen.state, Healthy, "mail leaves through the second");
+    assert_eq!(seen.name, "The organisation's relay");
+
+    assert_eq!(goes_down(&second).await, [Down, Down]);
+    let listed = env.postern.health().list(&admin).await.expect("a list");
+    let seen = env.health(&user).await;
+    assert_eq!((seen.state, seen.failure), (Down, None));
+    assert!(listed[1].since > listed[0].since);
+    assert_eq!(seen.since, listed[1].since, "since then none leaves");
+}
+
 stories! {
     both {
         a_relay_that_is_off_or_removed_is_not_checked;
         a_person_has_a_relay_checked_now;
         an_account_sees_its_own_relay_and_only_the_state_of_the_organisations;
+        an_account_sees_whether_a_relay_of_the_organisation_takes_its_mail;
     }
 }

@@ -25,7 +25,7 @@ pub enum MailDecision {
 ///
 /// A recovery is reported at once. A failure is reported where another relay can take the mail; otherwise
 /// the mail waits, and becomes a part of the mail about the recovery. It is dropped when the relay was
-/// switched off, removed or changed meanwhile.
+/// switched off or removed meanwhile.
 pub fn decide(
     relay: &str,
     to: HealthState,
@@ -35,10 +35,14 @@ pub fn decide(
     if to == HealthState::Healthy {
         return MailDecision::Send;
     }
-    let fails = |state| matches!(state, HealthState::Down | HealthState::Degraded);
-    let is_failing = |found: &OrganisationRelayState| found.id == relay && fails(found.state);
-    if !own && !relays.iter().any(is_failing) {
-        return MailDecision::Drop;
+    if !own {
+        let found = relays.iter().find(|found| found.id == relay);
+        match found.map(|found| found.state) {
+            Some(HealthState::Down | HealthState::Degraded) => {}
+            // Its settings were saved: the next check tells whether it still fails.
+            Some(HealthState::Unknown) => return MailDecision::Wait,
+            Some(HealthState::Healthy) | None => return MailDecision::Drop,
+        }
     }
     let takes_mail = |other: &OrganisationRelayState| {
         other.id != relay && other.takes_own_mail && other.state != HealthState::Down
@@ -75,7 +79,7 @@ mod tests {
             (Down, &[Down], false, MailDecision::Wait),
             (Degraded, &[Degraded], false, MailDecision::Wait),
             (Down, &[Healthy, Healthy], false, MailDecision::Drop),
-            (Down, &[Unknown, Healthy], false, MailDecision::Drop),
+            (Down, &[Unknown, Healthy], false, MailDecision::Wait),
             (Down, &[], false, MailDecision::Drop),
             (Healthy, &[Healthy], false, MailDecision::Send),
             (Healthy, &[Down, Down], false, MailDecision::Send),

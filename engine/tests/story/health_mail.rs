@@ -85,8 +85,13 @@ async fn a_failure_that_is_over_is_not_mailed(env: TestEnv) {
     let admin = env.admin().await;
     let (relay, worker) = env.mail_leaves(&admin).await;
     let mut connection = env.connection().await;
-    // The relay was saved again since, and is not known to fail.
     store(&mut connection, DOWN, 0).await;
+    let created = format!("UPDATE health_mail SET created_at = {}", env.clock.now().0);
+    execute(&mut connection, &created).await;
+    send(&env.postern).await;
+    assert_eq!(stored(&mut connection).await, 1, "it is not checked yet");
+    assert_eq!(env.check().await, 1);
+    env.pass(Duration::from_secs(31));
     send(&env.postern).await;
     assert_eq!(stored(&mut connection).await, 0);
     let fence = env.hand_over(&admin, &["desk@example.net"], "Fence").await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::Refusal;
+use domain::health::HealthState;
 use domain::relay::{RelayRule, positions};
 use domain::webhook::WEBHOOK_LIFETIME;
 
@@ -12,7 +13,7 @@ use super::text;
 use crate::Actor;
 use crate::store::notifications::{self, HealthMail};
 use crate::store::relays::{self, RelayRow};
-use crate::store::{StoreError, commit, in_time};
+use crate::store::{Scope, StoreError, commit, in_time, relay_health};
 
 /// How many mails are claimed at a time, and for how long.
 const LIMIT: i64 = 50;
@@ -60,7 +61,8 @@ impl Notifications {
         let now = self.clock.now();
         let change = &mail.change;
         let is_old = now.saturating_since(mail.created_at) >= WEBHOOK_LIFETIME;
-        match decide(&mail.relay_id, change.to, change.own, relays) {
+        let state = self.state_of(mail, relays).await?;
+        match decide(&mail.relay_id, change.to, state, relays) {
             MailDecision::Send => {}
             MailDecision::Wait if !is_old => return self.defer(mail).await,
             MailDecision::Wait | MailDecision::Drop => return self.remove(mail).await,
@@ -84,6 +86,24 @@ impl Notifications {
                 self.defer(mail).await
             }
         }
+    }
+
+    /// The state of the relay that a mail is about; `None` where it is not checked any more.
+    async fn state_of(
+        &self,
+        mail: &HealthMail,
+        relays: &[OrganisationRelayState],
+    ) -> Result<Option<HealthState>, Refusal> {
+        if !mail.change.own {
+            let found = relays.iter().find(|relay| relay.id == mail.relay_id);
+            return Ok(found.map(|relay| relay.state));
+        }
+        let account = mail.relay_id.strip_prefix("account:");
+        let Some(scope) = account.and_then(Scope::of_account) else {
+            return Ok(None);
+        };
+        let row = relay_health::read(&mut *self.store.read().await?, scope).await?;
+        Ok(row.map(|row| row.record.state))
     }
 
     async fn defer(&self, mail: &HealthMail) -> Result<(), Refusal> {

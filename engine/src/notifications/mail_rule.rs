@@ -21,7 +21,8 @@ pub enum MailDecision {
     Drop,
 }
 
-/// A mail that reports a state of a relay, and the relays of the organisation that are switched on.
+/// A mail that reports that a relay is `to`, which is in `state` now, where it is checked, and the relays of
+/// the organisation that are switched on.
 ///
 /// A recovery is reported at once. A failure is reported where another relay can take the mail; otherwise
 /// the mail waits, and becomes a part of the mail about the recovery. It is dropped when the relay was
@@ -29,20 +30,17 @@ pub enum MailDecision {
 pub fn decide(
     relay: &str,
     to: HealthState,
-    own: bool,
+    state: Option<HealthState>,
     relays: &[OrganisationRelayState],
 ) -> MailDecision {
     if to == HealthState::Healthy {
         return MailDecision::Send;
     }
-    if !own {
-        let found = relays.iter().find(|found| found.id == relay);
-        match found.map(|found| found.state) {
-            Some(HealthState::Down | HealthState::Degraded) => {}
-            // Its settings were saved: the next check tells whether it still fails.
-            Some(HealthState::Unknown) => return MailDecision::Wait,
-            Some(HealthState::Healthy) | None => return MailDecision::Drop,
-        }
+    match state {
+        Some(HealthState::Down | HealthState::Degraded) => {}
+        // Its settings were saved: the next check tells whether it still fails.
+        Some(HealthState::Unknown) => return MailDecision::Wait,
+        Some(HealthState::Healthy) | None => return MailDecision::Drop,
     }
     let takes_mail = |other: &OrganisationRelayState| {
         other.id != relay && other.takes_own_mail && other.state != HealthState::Down
@@ -70,31 +68,35 @@ mod tests {
             };
             states.map(relay).collect()
         };
-        for (to, states, own, expected) in [
-            (Down, &[Down, Healthy][..], false, MailDecision::Send),
-            (Down, &[Down, Unknown], false, MailDecision::Send),
-            (Down, &[Down, Degraded], false, MailDecision::Send),
-            (Down, &[Down, Down, Healthy], false, MailDecision::Send),
-            (Down, &[Down, Down], false, MailDecision::Wait),
-            (Down, &[Down], false, MailDecision::Wait),
-            (Degraded, &[Degraded], false, MailDecision::Wait),
-            (Down, &[Healthy, Healthy], false, MailDecision::Drop),
-            (Down, &[Unknown, Healthy], false, MailDecision::Wait),
-            (Down, &[], false, MailDecision::Drop),
-            (Healthy, &[Healthy], false, MailDecision::Send),
-            (Healthy, &[Down, Down], false, MailDecision::Send),
-            (Healthy, &[], false, MailDecision::Send),
+        for (to, states, expected) in [
+            (Down, &[Down, Healthy][..], MailDecision::Send),
+            (Down, &[Down, Unknown], MailDecision::Send),
+            (Down, &[Down, Degraded], MailDecision::Send),
+            (Down, &[Down, Down, Healthy], MailDecision::Send),
+            (Down, &[Down, Down], MailDecision::Wait),
+            (Down, &[Down], MailDecision::Wait),
+            (Degraded, &[Degraded], MailDecision::Wait),
+            (Down, &[Healthy, Healthy], MailDecision::Drop),
+            (Down, &[Unknown, Healthy], MailDecision::Wait),
+            (Down, &[], MailDecision::Drop),
+            (Healthy, &[Healthy], MailDecision::Send),
+            (Healthy, &[Down, Down], MailDecision::Send),
+            (Healthy, &[], MailDecision::Send),
         ] {
-            let decision = decide("a", to, own, &relays(states));
+            let decision = decide("a", to, states.first().copied(), &relays(states));
             assert_eq!(decision, expected, "{to:?} {states:?}");
         }
-        for (states, expected) in [
-            (&[Healthy][..], MailDecision::Send),
-            (&[Down], MailDecision::Wait),
-            (&[], MailDecision::Wait),
+        // The own relay of an account.
+        for (state, states, expected) in [
+            (Some(Down), &[Healthy][..], MailDecision::Send),
+            (Some(Down), &[Down], MailDecision::Wait),
+            (Some(Down), &[], MailDecision::Wait),
+            (Some(Unknown), &[Healthy], MailDecision::Wait),
+            (Some(Healthy), &[Healthy], MailDecision::Drop),
+            (None, &[Healthy], MailDecision::Drop),
         ] {
-            let decision = decide("account:x", Down, true, &relays(states));
-            assert_eq!(decision, expected, "{states:?}");
+            let decision = decide("account:x", Down, state, &relays(states));
+            assert_eq!(decision, expected, "{state:?} {states:?}");
         }
     }
 
@@ -110,10 +112,10 @@ mod tests {
             (relay("b", Healthy, false), MailDecision::Wait),
         ] {
             let relays = [relay("a", Down, true), other];
-            assert_eq!(decide("a", Down, false, &relays), expected);
+            assert_eq!(decide("a", Down, Some(Down), &relays), expected);
         }
         // One for other mail that fails itself is reported.
         let relays = [relay("a", Down, false), relay("b", Healthy, true)];
-        assert_eq!(decide("a", Down, false, &relays), MailDecision::Send);
+        assert_eq!(decide("a", Down, Some(Down), &relays), MailDecision::Send);
     }
 }

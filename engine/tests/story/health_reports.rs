@@ -1,6 +1,7 @@
 //! A change of the health of a relay from its cause to the webhook and the mail, with two nodes.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use domain::health::{HealthState, HealthView};
 use domain::view::{PasswordChange, Role};
@@ -380,10 +381,39 @@ async fn a_change_of_an_own_relay_is_mailed_to_its_account_alone(env: TestEnv) {
     nodes.other.close().await;
 }
 
+async fn a_withheld_mail_about_an_own_relay_that_is_removed_is_dropped(env: TestEnv) {
+    use HealthState::{Down, Healthy};
+    let (admin, user) = (env.admin().await, env.user().await);
+    let (organisation, own) = (relay(), relay());
+    env.save(&admin, &organisation).await;
+    let saved = env.save_own(&user, own_form(&own), PasswordChange::Keep);
+    saved.await.expect("saved");
+    organisation.reply_to("GREETING", CLOSED);
+    let mut nodes = TwoNodes::begin(env, &admin, user.clone()).await;
+    assert_eq!(nodes.work().await, 2);
+    nodes.env.pass(Duration::from_secs(25));
+    assert_eq!(nodes.work().await, 1, "the confirmation");
+    assert_eq!(nodes.env.health(&admin).await.state, Down);
+    own.reply_to("GREETING", CLOSED);
+    nodes.change_to(Down).await;
+    assert_eq!(nodes.reports().await, (1, 0), "no relay takes a mail");
+
+    let settings = nodes.env.postern.settings().of_account(&user);
+    let removed = settings.expect("an account").remove(&user).await;
+    assert_eq!(removed, Ok(true));
+    organisation.reset();
+    nodes.watcher = admin;
+    nodes.change_to(Healthy).await;
+    nodes.stays(Healthy, 3).await;
+    assert_eq!(nodes.reports().await, (2, 1), "to the administrator alone");
+    nodes.other.close().await;
+}
+
 stories! {
     both {
         each_change_is_reported_once_through_another_relay;
         a_failure_without_another_relay_is_mailed_with_the_recovery;
         a_change_of_an_own_relay_is_mailed_to_its_account_alone;
+        a_withheld_mail_about_an_own_relay_that_is_removed_is_dropped;
     }
 }

@@ -1,10 +1,16 @@
 //! The figures service: what was accepted, delivered, deferred and failed, by hour and day.
 
-use domain::figures::{FigureQuery, FigureSubject, Figures};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use domain::figures::{FigureQuery, FigureRow, FigureStep, FigureSubject, Figures};
 use domain::{Kind, Refusal, Timestamp};
 
 use crate::store::{Connection, Scope, Store, StoreError, accounts, figures, relays, tokens};
 use crate::{Actor, Clock};
+
+/// How long ago the first hour of [`FigureReader::of_relays`] began, with the one that has begun.
+const DAY: Duration = Duration::from_hours(24);
 
 /// Figures of mail. Cheap to clone.
 #[derive(Clone)]
@@ -56,6 +62,42 @@ impl FigureReader {
         }
         let counted = rows.iter().map(|row| (row.start, &row.counts));
         Ok(Figures::of(query.step, range, counted))
+    }
+
+    /// The figures of each relay of the organisation in the last 24 hours, by its id, for
+    /// administrators. The last of these hours is the present one.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for any other actor.
+    pub async fn of_relays(&self, actor: &Actor) -> Result<BTreeMap<String, FigureRow>, Refusal> {
+        actor.must_oversee()?;
+        let (now, step) = (self.clock.now(), FigureStep::Hour);
+        let range = FigureQuery::last(FigureSubject::All, step, DAY, now).range(now)?;
+        let start = range.start;
+        let mut connection = self.store.read().await?;
+        let relays = relays::all(&mut connection).await?;
+        let ids: Vec<String> = relays.iter().map(|row| row.scope.relay_id()).collect();
+        let subject = |id: &String| FigureSubject::Relay(id.clone()).to_string();
+        let subjects: Vec<String> = ids.iter().map(subject).collect();
+        let mut sums = figures::sums(&mut connection, &subjects, step, range).await?;
+        let rows = ids.into_iter().zip(subjects).map(|(id, subject)| {
+            let counts = sums.remove(&subject).unwrap_or_default();
+            (id, counts.row(start))
+        });
+        Ok(rows.collect())
+    }
+
+    /// The figures of the own relay of the actor's account in the last 24 hours, as
+    /// [`FigureReader::of_relays`]; `None` for an actor without an account.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for a token without the scopes `read` and `admin`.
+    pub async fn of_own_relay(&self, actor: &Actor) -> Result<Option<FigureRow>, Refusal> {
+        let Some(relay) = self.own_relay(actor) else {
+            return Ok(None);
+        };
+        let query = FigureQuery::last(relay, FigureStep::Hour, DAY, self.clock.now());
+        Ok(Some(self.read(actor, &query).await?.total))
     }
 }
 

@@ -9,7 +9,7 @@ use domain::figures::{DAYS_KEPT, FigureCounts, FigureStep, HOURS_KEPT};
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
-use super::{MERGED, ShardStep, StartedCounts, SubjectCounts, parts, write};
+use super::{MERGED, SUBJECT_ROW, ShardStep, SubjectCounts, SubjectRow, add, parts, write};
 use crate::store::rows::{blocks, in_order, list};
 use crate::store::{Connection, Store, StoreError, commit};
 
@@ -46,21 +46,6 @@ impl FromRow<'_, AnyRow> for SubjectHour {
         Ok(Self {
             subject: row.try_get(0)?,
             start: Timestamp(row.try_get(1)?),
-        })
-    }
-}
-
-/// A row that was deleted.
-struct TakenRow {
-    figures: StartedCounts,
-    subject: String,
-}
-
-impl FromRow<'_, AnyRow> for TakenRow {
-    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            figures: StartedCounts::from_row(row)?,
-            subject: row.try_get(6)?,
         })
     }
 }
@@ -148,7 +133,7 @@ async fn take(
     for block in blocks(subjects) {
         let sql = format!(
             "DELETE FROM figure WHERE {} AND start_at >= $1 AND start_at < $2 AND subject IN ({}) \
-             RETURNING start_at, accepted, delivered, deferred, failed, latency, subject",
+             RETURNING {SUBJECT_ROW}",
             parts(step),
             list(2, block.places)
         );
@@ -158,10 +143,8 @@ async fn take(
         for subject in block.iter() {
             query = query.bind(subject.copied());
         }
-        let rows: Vec<TakenRow> = query.fetch_all(&mut *work).await?;
-        for TakenRow { figures, subject } in rows {
-            sums.entry(subject).or_default().merge(&figures.counts);
-        }
+        let rows: Vec<SubjectRow> = query.fetch_all(&mut *work).await?;
+        add(&mut sums, rows);
     }
     Ok(sums)
 }

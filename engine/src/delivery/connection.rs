@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::outbox::Outbox;
 use crate::smtp::Session;
+use crate::store::Scope;
 
 /// A connection is closed after so many messages or this age, so that a relay behind a load balancer
 /// can move it to another machine.
@@ -31,14 +32,19 @@ pub(super) struct RelayConnection {
 }
 
 impl RelayConnection {
-    /// `in_doubt` has a permit for each message of the worker that may be in doubt.
-    pub fn new(mut session: Session, outbox: Arc<Outbox>, in_doubt: Arc<Semaphore>) -> Self {
+    /// A connection to the relay `relay`. `in_doubt` has a permit for each message of the worker that
+    /// may be in doubt.
+    pub fn new(
+        mut session: Session,
+        relay: Scope,
+        outbox: Arc<Outbox>,
+        in_doubt: Arc<Semaphore>,
+    ) -> Self {
         session.use_delivery_timeouts();
         session.limit_in_doubt(in_doubt);
-        outbox.meter().connected();
         Self {
             session,
-            _counted: Counted(outbox),
+            _counted: Counted::new(outbox, relay),
             opened: Instant::now(),
             idle_since: Instant::now(),
             messages: 0,
@@ -94,11 +100,21 @@ impl RelayConnection {
 }
 
 /// Counts an open connection in the metrics.
-struct Counted(Arc<Outbox>);
+struct Counted {
+    outbox: Arc<Outbox>,
+    relay: Scope,
+}
+
+impl Counted {
+    fn new(outbox: Arc<Outbox>, relay: Scope) -> Self {
+        outbox.meter().connected(relay);
+        Self { outbox, relay }
+    }
+}
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.meter().disconnected();
+        self.outbox.meter().disconnected(self.relay);
     }
 }
 

@@ -100,8 +100,13 @@ impl Worker {
             relays: i64::try_from(self.pool.of_organisation()).unwrap_or(i64::MAX),
             backoffs: self.pool.backoff_views(now, monotonic),
         };
+        let connections = self.services.outbox.meter().connections();
+        let connections = connections
+            .into_iter()
+            .map(|(relay, open)| (relay.relay_id(), open))
+            .collect();
         let mut work = self.services.store.begin().await?;
-        workers::heartbeat(&mut work, &self.id, &status, now).await?;
+        workers::heartbeat(&mut work, &self.id, &status, &connections, now).await?;
         workers::forget(&mut work, None, now - HEARTBEAT_TIMEOUT).await?;
         commit(work).await?;
         Ok(Counts::of(&reading))

@@ -107,6 +107,7 @@ impl DeliveryTask {
         let in_doubt = self.worker.in_doubt.window();
         Ok(RelayConnection::new(
             session,
+            self.route.scope,
             services.outbox.clone(),
             in_doubt,
         ))

@@ -1,9 +1,12 @@
 //! Counters of this process: accepted, delivered, deferred, failed, connections and latency.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+
+use crate::store::Scope;
 
 /// The upper bounds of the latency histogram, in milliseconds.
 pub const LATENCY_BOUNDS: [u64; 12] = [
@@ -13,14 +16,15 @@ pub const LATENCY_BOUNDS: [u64; 12] = [
 /// The minute that rates are computed over, in slots of a second.
 const SLOTS: usize = 60;
 
-/// Counts since the start of the process, with atomics and one short lock.
+/// Counts since the start of the process, with atomics and short locks.
 #[derive(Default)]
 pub struct Meter {
     accepted: AtomicU64,
     delivered: AtomicU64,
     deferred: AtomicU64,
     failed: AtomicU64,
-    connections: AtomicU64,
+    /// Open connections by relay, without those that have none.
+    connections: Mutex<BTreeMap<Scope, u64>>,
     /// The sum of all delivery times, in milliseconds.
     milliseconds: AtomicU64,
     /// Deliveries per bound of the histogram, and those above the last.
@@ -105,12 +109,25 @@ impl Meter {
         self.failed.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn connected(&self) {
-        self.connections.fetch_add(1, Ordering::Relaxed);
+    /// Counts a connection to a relay that was opened.
+    pub(crate) fn connected(&self, relay: Scope) {
+        *self.connections.lock().entry(relay).or_default() += 1;
     }
 
-    pub(crate) fn disconnected(&self) {
-        self.connections.fetch_sub(1, Ordering::Relaxed);
+    /// Counts a connection to a relay that was closed.
+    pub(crate) fn disconnected(&self, relay: Scope) {
+        let mut connections = self.connections.lock();
+        if let Some(open) = connections.get_mut(&relay) {
+            *open -= 1;
+            if *open == 0 {
+                connections.remove(&relay);
+            }
+        }
+    }
+
+    /// The number of open connections by relay, without relays that have none.
+    pub(crate) fn connections(&self) -> BTreeMap<Scope, u64> {
+        self.connections.lock().clone()
     }
 
     /// Reads the counters.
@@ -131,7 +148,7 @@ impl Meter {
             delivered: number(&self.delivered),
             deferred: number(&self.deferred),
             failed: number(&self.failed),
-            connections: number(&self.connections),
+            connections: self.connections.lock().values().sum(),
             milliseconds: number(&self.milliseconds),
             times: self.times.iter().map(number).collect(),
             per_minute: slots.iter().sum(),
@@ -172,5 +189,18 @@ mod tests {
         assert_eq!((reading.delivered, reading.per_minute), (7, 7));
         assert_eq!(reading.latency, Some(100));
         assert_eq!(reading.times, [2, 1, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn open_connections_are_counted_by_relay() {
+        let meter = Meter::default();
+        let own = Scope::of_account("01JD0000000000000000000000").expect("an id");
+        for relay in [Scope::Global, own, Scope::Global] {
+            meter.connected(relay);
+        }
+        assert_eq!(meter.read().connections, 3);
+        meter.disconnected(own);
+        assert_eq!(meter.connections(), BTreeMap::from([(Scope::Global, 2)]));
+        assert_eq!(meter.read().connections, 2);
     }
 }

@@ -1,4 +1,4 @@
-//! The state of the relays that the mail of an account leaves through.
+//! The state of the relays that the mail of an account leaves through, and connections to relays.
 
 use domain::Refusal;
 use domain::outbox::{BackoffView, RelayState};
@@ -6,6 +6,7 @@ use domain::outbox::{BackoffView, RelayState};
 use super::waiting::{ConfiguredRelay, of_organisation, unavailable, unavailable_own};
 use super::{HEARTBEAT_TIMEOUT, Outbox};
 use crate::Actor;
+use crate::store::workers::OpenConnections;
 use crate::store::{Connection, Scope, StoreError, information, pause, workers};
 
 /// The state of an account's own relay and of the organisation's, as the account sees it.
@@ -30,6 +31,26 @@ impl Outbox {
         let account = actor.account().map(|account| account.id.as_str());
         let mut connection = self.store.reporting().await?;
         Ok(self.status(&mut connection, account).await?)
+    }
+
+    /// The number of open connections of all processes by the id of the relay, without relays that have
+    /// none: for administrators of the relays of the organisation, and for each account of its own.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`](domain::Kind::Forbidden) for a token that does not read.
+    pub async fn connections(&self, actor: &Actor) -> Result<OpenConnections, Refusal> {
+        actor.reads()?;
+        let account = actor.account();
+        let own = account.and_then(|account| Scope::of_account(&account.id));
+        let own = own.map(Scope::relay_id);
+        let since = self.clock.now() - HEARTBEAT_TIMEOUT;
+        let mut connection = self.store.reporting().await?;
+        let mut open = workers::connections(&mut connection, since).await?;
+        open.retain(|relay, _| {
+            let is_own = own.as_ref() == Some(relay);
+            is_own || actor.oversees() && Scope::of_relay(relay).is_some()
+        });
+        Ok(open)
     }
 
     async fn status(

@@ -42,7 +42,8 @@ macro_rules! files {
             "0029_relay_health",
             "0030_notifications",
             "0031_figure",
-            "0032_message_open"
+            "0032_message_open",
+            "0033_relay_connections"
         )
     };
     ($database:literal, $($name:literal),+) => {

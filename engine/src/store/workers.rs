@@ -1,5 +1,7 @@
 //! The table `worker`: heartbeats of workers, and of processes with `--hold-mail`.
 
+use std::collections::BTreeMap;
+
 use domain::Timestamp;
 use domain::outbox::Worker;
 use sqlx::any::AnyRow;
@@ -8,7 +10,10 @@ use sqlx::{FromRow, Row as _};
 use super::rows::{json, of_json};
 use super::{Connection, StoreError};
 
-/// Writes the heartbeat of a worker.
+/// The number of open connections by the id of the relay, without relays that have none.
+pub type OpenConnections = BTreeMap<String, u64>;
+
+/// Writes the heartbeat of a worker, which has these connections to relays.
 ///
 /// # Errors
 /// Where the database fails.
@@ -16,15 +21,16 @@ pub async fn heartbeat(
     connection: &mut Connection,
     id: &str,
     worker: &Worker,
+    connections: &OpenConnections,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let backoffs = json(&worker.backoffs)?;
+    let (backoffs, connections) = (json(&worker.backoffs)?, json(connections)?);
     sqlx::query(
-        "INSERT INTO worker (id, host, seen_at, connections, per_minute, latency, relays, backoffs) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET \
+        "INSERT INTO worker (id, host, seen_at, connections, per_minute, latency, relays, backoffs, \
+         relay_connections) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO UPDATE SET \
          seen_at = excluded.seen_at, connections = excluded.connections, \
          per_minute = excluded.per_minute, latency = excluded.latency, relays = excluded.relays, \
-         backoffs = excluded.backoffs",
+         backoffs = excluded.backoffs, relay_connections = excluded.relay_connections",
     )
     .bind(id)
     .bind(&worker.host)
@@ -34,6 +40,7 @@ pub async fn heartbeat(
     .bind(worker.latency)
     .bind(worker.relays)
     .bind(backoffs)
+    .bind(connections)
     .execute(connection)
     .await?;
     Ok(())
@@ -131,4 +138,28 @@ pub async fn all(connection: &mut Connection, since: Timestamp) -> Result<Proces
         }
     }
     Ok(processes)
+}
+
+/// The open connections of the processes whose last heartbeat was at `since` or later, added up.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn connections(
+    connection: &mut Connection,
+    since: Timestamp,
+) -> Result<OpenConnections, StoreError> {
+    let rows: Vec<String> = sqlx::query_scalar(
+        "SELECT relay_connections FROM worker WHERE seen_at >= $1 AND relay_connections IS NOT NULL",
+    )
+    .bind(since.0)
+    .fetch_all(connection)
+    .await?;
+    let mut sums = OpenConnections::new();
+    for row in rows {
+        for (relay, open) in of_json::<OpenConnections>(&row)? {
+            let sum = sums.entry(relay).or_default();
+            *sum = sum.saturating_add(open);
+        }
+    }
+    Ok(sums)
 }

@@ -94,7 +94,7 @@ pub struct ApiLatency {
 }
 
 /// To the nearest millisecond.
-fn milliseconds(latency: Duration) -> u64 {
+pub(super) fn milliseconds(latency: Duration) -> u64 {
     u64::try_from((latency.as_micros() + 500) / 1000).unwrap_or(u64::MAX)
 }
 

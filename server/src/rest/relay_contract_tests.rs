@@ -54,6 +54,11 @@ pub(super) async fn relays(api: &mut Api) {
         (200, &json!("127.0.0.1:2"))
     );
     assert_eq!(read["data"]["health"]["state"], "unknown", "not checked");
+    let none = json!({ "delivered": 0, "deferred": 0, "failed": 0, "p50_ms": null });
+    assert_eq!(read["data"]["last_day"], none);
+    assert_eq!(read["data"]["connections"], 0);
+    assert_eq!(listed["data"][1]["last_day"], none);
+    assert_eq!(listed["data"][1]["connections"], 0);
     let (health, check) = ("/api/relays/{id}/health", "/api/relays/{id}/check");
     assert_eq!(api.call("post", check, path(id)).await.0, 200);
     let (status, read) = api.call("get", health, path(id)).await;
@@ -62,6 +67,7 @@ pub(super) async fn relays(api: &mut Api) {
         (200, &json!("unknown"))
     );
     assert_eq!(read["data"]["history"][0]["state"], "unknown");
+    assert_eq!(read["data"]["connections"], 0);
     let diagnosis = "/api/relays/{id}/diagnosis";
     let (status, diagnosed) = api.call("post", diagnosis, with(json!({}))).await;
     assert_eq!(

@@ -78,12 +78,14 @@ pub struct RelayHealthReport {
     health: Option<ApiHealth>,
     /// The states of the last 30 days, oldest first.
     history: Vec<ApiHealthPeriod>,
+    /// The open connections to it, of all processes that deliver.
+    connections: u64,
 }
 
 /// Read the health of a relay
 ///
-/// What its checks have found, and the states of the last 30 days. Every account reads that of its own
-/// relay, with `own` as the id.
+/// What its checks have found, the states of the last 30 days, and its open connections. Every account
+/// reads that of its own relay, with `own` as the id.
 #[utoipa::path(
     get,
     path = "/api/relays/{id}/health",
@@ -105,9 +107,13 @@ pub async fn read(
     let since = Clock::default().now() - HISTORY;
     let view = health.read(&actor, &id).await?;
     let history = health.history(&actor, &id, since).await?;
+    let open = state.postern.outbox().connections(&actor).await?;
+    let relay = view.as_ref().map_or(&id, |view| &view.relay_id);
+    let connections = open.get(relay).copied().unwrap_or_default();
     Ok(Success::new(RelayHealthReport {
         health: view.map(Into::into),
         history: history.into_iter().map(Into::into).collect(),
+        connections,
     }))
 }
 

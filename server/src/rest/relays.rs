@@ -1,7 +1,10 @@
 //! `/api/relays`: the relays in their order, added, changed and removed.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use domain::Refusal;
+use domain::figures::FigureRow;
 use domain::health::HealthView;
 use domain::relay::{self, RelayChange, RelayView};
 use engine::{Action, Actor};
@@ -12,6 +15,7 @@ use super::email_smtp::VerifiedState;
 use super::envelope::{Nothing, Refused, Success};
 use super::errors::{Always, Conflicting, JsonRefused, Missing, Restricted};
 use super::extract::{AdminBody, Administrative, PathParams, SignedIn};
+use super::figures::milliseconds;
 use super::json::{Faults, lenient};
 use super::relay_health::ApiHealth;
 use crate::http::AppState;
@@ -43,12 +47,62 @@ pub struct ApiRelay {
     verified: VerifiedState,
     /// What its checks have found; null where it is not checked: it is off, or has no settings.
     health: Option<ApiHealth>,
+    /// The open connections to it, of all processes that deliver.
+    connections: u64,
+    last_day: RelayLastDay,
 }
 
-impl ApiRelay {
-    fn new(view: RelayView, health: Option<HealthView>) -> Self {
-        let limits = view.config.limits;
+/// The mail of a relay in the last 24 hours, up to and with the present one. All numbers are of
+/// recipients.
+#[derive(Default, Serialize, ToSchema)]
+struct RelayLastDay {
+    /// Delivered.
+    delivered: u64,
+    /// Attempts that the relay deferred; another one follows each.
+    deferred: u64,
+    /// Failed for good.
+    failed: u64,
+    /// Half of the deliveries took no longer from acceptance, in milliseconds; null without deliveries.
+    p50_ms: Option<u64>,
+}
+
+impl From<FigureRow> for RelayLastDay {
+    fn from(row: FigureRow) -> Self {
         Self {
+            delivered: row.delivered,
+            deferred: row.deferred,
+            failed: row.failed,
+            p50_ms: row.p50.map(milliseconds),
+        }
+    }
+}
+
+/// What relays do, beside their settings.
+struct RelayActivity {
+    health: Vec<HealthView>,
+    connections: BTreeMap<String, u64>,
+    last_day: BTreeMap<String, FigureRow>,
+}
+
+impl RelayActivity {
+    async fn read(state: &AppState, actor: &Actor) -> Result<Self, Refusal> {
+        let postern = &state.postern;
+        Ok(Self {
+            health: postern.health().list(actor).await?,
+            connections: postern.outbox().connections(actor).await?,
+            last_day: postern.figures().of_relays(actor).await?,
+        })
+    }
+
+    /// A relay with what it does.
+    fn of(&mut self, view: RelayView) -> ApiRelay {
+        let mut health = self.health.iter();
+        let health = health.position(|health| health.relay_id == view.id);
+        let health = health.map(|index| self.health.swap_remove(index));
+        let connections = self.connections.get(&view.id).copied();
+        let last_day = self.last_day.remove(&view.id);
+        let limits = view.config.limits;
+        ApiRelay {
             id: view.id,
             name: view.config.name,
             position: view.position,
@@ -62,13 +116,16 @@ impl ApiRelay {
             address: view.address,
             verified: view.verified.into(),
             health: health.map(Into::into),
+            connections: connections.unwrap_or_default(),
+            last_day: last_day.map(Into::into).unwrap_or_default(),
         }
     }
+}
 
-    /// A relay with its health.
+impl ApiRelay {
+    /// A relay with what it does.
     async fn read(state: &AppState, actor: &Actor, view: RelayView) -> Result<Self, Refusal> {
-        let health = state.postern.health().read(actor, &view.id).await?;
-        Ok(Self::new(view, health))
+        Ok(RelayActivity::read(state, actor).await?.of(view))
     }
 }
 
@@ -173,7 +230,8 @@ impl Administrative for RelayUpdate {
 
 /// List the relays
 ///
-/// All relays in their order, also those that are switched off.
+/// All relays in their order, also those that are switched off, with their health, connections and mail
+/// of the last 24 hours.
 #[utoipa::path(
     get,
     path = "/api/relays",
@@ -189,11 +247,8 @@ pub async fn list(
     SignedIn(actor): SignedIn,
 ) -> Result<Success<Vec<ApiRelay>>, Refused> {
     let listed = state.postern.relays().list(&actor).await?;
-    let mut health = state.postern.health().list(&actor).await?;
-    let relays = listed.into_iter().map(|view| {
-        let found = health.iter().position(|health| health.relay_id == view.id);
-        ApiRelay::new(view, found.map(|index| health.swap_remove(index)))
-    });
+    let mut activity = RelayActivity::read(&state, &actor).await?;
+    let relays = listed.into_iter().map(|view| activity.of(view));
     Ok(Success::new(relays.collect()))
 }
 

@@ -1,13 +1,15 @@
-//! Figures of mail: the page with its chart and table, and the chart for other pages.
+//! Figures of mail: the page with its chart and table, and the chart and lines of other pages.
 
 mod chart;
 mod choices;
 mod format;
+mod last_day;
 mod page;
 mod request;
 mod scale;
 mod table;
 
 pub use chart::FiguresChart;
+pub use last_day::RelayLastDay;
 pub use page::FiguresPage;
 pub use request::{FIGURES, figures_path};

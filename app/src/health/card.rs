@@ -5,7 +5,7 @@ use domain::health::{HealthPeriod, HealthView};
 use leptos::prelude::*;
 
 use super::history::HealthHistory;
-use super::status::{CheckNow, HealthStatus};
+use super::status::{CheckNow, HealthStatus, connections};
 
 /// The health of a relay, and its history.
 #[derive(Clone, Debug)]
@@ -14,10 +14,12 @@ pub struct ShownHealth {
     pub history: Vec<HealthPeriod>,
 }
 
-/// `action` and `fields` are the form that has it checked at once.
+/// `open` is the number of connections to the relay; `action` and `fields` are the form that has it checked
+/// at once.
 #[component]
 pub fn HealthCard(
     health: ShownHealth,
+    open: u64,
     now: Timestamp,
     action: &'static str,
     fields: Vec<(&'static str, String)>,
@@ -34,6 +36,7 @@ pub fn HealthCard(
             </header>
             <div class="card-body health-card">
                 <HealthStatus view now />
+                <span class="mail-detail">"At present " {connections(open)}</span>
                 <HealthHistory periods=history now />
                 <CheckNow action fields name />
             </div>

@@ -6,7 +6,7 @@ mod status;
 
 pub(crate) use card::{HealthCard, ShownHealth};
 pub(crate) use history::{HealthHistory, history_begin};
-pub(crate) use status::{CheckNow, HealthStatus};
+pub(crate) use status::{CheckNow, HealthStatus, connections};
 
 /// The text of a page after that button.
 pub(crate) const CHECK_REQUESTED: &str =

@@ -5,7 +5,7 @@ use domain::health::{HealthState, HealthView};
 use leptos::prelude::*;
 
 use crate::components::{HiddenFields, Time};
-use crate::outbox::{ago, ahead};
+use crate::outbox::{ago, ahead, grouped};
 
 /// Since when a relay is in its state, its last failed check, and when it is checked.
 #[component]
@@ -49,6 +49,18 @@ fn checks(last: Option<Timestamp>, next: Option<Timestamp>, now: Timestamp) -> S
     }
 }
 
+/// The number of open connections to a relay, as in `3 connections`.
+pub fn connections(open: u64) -> String {
+    match open {
+        0 => "no connection".to_owned(),
+        1 => "1 connection".to_owned(),
+        _ => {
+            let open = i64::try_from(open).unwrap_or(i64::MAX);
+            format!("{} connections", grouped(open))
+        }
+    }
+}
+
 /// A form with a button that has a relay checked at once. `name` is the relay in its label.
 #[component]
 pub fn CheckNow(
@@ -74,6 +86,17 @@ pub fn CheckNow(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn connections_are_counted_in_words() {
+        for (open, expected) in [
+            (0, "no connection"),
+            (1, "1 connection"),
+            (1_200, "1,200 connections"),
+        ] {
+            assert_eq!(connections(open), expected);
+        }
+    }
 
     #[test]
     fn checks_are_told_by_their_times() {

@@ -1,5 +1,6 @@
 //! The page of an account's own relay: its state, its settings, and the relay used without one.
 
+use domain::figures::{FigureRow, FigureSubject};
 use domain::health::HealthState;
 use domain::relay::OWN;
 use domain::{Refusal, Timestamp};
@@ -9,6 +10,7 @@ use leptos::prelude::*;
 use super::CHECK_MY_RELAY;
 use super::state::State;
 use crate::components::{ErrorNotice, SuccessNotice, refused};
+use crate::figures::RelayLastDay;
 use crate::flash::{Flash, flash};
 use crate::health::{CHECK_REQUESTED, HealthCard, ShownHealth, history_begin};
 use crate::layout::console_page;
@@ -27,6 +29,8 @@ pub fn MyRelayPage() -> impl IntoView {
                 relay,
                 status,
                 health,
+                connections,
+                last_day,
             } = match read(&postern, &actor, now).await {
                 Ok(read) => read,
                 Err(refusal) => return refused(&refusal),
@@ -34,7 +38,22 @@ pub fn MyRelayPage() -> impl IntoView {
             let state = health.as_ref().map(|health| health.view.state);
             let is_down = state == Some(HealthState::Down);
             let health = health.map(|health| {
-                view! { <HealthCard health now action=CHECK_MY_RELAY fields=Vec::new() /> }
+                view! {
+                    <HealthCard
+                        health
+                        open=connections
+                        now
+                        action=CHECK_MY_RELAY
+                        fields=Vec::new()
+                    />
+                }
+            });
+            let last_day = last_day.map(|OwnLastDay { subject, row }| {
+                view! {
+                    <p>
+                        <RelayLastDay subject row />
+                    </p>
+                }
             });
             let editor = match relay.allowed {
                 true => settings_editor(InitialState {
@@ -56,6 +75,7 @@ pub fn MyRelayPage() -> impl IntoView {
                     {fault.map(|text| view! { <ErrorNotice text /> })}
                     {done.map(|text| view! { <SuccessNotice text /> })}
                     <State relay status is_down />
+                    {last_day}
                     {editor}
                     {health}
                 </div>
@@ -71,6 +91,16 @@ struct ShownOwnRelay {
     status: RelayStatus,
     /// Where the own relay is checked.
     health: Option<ShownHealth>,
+    /// The number of open ones to the own relay.
+    connections: u64,
+    /// Where the own relay is checked.
+    last_day: Option<OwnLastDay>,
+}
+
+/// The sum of the figures of the own relay.
+struct OwnLastDay {
+    subject: FigureSubject,
+    row: FigureRow,
 }
 
 async fn read(postern: &Postern, actor: &Actor, now: Timestamp) -> Result<ShownOwnRelay, Refusal> {
@@ -79,9 +109,20 @@ async fn read(postern: &Postern, actor: &Actor, now: Timestamp) -> Result<ShownO
     let view = postern.health().own(actor).await?;
     let since = history_begin(now);
     let history = postern.health().history(actor, OWN, since).await?;
+    let mut connections = 0;
+    let mut last_day = None;
+    if let Some(view) = &view {
+        let open = postern.outbox().connections(actor).await?;
+        connections = open.get(&view.relay_id).copied().unwrap_or_default();
+        let row = postern.figures().of_own_relay(actor).await?;
+        let subject = FigureSubject::Relay(view.relay_id.clone());
+        last_day = row.map(|row| OwnLastDay { subject, row });
+    }
     Ok(ShownOwnRelay {
         relay,
         status,
+        connections,
+        last_day,
         health: view.map(|view| ShownHealth { view, history }),
     })
 }

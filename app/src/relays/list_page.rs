@@ -1,5 +1,8 @@
 //! The page that lists the relays in their order.
 
+use std::collections::BTreeMap;
+
+use domain::figures::{FigureRow, FigureSubject};
 use domain::outbox::{RelayState, Worker};
 use domain::relay::RelayView;
 use domain::view::Verification;
@@ -11,9 +14,10 @@ use super::config_form::{ADDED, AddRelay};
 use super::format::{backoff, badge, limits, rule};
 use super::{CHANGE_RELAY, CHECK_RELAY, REMOVE_RELAY, relay_path};
 use crate::components::{ErrorNotice, HiddenFields, SuccessNotice, Time, refused};
+use crate::figures::RelayLastDay;
 use crate::flash::{Flash, flash};
 use crate::health::{
-    CHECK_REQUESTED, CheckNow, HealthHistory, HealthStatus, ShownHealth, history_begin,
+    CHECK_REQUESTED, CheckNow, HealthHistory, HealthStatus, ShownHealth, connections, history_begin,
 };
 use crate::layout::console_page;
 use crate::policy::POLICY;
@@ -31,6 +35,8 @@ pub fn RelaysPage() -> impl IntoView {
                 relays,
                 workers,
                 mut health,
+                open,
+                mut last_day,
             } = match read(&postern, &actor, now).await {
                 Ok(listed) => listed,
                 Err(refusal) => return refused(&refusal),
@@ -41,7 +47,9 @@ pub fn RelaysPage() -> impl IntoView {
                     .iter()
                     .position(|shown| shown.view.relay_id == relay.id);
                 let health = found.map(|index| health.swap_remove(index));
-                view! { <Row workers=workers.clone() relay last health now /> }
+                let open = open.get(&relay.id).copied().unwrap_or_default();
+                let last_day = last_day.remove(&relay.id);
+                view! { <Row workers=workers.clone() relay last health open last_day now /> }
             });
             let rows = rows.collect_view();
             view! {
@@ -70,6 +78,10 @@ struct Listed {
     workers: Vec<Worker>,
     /// Of the relays that are checked.
     health: Vec<ShownHealth>,
+    /// The open connections to each.
+    open: BTreeMap<String, u64>,
+    /// The sums of the figures of each.
+    last_day: BTreeMap<String, FigureRow>,
 }
 
 async fn read(postern: &Postern, actor: &Actor, now: Timestamp) -> Result<Listed, Refusal> {
@@ -86,6 +98,8 @@ async fn read(postern: &Postern, actor: &Actor, now: Timestamp) -> Result<Listed
         relays,
         workers: overview.workers,
         health: health.collect(),
+        open: postern.outbox().connections(actor).await?,
+        last_day: postern.figures().of_relays(actor).await?,
     })
 }
 
@@ -99,13 +113,15 @@ fn done(flash: Flash) -> Option<String> {
     }
 }
 
-/// A relay with its buttons. `last` is the position of the last one.
+/// A relay with its buttons. `last` is the position of the last one, `open` the number of connections.
 #[component]
 fn Row(
     relay: RelayView,
     last: i64,
     workers: Vec<Worker>,
     health: Option<ShownHealth>,
+    open: u64,
+    last_day: Option<FigureRow>,
     now: Timestamp,
 ) -> AnyView {
     let backoff = backoff(&relay, &workers);
@@ -128,6 +144,14 @@ fn Row(
             }
             .into_any(),
         }
+    });
+    let is_set_up = relay.address.is_some();
+    let open = is_set_up.then(|| {
+        view! { <span class="mail-detail">{connections(open)}</span> }
+    });
+    let last_day = last_day.filter(|_| is_set_up).map(|row| {
+        let subject = FigureSubject::Relay(relay.id.clone());
+        view! { <RelayLastDay subject row /> }
     });
     let limits = limits(&relay.config.limits).map(|text| format!(". {text}"));
     let name = relay.config.name.clone();
@@ -168,11 +192,12 @@ fn Row(
                 <strong class="relay-name">
                     <a href=relay_path(&relay.id)>{name.clone()}</a>
                     <span class=badge.class>{badge.name}</span>
+                    {open}
                 </strong>
                 <span>{relay.address.clone().unwrap_or_default()}</span>
                 <span class="mail-detail">{rule(&relay)} {limits}</span>
                 <span class="mail-detail">{verified(&relay)}</span>
-                {since} {health}
+                {since} {last_day} {health}
             </div>
             <div class="actions">
                 {check}

@@ -1,6 +1,6 @@
 //! The page of a relay: its SMTP settings, its health, its name, From domain and limits.
 
-use domain::figures::FigureSubject;
+use domain::figures::{FigureRow, FigureSubject};
 use domain::relay::RelayView;
 use domain::view::SettingsView;
 use domain::{Refusal, Timestamp};
@@ -11,7 +11,7 @@ use super::config_form::{ADDED, ConfigForm};
 use super::requests::LIMITS;
 use super::{CHECK_RELAY, RELAYS};
 use crate::components::{ErrorNotice, SuccessNotice, refused};
-use crate::figures::figures_path;
+use crate::figures::RelayLastDay;
 use crate::flash::{Flash, flash};
 use crate::health::{CHECK_REQUESTED, HealthCard, ShownHealth, history_begin};
 use crate::layout::console_page;
@@ -31,15 +31,24 @@ pub fn RelayPage() -> impl IntoView {
                 relay,
                 saved,
                 health,
+                connections,
+                last_day,
             } = match read(&postern, &actor, &id, now).await {
                 Ok(read) => read,
                 Err(refusal) => return refused(&refusal),
             };
             let health = health.map(|health| {
                 let fields = vec![("id", id.clone()), ("from", "relay".to_owned())];
-                view! { <HealthCard health now action=CHECK_RELAY fields /> }
+                view! { <HealthCard health open=connections now action=CHECK_RELAY fields /> }
             });
-            let figures = figures_path(&FigureSubject::Relay(id.clone()));
+            let last_day = last_day.map(|row| {
+                let subject = FigureSubject::Relay(id.clone());
+                view! {
+                    <p>
+                        <RelayLastDay subject row />
+                    </p>
+                }
+            });
             let initial = InitialState {
                 saved,
                 me: actor.name().to_owned(),
@@ -53,9 +62,7 @@ pub fn RelayPage() -> impl IntoView {
                             "Relays"
                         </a>
                     </p>
-                    <p>
-                        <a href=figures>"Figures of this relay"</a>
-                    </p>
+                    {last_day}
                     {fault.map(|text| view! { <ErrorNotice text /> })}
                     {done.map(|text| view! { <SuccessNotice text /> })}
                     {settings_editor(initial)}
@@ -74,6 +81,10 @@ struct ShownRelay {
     saved: SettingsView,
     /// Where it is checked.
     health: Option<ShownHealth>,
+    /// The number of open ones.
+    connections: u64,
+    /// The sum of its figures.
+    last_day: Option<FigureRow>,
 }
 
 async fn read(
@@ -87,10 +98,14 @@ async fn read(
     let health = postern.health();
     let view = health.read(actor, id).await?;
     let history = health.history(actor, id, history_begin(now)).await?;
+    let connections = postern.outbox().connections(actor).await?;
+    let mut figures = postern.figures().of_relays(actor).await?;
     Ok(ShownRelay {
         relay,
         saved,
         health: view.map(|view| ShownHealth { view, history }),
+        connections: connections.get(id).copied().unwrap_or_default(),
+        last_day: figures.remove(id),
     })
 }
 

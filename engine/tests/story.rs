@@ -84,6 +84,8 @@ mod policy;
 mod recent_failures;
 #[path = "story/refusals.rs"]
 mod refusals;
+#[path = "story/relay_activity.rs"]
+mod relay_activity;
 #[path = "story/relay_failures.rs"]
 mod relay_failures;
 #[path = "story/relays.rs"]

@@ -384,8 +384,8 @@ mod tests {
             vec![release, accept_with_key("01JD4"), accept_with_key("01JD5")],
             vec![claim],
             vec![renew, settle("01JD2")],
-            // Of these recipients one is leased, that of the other result is not.
-            vec![deliver("01JD3"), deliver("01JD4")],
+            // Of these recipients one is leased; the lease of the other one has ended.
+            vec![deliver("01JD3"), deliver("01JD2")],
             // The account may send two a minute, the token three.
             vec![accept_counted("01JD7"), accept("01JD8", false)],
             vec![accept_counted("01JD9"), accept_counted("01JDA")],

@@ -1,9 +1,11 @@
 //! Console: the health of relays, their history, and checks by a button.
 
+import type { Socket } from 'node:net';
 import type { Locator, Page } from '@playwright/test';
 import { expectAccessible } from '../support/accessibility.ts';
-import { bearer } from '../support/messages.ts';
+import { bearer, mail, submit } from '../support/messages.ts';
 import { Relay } from '../support/relay.ts';
+import { scriptedRelay } from '../support/scripted-relay.ts';
 import { TestConsole } from '../support/test-console.ts';
 import { fields } from '../support/test-server.ts';
 import { expect, test } from '../support/test.ts';
@@ -96,6 +98,37 @@ test('a relay that goes down is shown with its cause and its history, and checke
   await again.stop();
 });
 
+test('a relay is shown with its connections and its mail of the last day', async ({ page }, info) => {
+  // Looks at a page in each width and scheme.
+  test.slow();
+  const held: Socket[] = [];
+  const relay = await scriptedRelay({
+    sent: (socket) => {
+      held.push(socket);
+    },
+  });
+  expect((await console.server.save(fields(relay))).status).toBe(200);
+  await console.signInBrowser(page.context());
+  await page.goto(`${console.url}/settings/relays`);
+  await expect(row(page)).toContainText('no connection');
+  await expect(row(page)).toContainText('No mail in 24 hours.');
+  await submit(console.server, mail());
+  await expect.poll(() => held.length).toBe(1);
+  await expectText(page, row(page), '1 connection');
+  const open = await api('GET', '/api/relays');
+  expect(open.data[0]).toMatchObject({ connections: 1, last_day: { delivered: 0, deferred: 0, failed: 0, p50_ms: null } });
+
+  held[0]?.write('250 2.0.0 Taken\r\n');
+  await expectText(page, row(page), /In 24 hours: 1 delivered, 0 deferred, 0 failed; half within \d/);
+  const day = await api('GET', '/api/relays/global');
+  expect(day.data.last_day).toMatchObject({ delivered: 1, p50_ms: expect.any(Number) });
+  await expectText(page, row(page), 'no connection');
+  await expectAccessible(page, info, 'relay-activity');
+  await row(page).getByRole('link', { name: 'Figures of this relay' }).click();
+  await expect(page.getByRole('heading', { level: 2 })).toHaveText('Relay Main relay');
+  await relay.stop();
+});
+
 test('an account sees the health of its own relay', async ({ page }, info) => {
   // Looks at a page in each width and scheme.
   test.slow();
@@ -107,6 +140,8 @@ test('an account sees the health of its own relay', async ({ page }, info) => {
   await page.goto(`${console.url}/my-relay`);
   const health = page.getByRole('region', { name: 'Health' });
   await expectText(page, health, /Healthy since \d{4}-/);
+  await expect(health).toContainText('At present no connection');
+  await expect(page.getByText('No mail in 24 hours.')).toBeVisible();
   await expectAccessible(page, info, 'own-relay-healthy');
   await own.stop();
   await health.getByRole('button', { name: 'Check now: Own relay' }).click();
@@ -119,6 +154,7 @@ test('an account sees the health of its own relay', async ({ page }, info) => {
   await expectAccessible(page, info, 'own-relay-fails-its-checks');
   const read = await api('GET', '/api/relays/own/health', token);
   expect(read.data.health).toMatchObject({ state: 'down', failure: { stage: 'tcp' } });
+  expect(read.data.connections).toBe(0);
   expect((await api('GET', '/api/relays/global/health', token)).status).toBe(403);
   expect((await api('POST', '/api/relays/global/check', token)).status).toBe(403);
 });

@@ -6,7 +6,7 @@ import { type TlsOptions, createServer } from 'node:tls';
 import { type TcpRelay, tcpRelay } from './tcp-relay.ts';
 
 /** The points where the relay acts: connected, after a command, after the end of the message. */
-type SmtpStage = 'connected' | 'EHLO' | 'HELO' | 'STARTTLS' | 'AUTH' | 'MAIL' | 'RCPT' | 'DATA' | 'sent' | 'RSET' | 'QUIT';
+type SmtpStage = 'connected' | 'EHLO' | 'HELO' | 'STARTTLS' | 'AUTH' | 'MAIL' | 'RCPT' | 'DATA' | 'sent' | 'RSET' | 'NOOP' | 'QUIT';
 
 /** A reply, which may have several lines, or an action. */
 export type ReplyAction = string | ((socket: Socket) => void);
@@ -24,6 +24,7 @@ const DEFAULT_REPLIES: Record<SmtpStage, ReplyAction> = {
   DATA: '354 Go on',
   sent: '250 2.0.0 Taken',
   RSET: '250 2.0.0 Forgotten',
+  NOOP: '250 2.0.0 Fine',
   QUIT: '221 2.0.0 Bye',
 };
 

@@ -10,7 +10,7 @@ use super::endpoints::{SCOPE, host};
 use super::service::Notifications;
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::webhook_deliveries::{self, AttemptResult, ClaimedEvent, EndpointLease};
+use crate::store::webhook_deliveries::{self, ClaimedEvent, EndpointLease, SettledDelivery};
 use crate::store::{Connection, StoreError, commit, in_time, webhooks};
 
 /// How long no other process sends to an endpoint. An attempt takes at most 15 s.
@@ -126,7 +126,7 @@ impl Notifications {
             false if outcome.is_gone() || is_over => WebhookDeliveryState::Failed,
             false => WebhookDeliveryState::Queued,
         };
-        let result = AttemptResult {
+        let result = SettledDelivery {
             webhook: &event.webhook_id,
             number: event.number,
             state,

@@ -201,7 +201,7 @@ pub async fn release(
 
 /// The result of an attempt.
 #[derive(Clone, Debug)]
-pub struct AttemptResult<'a> {
+pub struct SettledDelivery<'a> {
     pub webhook: &'a str,
     pub number: i64,
     pub state: WebhookDeliveryState,
@@ -219,7 +219,7 @@ pub struct AttemptResult<'a> {
 /// Where the database fails.
 pub async fn settle(
     connection: &mut Connection,
-    result: &AttemptResult<'_>,
+    result: &SettledDelivery<'_>,
 ) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE webhook_delivery SET state = $1, attempts = attempts + 1, attempted_at = $2, \

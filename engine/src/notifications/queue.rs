@@ -29,6 +29,10 @@ impl Notifications {
     pub async fn claim_webhooks(&self) -> Result<Vec<WebhookAttempt>, Refusal> {
         let owner = ulid::Ulid::new().to_string();
         let now = self.clock.now();
+        let due = webhook_deliveries::next_due(&mut *self.store.read().await?).await?;
+        if due.is_none_or(|due| due > now) {
+            return Ok(Vec::new());
+        }
         let claimed = in_time(async {
             let mut work = self.store.begin().await?;
             let lease = EndpointLease {

@@ -7,9 +7,7 @@ use domain::relay::{MAIN, OWN, RelayView};
 use domain::view::Verification;
 
 use crate::settings::AccountRelay;
-
-/// The beginning of the id of an account's own relay.
-const OF_ACCOUNT: &str = "account:";
+use crate::store::Scope;
 
 /// A relay of the organisation. Delivery knows of a failure before the next check does.
 pub(super) fn of_organisation(
@@ -44,7 +42,7 @@ pub(super) fn of_organisation(
 pub(super) fn of_account(relay: &AccountRelay, health: Vec<HealthView>) -> Vec<HomeRelay> {
     let (own, organisation): (Vec<_>, Vec<_>) = health
         .into_iter()
-        .partition(|view| view.relay_id.starts_with(OF_ACCOUNT));
+        .partition(|view| Scope::of_relay_id(&view.relay_id).is_some_and(Scope::is_own));
     let uses_own = relay.uses_own();
     let uses_organisation = relay.organisation.is_some() && (!uses_own || relay.fallback);
     let own = uses_own.then(|| seen_by_account(true, own.first()));

@@ -98,8 +98,7 @@ impl Notifications {
             let found = relays.iter().find(|relay| relay.id == mail.relay_id);
             return Ok(found.map(|relay| relay.state));
         }
-        let account = mail.relay_id.strip_prefix("account:");
-        let Some(scope) = account.and_then(Scope::of_account) else {
+        let Some(scope) = Scope::of_relay_id(&mail.relay_id) else {
             return Ok(None);
         };
         let row = relay_health::read(&mut *self.store.read().await?, scope).await?;

@@ -21,7 +21,7 @@ fn decode_error(text: String) -> sqlx::Error {
 
 /// The scope of the relay with this id, or of the relay of an account.
 pub(super) fn scope_of(id: &str) -> Result<Scope, sqlx::Error> {
-    let scope = Scope::of_relay(id).or_else(|| Scope::of_stored_account(id));
+    let scope = Scope::of_relay_id(id);
     scope.ok_or_else(|| decode_error(format!("the id of a relay: {id}")))
 }
 

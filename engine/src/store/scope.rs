@@ -43,6 +43,12 @@ impl Scope {
         Self::of_account(scope.strip_prefix(ACCOUNT)?)
     }
 
+    /// The scope of a relay by its [`Scope::relay_id`], also where it is that of an account. `None` for
+    /// other texts.
+    pub(crate) fn of_relay_id(id: &str) -> Option<Self> {
+        Self::of_relay(id).or_else(|| Self::of_stored_account(id))
+    }
+
     /// The id of the relay. That of an account is not one of the organisation's, and has the text of
     /// the scope.
     pub fn relay_id(self) -> String {

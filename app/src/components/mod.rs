@@ -4,6 +4,8 @@ mod reveal_password;
 mod time;
 
 #[cfg(feature = "ssr")]
+mod action_button;
+#[cfg(feature = "ssr")]
 mod form_field;
 #[cfg(feature = "ssr")]
 mod hidden_fields;
@@ -18,6 +20,8 @@ mod refused;
 #[cfg(feature = "ssr")]
 mod search_field;
 
+#[cfg(feature = "ssr")]
+pub use action_button::ActionButton;
 #[cfg(feature = "ssr")]
 pub use form_field::FormField;
 #[cfg(feature = "ssr")]

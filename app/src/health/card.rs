@@ -5,7 +5,8 @@ use domain::health::{HealthPeriod, HealthView};
 use leptos::prelude::*;
 
 use super::history::HealthHistory;
-use super::status::{CheckNow, HealthStatus, connections};
+use super::status::{HealthStatus, connections};
+use crate::components::ActionButton;
 
 /// The health of a relay, and its history.
 #[derive(Clone, Debug)]
@@ -38,7 +39,7 @@ pub fn HealthCard(
                 <HealthStatus view now />
                 <span class="mail-detail">"At present " {connections(open)}</span>
                 <HealthHistory periods=history now />
-                <CheckNow action fields name />
+                <ActionButton action text="Check now" about=name fields />
             </div>
         </section>
     }

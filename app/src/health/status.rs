@@ -1,10 +1,10 @@
-//! The state of a relay in words, its failure and its checks, and the button that checks it now.
+//! The state of a relay in words, its failure and its checks.
 
 use domain::Timestamp;
 use domain::health::{HealthState, HealthView};
 use leptos::prelude::*;
 
-use crate::components::{HiddenFields, Time};
+use crate::components::Time;
 use crate::outbox::{ago, ahead, grouped};
 
 /// Since when a relay is in its state, its last failed check, and when it is checked.
@@ -59,28 +59,6 @@ pub fn connections(open: u64) -> String {
             format!("{} connections", grouped(open))
         }
     }
-}
-
-/// A form with a button that has a relay checked at once. `name` is the relay in its label.
-#[component]
-pub fn CheckNow(
-    action: &'static str,
-    fields: Vec<(&'static str, String)>,
-    name: String,
-) -> AnyView {
-    view! {
-        <form method="post" action=action>
-            <HiddenFields fields />
-            <button
-                class="button button-secondary button-small"
-                type="submit"
-                aria-label=format!("Check now: {name}")
-            >
-                "Check now"
-            </button>
-        </form>
-    }
-    .into_any()
 }
 
 #[cfg(test)]

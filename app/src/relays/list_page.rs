@@ -13,11 +13,11 @@ use leptos::prelude::*;
 use super::config_form::{ADDED, AddRelay};
 use super::format::{backoff, badge, limits, rule};
 use super::{CHANGE_RELAY, CHECK_RELAY, REMOVE_RELAY, relay_path};
-use crate::components::{ErrorNotice, HiddenFields, SuccessNotice, Time, refused};
+use crate::components::{ActionButton, ErrorNotice, SuccessNotice, Time, refused};
 use crate::figures::RelayLastDay;
 use crate::flash::{Flash, flash};
 use crate::health::{
-    CHECK_REQUESTED, CheckNow, HealthHistory, HealthStatus, ShownHealth, connections, history_begin,
+    CHECK_REQUESTED, HealthHistory, HealthStatus, ShownHealth, connections, history_begin,
 };
 use crate::layout::console_page;
 use crate::policy::POLICY;
@@ -162,7 +162,7 @@ fn Row(
     let (up, down) = (relay.position - 1, relay.position + 1);
     let check = health.is_some().then(|| {
         let (fields, name) = (vec![("id", relay.id.clone())], name.clone());
-        view! { <CheckNow action=CHECK_RELAY fields name /> }
+        view! { <ActionButton action=CHECK_RELAY text="Check now" about=name fields /> }
     });
     let page = relay_path(&relay.id);
     let health = health.map(|ShownHealth { view, history }| {
@@ -230,19 +230,10 @@ fn verified(relay: &RelayView) -> AnyView {
 /// A form with one button that changes one field of a relay.
 #[component]
 fn Button(relay: RelayView, text: &'static str, field: (&'static str, String)) -> AnyView {
-    let label = format!("{text}: {}", relay.config.name);
     let fields = vec![
         ("id", relay.id),
         ("revision", relay.revision.to_string()),
         field,
     ];
-    view! {
-        <form method="post" action=CHANGE_RELAY>
-            <HiddenFields fields />
-            <button class="button button-secondary button-small" type="submit" aria-label=label>
-                {text}
-            </button>
-        </form>
-    }
-    .into_any()
+    view! { <ActionButton action=CHANGE_RELAY text about=relay.config.name fields /> }.into_any()
 }

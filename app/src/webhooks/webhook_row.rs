@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::format::{answer, attempts, delivery_badge, webhook_badge, webhook_host};
 use super::{CHANGE_WEBHOOK, REMOVE_WEBHOOK, TEST_WEBHOOK, WEBHOOK_SECRET};
-use crate::components::{HiddenFields, Time, exact};
+use crate::components::{ActionButton, Time, exact};
 use crate::request::with_query;
 
 #[component]
@@ -41,7 +41,7 @@ pub fn WebhookRow(webhook: WebhookView, deliveries: Vec<WebhookDelivery>) -> Any
     };
     let id = ("id", webhook.id.clone());
     let test = webhook.enabled.then(|| {
-        view! { <Button action=TEST_WEBHOOK text="Send a test event" host=host.clone() fields=vec![id.clone()] /> }
+        view! { <ActionButton action=TEST_WEBHOOK text="Send a test event" about=host.clone() fields=vec![id.clone()] /> }
     });
     let remove = with_query(REMOVE_WEBHOOK, [("id", &webhook.id)]);
     view! {
@@ -59,13 +59,13 @@ pub fn WebhookRow(webhook: WebhookView, deliveries: Vec<WebhookDelivery>) -> Any
             </div>
             <div class="actions">
                 {test}
-                <Button
+                <ActionButton
                     action=CHANGE_WEBHOOK
                     text=switch
-                    host=host.clone()
+                    about=host.clone()
                     fields=vec![id.clone(), ("enabled", enabled.to_owned())]
                 />
-                <Button action=WEBHOOK_SECRET text="New secret" host=host.clone() fields=vec![id] />
+                <ActionButton action=WEBHOOK_SECRET text="New secret" about=host.clone() fields=vec![id] />
                 <a
                     class="button button-danger button-small"
                     href=remove
@@ -76,26 +76,6 @@ pub fn WebhookRow(webhook: WebhookView, deliveries: Vec<WebhookDelivery>) -> Any
             </div>
             <Deliveries deliveries />
         </li>
-    }
-    .into_any()
-}
-
-/// A form with one button.
-#[component]
-fn Button(
-    action: &'static str,
-    text: &'static str,
-    host: String,
-    fields: Vec<(&'static str, String)>,
-) -> AnyView {
-    let label = format!("{text}: {host}");
-    view! {
-        <form method="post" action=action>
-            <HiddenFields fields />
-            <button class="button button-secondary button-small" type="submit" aria-label=label>
-                {text}
-            </button>
-        </form>
     }
     .into_any()
 }

@@ -78,8 +78,8 @@ fn address_key(address: &EmailAddress) -> Option<String> {
     Some(key)
 }
 
-/// Adds a letter in lower case, if it is the capital of that. The Kelvin sign is no capital of `k`, which
-/// its lower case is: whoever reads the mail of an address with one is not the holder of the other.
+/// Adds a letter in lower case, if it is the capital of that letter. The lower case of the Kelvin sign is
+/// `k`, whose capital is another letter: addresses that differ in it may belong to different people.
 fn push_folded(key: &mut String, letter: char) {
     let lower = letter.to_lowercase();
     match lower.clone().flat_map(char::to_uppercase).eq([letter]) {

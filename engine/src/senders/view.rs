@@ -39,8 +39,8 @@ pub struct SenderView {
     pub is_domain: bool,
     /// Whether and why it may be used.
     pub state: SenderState,
-    /// When it was added and by whom; `None` for the address of the account itself. For others than
-    /// administrators an administrator has no name.
+    /// When and by which account it was added; `None` for the address of the account itself. Users see
+    /// `an administrator` in the place of an administrator's address.
     pub added: Option<Stamp>,
     /// Since when it may be used; `None` while it may not, and for the address of the account itself.
     pub confirmed: Option<Timestamp>,
@@ -62,8 +62,8 @@ impl SenderView {
         }
     }
 
-    /// As the account with the address `own` sees it: whoever else added it is an administrator, whom
-    /// it does not name.
+    /// The view for the account with the address `own`: the address of an administrator who added the
+    /// sender is replaced by `an administrator`.
     #[must_use]
     pub(super) fn without_person(mut self, own: &str) -> Self {
         if let Some(added) = self.added.as_mut().filter(|added| added.by != own) {

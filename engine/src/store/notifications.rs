@@ -278,8 +278,8 @@ mod tests {
         }
     }
 
-    /// A database with two administrators, of whom one is disabled, a user, and two webhooks, of which one
-    /// is switched off.
+    /// A database with an administrator, a disabled administrator, a user, a webhook, and another webhook
+    /// that is switched off.
     async fn opened(folder: &std::path::Path) -> Store {
         let store = Store::open(folder, None).await.expect("a database");
         let mut work = store.begin().await.expect("begins");

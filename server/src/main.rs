@@ -13,7 +13,6 @@ mod diagnose;
 mod health_checks;
 mod http;
 mod log;
-mod memory;
 mod open_files;
 mod probe;
 mod rest;
@@ -34,6 +33,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 use cli::{Cli, Command};
+
+/// Memory of a mail is freed on another thread than it was allocated on, for which glibc's allocator locks.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -64,7 +67,6 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
-    memory::return_large_blocks();
     // Before any thread is started: switching the user affects the whole process.
     let bootstrap = commands::Bootstrap::new(&command)?;
     log::start(command.data_args().log, command.is_service());

@@ -9,13 +9,23 @@ use anyhow::Result;
 use std::path::PathBuf;
 
 /// Builds the release profile and returns the path of the executable.
-pub fn build() -> Result<PathBuf> {
+pub fn release() -> Result<PathBuf> {
+    build(&["--release"], "release/postern")
+}
+
+/// Builds the development profile, in half of the time, and returns the path of the executable.
+pub fn development() -> Result<PathBuf> {
+    build(&[], "debug/postern")
+}
+
+/// `executable` is relative to the target folder.
+fn build(profile: &[&str], executable: &str) -> Result<PathBuf> {
     let site = site::build()?;
     let step = console::step("Compile the server");
     run(cargo()
-        .args(["build", "--release", "--package", "server"])
+        .args(["build", "--package", "server"])
+        .args(profile)
         .env("POSTERN_SITE", site))?;
-    let postern = workspace::target().join("release/postern");
-    step.done("target/release/postern");
-    Ok(postern)
+    step.done(&format!("target/{executable}"));
+    Ok(workspace::target().join(executable))
 }

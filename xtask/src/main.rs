@@ -32,7 +32,7 @@ Usage: cargo xtask <COMMAND>
 
 Commands:
   build  build target/release/postern, with the console's assets embedded
-  serve  build, then run `postern serve` on 127.0.0.1:3000 with its data in ./data;
+  serve  build for development and run `postern serve` on 127.0.0.1:3000, data in ./data;
          further arguments are passed on
   test   run every check a change must pass; `cargo xtask test --help` lists the steps
   bench  measure the release build; `cargo xtask bench --help` lists the benchmarks
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         None => (None, arguments.as_slice()),
     };
     let outcome = match command {
-        Some("build") => build::build().map(|_| ()),
+        Some("build") => build::release().map(|_| ()),
         Some("serve") => serve::serve(rest),
         Some("test") => test::test(rest),
         #[cfg(target_os = "linux")]

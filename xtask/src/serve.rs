@@ -1,4 +1,4 @@
-//! `cargo xtask serve`: builds the release, then replaces itself with the server.
+//! `cargo xtask serve`: builds for development, then replaces itself with the server.
 
 use crate::{build, console, guard, workspace};
 use anyhow::{Result, bail};
@@ -6,7 +6,7 @@ use std::{os::unix::process::CommandExt, process::Command};
 
 /// Returns only if `exec` fails. The server takes this process's place and receives its signals.
 pub fn serve(arguments: &[String]) -> Result<()> {
-    let postern = build::build()?;
+    let postern = build::development()?;
     let mut server = Command::new(postern);
     server.current_dir(workspace::root()).arg("serve");
     if !arguments

@@ -63,7 +63,7 @@ pub fn soak(arguments: &[String]) -> Result<()> {
     if let Some(reason) = powercut::unavailable().filter(|_| cuts_power) {
         bail!("{reason} (--power-cuts 0 skips the power cuts)");
     }
-    let program = options.program.map_or_else(build::build, Ok)?;
+    let program = options.program.map_or_else(build::release, Ok)?;
     let mut failed = false;
     let mut check = |outcome: Result<()>| {
         if let Err(error) = outcome {

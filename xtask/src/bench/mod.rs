@@ -139,7 +139,7 @@ pub fn bench(names: &[String]) -> Result<()> {
     {
         bail!("unknown benchmark: {unknown}\n\n{}", help());
     }
-    let program = program.map_or_else(build::build, Ok)?;
+    let program = program.map_or_else(build::release, Ok)?;
     let mut environment = Environment::new(program, "bench", Durability::Synced)?;
     let machine = machine::described(environment.folder())?;
     let mut rows = Vec::new();

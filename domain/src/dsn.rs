@@ -1,0 +1,423 @@
+//! Delivery status notifications as MAIL and RCPT ask for them (RFC 3461 section 4).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::refusal::TextFault;
+
+/// The longest ENVID, in octets as it is sent.
+const LONGEST_ENVID: usize = 100;
+
+/// The longest ORCPT, in octets as it is sent.
+const LONGEST_ORCPT: usize = 500;
+
+/// How much of the message a report of a failure has: the parameter RET (RFC 3461 section 4.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReturnContent {
+    /// The whole message.
+    #[serde(rename = "FULL")]
+    Full,
+    /// Its header.
+    #[serde(rename = "HDRS")]
+    Headers,
+}
+
+impl ReturnContent {
+    /// Parses `FULL` or `HDRS`, in any case.
+    ///
+    /// # Errors
+    /// Where it is another word.
+    pub fn parse(text: &str) -> Result<Self, TextFault> {
+        let all = [Self::Full, Self::Headers];
+        let mut all = all.into_iter();
+        let found = all.find(|content| text.eq_ignore_ascii_case(content.as_str()));
+        found.ok_or("RET is FULL or HDRS.")
+    }
+
+    /// The value as in MAIL.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "FULL",
+            Self::Headers => "HDRS",
+        }
+    }
+}
+
+/// On what the sender asks for a report: the parameter NOTIFY (RFC 3461 section 4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "one field for each keyword of the parameter"
+)]
+pub struct NotifyOn {
+    /// No report at all. It excludes the others.
+    pub never: bool,
+    /// Delivery.
+    pub success: bool,
+    /// Failure.
+    pub failure: bool,
+    /// Delay.
+    pub delay: bool,
+}
+
+impl NotifyOn {
+    /// Parses `NEVER`, or a list such as `SUCCESS,DELAY`, in any case.
+    ///
+    /// # Errors
+    /// Where a keyword is unknown, or `NEVER` is not alone.
+    pub fn parse(text: &str) -> Result<Self, TextFault> {
+        const FAULT: TextFault = "NOTIFY is NEVER, or a list of SUCCESS, FAILURE and DELAY.";
+        let mut notify = Self {
+            never: false,
+            success: false,
+            failure: false,
+            delay: false,
+        };
+        for keyword in text.split(',') {
+            let flag = match keyword.to_ascii_uppercase().as_str() {
+                "NEVER" => &mut notify.never,
+                "SUCCESS" => &mut notify.success,
+                "FAILURE" => &mut notify.failure,
+                "DELAY" => &mut notify.delay,
+                _ => return Err(FAULT),
+            };
+            *flag = true;
+        }
+        match notify.never && notify.has_event() {
+            true => Err(FAULT),
+            false => Ok(notify),
+        }
+    }
+
+    fn has_event(self) -> bool {
+        self.success || self.failure || self.delay
+    }
+}
+
+impl fmt::Display for NotifyOn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.never || !self.has_event() {
+            return f.write_str("NEVER");
+        }
+        let keywords = [
+            (self.success, "SUCCESS"),
+            (self.failure, "FAILURE"),
+            (self.delay, "DELAY"),
+        ];
+        let set = keywords.into_iter().filter(|(is_set, _)| *is_set);
+        for (index, (_, keyword)) in set.enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            f.write_str(keyword)?;
+        }
+        Ok(())
+    }
+}
+
+impl TryFrom<String> for NotifyOn {
+    type Error = TextFault;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
+    }
+}
+
+impl From<NotifyOn> for String {
+    fn from(notify: NotifyOn) -> Self {
+        notify.to_string()
+    }
+}
+
+/// What RCPT says of reports on its recipient.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RecipientDsn {
+    /// On what a report is sent; `None` where the sender leaves it open: on failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notify: Option<NotifyOn>,
+    /// The original recipient as received, `rfc822;` and its address as xtext (RFC 3461 section 4.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orcpt: Option<String>,
+}
+
+/// What the envelope of a message says of reports.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MessageDsn {
+    /// How much of the message a report of a failure has; `None` where the sender leaves it open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ret: Option<ReturnContent>,
+    /// The sender's id of the envelope as received, xtext (RFC 3461 section 4.4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub envid: Option<String>,
+    /// The recipients in the order of the envelope; empty where none has parameters.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recipients: Vec<RecipientDsn>,
+}
+
+impl MessageDsn {
+    /// The compact JSON that is stored with the message.
+    ///
+    /// # Panics
+    /// Never: every value has a form in JSON.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("texts and lists have a form in JSON")
+    }
+
+    /// Parses stored JSON; `None` where the text is something else.
+    pub fn from_json(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// What it says of the recipient at this position of the envelope.
+    pub fn recipient(&self, position: usize) -> Option<&RecipientDsn> {
+        self.recipients.get(position)
+    }
+
+    /// The same for an envelope with only the recipients at these positions, in this order.
+    pub fn at_positions(&self, positions: impl Iterator<Item = usize>) -> Self {
+        let recipients = match self.recipients.is_empty() {
+            true => Vec::new(),
+            false => positions
+                .map(|position| self.recipient(position).cloned().unwrap_or_default())
+                .collect(),
+        };
+        Self {
+            recipients,
+            ret: self.ret,
+            envid: self.envid.clone(),
+        }
+    }
+}
+
+/// Checks the value of ENVID: xtext of at most 100 octets (RFC 3461 section 4.4).
+///
+/// # Errors
+/// The fault, as a sentence.
+pub fn check_envid(text: &str) -> Result<(), TextFault> {
+    if text.len() > LONGEST_ENVID {
+        return Err("ENVID has at most 100 characters.");
+    }
+    match decode_xtext(text) {
+        Some(decoded) if !decoded.is_empty() => Ok(()),
+        _ => Err("ENVID is not valid xtext (RFC 3461 section 4)."),
+    }
+}
+
+/// Checks the value of ORCPT: the type of the address, `;`, and the address as xtext, together at most
+/// 500 octets (RFC 3461 section 4.2).
+///
+/// # Errors
+/// The fault, as a sentence.
+pub fn check_orcpt(text: &str) -> Result<(), TextFault> {
+    if text.len() > LONGEST_ORCPT {
+        return Err("ORCPT has at most 500 characters.");
+    }
+    let (kind, address) = text
+        .split_once(';')
+        .ok_or("ORCPT needs the type of the address, as in rfc822;ann@example.org.")?;
+    let is_atom = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*-/?^_`{|}~.".contains(&byte);
+    if kind.is_empty() || !kind.bytes().all(is_atom) {
+        return Err("The type of the address in ORCPT is not valid, as in rfc822;ann@example.org.");
+    }
+    match decode_xtext(address) {
+        Some(decoded) if !decoded.is_empty() => Ok(()),
+        _ => Err("The address in ORCPT is not valid xtext (RFC 3461 section 4)."),
+    }
+}
+
+/// Decodes xtext (RFC 3461 section 4): printable ASCII, with `+` and two capital hexadecimal digits for an
+/// octet. `None` for anything else, and where an octet is not printable ASCII or a space: the text is
+/// safe in a header field.
+pub fn decode_xtext(text: &str) -> Option<String> {
+    let mut decoded = String::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let octet = match byte {
+            b'+' => 16 * hexadecimal(bytes.next()?)? + hexadecimal(bytes.next()?)?,
+            b'!'..=b'~' if byte != b'=' => byte,
+            _ => return None,
+        };
+        match octet {
+            b' '..=b'~' => decoded.push(char::from(octet)),
+            _ => return None,
+        }
+    }
+    Some(decoded)
+}
+
+/// Encodes a text as xtext (RFC 3461 section 4). Octets that are not printable ASCII, `+` and `=` become
+/// `+` and two hexadecimal digits.
+pub fn encode_xtext(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'!'..=b'~' if !matches!(byte, b'+' | b'=') => encoded.push(char::from(byte)),
+            byte => encoded.push_str(&format!("+{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+/// The value of a hexadecimal digit; letters are capitals.
+fn hexadecimal(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn ret_is_parsed_in_any_case() {
+        for (text, expected) in [
+            ("FULL", Some(ReturnContent::Full)),
+            ("full", Some(ReturnContent::Full)),
+            ("Hdrs", Some(ReturnContent::Headers)),
+            ("", None),
+            ("HEADERS", None),
+            ("FULL,HDRS", None),
+        ] {
+            assert_eq!(ReturnContent::parse(text).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn notify_is_parsed_and_written_as_the_rfc_writes_it() {
+        for (text, written) in [
+            ("NEVER", Some("NEVER")),
+            ("never", Some("NEVER")),
+            ("SUCCESS", Some("SUCCESS")),
+            ("Delay,failure", Some("FAILURE,DELAY")),
+            ("DELAY,SUCCESS,FAILURE", Some("SUCCESS,FAILURE,DELAY")),
+            ("FAILURE,FAILURE", Some("FAILURE")),
+            ("", None),
+            ("NEVER,FAILURE", None),
+            ("SUCCESS,", None),
+            ("SUCCESS, DELAY", None),
+            ("ALWAYS", None),
+        ] {
+            let parsed = NotifyOn::parse(text).ok();
+            let shown = parsed.map(|notify| notify.to_string());
+            assert_eq!(shown.as_deref(), written, "{text}");
+        }
+        let delay = NotifyOn::parse("DELAY").expect("valid");
+        assert!(delay.delay && !delay.never && !delay.success && !delay.failure);
+    }
+
+    #[test]
+    fn xtext_is_decoded_to_printable_ascii_only() {
+        for (text, decoded) in [
+            ("", Some("")),
+            ("QQ314159", Some("QQ314159")),
+            ("Bob+40example.org", Some("Bob@example.org")),
+            ("a+2Bb+3Dc+20d", Some("a+b=c d")),
+            ("a=b", None),
+            ("a b", None),
+            ("+2b", None),
+            ("+2", None),
+            ("+", None),
+            ("a+0D+0AFrom:", None),
+            ("+00", None),
+            ("+7F", None),
+            ("+C3+BC", None),
+            ("\u{fc}", None),
+            ("a\r\nb", None),
+        ] {
+            assert_eq!(decode_xtext(text).as_deref(), decoded, "{text:?}");
+        }
+        assert_eq!(encode_xtext("a+b=c d\u{fc}"), "a+2Bb+3Dc+20d+C3+BC");
+    }
+
+    #[test]
+    fn envid_and_orcpt_are_checked() {
+        for (text, valid) in [
+            ("QQ314159", true),
+            (&"x".repeat(100), true),
+            (&"x".repeat(101), false),
+            ("", false),
+            ("a b", false),
+            ("a+0A", false),
+        ] {
+            assert_eq!(check_envid(text).is_ok(), valid, "{text}");
+        }
+        for (text, valid) in [
+            ("rfc822;Bob@Example.ORG", true),
+            ("rfc822;a+2Bb@example.org", true),
+            ("utf-8;\\x{FC}@example.org", true),
+            ("rfc822;", false),
+            (";a@example.org", false),
+            ("a@example.org", false),
+            ("rfc 822;a@example.org", false),
+            ("rfc822;a+0D+0A@example.org", false),
+            (&format!("rfc822;{}", "x".repeat(493)), true),
+            (&format!("rfc822;{}", "x".repeat(494)), false),
+        ] {
+            assert_eq!(check_orcpt(text).is_ok(), valid, "{text}");
+        }
+    }
+
+    #[test]
+    fn it_is_stored_as_compact_json() {
+        let notify = |text| RecipientDsn {
+            notify: Some(NotifyOn::parse(text).expect("valid")),
+            orcpt: None,
+        };
+        let dsn = MessageDsn {
+            ret: Some(ReturnContent::Headers),
+            envid: Some("QQ+20314".to_owned()),
+            recipients: vec![
+                notify("DELAY,SUCCESS"),
+                RecipientDsn::default(),
+                RecipientDsn {
+                    orcpt: Some("rfc822;a@example.org".to_owned()),
+                    ..notify("NEVER")
+                },
+            ],
+        };
+        let text = r#"{"ret":"HDRS","envid":"QQ+20314","recipients":[{"notify":"SUCCESS,DELAY"},{},{"notify":"NEVER","orcpt":"rfc822;a@example.org"}]}"#;
+        assert_eq!(dsn.to_json(), text);
+        assert_eq!(MessageDsn::from_json(text), Some(dsn.clone()));
+        assert_eq!(MessageDsn::default().to_json(), "{}");
+        assert_eq!(MessageDsn::from_json("{}"), Some(MessageDsn::default()));
+        assert_eq!(MessageDsn::from_json(r#"{"ret":"ALL"}"#), None);
+
+        let some = dsn.at_positions([2, 0, 7].into_iter());
+        let expected = [
+            dsn.recipients[2].clone(),
+            dsn.recipients[0].clone(),
+            RecipientDsn::default(),
+        ];
+        assert_eq!(some.recipients, expected);
+        assert_eq!((some.ret, &some.envid), (dsn.ret, &dsn.envid));
+        let without = MessageDsn::default().at_positions([1].into_iter());
+        assert_eq!(without, MessageDsn::default());
+    }
+
+    proptest! {
+        #[test]
+        fn printable_text_survives_xtext(text in "[ -~]{0,40}") {
+            let encoded = encode_xtext(&text);
+            prop_assert!(!encoded.contains([' ', '=']));
+            prop_assert_eq!(decode_xtext(&encoded), Some(text));
+        }
+
+        #[test]
+        fn any_text_is_parsed_or_refused(text in any::<String>()) {
+            if let Some(decoded) = decode_xtext(&text) {
+                prop_assert!(!decoded.contains(char::is_control));
+                prop_assert!(!text.contains(char::is_whitespace));
+            }
+            let _ = (check_envid(&text), check_orcpt(&text), NotifyOn::parse(&text));
+        }
+    }
+}

@@ -62,10 +62,6 @@ fn Envelope(message: MessageView) -> AnyView {
         "" => "this machine".to_owned(),
         by => by.to_owned(),
     };
-    let from = match message.from.as_str() {
-        "" => "the empty sender".to_owned(),
-        from => from.to_owned(),
-    };
     let gone = (!message.kept).then(|| {
         view! {
             <dt>"Source"</dt>
@@ -84,7 +80,7 @@ fn Envelope(message: MessageView) -> AnyView {
         <section class="card" aria-label="Envelope">
             <dl class="facts envelope">
                 <dt>"From"</dt>
-                <dd>{from}</dd>
+                <dd>{message.from}</dd>
                 <dt>"Accepted"</dt>
                 <dd>"By " {by} ", " <Time at=message.accepted /></dd>
                 <dt>"Priority"</dt>

@@ -18,7 +18,7 @@ pub struct OutboxRow {
     pub position: i64,
     /// When the message was accepted.
     pub accepted: Timestamp,
-    /// The envelope sender.
+    /// The envelope sender; `<>` is the null sender.
     pub from: String,
     /// The recipient's address.
     pub to: String,
@@ -56,7 +56,7 @@ pub struct MessageView {
     pub accepted: Timestamp,
     /// The account that submitted it; empty when it was submitted locally.
     pub by: String,
-    /// The envelope sender.
+    /// The envelope sender; `<>` is the null sender.
     pub from: String,
     /// The decoded subject.
     pub subject: String,

@@ -9,7 +9,7 @@ use super::queued_message::{SMALL, group_by_message};
 use super::worker::Worker;
 use crate::outbox::{Lease, LocalWorker, NewMessage, WriteRequest, WriteResult};
 use crate::store::flows::QueueClass;
-use crate::store::messages::{StoredMessage, Submitter};
+use crate::store::messages::{StoredMessage, Submitter, parse_dsn};
 
 /// A claim under way, until it is dropped: a worker that stops waits for it.
 struct ClaimReservation(Arc<Worker>);
@@ -79,6 +79,7 @@ impl LocalWorker for Worker {
             sender: new.message.sender.clone(),
             size: new.message.size,
             bytes: Some(new.bytes.as_slice().into()),
+            dsn: parse_dsn(new.message.dsn.as_deref()),
         });
         let now = self.services.clock.now();
         let grouped = group_by_message(class, leased, stored.collect(), now);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::dsn::MessageDsn;
 use domain::outbox::{RecipientState, RelayChoice};
 use domain::{EmailAddress, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -30,10 +31,13 @@ pub(super) struct QueuedMessage {
     pub recipients: Vec<ClaimedRecipient>,
     /// The relay that takes it, once it was chosen.
     pub choice: Option<Arc<RelayChoice>>,
-    sender: EmailAddress,
+    /// `None` is the null sender.
+    sender: Option<EmailAddress>,
     to: Vec<EmailAddress>,
     /// In octets.
     size: i64,
+    /// What the envelope that it was submitted with says of reports.
+    dsn: Option<Arc<MessageDsn>>,
     outgoing: Option<Arc<OutgoingMessage>>,
     /// The leases of the recipients are renewed while these live.
     guards: Vec<LeaseGuard>,
@@ -92,7 +96,8 @@ pub(super) fn group_by_message(
             message.guards.push(guard);
             continue;
         }
-        let Some((message, Ok(sender))) = found.map(|found| (found, found.sender.parse())) else {
+        let Some((message, Ok(sender))) = found.map(|found| (found, parse_sender(&found.sender)))
+        else {
             unsendable.push(failed(&recipient, "The message is no longer stored.", now));
             continue;
         };
@@ -104,6 +109,7 @@ pub(super) fn group_by_message(
             sender,
             to: vec![address],
             size: message.size,
+            dsn: message.dsn.clone(),
             outgoing: None,
             guards: vec![guard],
             permit: None,
@@ -120,6 +126,14 @@ pub(super) fn group_by_message(
     }
 }
 
+/// Parses a stored sender, which is empty for the null sender.
+fn parse_sender(stored: &str) -> Result<Option<EmailAddress>, &'static str> {
+    match stored.is_empty() {
+        true => Ok(None),
+        false => stored.parse().map(Some),
+    }
+}
+
 impl QueuedMessage {
     /// A message for these recipients, without bytes or leases.
     #[cfg(test)]
@@ -132,18 +146,19 @@ impl QueuedMessage {
             },
             recipients,
             choice: None,
-            sender: "alerts@example.org".parse().expect("an address"),
+            sender: Some("alerts@example.org".parse().expect("an address")),
             to: Vec::new(),
             size: 0,
+            dsn: None,
             outgoing: None,
             guards: Vec::new(),
             permit: None,
         }
     }
 
-    /// The sender of the envelope.
+    /// The sender of the envelope; empty for the null sender.
     pub fn sender(&self) -> &str {
-        self.sender.as_str()
+        self.sender.as_ref().map_or("", EmailAddress::as_str)
     }
 
     /// The keys of its recipients.
@@ -166,6 +181,7 @@ impl QueuedMessage {
             sender: self.sender.clone(),
             to: take(&mut self.to, positions),
             size: self.size,
+            dsn: self.dsn.clone(),
             outgoing: None,
             guards: take(&mut self.guards, positions),
             permit: self.permit.take(),
@@ -212,10 +228,15 @@ impl QueuedMessage {
     }
 
     fn outgoing(&self, message: Arc<[u8]>) -> Arc<OutgoingMessage> {
+        let recipients = self.recipients.iter();
+        let positions =
+            recipients.map(|one| usize::try_from(one.key.position).unwrap_or(usize::MAX));
+        let dsn = self.dsn.as_ref().map(|dsn| dsn.at_positions(positions));
         Arc::new(OutgoingMessage {
             envelope: Envelope {
                 from: self.sender.clone(),
                 to: self.to.clone(),
+                dsn,
             },
             message,
         })

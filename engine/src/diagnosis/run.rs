@@ -128,8 +128,9 @@ impl DiagnosisRun {
     async fn session(&self, witness: &SessionObserver) -> Result<Option<Sent>, Failure> {
         let mut session = Session::open(&self.diagnosis.dialer, &self.relay, witness).await?;
         let envelope = Envelope {
-            from: self.relay.settings.from_address.clone(),
+            from: Some(self.relay.settings.from_address.clone()),
             to: self.recipient.iter().cloned().collect(),
+            dsn: None,
         };
         let sent = match &self.message {
             None if self.until_sign_in => Ok(None),

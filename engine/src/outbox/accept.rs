@@ -483,6 +483,7 @@ fn new_message(
             subject: finished.subject,
             message_id: finished.message_id,
             size: i64::try_from(finished.bytes.len()).unwrap_or(i64::MAX),
+            dsn: None,
         },
         bytes: finished.bytes,
         recipients: finished

@@ -226,7 +226,7 @@ impl Outbox {
             confidential,
             by: by.unwrap_or_default(),
             id: message.id,
-            from: message.sender,
+            from: messages::shown_sender(message.sender),
             subject: message.subject,
             priority: priority.unwrap_or_default(),
             message_id: message.message_id,

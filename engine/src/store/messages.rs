@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::dsn::MessageDsn;
 use rusqlite::params;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
@@ -20,13 +21,23 @@ pub struct MessageRow {
     pub account: String,
     /// The id of the API token that it was submitted with.
     pub token: Option<String>,
-    /// The sender of the envelope.
+    /// The sender of the envelope; empty for the null sender.
     pub sender: String,
     pub subject: String,
     /// The header field, with its angle brackets.
     pub message_id: String,
     /// In octets.
     pub size: i64,
+    /// What its envelope says of reports, as [`MessageDsn::to_json`]; `None` where nobody gets one.
+    pub dsn: Option<String>,
+}
+
+/// A stored sender as pages and interfaces show it: the null sender as `<>`.
+pub fn shown_sender(stored: String) -> String {
+    match stored.is_empty() {
+        true => "<>".to_owned(),
+        false => stored,
+    }
 }
 
 impl FromRow<'_, AnyRow> for MessageRow {
@@ -39,6 +50,7 @@ impl FromRow<'_, AnyRow> for MessageRow {
             subject: row.try_get(4)?,
             message_id: row.try_get(5)?,
             size: row.try_get(6)?,
+            dsn: row.try_get(7)?,
         })
     }
 }
@@ -52,7 +64,8 @@ pub async fn add<'a>(
     messages: &[(&'a MessageRow, &'a [u8])],
 ) -> Result<(), StoreError> {
     for block in blocks(messages) {
-        let columns = "id, account_id, token_id, sender, subject, subject_folded, message_id, size";
+        let columns =
+            "id, account_id, token_id, sender, subject, subject_folded, message_id, size, dsn";
         let sql = insert("message", columns, block.places);
         let mut query = sqlx::query(in_order(connection, sql));
         for row in block.iter() {
@@ -65,7 +78,8 @@ pub async fn add<'a>(
                 .bind(message.map(|message| &message.subject))
                 .bind(message.and_then(|message| folded(&message.subject)))
                 .bind(message.map(|message| &message.message_id))
-                .bind(message.map(|message| message.size));
+                .bind(message.map(|message| message.size))
+                .bind(message.and_then(|message| message.dsn.as_ref()));
         }
         query.execute(&mut *connection).await?;
         let sql = insert("message_body", "id, bytes", block.places);
@@ -91,8 +105,8 @@ pub fn add_directly(
 ) -> Result<(), StoreError> {
     work.execute(
         "INSERT INTO message \
-         (id, account_id, token_id, sender, subject, subject_folded, message_id, size) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+         (id, account_id, token_id, sender, subject, subject_folded, message_id, size, dsn) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         params![
             message.id,
             message.account,
@@ -102,6 +116,7 @@ pub fn add_directly(
             folded(&message.subject),
             message.message_id,
             message.size,
+            message.dsn,
         ],
     )?;
     work.execute(
@@ -120,7 +135,7 @@ pub async fn by_id(
     id: &str,
 ) -> Result<Option<MessageRow>, StoreError> {
     let query = sqlx::query_as(
-        "SELECT id, account_id, token_id, sender, subject, message_id, size \
+        "SELECT id, account_id, token_id, sender, subject, message_id, size, dsn \
          FROM message WHERE id = $1",
     );
     Ok(query.bind(id).fetch_optional(connection).await?)
@@ -173,12 +188,19 @@ pub struct Submitter {
 pub struct StoredMessage {
     pub id: String,
     pub submitter: Arc<Submitter>,
-    /// The sender of the envelope.
+    /// The sender of the envelope; empty for the null sender.
     pub sender: String,
     /// In octets.
     pub size: i64,
     /// `None` for large messages.
     pub bytes: Option<Arc<[u8]>>,
+    /// What its envelope says of reports; `None` where it says nothing.
+    pub dsn: Option<Arc<MessageDsn>>,
+}
+
+/// What an envelope says of reports, from its stored form.
+pub fn parse_dsn(stored: Option<&str>) -> Option<Arc<MessageDsn>> {
+    stored.and_then(MessageDsn::from_json).map(Arc::new)
 }
 
 impl FromRow<'_, AnyRow> for StoredMessage {
@@ -193,6 +215,7 @@ impl FromRow<'_, AnyRow> for StoredMessage {
             sender: row.try_get(1)?,
             size: row.try_get(2)?,
             bytes: bytes.map(Arc::from),
+            dsn: parse_dsn(row.try_get::<Option<String>, _>(6)?.as_deref()),
         })
     }
 }
@@ -209,7 +232,8 @@ pub async fn load(
     let mut found = Vec::with_capacity(ids.len());
     for block in blocks(ids) {
         let sql = format!(
-            "SELECT m.id, m.sender, m.size, b.bytes, m.account_id, m.token_id FROM message m \
+            "SELECT m.id, m.sender, m.size, b.bytes, m.account_id, m.token_id, m.dsn \
+             FROM message m \
              LEFT JOIN message_body b ON b.id = m.id AND m.size <= $1 WHERE m.id IN ({})",
             list(1, block.places)
         );

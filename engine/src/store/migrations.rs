@@ -43,7 +43,8 @@ macro_rules! files {
             "0030_notifications",
             "0031_figure",
             "0032_message_open",
-            "0033_relay_connections"
+            "0033_relay_connections",
+            "0034_message_dsn"
         )
     };
     ($database:literal, $($name:literal),+) => {

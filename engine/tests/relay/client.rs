@@ -112,12 +112,13 @@ impl Client {
 
     pub fn envelope(&self) -> Envelope {
         Envelope {
-            from: self.from.parse().expect("an address"),
+            from: Some(self.from.parse().expect("an address")),
             to: self
                 .to
                 .iter()
                 .map(|to| to.parse().expect("an address"))
                 .collect(),
+            dsn: None,
         }
     }
 

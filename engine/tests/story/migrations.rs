@@ -90,6 +90,15 @@ VALUES ('01JD0000000000000000000003', '01JD0000000000000000000001', 'a', 'a', 's
        ('01JD0000000000000000000004', '01JD0000000000000000000002', 'b', 'b', 'send', 0);
 ";
 
+/// The last migration in which no message asked for reports.
+const WITHOUT_REPORTS: i64 = 33;
+
+/// A message in the columns of migration 33.
+const MESSAGE: &str = "
+INSERT INTO message (id, account_id, token_id, sender, subject, message_id, size)
+VALUES ('01JD0000000000000000000000', '', NULL, 'alerts@example.org', 'Fire', '<1@example.org>', 3);
+";
+
 /// Opens a database with these rows in the tables of an earlier version.
 async fn opened(env: &TestEnv, version: i64, rows: &str) -> Postern {
     let config = env.empty().await;
@@ -199,6 +208,14 @@ async fn bodies_of_earlier_versions_are_kept(env: TestEnv) {
     assert_eq!(source.as_deref(), Ok(&b"Fire\r\n"[..]));
 }
 
+async fn messages_of_earlier_versions_stay_readable(env: TestEnv) {
+    let postern = opened(&env, WITHOUT_REPORTS, MESSAGE).await;
+    let message = postern.outbox().message(&Actor::local(0), ID).await;
+    let message = message.expect("is there");
+    assert_eq!(message.from, "alerts@example.org");
+    assert_eq!((&*message.subject, message.size), ("Fire", 3));
+}
+
 /// Each opens connections of its own, as a process does.
 async fn processes_that_open_a_new_database_together_all_open_it(env: TestEnv) {
     let config = env.empty().await;
@@ -216,6 +233,7 @@ stories! {
         suppressions_by_words_of_something_else_are_taken_off;
         parked_mail_is_failed_mail_afterwards;
         bodies_of_earlier_versions_are_kept;
+        messages_of_earlier_versions_stay_readable;
         a_token_without_limits_keeps_what_it_could_do;
         tokens_of_administrators_keep_sending_from_any_address;
         processes_that_open_a_new_database_together_all_open_it;

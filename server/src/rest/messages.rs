@@ -163,7 +163,7 @@ pub struct Message {
     accepted: String,
     /// The account that submitted it; empty where it was the command line.
     by: String,
-    /// The sender of the envelope.
+    /// The sender of the envelope; `<>` is the null sender.
     from: String,
     subject: String,
     priority: Priority,

@@ -240,6 +240,7 @@ mod tests {
                 subject: "Störung".to_owned(),
                 message_id: format!("<{id}@example.org>"),
                 size: 5,
+                dsn: is_leased.then(|| r#"{"ret":"HDRS"}"#.to_owned()),
             },
             bytes: b"Hello".to_vec(),
             recipients: vec!["a@example.net".to_owned(), "Ü@example.net".to_owned()],

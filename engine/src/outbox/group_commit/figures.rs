@@ -195,6 +195,7 @@ mod tests {
             account: account.to_owned(),
             token: token.map(str::to_owned),
             sender: "alerts@example.org".to_owned(),
+            dsn: None,
             subject: String::new(),
             message_id: "<1@example.org>".to_owned(),
             size: 1,

@@ -133,6 +133,11 @@ impl Session {
         self.capabilities.pipelining
     }
 
+    /// Whether the relay offers DSN (RFC 3461): it sends the reports that the envelope asks for.
+    pub fn offers_dsn(&self) -> bool {
+        self.capabilities.dsn
+    }
+
     /// Sends NOOP (RFC 5321 section 4.1.1.9), which a relay that is ready for mail answers. Belongs to
     /// the last stage of the opening.
     ///

@@ -167,8 +167,9 @@ mod tests {
         let message = [b"Subject: Fire\r\n\r\n", &line.repeat(octets / 512)[..]].concat();
         let outgoing = Arc::new(OutgoingMessage {
             envelope: Envelope {
-                from: "alerts@example.org".parse().expect("an address"),
+                from: Some("alerts@example.org".parse().expect("an address")),
                 to: vec!["desk@example.net".parse().expect("an address")],
+                dsn: None,
             },
             message: message.into(),
         });

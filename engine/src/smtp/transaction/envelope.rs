@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
+use domain::dsn::MessageDsn;
 use domain::{EmailAddress, Failure, Reply};
 
 /// The sender and the recipients of a mail, as MAIL and RCPT name them.
 #[derive(Clone, Debug)]
 pub struct Envelope {
-    /// The address in MAIL FROM.
-    pub from: EmailAddress,
+    /// The address in MAIL FROM; `None` is the null sender, `<>`.
+    pub from: Option<EmailAddress>,
     /// The addresses in RCPT TO. At least one, except for [`Session::dry_run`].
     ///
     /// [`Session::dry_run`]: crate::smtp::Session::dry_run
     pub to: Vec<EmailAddress>,
+    /// The parameters of RFC 3461, in the order of `to`. A relay that does not offer DSN gets none.
+    pub dsn: Option<MessageDsn>,
 }
 
 /// A finished message on its way to a relay.

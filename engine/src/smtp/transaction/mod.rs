@@ -2,6 +2,7 @@
 
 mod envelope;
 mod message;
+mod parameters;
 mod plan;
 mod prepared;
 mod state;

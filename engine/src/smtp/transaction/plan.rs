@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use domain::{EmailAddress, Failure, Fault, Stage};
 
 use super::envelope::{Envelope, RecipientResults};
-use super::message::{CheckedMessage, EightBitText};
+use super::message::CheckedMessage;
+use super::parameters::{Parameters, recipient_without_smtputf8};
 use crate::smtp::names;
 use crate::smtp::wire::{Capabilities, push_line};
 
@@ -71,53 +72,6 @@ impl CommandGroup<'_> {
     }
 }
 
-/// The parameters of MAIL that a mail needs.
-struct Parameters {
-    size: Option<usize>,
-    eight_bit: bool,
-    smtputf8: bool,
-}
-
-impl Parameters {
-    /// # Errors
-    /// What the mail needs and the relay does not offer.
-    fn choose(
-        envelope: &Envelope,
-        message: Option<CheckedMessage<'_>>,
-        relay: &Capabilities,
-    ) -> Result<Self, Failure> {
-        let refused = |fault, detail: String| Err(Failure::new(Stage::Mail, fault, detail));
-        let size = message.map(|message| message.size());
-        if let (Some(Some(limit)), Some(size)) = (relay.size, size)
-            && size as u64 > limit
-        {
-            let detail = format!("the mail has {size} bytes, the relay accepts {limit}");
-            return refused(Fault::TooBig(limit), detail);
-        }
-        let in_header = message.and_then(|message| message.eight_bit_text());
-        let needs_smtputf8 = in_header.is_some() || envelope.from.needs_smtputf8();
-        if needs_smtputf8 && !relay.smtputf8 {
-            return Err(match in_header {
-                Some(text) if !envelope.from.needs_smtputf8() => header_without_smtputf8(&text),
-                _ => sender_without_smtputf8(&envelope.from),
-            });
-        }
-        let eight_bit = message.is_some_and(|message| message.eight_bit);
-        if eight_bit && !relay.eight_bit_mime {
-            return refused(
-                Fault::EightBitNotOffered,
-                "the mail needs 8BITMIME, which the relay does not offer".to_owned(),
-            );
-        }
-        let recipients_use_it = envelope.to.iter().any(EmailAddress::needs_smtputf8);
-        Ok(Self {
-            size: size.filter(|_| relay.size.is_some()),
-            eight_bit,
-            smtputf8: needs_smtputf8 || (relay.smtputf8 && recipients_use_it),
-        })
-    }
-}
-
 impl CommandPlan {
     /// Builds the commands, with DATA last. `reset`: with RSET before them.
     ///
@@ -173,14 +127,17 @@ impl CommandPlan {
         if reset {
             plan.push(Command::Rset, &["RSET"])?;
         }
-        plan.push_mail(&envelope.from, &parameters)?;
+        plan.push_mail(envelope.from.as_ref(), &parameters)?;
         for (index, recipient) in envelope.to.iter().enumerate() {
             let path = match recipient.needs_smtputf8() && !parameters.smtputf8 {
                 true => Err(recipient_without_smtputf8(recipient)),
                 false => path(recipient, parameters.smtputf8, Stage::Rcpt),
             };
             match path {
-                Ok(path) => plan.push(Command::Rcpt, &["RCPT TO:<", &path, ">"])?,
+                Ok(path) => {
+                    let parameters = parameters.of_rcpt(index);
+                    plan.push(Command::Rcpt, &["RCPT TO:<", &path, ">", &parameters])?;
+                }
                 Err(failure) => plan.left_out.push(LeftOut { index, failure }),
             }
         }
@@ -234,20 +191,16 @@ impl CommandPlan {
         })
     }
 
-    fn push_mail(&mut self, from: &EmailAddress, parameters: &Parameters) -> Result<(), Failure> {
-        let size = parameters.size.map(|size| format!(" SIZE={size}"));
-        let line = [
-            "MAIL FROM:<",
-            &path(from, parameters.smtputf8, Stage::Mail)?,
-            ">",
-            size.as_deref().unwrap_or_default(),
-            if parameters.eight_bit {
-                " BODY=8BITMIME"
-            } else {
-                ""
-            },
-            if parameters.smtputf8 { " SMTPUTF8" } else { "" },
-        ];
+    fn push_mail(
+        &mut self,
+        from: Option<&EmailAddress>,
+        parameters: &Parameters<'_>,
+    ) -> Result<(), Failure> {
+        let path = match from {
+            Some(from) => path(from, parameters.smtputf8, Stage::Mail)?,
+            None => Cow::Borrowed(""),
+        };
+        let line = ["MAIL FROM:<", &path, ">", &parameters.of_mail()];
         self.push(Command::Mail, &line)
     }
 
@@ -262,41 +215,6 @@ impl CommandPlan {
     }
 }
 
-fn sender_without_smtputf8(address: &EmailAddress) -> Failure {
-    without_smtputf8(format!(
-        "the sender {address} needs SMTPUTF8, which the relay does not offer; send from an address \
-         with only ASCII characters before the @, or use a relay with SMTPUTF8"
-    ))
-}
-
-/// The failure of all recipients because of one address in the header.
-fn header_without_smtputf8(text: &EightBitText) -> Failure {
-    let EightBitText { field, word } = text;
-    without_smtputf8(if word.contains('@') {
-        format!(
-            "{field} has the address {word}, so the mail needs SMTPUTF8 for every recipient, and the \
-             relay does not offer it; submit the mail to that address separately, or use a relay \
-             with SMTPUTF8"
-        )
-    } else {
-        format!(
-            "{field} has the text “{word}” in 8-bit characters, so the mail needs SMTPUTF8, and the \
-             relay does not offer it; write {field} in ASCII, or use a relay with SMTPUTF8"
-        )
-    })
-}
-
-fn recipient_without_smtputf8(address: &EmailAddress) -> Failure {
-    without_smtputf8(format!(
-        "the recipient {address} needs SMTPUTF8, which the relay does not offer; use an address with \
-         only ASCII characters before the @, or a relay with SMTPUTF8"
-    ))
-}
-
-fn without_smtputf8(detail: String) -> Failure {
-    Failure::new(Stage::Mail, Fault::SmtpUtf8NotOffered, detail)
-}
-
 fn path(address: &EmailAddress, smtputf8: bool, stage: Stage) -> Result<Cow<'_, str>, Failure> {
     names::path(address, smtputf8).ok_or_else(|| {
         Failure::new(
@@ -309,6 +227,8 @@ fn path(address: &EmailAddress, smtputf8: bool, stage: Stage) -> Result<Cow<'_, 
 
 #[cfg(test)]
 mod tests {
+    use domain::dsn::{MessageDsn, NotifyOn, RecipientDsn, ReturnContent};
+
     use super::*;
 
     fn plan(
@@ -318,8 +238,11 @@ mod tests {
         relay: &Capabilities,
     ) -> Result<CommandPlan, Failure> {
         let envelope = Envelope {
-            from: from.parse().unwrap(),
+            from: Some(from)
+                .filter(|from| !from.is_empty())
+                .map(|from| from.parse().unwrap()),
             to: to.iter().map(|to| to.parse().unwrap()).collect(),
+            dsn: None,
         };
         CommandPlan::new(
             &envelope,
@@ -351,6 +274,13 @@ mod tests {
                 "x",
                 &all,
                 "MAIL FROM:<a@b.example> SIZE=3\r\nRCPT TO:<c@d.example>",
+            ),
+            (
+                "",
+                "c@d.example",
+                "x",
+                &all,
+                "MAIL FROM:<> SIZE=3\r\nRCPT TO:<c@d.example>",
             ),
             (
                 "a@bü.example",
@@ -386,6 +316,63 @@ mod tests {
                 String::from_utf8(plan.lines).unwrap(),
                 format!("{mail}\r\nDATA\r\n")
             );
+        }
+    }
+
+    #[test]
+    fn reports_are_asked_for_where_the_relay_offers_dsn() {
+        let recipient = |notify: &str, orcpt: Option<&str>| RecipientDsn {
+            notify: Some(NotifyOn::parse(notify).unwrap()),
+            orcpt: orcpt.map(str::to_owned),
+        };
+        let envelope = Envelope {
+            from: Some("a@b.example".parse().unwrap()),
+            to: ["c@d.example", "ü@d.example", "e@d.example"]
+                .iter()
+                .map(|to| to.parse().unwrap())
+                .collect(),
+            dsn: Some(MessageDsn {
+                ret: Some(ReturnContent::Headers),
+                envid: Some("QQ+20314".to_owned()),
+                recipients: vec![
+                    RecipientDsn::default(),
+                    recipient("NEVER", None),
+                    recipient("DELAY,SUCCESS", Some("rfc822;Old@d.example")),
+                ],
+            }),
+        };
+        let message = || CheckedMessage::new(b"x\r\n").unwrap();
+        for (dsn, smtputf8, expected) in [
+            (
+                true,
+                true,
+                "MAIL FROM:<a@b.example> SMTPUTF8 RET=HDRS ENVID=QQ+20314\r\n\
+                 RCPT TO:<c@d.example>\r\nRCPT TO:<ü@d.example> NOTIFY=NEVER\r\n\
+                 RCPT TO:<e@d.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Old@d.example\r\n",
+            ),
+            (
+                true,
+                false,
+                "MAIL FROM:<a@b.example> RET=HDRS ENVID=QQ+20314\r\nRCPT TO:<c@d.example>\r\n\
+                 RCPT TO:<e@d.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Old@d.example\r\n",
+            ),
+            (
+                false,
+                false,
+                "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nRCPT TO:<e@d.example>\r\n",
+            ),
+        ] {
+            let relay = Capabilities {
+                smtputf8,
+                dsn,
+                ..Capabilities::default()
+            };
+            let plan = CommandPlan::new(&envelope, Some(message()), &relay, false).unwrap();
+            let lines = String::from_utf8(plan.lines).unwrap();
+            assert_eq!(lines, format!("{expected}DATA\r\n"));
+            let plan = CommandPlan::chunked(&envelope, message(), &relay, true).unwrap();
+            let lines = String::from_utf8(plan.lines).unwrap();
+            assert_eq!(lines, format!("RSET\r\n{expected}BDAT 3 LAST\r\n"));
         }
     }
 

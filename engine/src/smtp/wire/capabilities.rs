@@ -2,7 +2,7 @@
 
 use smtp_proto::response::generate::BitToString;
 use smtp_proto::{
-    EXT_8BIT_MIME, EXT_CHUNKING, EXT_PIPELINING, EXT_SIZE, EXT_SMTP_UTF8, EXT_START_TLS,
+    EXT_8BIT_MIME, EXT_CHUNKING, EXT_DSN, EXT_PIPELINING, EXT_SIZE, EXT_SMTP_UTF8, EXT_START_TLS,
     EhloResponse,
 };
 
@@ -26,6 +26,8 @@ pub(crate) struct Capabilities {
     pub eight_bit_mime: bool,
     /// RFC 6531.
     pub smtputf8: bool,
+    /// RFC 3461.
+    pub dsn: bool,
     /// RFC 1870, with the limit in octets where there is one.
     pub size: Option<Option<u64>>,
     /// RFC 4954: the offered mechanisms that are known, strongest first.
@@ -55,6 +57,7 @@ impl Capabilities {
             chunking: found.has_capability(EXT_CHUNKING),
             eight_bit_mime: found.has_capability(EXT_8BIT_MIME),
             smtputf8: found.has_capability(EXT_SMTP_UTF8),
+            dsn: found.has_capability(EXT_DSN),
             size: found.has_capability(EXT_SIZE).then_some(limit),
             auth: (0..u64::BITS)
                 .map(|bit| found.auth_mechanisms & (1 << bit))
@@ -84,14 +87,15 @@ mod tests {
             chunking: true,
             eight_bit_mime: true,
             smtputf8: true,
+            dsn: true,
             size: Some(Some(1000)),
             auth: vec!["XOAUTH2", "PLAIN"],
         };
         for text in [
-            "250-relay\n250-STARTTLS\n250-PIPELINING\n250-CHUNKING\n250-8BITMIME\n250-SMTPUTF8\n250-SIZE 1000\n250 AUTH PLAIN XOAUTH2\n",
-            "250-relay\n250-starttls\n250-Pipelining\n250-Chunking\n250-8bitmime\n250-smtputf8\n250-size 1000\n250 auth plain xoauth2\n",
-            "250-r\n250-AUTH=PLAIN XOAUTH2\n250-SIZE  1000 \n250-SMTPUTF8 \n250-PIPELINING\n250-CHUNKING\n250-8BITMIME\n250-X-CAF\u{e9}\n250 STARTTLS\n",
-            "250-r\n250-AUTH PLAIN\n250-AUTH=PLAIN XOAUTH2\n250-SIZE 1000\n250-SMTPUTF8\n250-PIPELINING\n250-CHUNKING\n250-8BITMIME\n250 STARTTLS now\n",
+            "250-relay\n250-STARTTLS\n250-PIPELINING\n250-CHUNKING\n250-8BITMIME\n250-SMTPUTF8\n250-DSN\n250-SIZE 1000\n250 AUTH PLAIN XOAUTH2\n",
+            "250-relay\n250-starttls\n250-Pipelining\n250-Chunking\n250-8bitmime\n250-smtputf8\n250-dsn\n250-size 1000\n250 auth plain xoauth2\n",
+            "250-r\n250-AUTH=PLAIN XOAUTH2\n250-SIZE  1000 \n250-SMTPUTF8 \n250-DSN \n250-PIPELINING\n250-CHUNKING\n250-8BITMIME\n250-X-CAF\u{e9}\n250 STARTTLS\n",
+            "250-r\n250-AUTH PLAIN\n250-AUTH=PLAIN XOAUTH2\n250-SIZE 1000\n250-SMTPUTF8\n250-DSN\n250-PIPELINING\n250-CHUNKING\n250-8BITMIME\n250 STARTTLS now\n",
         ] {
             assert_eq!(read(text), everything, "{text}");
         }
@@ -108,13 +112,14 @@ mod tests {
             ("", None),
             ("FUTURERELEASE x y", None),
             ("STARTTLSX", None),
+            ("DSNX", None),
         ] {
             let found = read(&format!(
                 "250-relay\n250-{line}\n250 AUTH LOGIN \u{1b}[31m\n"
             ));
             assert_eq!(found.size, size, "{line}");
             assert_eq!(found.auth, ["LOGIN"], "{line}");
-            assert!(!found.starttls);
+            assert!(!found.starttls && !found.dsn);
         }
         for nothing in [
             "250 STARTTLS is this relay's name\n",

@@ -11,6 +11,7 @@ use super::connection::SearchConnection;
 use super::parameter::Parameter;
 use crate::store::StoreError;
 use crate::store::flows::priority;
+use crate::store::messages::shown_sender;
 use crate::store::recipients::{is_leased, state};
 
 /// A part of the list.
@@ -53,7 +54,7 @@ impl FromRow<'_, AnyRow> for StoredRow {
                 accepted: accepted(&id),
                 id,
                 position: row.try_get(1)?,
-                from: row.try_get(2)?,
+                from: shown_sender(row.try_get(2)?),
                 to: row.try_get(3)?,
                 subject: row.try_get(4)?,
                 state: state(row, 5)?,

@@ -45,7 +45,10 @@ pub use figures::FigureReader;
 pub use health::Health;
 pub use home::{Home, HomeView};
 pub use limits::{Limits, OwnLimits};
-pub use mail::{Attachment, ParsedAttachment, ParsedMessage, Submission};
+pub use mail::{
+    Attachment, EnvelopeRecipient, EnvelopeSubmission, ParsedAttachment, ParsedMessage, Received,
+    Repair, Submission, SubmittedEnvelope,
+};
 pub use notifications::{
     NewWebhook, Notifications, OWN_RELAY_PATH, RELAYS_PATH, WebhookAttempt, WebhookOutcome,
 };

@@ -20,6 +20,8 @@ mod chunking;
 mod confirmation;
 #[path = "story/counting.rs"]
 mod counting;
+#[path = "story/envelopes.rs"]
+mod envelopes;
 #[path = "story/environment.rs"]
 mod environment;
 #[path = "story/failover.rs"]

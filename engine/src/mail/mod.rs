@@ -1,15 +1,20 @@
 //! Messages: validates submissions, composes messages (RFC 5322, MIME), and parses stored ones.
 //!
 //! `compose` writes the message of a [`Submission`], from its `parts` or from a whole `raw`
-//! message; `parse` decodes a stored message for display. Nothing here does I/O.
+//! message; `envelope` completes a whole message that comes with an envelope; `parse` decodes a stored
+//! message for display. Nothing here does I/O.
 
 mod address_list;
 #[cfg(test)]
 mod attachment_tests;
 mod compose;
 mod encode_header;
+mod envelope;
+#[cfg(test)]
+mod envelope_tests;
 mod extra_headers;
 mod header;
+mod lines;
 mod mailbox;
 mod mime;
 mod parse;
@@ -20,13 +25,17 @@ mod raw;
 mod raw_header;
 #[cfg(test)]
 mod raw_tests;
+mod received;
 mod recipients;
 mod sender_identity;
 mod senders;
 mod submission;
 
+pub use envelope::{EnvelopeRecipient, EnvelopeSubmission, SubmittedEnvelope};
+pub use lines::Repair;
 pub use mailbox::check_address;
 pub use parse::{ParsedAttachment, ParsedMessage, parse};
+pub use received::Received;
 pub use sender_identity::{AccountSenders, SenderIdentity, SenderSet, is_domain_key};
 pub use senders::SenderLimits;
 pub use submission::{Attachment, ComposedMessage, DefaultSender, Submission};

@@ -76,7 +76,9 @@ pub(super) fn compose(
     bytes.splice(0..0, lines.into_bytes());
     Ok(ComposedMessage {
         from: from.address,
+        null_sender: false,
         recipients: recipients.addresses,
+        dsn: None,
         subject: submission::shown(subject.unwrap_or_default()),
         message_id,
         bytes,

@@ -1,22 +1,23 @@
 //! Composes a message from a raw one (RFC 5322): validated, and changed as little as possible.
 
 use domain::{Kind, Refusal, Timestamp, sanitize};
-use memchr::{memchr, memchr_iter};
 
 use super::address_list::AddressList;
 use super::encode_header;
 use super::header;
+use super::lines;
 use super::mailbox::Mailbox;
 use super::mime::LINE;
 use super::raw_header::RawHeader;
 use super::recipients::RecipientList;
-use super::submission::{
-    self, ComposedMessage, DefaultSender, LARGEST, NO_SENDER, Submission, TOO_LARGE,
-};
+use super::submission::{self, ComposedMessage, DefaultSender, NO_SENDER, Submission};
 
 /// The fields that name the recipients, and those of a message that was resent.
 const RECIPIENTS: [&str; 3] = ["To", "Cc", "Bcc"];
 const RESENT_RECIPIENTS: [&str; 3] = ["Resent-To", "Resent-Cc", "Resent-Bcc"];
+
+/// About how many octets are added to a message.
+pub(super) const ADDED: usize = 512;
 
 /// The fields for blind copies, which are removed.
 const BLIND: [&str; 2] = ["Bcc", "Resent-Bcc"];
@@ -49,7 +50,7 @@ pub(super) fn compose(
     for (field, list) in lists {
         recipients.read(field, list, &mut faults);
     }
-    let raw = match checked(raw) {
+    let raw = match lines::checked(raw) {
         Ok(raw) => raw,
         Err(fault) => {
             faults.add("raw", fault);
@@ -82,7 +83,6 @@ pub(super) fn compose(
     if let Some(fault) = authors_fault(&header) {
         faults.add("raw", fault);
     }
-    let has_author = header.has("From");
     let from = match given {
         // Its fault was added.
         None if faults.fields.contains_key("raw") => None,
@@ -91,9 +91,37 @@ pub(super) fn compose(
     };
     faults.or_ok()?;
     let from = from.expect("without it there was a fault");
+    let missing = MissingFields { from, id, now };
+    let bytes = Vec::with_capacity(raw.len() + ADDED);
+    let mut composed = complete(&header, missing, EightBit::EncodedOrRefused, bytes)?;
+    composed.recipients = recipients.addresses;
+    Ok(composed)
+}
 
+/// What the fields are made of that a message lacks.
+pub(super) struct MissingFields<'a> {
+    /// The author.
+    pub from: Mailbox,
+    /// A ULID.
+    pub id: &'a str,
+    /// The time of acceptance.
+    pub now: Timestamp,
+}
+
+/// Writes a message behind `bytes`, which has fields for the top of its header: with From, Date and
+/// Message-ID where they are missing, and as [`write`] does it. The recipients are not set.
+///
+/// # Errors
+/// [`Kind::Invalid`] under `raw` where a field cannot be encoded.
+pub(super) fn complete(
+    header: &RawHeader<'_>,
+    missing: MissingFields<'_>,
+    eight_bit: EightBit,
+    mut bytes: Vec<u8>,
+) -> Result<ComposedMessage, Refusal> {
+    let MissingFields { from, id, now } = missing;
     let mut added = String::new();
-    if !has_author {
+    if !header.has("From") {
         header::mailboxes(&mut added, "From", [&from]);
     }
     if !header.has("Date") {
@@ -104,24 +132,36 @@ pub(super) fn compose(
         header::unstructured(&mut added, "Message-ID", &message_id);
         message_id
     });
-    let mut bytes = Vec::with_capacity(added.len() + raw.len());
     bytes.extend_from_slice(added.as_bytes());
-    write(&header, &raw, &mut bytes).map_err(|fault| Refusal::of(Kind::Invalid, "raw", fault))?;
+    let written = write(header, eight_bit, &mut bytes);
+    written.map_err(|fault| Refusal::of(Kind::Invalid, "raw", fault))?;
     Ok(ComposedMessage {
         from: from.address,
-        recipients: recipients.addresses,
+        null_sender: false,
+        recipients: Vec::new(),
+        dsn: None,
         subject: submission::shown(&header.text("Subject").unwrap_or_default()),
         message_id: sanitize::printable(&message_id, LINE),
         bytes,
     })
 }
 
+/// What happens to a header field with octets above 127 that can have no encoded words.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum EightBit {
+    /// It is refused.
+    EncodedOrRefused,
+    /// It is sent as it is, and needs SMTPUTF8.
+    EncodedOrKept,
+}
+
 /// Writes the message without its Bcc fields, and with encoded words instead of octets above 127 in
-/// its header, which would need SMTPUTF8.
+/// its header, which would need SMTPUTF8. An empty line is added where none is between header and body.
 ///
 /// # Errors
 /// The fault of a field that cannot be encoded, as a sentence.
-fn write(header: &RawHeader<'_>, raw: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+fn write(header: &RawHeader<'_>, eight_bit: EightBit, out: &mut Vec<u8>) -> Result<(), String> {
+    let raw = header.bytes;
     let mut kept = 0;
     for field in &header.fields {
         let is_blind = |blind: &&str| header.name(field).eq_ignore_ascii_case(blind);
@@ -130,13 +170,22 @@ fn write(header: &RawHeader<'_>, raw: &[u8], out: &mut Vec<u8>) -> Result<(), St
         } else if raw[field.all.clone()].is_ascii() {
             continue;
         } else {
-            encode_header::encode(header, field)?
+            match encode_header::encode(header, field) {
+                Ok(encoded) => encoded,
+                Err(_) if eight_bit == EightBit::EncodedOrKept => continue,
+                Err(fault) => return Err(fault),
+            }
         };
         out.extend_from_slice(&raw[kept..field.all.start]);
         out.extend_from_slice(replacement.as_bytes());
         kept = field.all.end;
     }
-    out.extend_from_slice(&raw[kept..]);
+    out.extend_from_slice(&raw[kept..header.end]);
+    let body = &raw[header.end..];
+    if !body.is_empty() && !body.starts_with(b"\r\n") {
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(body);
     Ok(())
 }
 
@@ -156,73 +205,8 @@ fn check_rest(submission: &Submission, faults: &mut Refusal) {
     }
 }
 
-/// Checks size, NUL, line ends and line lengths, and converts line ends to CRLF.
-///
-/// # Errors
-/// The fault, as a sentence.
-fn checked(raw: Vec<u8>) -> Result<Vec<u8>, String> {
-    if raw.is_empty() {
-        return Err("This is empty; send a complete mail, beginning with its header.".to_owned());
-    }
-    if raw.len() > LARGEST {
-        return Err(TOO_LARGE.to_owned());
-    }
-    let line = |at: usize| memchr_iter(b'\n', &raw[..at]).count() + 1;
-    if let Some(at) = memchr(0, &raw) {
-        return Err(format!(
-            "Line {} has a NUL, which a mail cannot contain.",
-            line(at)
-        ));
-    }
-    let ends_with_lf = memchr(b'\r', &raw).is_none();
-    if let Some(at) = stray(&raw) {
-        let what = if raw[at] == b'\r' { "CR" } else { "LF" };
-        return Err(format!(
-            "Line {} has a {what} alone; end all lines with CRLF, or all with LF.",
-            line(at)
-        ));
-    }
-    let mut start = 0;
-    let ends = memchr_iter(b'\n', &raw).chain([raw.len()]);
-    for (index, end) in ends.enumerate() {
-        let length = end - start - usize::from(end > start && raw[end - 1] == b'\r');
-        if length > LINE {
-            return Err(format!(
-                "Line {} has {length} octets; a line of a mail has at most {LINE}.",
-                index + 1
-            ));
-        }
-        start = end + 1;
-    }
-    if !ends_with_lf {
-        return Ok(raw);
-    }
-    let mut lines = Vec::with_capacity(raw.len() + raw.len() / 32 + 2);
-    let mut start = 0;
-    for end in memchr_iter(b'\n', &raw) {
-        lines.extend_from_slice(&raw[start..end]);
-        lines.extend_from_slice(b"\r\n");
-        start = end + 1;
-    }
-    lines.extend_from_slice(&raw[start..]);
-    Ok(lines)
-}
-
-/// The index of the first CR or LF that is not part of a line end. Line ends are CRLF if there is one,
-/// otherwise LF.
-fn stray(raw: &[u8]) -> Option<usize> {
-    let first_cr = memchr(b'\r', raw)?;
-    let is_paired = |at: &usize| raw.get(at + 1) == Some(&b'\n');
-    if !memchr_iter(b'\r', raw).any(|at| is_paired(&at)) {
-        return Some(first_cr);
-    }
-    let stray_cr = memchr_iter(b'\r', raw).find(|at| !is_paired(at));
-    let stray_lf = memchr_iter(b'\n', raw).find(|at| *at == 0 || raw[at - 1] != b'\r');
-    [stray_cr, stray_lf].into_iter().flatten().min()
-}
-
 /// The fault of a From field that names no address, or of a second one (RFC 5322 section 3.6).
-fn authors_fault(header: &RawHeader<'_>) -> Option<String> {
+pub(super) fn authors_fault(header: &RawHeader<'_>) -> Option<String> {
     let fields: Vec<_> = header.named("From").collect();
     match fields[..] {
         [first, second, ..] => Some(format!(
@@ -231,8 +215,8 @@ fn authors_fault(header: &RawHeader<'_>) -> Option<String> {
             header.line(second)
         )),
         [only] if is_blank(&header.address_list(only)) => Some(format!(
-            "From in line {} names no address. Write one, or omit the header: then it is the field \
-             from, or the address of the configuration.",
+            "From in line {} names no address. Write one, or omit the header: then it is the sender, \
+             or the address of the configuration.",
             header.line(only)
         )),
         _ => None,
@@ -297,7 +281,7 @@ fn in_header(header: &RawHeader<'_>, recipients: &mut RecipientList, faults: &mu
 }
 
 /// The first address in the header field From, or the default sender.
-fn author(
+pub(super) fn author(
     header: &RawHeader<'_>,
     sender: Option<&DefaultSender>,
     faults: &mut Refusal,

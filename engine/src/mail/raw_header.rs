@@ -21,9 +21,12 @@ pub(super) struct HeaderField {
 /// The header of a message.
 #[derive(Debug)]
 pub(super) struct RawHeader<'a> {
-    bytes: &'a [u8],
+    /// The whole message.
+    pub bytes: &'a [u8],
     /// The fields, in their order.
     pub fields: Vec<HeaderField>,
+    /// Where the line after the last field begins.
+    pub end: usize,
 }
 
 impl<'a> RawHeader<'a> {
@@ -32,9 +35,20 @@ impl<'a> RawHeader<'a> {
     /// # Errors
     /// The number, counted from 1, of the first line that is neither a field nor its continuation.
     pub fn read(bytes: &'a [u8]) -> Result<Self, usize> {
+        let header = Self::read_until_body(bytes);
+        match bytes.get(header.end) {
+            None | Some(b'\r') => Ok(header),
+            Some(_) => Err(memchr::memchr_iter(b'\n', &bytes[..header.end]).count() + 1),
+        }
+    }
+
+    /// Reads the header fields up to the first line that is neither a field nor its continuation. Where
+    /// that line is not empty, it is the first one of a body without the empty line before it, as mail
+    /// programs write it that expect a server to complete the header.
+    pub fn read_until_body(bytes: &'a [u8]) -> Self {
         let mut fields: Vec<HeaderField> = Vec::with_capacity(16);
         let mut start = 0;
-        for number in 1.. {
+        loop {
             let rest = &bytes[start..];
             let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
             let (line, end) = (&rest[..length], start + length);
@@ -47,7 +61,7 @@ impl<'a> RawHeader<'a> {
                 _ => {
                     let name = line.iter().take_while(|byte| is_ftext(**byte)).count();
                     if name == 0 || line.get(name) != Some(&b':') {
-                        return Err(number);
+                        break;
                     }
                     fields.push(HeaderField {
                         name: start..start + name,
@@ -58,7 +72,11 @@ impl<'a> RawHeader<'a> {
             }
             start = end;
         }
-        Ok(Self { bytes, fields })
+        Self {
+            bytes,
+            fields,
+            end: start,
+        }
     }
 
     /// Whether there is a field with this name, in any case.

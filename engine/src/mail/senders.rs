@@ -28,7 +28,8 @@ pub struct SenderLimits {
 
 impl ComposedMessage {
     /// Returns the message if the sender of its envelope and every address in its header fields From and
-    /// [`ON_BEHALF`] is allowed. `headers` is the field of the submission that has the latter.
+    /// [`ON_BEHALF`] is allowed; the null sender always is. `headers` is the field of the submission that
+    /// has the latter.
     ///
     /// # Errors
     /// [`Kind::Invalid`](domain::Kind::Invalid) under `from` and `headers`.
@@ -68,7 +69,8 @@ impl ComposedMessage {
             !addresses.is_empty() && parsed.all(|address| address.is_ok_and(|a| is_allowed(&a)))
         };
         let mut faults = Refusal::invalid();
-        if !is_allowed(&self.from) || !names_allowed("From") {
+        let from_allowed = self.null_sender || is_allowed(&self.from);
+        if !from_allowed || !names_allowed("From") {
             faults.add("from", format!("{only}.{repair}"));
         }
         let mut others = ON_BEHALF.into_iter();

@@ -1,5 +1,6 @@
 //! Submissions as applications send them, and composed messages as they are stored.
 
+use domain::dsn::MessageDsn;
 use domain::outbox::Priority;
 use domain::{EmailAddress, Refusal};
 
@@ -70,16 +71,31 @@ pub struct DefaultSender {
 /// A message ready to be stored and sent: every attempt sends these bytes.
 #[derive(Debug)]
 pub struct ComposedMessage {
-    /// The sender of the envelope.
+    /// The sender of the envelope. With the null sender, the author, who is then the one that the queue
+    /// is chosen by.
     pub from: EmailAddress,
+    /// Whether the sender of the envelope is the null sender, `<>`.
+    pub null_sender: bool,
     /// The recipients of the envelope, each once.
     pub recipients: Vec<EmailAddress>,
+    /// What the envelope says of reports; `None` where nobody gets one.
+    pub dsn: Option<MessageDsn>,
     /// For display: decoded, without control characters, at most 200 characters.
     pub subject: String,
     /// The Message-ID with its angle brackets.
     pub message_id: String,
     /// The header and the body; lines end with CRLF.
     pub bytes: Vec<u8>,
+}
+
+impl ComposedMessage {
+    /// The sender of the envelope as it is stored: empty for the null sender.
+    pub fn envelope_sender(&self) -> &str {
+        match self.null_sender {
+            true => "",
+            false => self.from.as_str(),
+        }
+    }
 }
 
 impl Submission {

@@ -5,24 +5,25 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::outbox::{PriorityLimits, QueueKind};
+use domain::outbox::QueueKind;
 use domain::view::Role;
-use domain::{EmailAddress, Kind, Refusal, SmtpSettings, Timestamp};
+use domain::{EmailAddress, Kind, Refusal, SmtpSettings};
 
+use super::batch::{Batch, Uncomposed};
 use super::group_commit::request::{NewMessage, WriteRequest, WriteResult};
 use super::group_commit::transaction::KEY_LIFETIME;
-use super::open_tracking::{OpenImages, notice};
+use super::open_tracking::notice;
 use super::reservation::Reservation;
 use super::sending_limits::{LimitHolder, RecipientLimit, SubmissionLimits};
 use super::service::{AcceptanceSettings, AccountKey, CachedSettings, Outbox};
 use crate::Actor;
 use crate::mail::{
-    AccountSenders, ComposedMessage, DefaultSender, SenderLimits, SenderSet, Submission,
+    AccountSenders, DefaultSender, EnvelopeSubmission, SenderLimits, SenderSet, Submission,
 };
 use crate::smtp::to_ascii;
-use crate::store::flows::{self, Flow, GLOBAL_QUEUE, QueueClass, QueueTarget};
+use crate::store::flows::{self, Flow, QueueTarget};
 use crate::store::idempotency::{self, IdempotencyKey};
-use crate::store::messages::{MessageRow, Submitter};
+use crate::store::messages::Submitter;
 use crate::store::{
     Connection, Scope, information, policy, relays, routing, sender_identities, sending_limits,
 };
@@ -56,6 +57,8 @@ pub enum Submissions {
     One(Box<Submission>),
     /// 1 to 500 messages.
     Many(Vec<Submission>),
+    /// A whole message with its envelope.
+    Envelope(Box<EnvelopeSubmission>),
 }
 
 /// Messages that are on disk.
@@ -155,6 +158,21 @@ impl Outbox {
         }
     }
 
+    /// Accepts a whole message with its envelope, by the rules of [`Outbox::accept`]. Failures are reported
+    /// to the sender of the envelope; the null sender gets no report, and everybody may send with it.
+    ///
+    /// # Errors
+    /// Those of [`Outbox::accept`], [`Kind::Invalid`] under `from` for the sender, `to` for the recipients,
+    /// and `raw` for the message.
+    pub async fn accept_envelope(
+        &self,
+        actor: &Actor,
+        submission: EnvelopeSubmission,
+    ) -> Result<Accepted, Refusal> {
+        let submissions = Submissions::Envelope(Box::new(submission));
+        self.accept(actor, submissions, None).await
+    }
+
     /// The answer that the same request with this key got; `None` where it was not accepted.
     async fn answered(&self, key: &IdempotencyKey) -> Result<Option<Accepted>, Refusal> {
         let since = self.clock.now() - KEY_LIFETIME;
@@ -192,14 +210,18 @@ impl Outbox {
     ) -> Result<Vec<NewMessage>, Refusal> {
         let now = self.clock.now();
         let (submissions, many) = match submissions {
-            Submissions::One(submission) => (vec![*submission], false),
-            Submissions::Many(submissions) => (submissions, true),
+            Submissions::One(submission) => (vec![Uncomposed::Submission(*submission)], false),
+            Submissions::Many(submissions) => {
+                let submissions = submissions.into_iter().map(Uncomposed::Submission);
+                (submissions.collect(), true)
+            }
+            Submissions::Envelope(submission) => (vec![Uncomposed::Envelope(*submission)], false),
         };
         if submissions.is_empty() || submissions.len() > MAX_MESSAGES {
             let text = format!("Submit 1 to {MAX_MESSAGES} messages at once.");
             return Err(Refusal::new(Kind::Invalid, text));
         }
-        let octets: usize = submissions.iter().map(Submission::weight).sum();
+        let octets: usize = submissions.iter().map(Uncomposed::weight).sum();
         if let Some(disk) = &self.disk_space {
             disk.take(submissions.len(), octets)?;
         }
@@ -357,7 +379,7 @@ fn kind(queue: &str) -> QueueKind {
 
 impl AcceptanceSettings {
     /// The default sender of the mail of an account.
-    fn sender(&self, account: &str) -> Option<&DefaultSender> {
+    pub(super) fn sender(&self, account: &str) -> Option<&DefaultSender> {
         self.own
             .get(account)
             .or(self.sender.as_ref())
@@ -391,105 +413,5 @@ impl AcceptanceSettings {
         let rule = rule.filter(|domain| self.from_domains.contains(domain));
         let rule = rule.as_deref();
         (own.is_some() || rule.is_some()).then(|| QueueTarget { own, rule }.queue().into())
-    }
-}
-
-/// Submissions of one request, to be composed.
-struct Batch {
-    submissions: Vec<Submission>,
-    ids: Vec<String>,
-    /// Faults are reported with the index of their message.
-    many: bool,
-    settings: AcceptanceSettings,
-    submitter: Submitter,
-    senders: SenderLimits,
-    priorities: PriorityLimits,
-    recipient_limit: Option<RecipientLimit>,
-    public_url: Arc<str>,
-    now: Timestamp,
-}
-
-impl Batch {
-    /// Composes all messages, or returns the faults of all.
-    fn compose(self) -> Result<Vec<NewMessage>, Refusal> {
-        let mut faults = Refusal::invalid();
-        let mut messages = Vec::with_capacity(self.ids.len());
-        let sender = self.settings.sender(&self.submitter.account);
-        let has_own = self.settings.own.contains_key(&self.submitter.account);
-        let own = Scope::of_account(&self.submitter.account).filter(|_| has_own);
-        let global: Arc<str> = GLOBAL_QUEUE.into();
-        let images = OpenImages {
-            public_url: &self.public_url,
-            allowed: self.settings.open_tracking,
-        };
-        for (index, (mut submission, id)) in self.submissions.into_iter().zip(self.ids).enumerate()
-        {
-            let open_id = images.add_to(&mut submission);
-            let priority = self.priorities.choose(submission.priority);
-            let priority = priority.map_err(|text| Refusal::of(Kind::Invalid, "priority", text));
-            let (headers, recipients) = match submission.raw {
-                Some(_) => ("raw", "raw"),
-                None => ("headers", "to"),
-            };
-            let composed = submission.compose(sender, &id, self.now);
-            let checked =
-                composed.and_then(|composed| composed.check_senders(&self.senders, headers));
-            let checked = checked.and_then(|composed| {
-                if let Some(limit) = self.recipient_limit {
-                    limit.check(composed.recipients.len(), recipients)?;
-                }
-                Ok(composed)
-            });
-            match Refusal::both(Refusal::both(checked, priority), open_id) {
-                Ok(((finished, priority), open_id)) => {
-                    let queue = self.settings.queue(own, &finished.from);
-                    let queue = queue.unwrap_or_else(|| global.clone());
-                    let class = QueueClass { queue, priority };
-                    let submitter = self.submitter.clone();
-                    messages.push(NewMessage {
-                        open_id,
-                        ..new_message(finished, id, submitter, class)
-                    });
-                }
-                Err(refusal) if self.many => {
-                    for (field, text) in refusal.fields {
-                        faults.add(&format!("[{index}].{field}"), text);
-                    }
-                }
-                Err(refusal) => return Err(refusal),
-            }
-        }
-        faults.or_ok()?;
-        Ok(messages)
-    }
-}
-
-/// The message to store, whose opens are not tracked. Its flow is not known yet.
-fn new_message(
-    finished: ComposedMessage,
-    id: String,
-    submitter: Submitter,
-    class: QueueClass,
-) -> NewMessage {
-    NewMessage {
-        class,
-        flow: 0,
-        open_id: None,
-        message: MessageRow {
-            id,
-            account: submitter.account,
-            token: submitter.token,
-            sender: finished.from.as_str().to_owned(),
-            subject: finished.subject,
-            message_id: finished.message_id,
-            size: i64::try_from(finished.bytes.len()).unwrap_or(i64::MAX),
-            dsn: None,
-        },
-        bytes: finished.bytes,
-        recipients: finished
-            .recipients
-            .iter()
-            .map(|address| address.as_str().to_owned())
-            .collect(),
     }
 }

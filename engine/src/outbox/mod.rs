@@ -1,6 +1,6 @@
 //! The outbox service: accepts messages, answers queries on them, and carries out acts of people.
 //!
-//! `accept` validates and composes messages (with `crate::mail`) and has `group_commit` write them.
+//! `accept` has `batch` compose messages (with `crate::mail`) and `group_commit` write them.
 //! `sending_limits` are those of accounts and tokens, for which the group commit counts messages.
 //! `reservation` leases them to the worker of this process in the same commit. `hold` pauses delivery
 //! for `--hold-mail`. `queries` (with `waiting` and `failures`), `actions`, `pause` and `suppressions`
@@ -10,6 +10,7 @@
 
 mod accept;
 mod actions;
+mod batch;
 mod bulk_act;
 mod disk_space;
 mod failures;

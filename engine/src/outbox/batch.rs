@@ -1,0 +1,169 @@
+//! The messages of one request: composed, checked against their limits, and given a queue.
+
+use std::sync::Arc;
+
+use domain::outbox::{Priority, PriorityLimits};
+use domain::{Kind, Refusal, Timestamp};
+
+use super::group_commit::request::NewMessage;
+use super::open_tracking::OpenImages;
+use super::sending_limits::RecipientLimit;
+use super::service::AcceptanceSettings;
+use crate::mail::{ComposedMessage, DefaultSender, EnvelopeSubmission, SenderLimits, Submission};
+use crate::store::Scope;
+use crate::store::flows::{GLOBAL_QUEUE, QueueClass};
+use crate::store::messages::{MessageRow, Submitter};
+
+/// A message of a request, not composed yet.
+pub(super) enum Uncomposed {
+    /// A message in parts, or a raw one.
+    Submission(Submission),
+    /// A whole message with its envelope.
+    Envelope(EnvelopeSubmission),
+}
+
+impl Uncomposed {
+    /// The approximate size in bytes, to which the time of composing is proportional.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Submission(submission) => submission.weight(),
+            Self::Envelope(submission) => submission.weight(),
+        }
+    }
+
+    /// As [`OpenImages::add_to`].
+    fn add_image(&mut self, images: OpenImages<'_>) -> Result<Option<String>, Refusal> {
+        match self {
+            Self::Submission(submission) => images.add_to(submission),
+            Self::Envelope(_) => Ok(None),
+        }
+    }
+
+    fn priority(&self) -> Option<Priority> {
+        match self {
+            Self::Submission(submission) => submission.priority,
+            Self::Envelope(_) => None,
+        }
+    }
+
+    /// The fields of the request that have its header fields and its recipients.
+    fn fields(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Submission(submission) if submission.raw.is_none() => ("headers", "to"),
+            Self::Submission(_) => ("raw", "raw"),
+            Self::Envelope(_) => ("raw", "to"),
+        }
+    }
+
+    fn compose(
+        self,
+        sender: Option<&DefaultSender>,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<ComposedMessage, Refusal> {
+        match self {
+            Self::Submission(submission) => submission.compose(sender, id, now),
+            Self::Envelope(submission) => submission.compose(sender, id, now),
+        }
+    }
+}
+
+/// Submissions of one request, to be composed.
+pub(super) struct Batch {
+    pub submissions: Vec<Uncomposed>,
+    pub ids: Vec<String>,
+    /// Faults are reported with the index of their message.
+    pub many: bool,
+    pub settings: AcceptanceSettings,
+    pub submitter: Submitter,
+    pub senders: SenderLimits,
+    pub priorities: PriorityLimits,
+    pub recipient_limit: Option<RecipientLimit>,
+    pub public_url: Arc<str>,
+    pub now: Timestamp,
+}
+
+impl Batch {
+    /// Composes all messages.
+    ///
+    /// # Errors
+    /// The faults of all.
+    pub fn compose(self) -> Result<Vec<NewMessage>, Refusal> {
+        let mut faults = Refusal::invalid();
+        let mut messages = Vec::with_capacity(self.ids.len());
+        let sender = self.settings.sender(&self.submitter.account);
+        let has_own = self.settings.own.contains_key(&self.submitter.account);
+        let own = Scope::of_account(&self.submitter.account).filter(|_| has_own);
+        let global: Arc<str> = GLOBAL_QUEUE.into();
+        let images = OpenImages {
+            public_url: &self.public_url,
+            allowed: self.settings.open_tracking,
+        };
+        for (index, (mut submission, id)) in self.submissions.into_iter().zip(self.ids).enumerate()
+        {
+            let open_id = submission.add_image(images);
+            let priority = self.priorities.choose(submission.priority());
+            let priority = priority.map_err(|text| Refusal::of(Kind::Invalid, "priority", text));
+            let (headers, recipients) = submission.fields();
+            let composed = submission.compose(sender, &id, self.now);
+            let checked =
+                composed.and_then(|composed| composed.check_senders(&self.senders, headers));
+            let checked = checked.and_then(|composed| {
+                if let Some(limit) = self.recipient_limit {
+                    limit.check(composed.recipients.len(), recipients)?;
+                }
+                Ok(composed)
+            });
+            match Refusal::both(Refusal::both(checked, priority), open_id) {
+                Ok(((finished, priority), open_id)) => {
+                    let queue = self.settings.queue(own, &finished.from);
+                    let queue = queue.unwrap_or_else(|| global.clone());
+                    let class = QueueClass { queue, priority };
+                    let submitter = self.submitter.clone();
+                    messages.push(NewMessage {
+                        open_id,
+                        ..new_message(finished, id, submitter, class)
+                    });
+                }
+                Err(refusal) if self.many => {
+                    for (field, text) in refusal.fields {
+                        faults.add(&format!("[{index}].{field}"), text);
+                    }
+                }
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        faults.or_ok()?;
+        Ok(messages)
+    }
+}
+
+/// The message to store, whose opens are not tracked. Its flow is not known yet.
+fn new_message(
+    finished: ComposedMessage,
+    id: String,
+    submitter: Submitter,
+    class: QueueClass,
+) -> NewMessage {
+    NewMessage {
+        class,
+        flow: 0,
+        open_id: None,
+        message: MessageRow {
+            id,
+            account: submitter.account,
+            token: submitter.token,
+            sender: finished.envelope_sender().to_owned(),
+            subject: finished.subject,
+            message_id: finished.message_id,
+            size: i64::try_from(finished.bytes.len()).unwrap_or(i64::MAX),
+            dsn: finished.dsn.map(|dsn| dsn.to_json()),
+        },
+        bytes: finished.bytes,
+        recipients: finished
+            .recipients
+            .iter()
+            .map(|address| address.as_str().to_owned())
+            .collect(),
+    }
+}

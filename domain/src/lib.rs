@@ -17,6 +17,7 @@ pub mod form;
 pub mod health;
 pub mod home;
 pub mod host;
+pub mod interface;
 pub mod jwe;
 pub mod label;
 pub mod outbox;

@@ -1,9 +1,9 @@
 //! The engine: settings, accounts, diagnosis, outbox and delivery. No HTTP, no HTML.
 //!
 //! [`Postern`] is a struct of services: `settings`, `policy`, `limits`, `accounts`, `account_mail`,
-//! `senders`, `diagnosis`, `figures`, `health`, `outbox`, `delivery`, `notifications`, `home`, `audit` and `keys`. The
-//! services use `smtp`, `mail` and
-//! `vault`, and these use `store` and `clock`; never the other way round.
+//! `senders`, `diagnosis`, `figures`, `health`, `outbox`, `delivery`, `notifications`, `home`, `interfaces`, `audit`
+//! and `keys`. The services use `smtp`, `mail` and `vault`, and these use `store` and `clock`; never the other way
+//! round.
 
 #![warn(missing_docs)]
 
@@ -17,6 +17,7 @@ mod diagnosis;
 mod figures;
 mod health;
 mod home;
+mod interfaces;
 mod limits;
 mod mail;
 mod notifications;
@@ -44,6 +45,7 @@ pub use diagnosis::{Diagnosis, DiagnosisRequest, ProbeRequest, RECIPIENT, TO};
 pub use figures::FigureReader;
 pub use health::Health;
 pub use home::{Home, HomeView};
+pub use interfaces::{Interfaces, OpenInterface};
 pub use limits::{Limits, OwnLimits};
 pub use mail::{
     Attachment, EnvelopeRecipient, EnvelopeSubmission, ParsedAttachment, ParsedMessage, Received,

@@ -16,6 +16,7 @@ use crate::diagnosis::Diagnosis;
 use crate::figures::FigureReader;
 use crate::health::{Health, HealthServices};
 use crate::home::Home;
+use crate::interfaces::Interfaces;
 use crate::limits::Limits;
 use crate::notifications::{NotificationServices, Notifications};
 use crate::outbox::{DiskSpace, Hold, LiveFeed, Outbox};
@@ -95,6 +96,7 @@ struct Services {
     delivery: Delivery,
     notifications: Notifications,
     home: Home,
+    interfaces: Interfaces,
 }
 
 impl Postern {
@@ -213,6 +215,7 @@ impl Postern {
             outbox.clone(),
             health.clone(),
         );
+        let interfaces = Interfaces::new(clock.clone(), audit.clone());
         let delivery = Delivery::new(DeliveryServices {
             store: store.clone(),
             clock,
@@ -241,6 +244,7 @@ impl Postern {
             delivery,
             notifications,
             home,
+            interfaces,
         })))
     }
 
@@ -327,6 +331,11 @@ impl Postern {
     /// Whether mail can leave, what failed of late, and what is to be done first.
     pub fn home(&self) -> &Home {
         &self.0.home
+    }
+
+    /// The open interfaces of this process, and who used each last.
+    pub fn interfaces(&self) -> &Interfaces {
+        &self.0.interfaces
     }
 
     /// Ends the hold of [`Config::hold_mail`], records counted refusals and opens, waits for running statements, and closes the database.

@@ -52,6 +52,8 @@ mod holding;
 mod home;
 #[path = "story/in_doubt.rs"]
 mod in_doubt;
+#[path = "story/interfaces.rs"]
+mod interfaces;
 #[path = "story/interruptions.rs"]
 mod interruptions;
 #[path = "story/keys.rs"]

@@ -97,6 +97,9 @@ pub enum Action {
     /// The organisation's policy was changed.
     #[strum(serialize = "change policy")]
     ChangePolicy,
+    /// The open interfaces were read.
+    #[strum(serialize = "read interfaces")]
+    ReadInterfaces,
     /// The webhooks were read.
     #[strum(serialize = "read webhooks")]
     ReadWebhooks,

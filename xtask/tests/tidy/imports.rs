@@ -28,6 +28,7 @@ const LAYERS: [&[&str]; 5] = [
         "figures",
         "health",
         "home",
+        "interfaces",
         "keys",
         "limits",
         "notifications",

@@ -7,17 +7,7 @@ use crate::Timestamp;
 
 /// An interface, in the order of lists.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    IntoStaticStr,
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr,
 )]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -109,6 +99,12 @@ impl InterfaceView {
     }
 }
 
+/// The interfaces of which none is open, in their order.
+pub fn closed_interfaces(open: &[InterfaceView]) -> impl Iterator<Item = InterfaceKind> {
+    let is_closed = move |kind: &InterfaceKind| !open.iter().any(|view| view.kind == *kind);
+    InterfaceKind::ALL.into_iter().filter(is_closed)
+}
+
 /// A use of an interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastUse {
@@ -160,6 +156,11 @@ mod tests {
                 last_use: Option::None,
             };
             assert_eq!(view.is_exposed(), expected, "{view:?}");
+            let closed: Vec<InterfaceKind> = closed_interfaces(&[view]).collect();
+            let all = InterfaceKind::ALL.into_iter();
+            let others: Vec<InterfaceKind> = all.filter(|other| *other != kind).collect();
+            assert_eq!(closed, others);
         }
+        assert_eq!(closed_interfaces(&[]).count(), InterfaceKind::ALL.len());
     }
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use app::entrance::setup_path;
+use domain::interface::{InterfaceEncryption, InterfaceKind};
 use tokio::net::TcpListener;
 
 use crate::cli::{DeliveryArgs, HealthArgs, ListenArgs};
@@ -54,11 +55,19 @@ pub async fn serve(
         listen.max_connections_per_address as usize,
         proxies.clone(),
     );
+    // Where the public URL is https, a proxy encrypts.
+    let interface = postern.interfaces().open(
+        InterfaceKind::Http,
+        address.to_string(),
+        InterfaceEncryption::None,
+        address.ip().to_canonical().is_loopback(),
+    );
     let machine = host();
     let names = listen.allowed_hosts.iter().map(String::as_str);
     let state = AppState::from(SharedState {
         hosts: AllowedHosts::new(names.chain([url.host(), &machine])),
         postern: postern.clone(),
+        interface,
         url: url.clone(),
         proxies,
         local_metrics,

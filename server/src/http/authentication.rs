@@ -73,7 +73,13 @@ pub async fn authenticate(
     let accounts = state.postern.accounts();
     let same_origin = same_origin::check(&request, &state.url);
     let actor = match (bearer(headers), session.id()) {
-        (Some(token), _) => accounts.token_actor(token, origin.clone()).await,
+        (Some(token), _) => {
+            let actor = accounts.token_actor(token, origin.clone()).await;
+            if let Ok(Some(actor)) = &actor {
+                state.interface.used_by(actor.name());
+            }
+            actor
+        }
         (None, Some(id)) => {
             // An open page of the outbox asks again and again, which is no use by a person. Nor is a
             // request of another site.

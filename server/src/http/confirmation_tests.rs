@@ -17,7 +17,7 @@ use engine::{Actor, Clock, Config, Postern};
 use tower::ServiceExt;
 
 use super::confirmation::{GUARDED, PostedForm};
-use super::{AllowedHosts, PublicUrl, SharedState, TrustedProxies, router};
+use super::{AllowedHosts, PublicUrl, SharedState, TrustedProxies, router, test_interface};
 use crate::rest::openapi;
 
 const PASSWORD: &str = "correct horse battery staple";
@@ -58,6 +58,7 @@ impl Browser {
         let router = router(
             SharedState {
                 hosts: AllowedHosts::new([url.host()]),
+                interface: test_interface(&postern),
                 postern: postern.clone(),
                 url,
                 proxies: TrustedProxies::default(),

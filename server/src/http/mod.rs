@@ -46,6 +46,8 @@ pub use allowed_hosts::AllowedHosts;
 pub use authentication::Caller;
 pub use public_url::PublicUrl;
 pub use refuse::with_status;
+#[cfg(test)]
+pub use state::test_interface;
 pub use state::{AppState, SharedState};
 
 use crate::assets;

@@ -3,7 +3,9 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use engine::Postern;
+#[cfg(test)]
+use domain::interface::{InterfaceEncryption, InterfaceKind};
+use engine::{OpenInterface, Postern};
 
 use super::address::TrustedProxies;
 use super::allowed_hosts::AllowedHosts;
@@ -16,6 +18,8 @@ pub struct AppState(Arc<SharedState>);
 /// What [`AppState`] shares.
 pub struct SharedState {
     pub postern: Postern,
+    /// HTTP in the list of open interfaces.
+    pub interface: OpenInterface,
     pub url: PublicUrl,
     pub proxies: TrustedProxies,
     pub hosts: AllowedHosts,
@@ -28,6 +32,17 @@ impl From<SharedState> for AppState {
     fn from(shared: SharedState) -> Self {
         Self(Arc::new(shared))
     }
+}
+
+/// HTTP as tests list it.
+#[cfg(test)]
+pub fn test_interface(postern: &Postern) -> OpenInterface {
+    postern.interfaces().open(
+        InterfaceKind::Http,
+        "127.0.0.1:3000".to_owned(),
+        InterfaceEncryption::None,
+        true,
+    )
 }
 
 impl Deref for AppState {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::contract_accounts::{accounts, limits};
+use super::contract_interfaces::interfaces;
 use super::contract_senders::senders;
 use super::contract_webhooks::webhooks;
 use super::relay_contract_tests::{policy, relays};
@@ -43,6 +44,7 @@ async fn responses_match_the_document() {
     accounts(&mut api).await;
     relays(&mut api).await;
     policy(&mut api).await;
+    interfaces(&mut api).await;
     webhooks(&mut api).await;
     smtp_settings(&mut api).await;
     let (status, document) = api.call("get", "/api/openapi.json", Call::default()).await;

@@ -11,6 +11,8 @@ mod body_budget;
 #[cfg(test)]
 mod contract_accounts;
 #[cfg(test)]
+mod contract_interfaces;
+#[cfg(test)]
 mod contract_open_tracking;
 #[cfg(test)]
 mod contract_senders;
@@ -26,6 +28,7 @@ mod errors;
 mod event_stream;
 mod extract;
 mod figures;
+mod interfaces;
 mod json;
 mod keys;
 mod limits;
@@ -102,6 +105,7 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(relay_settings::test))
         .routes(routes!(relay_settings::diagnose))
         .routes(routes!(policy::read, policy::save))
+        .routes(routes!(interfaces::list))
         .routes(routes!(accounts::list, accounts::create))
         .routes(routes!(
             accounts::read,

@@ -80,6 +80,7 @@ impl Api {
         let router = http::router(
             SharedState {
                 hosts: AllowedHosts::new([url.host()]),
+                interface: http::test_interface(&postern),
                 postern: postern.clone(),
                 url,
                 proxies: TrustedProxies::default(),

@@ -132,6 +132,7 @@ impl TenantServer {
         let router = http::router(
             SharedState {
                 hosts: AllowedHosts::new([url.host()]),
+                interface: http::test_interface(&postern),
                 postern: postern.clone(),
                 url,
                 proxies: TrustedProxies::default(),

@@ -1,0 +1,99 @@
+//! `/api/interfaces`: where programs reach this process, and who used each interface last.
+
+use axum::extract::State;
+use domain::interface::{
+    InterfaceEncryption, InterfaceKind, InterfaceView, LastUse, closed_interfaces,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::envelope::{Refused, Success};
+use super::errors::{Always, Restricted};
+use super::extract::SignedIn;
+use crate::http::AppState;
+
+/// An open interface.
+#[derive(Serialize, ToSchema)]
+pub struct ApiInterface {
+    kind: InterfaceKind,
+    /// IP address and port, or the path of a socket.
+    address: String,
+    /// `none` also where a proxy encrypts the connections to it.
+    encryption: InterfaceEncryption,
+    /// Whether only programs on this machine reach it.
+    loopback: bool,
+    /// Whether mail and tokens cross a network unencrypted to it.
+    exposed: bool,
+    /// The last use, of `http` with a token; null before the first since the process began.
+    #[schema(format = DateTime)]
+    last_used: Option<String>,
+    /// The address of the account, or the name of the local user, that used it last.
+    last_used_by: Option<String>,
+}
+
+impl From<InterfaceView> for ApiInterface {
+    fn from(view: InterfaceView) -> Self {
+        let exposed = view.is_exposed();
+        let (last_used, last_used_by) = match view.last_use {
+            Some(LastUse { at, by }) => (Some(at.rfc3339()), Some(by)),
+            None => (None, None),
+        };
+        Self {
+            kind: view.kind,
+            address: view.address,
+            encryption: view.encryption,
+            loopback: view.is_loopback,
+            exposed,
+            last_used,
+            last_used_by,
+        }
+    }
+}
+
+/// An interface that is not open.
+#[derive(Serialize, ToSchema)]
+pub struct ClosedInterface {
+    kind: InterfaceKind,
+    /// The options of `postern serve`, or the variables of its environment, that open it.
+    #[schema(value_type = String)]
+    opened_by: &'static str,
+}
+
+/// The interfaces of a process.
+#[derive(Serialize, ToSchema)]
+pub struct InterfaceList {
+    /// The URL of the console for its users, which may be that of a proxy.
+    public_url: String,
+    open: Vec<ApiInterface>,
+    closed: Vec<ClosedInterface>,
+}
+
+/// List the interfaces
+///
+/// Where programs reach the process that answers, how the connections are encrypted, and who used each
+/// interface last since the process began; and how those that are closed are opened.
+#[utoipa::path(
+    get,
+    path = "/api/interfaces",
+    tag = "Configuration",
+    responses(
+        (status = 200, description = "The interfaces", body = Success<InterfaceList>),
+        Restricted,
+        Always,
+    )
+)]
+pub async fn list(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+) -> Result<Success<InterfaceList>, Refused> {
+    let open = state.postern.interfaces().list(&actor).await?;
+    let closed = closed_interfaces(&open).map(|kind| ClosedInterface {
+        kind,
+        opened_by: kind.opened_by(),
+    });
+    Ok(Success::new(InterfaceList {
+        public_url: state.url.to_string(),
+        closed: closed.collect(),
+        open: open.into_iter().map(Into::into).collect(),
+    }))
+}

@@ -12,6 +12,7 @@ use crate::components::{Brand, Icon, IconKind};
 use crate::entrance::{LOGOUT, login_path};
 use crate::figures::FIGURES;
 use crate::home::HOME;
+use crate::interfaces::INTERFACES;
 use crate::my_relay::MY_RELAY;
 use crate::outbox::OUTBOX;
 use crate::relays::RELAYS;
@@ -61,6 +62,7 @@ fn Layout(actor: Actor, children: Children) -> AnyView {
                             view! {
                                 <Destination path=ACCOUNTS text="Accounts" icon=IconKind::People />
                                 <Destination path=WEBHOOKS text="Webhooks" icon=IconKind::Bell />
+                                <Destination path=INTERFACES text="Interfaces" icon=IconKind::Plug />
                             }
                         })}
                     <Destination path=ACCOUNT text="Account" icon=IconKind::Person />

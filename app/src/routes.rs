@@ -21,6 +21,7 @@ use crate::entrance::{
 };
 use crate::figures::{FIGURES, FiguresPage};
 use crate::home::{HOME, HomePage};
+use crate::interfaces::{INTERFACES, InterfacesPage};
 use crate::limits::{LIMITS, LimitsPage};
 use crate::my_relay::{MY_RELAY, MyRelayPage, MyRelayRemovalPage, REMOVE_MY_RELAY};
 use crate::outbox::{CONFIRM, ConfirmPage, ListPage, MessagePage, OUTBOX};
@@ -89,6 +90,7 @@ pub fn App() -> impl IntoView {
                 />
                 <Route path=FixedPath(FIGURES) view=FiguresPage ssr=SsrMode::Async />
                 <Route path=FixedPath(ACCOUNTS) view=AccountsPage ssr=SsrMode::Async />
+                <Route path=FixedPath(INTERFACES) view=InterfacesPage ssr=SsrMode::Async />
                 <Route path=FixedPath(WEBHOOKS) view=WebhooksPage ssr=SsrMode::Async />
                 <Route
                     path=FixedPath(REMOVE_WEBHOOK)

@@ -11,6 +11,7 @@ use app::accounts::{
 use app::entrance::{INVITATION, LOGIN, RESET, SECOND_STEP, SETUP};
 use app::figures::{FIGURES, figures_path};
 use app::home::HOME;
+use app::interfaces::INTERFACES;
 use app::limits::LIMITS;
 use app::my_relay::{MY_RELAY, REMOVE_MY_RELAY};
 use app::outbox::{ACT, CONFIRM, OUTBOX, PAUSE, STOP_ACT, message_path, source_path};
@@ -116,6 +117,7 @@ fn pages() -> Vec<PageRule> {
                 },
             )
         }),
+        page(INTERFACES, Organisation, |_| INTERFACES.to_owned()),
         page(WEBHOOKS, Organisation, |_| WEBHOOKS.to_owned()),
         page(REMOVE_WEBHOOK, Organisation, |pair| {
             with_query(REMOVE_WEBHOOK, [("id", &pair.server.webhook_id)])

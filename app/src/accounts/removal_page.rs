@@ -5,7 +5,7 @@ use engine::{Actor, Postern};
 use leptos::prelude::*;
 
 use super::{DELETE_ACCOUNT, account_path, requests};
-use crate::components::{ErrorNotice, HiddenFields, refused};
+use crate::components::{RemovalQuestion, refused};
 use crate::layout::console_page;
 use crate::request::{other_fault, queries};
 
@@ -33,29 +33,19 @@ async fn question(
     let account = postern.accounts().read(actor, &id?).await?;
     let back = account_path(&account.id);
     Ok(view! {
-        <div class="page">
-            <header class="page-head">
-                <h1>{format!("Delete {}?", account.email)}</h1>
-            </header>
-            {fault.map(|text| view! { <ErrorNotice text /> })}
-            <section class="card">
-                <form class="card-body" method="post" action=DELETE_ACCOUNT>
-                    <HiddenFields fields=vec![("id", account.id)] />
-                    <p>
-                        <strong>"Its sessions end, and its tokens are deleted."</strong>
-                        " This cannot be undone."
-                    </p>
-                    <div class="buttons">
-                        <button class="button button-danger" type="submit">
-                            "Delete account"
-                        </button>
-                        <a class="button button-secondary" href=back>
-                            "Back"
-                        </a>
-                    </div>
-                </form>
-            </section>
-        </div>
+        <RemovalQuestion
+            title=format!("Delete {}?", account.email)
+            fault
+            action=DELETE_ACCOUNT
+            fields=vec![("id", account.id)]
+            button=Some("Delete account")
+            back
+        >
+            <p>
+                <strong>"Its sessions end, and its tokens are deleted."</strong>
+                " This cannot be undone."
+            </p>
+        </RemovalQuestion>
     }
     .into_any())
 }

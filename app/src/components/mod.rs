@@ -18,6 +18,8 @@ mod passkey_form;
 #[cfg(feature = "ssr")]
 mod refused;
 #[cfg(feature = "ssr")]
+mod removal_question;
+#[cfg(feature = "ssr")]
 mod search_field;
 
 #[cfg(feature = "ssr")]
@@ -34,6 +36,8 @@ pub use notice::{ErrorNotice, SuccessNotice};
 pub use passkey_form::{PasskeyForm, PasskeyScript};
 #[cfg(feature = "ssr")]
 pub use refused::{NotFound, refused};
+#[cfg(feature = "ssr")]
+pub use removal_question::RemovalQuestion;
 pub use reveal_password::RevealPassword;
 #[cfg(feature = "ssr")]
 pub use search_field::{SearchField, TimeField};

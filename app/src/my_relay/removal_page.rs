@@ -4,7 +4,7 @@ use engine::Postern;
 use leptos::prelude::*;
 
 use super::{MY_RELAY, REMOVE_MY_RELAY};
-use crate::components::{ErrorNotice, refused};
+use crate::components::{RemovalQuestion, refused};
 use crate::layout::console_page;
 use crate::request::other_fault;
 
@@ -29,31 +29,18 @@ pub fn MyRelayRemovalPage() -> impl IntoView {
                 }
                 .into_any(),
             };
-            let button = relay.own.saved.is_some().then(|| {
-                view! {
-                    <button class="button button-danger" type="submit">
-                        "Use the organisation's relay"
-                    </button>
-                }
-            });
+            let is_saved = relay.own.saved.is_some();
             view! {
-                <div class="page">
-                    <header class="page-head">
-                        <h1>"Use the organisation's relay?"</h1>
-                        <p>{relay.address}</p>
-                    </header>
-                    {fault.map(|text| view! { <ErrorNotice text /> })}
-                    <section class="card">
-                        <form class="card-body" method="post" action=REMOVE_MY_RELAY>
-                            {question}
-                            <div class="buttons">
-                                {button} <a class="button button-secondary" href=MY_RELAY>
-                                    "Back"
-                                </a>
-                            </div>
-                        </form>
-                    </section>
-                </div>
+                <RemovalQuestion
+                    title="Use the organisation's relay?".to_owned()
+                    about=relay.address
+                    fault
+                    action=REMOVE_MY_RELAY
+                    button=is_saved.then_some("Use the organisation's relay")
+                    back=MY_RELAY
+                >
+                    {question}
+                </RemovalQuestion>
             }
             .into_any()
         })

@@ -5,7 +5,7 @@ use engine::{Actor, Postern};
 use leptos::prelude::*;
 
 use super::{RELAYS, REMOVE_RELAY};
-use crate::components::{ErrorNotice, HiddenFields, refused};
+use crate::components::{RemovalQuestion, refused};
 use crate::layout::console_page;
 use crate::request::{other_fault, queries};
 
@@ -41,6 +41,7 @@ async fn question(
         ("id", relay.id.clone()),
         ("revision", relay.revision.to_string()),
     ];
+    let button = (!relay.is_main()).then_some("Remove relay");
     let content = match relay.is_main() {
         true => {
             view! { <p>"The first relay cannot be removed. It can be switched off."</p> }.into_any()
@@ -54,32 +55,18 @@ async fn question(
         }
         .into_any(),
     };
-    let button = (!relay.is_main()).then(|| {
-        view! {
-            <button class="button button-danger" type="submit">
-                "Remove relay"
-            </button>
-        }
-    });
     Ok(view! {
-        <div class="page">
-            <header class="page-head">
-                <h1>{format!("Remove {name}?")}</h1>
-                <p>{relay.address}</p>
-            </header>
-            {fault.map(|text| view! { <ErrorNotice text /> })}
-            <section class="card">
-                <form class="card-body" method="post" action=REMOVE_RELAY>
-                    <HiddenFields fields />
-                    {content}
-                    <div class="buttons">
-                        {button} <a class="button button-secondary" href=RELAYS>
-                            "Back"
-                        </a>
-                    </div>
-                </form>
-            </section>
-        </div>
+        <RemovalQuestion
+            title=format!("Remove {name}?")
+            about=relay.address
+            fault
+            action=REMOVE_RELAY
+            fields
+            button
+            back=RELAYS
+        >
+            {content}
+        </RemovalQuestion>
     }
     .into_any())
 }

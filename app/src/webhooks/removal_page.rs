@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use super::format::webhook_host;
 use super::{REMOVE_WEBHOOK, WEBHOOKS, webhook_id};
-use crate::components::{ErrorNotice, HiddenFields, refused};
+use crate::components::{RemovalQuestion, refused};
 use crate::layout::console_page;
 use crate::request::{other_fault, queries};
 
@@ -40,29 +40,19 @@ async fn question(
     })?;
     let title = format!("Remove the webhook at {}?", webhook_host(&webhook.url));
     Ok(view! {
-        <div class="page">
-            <header class="page-head">
-                <h1>{title}</h1>
-            </header>
-            {fault.map(|text| view! { <ErrorNotice text /> })}
-            <section class="card">
-                <form class="card-body" method="post" action=REMOVE_WEBHOOK>
-                    <HiddenFields fields=vec![("id", webhook.id)] />
-                    <p>
-                        <strong>"Its secret and the list of its deliveries are deleted."</strong>
-                        " Events that wait for it are not sent."
-                    </p>
-                    <div class="buttons">
-                        <button class="button button-danger" type="submit">
-                            "Remove webhook"
-                        </button>
-                        <a class="button button-secondary" href=WEBHOOKS>
-                            "Back"
-                        </a>
-                    </div>
-                </form>
-            </section>
-        </div>
+        <RemovalQuestion
+            title
+            fault
+            action=REMOVE_WEBHOOK
+            fields=vec![("id", webhook.id)]
+            button=Some("Remove webhook")
+            back=WEBHOOKS
+        >
+            <p>
+                <strong>"Its secret and the list of its deliveries are deleted."</strong>
+                " Events that wait for it are not sent."
+            </p>
+        </RemovalQuestion>
     }
     .into_any())
 }

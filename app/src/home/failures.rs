@@ -1,6 +1,6 @@
 //! The last failures by cause, each with a link to the newest message.
 
-use domain::outbox::{FailureGroup, RecipientState, Search};
+use domain::outbox::{FailureGroup, RecentFailures, RecipientState, Search};
 use domain::sanitize::truncate;
 use leptos::prelude::*;
 
@@ -14,10 +14,17 @@ const GROUPS: usize = 5;
 const REPLY_MAX: usize = 240;
 
 #[component]
-pub fn Failures(groups: Vec<FailureGroup>) -> AnyView {
+pub fn Failures(failures: RecentFailures) -> AnyView {
+    let RecentFailures {
+        groups,
+        is_complete,
+    } = failures;
     let more = groups.len().saturating_sub(GROUPS);
     let shown = match groups.is_empty() {
-        true => view! { <p>"No mail failed, and none is deferred."</p> }.into_any(),
+        true if is_complete => view! { <p>"No mail failed, and none is deferred."</p> }.into_any(),
+        true => {
+            view! { <p>"Of the newest mails none failed, and none is deferred."</p> }.into_any()
+        }
         false => {
             let rows = groups.into_iter().take(GROUPS);
             let rows = rows.map(|group| view! { <Group group /> }).collect_view();
@@ -51,9 +58,11 @@ fn Group(group: FailureGroup) -> AnyView {
     let FailureGroup {
         cause,
         number,
+        is_lower_bound,
         newest,
     } = group;
     let number = i64::try_from(number).unwrap_or(i64::MAX);
+    let at_least = if is_lower_bound { "at least " } else { "" };
     let href = format!(
         "{}#recipient-{}",
         message_path(&newest.message_id),
@@ -70,7 +79,7 @@ fn Group(group: FailureGroup) -> AnyView {
                 <a href=href>{cause}</a>
                 <span class="mail-detail home-reply">{truncate(newest.reply, REPLY_MAX)}</span>
                 <span class="mail-detail">
-                    {counted(number, "recipient")} ", " {when} <Time at=newest.at />
+                    {at_least} {counted(number, "recipient")} ", " {when} <Time at=newest.at />
                 </span>
             </div>
         </li>

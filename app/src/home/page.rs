@@ -44,7 +44,7 @@ fn HomeContent(home: HomeData) -> AnyView {
             <MailStatusHeading facts=facts.clone() />
             {step.map(|step| view! { <FirstThingToDo step /> })}
             <WaitingMail counts now />
-            <Failures groups=failures />
+            <Failures failures />
             <HomeRelays relays=facts.relays admin />
             <section class="home-section" aria-labelledby="home-day">
                 <h2 id="home-day">"The last 24 hours"</h2>

@@ -30,14 +30,27 @@ pub struct FailureGroup {
     pub cause: String,
     /// Their number.
     pub number: usize,
+    /// Whether there may be more of them.
+    pub is_lower_bound: bool,
     /// The newest of them.
     pub newest: FailedRecipient,
 }
 
+/// What failed of late.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecentFailures {
+    /// The recipients by state and cause.
+    pub groups: Vec<FailureGroup>,
+    /// Whether all recipients were read, also of older messages.
+    pub is_complete: bool,
+}
+
 /// Groups recipients by state and cause: those that failed first, then the larger groups, then the
-/// newer ones. `settings` are of a relay; without any, replies are grouped by their codes.
+/// newer ones. Of the states in `partial` there may be other recipients. `settings` are of a relay; without
+/// any, replies are grouped by their codes.
 pub fn group_failures(
     failed: Vec<FailedRecipient>,
+    partial: &[RecipientState],
     settings: Option<&SmtpSettings>,
 ) -> Vec<FailureGroup> {
     let mut groups: Vec<FailureGroup> = Vec::new();
@@ -56,6 +69,7 @@ pub fn group_failures(
             None => groups.push(FailureGroup {
                 cause,
                 number: 1,
+                is_lower_bound: partial.contains(&recipient.state),
                 newest: recipient,
             }),
         }
@@ -144,12 +158,14 @@ mod tests {
             failed(Failed, 4, "550 5.1.1 <c@example.net>: no such user"),
             failed(Failed, 5, "599 xyzzy"),
         ];
-        let groups = group_failures(all, Some(&settings()));
+        let groups = group_failures(all, &[Deferred], Some(&settings()));
         let shown: Vec<_> = groups
             .iter()
             .map(|group| (group.newest.state, group.number, group.newest.at.0))
             .collect();
         assert_eq!(shown, [(Failed, 3, 9), (Failed, 1, 5), (Deferred, 2, 3)]);
+        let bounds: Vec<bool> = groups.iter().map(|group| group.is_lower_bound).collect();
+        assert_eq!(bounds, [false, false, true]);
         assert!(!groups[0].cause.starts_with("Reply"), "{groups:?}");
         assert_eq!(groups[1].cause, "Reply 599");
         assert_eq!(groups[2].cause, "Reply 450 4.2.0");

@@ -22,7 +22,7 @@ pub use disposition::{
     Disposition, MAXIMAL_UNANSWERED, disposition, exceeds_recipients_limit, is_suppressible,
     relay_wide_refusal,
 };
-pub use failures::{FailedRecipient, FailureGroup, group_failures};
+pub use failures::{FailedRecipient, FailureGroup, RecentFailures, group_failures};
 pub use priority::{Priority, PriorityLimits};
 pub use queue::QueueKind;
 pub use route::{RelayChoice, RelayCondition, SkippedRelay};

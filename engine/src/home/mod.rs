@@ -8,7 +8,7 @@ mod relays;
 use std::sync::Arc;
 
 use domain::home::{EXPIRY_NOTICE, ExpiringAuthority, ExpiringToken, HomeFacts, MailStatus};
-use domain::outbox::{Count, FailureGroup, Overview};
+use domain::outbox::{Count, Overview, RecentFailures};
 use domain::relay::RelayView;
 use domain::{Refusal, Timestamp};
 
@@ -38,7 +38,7 @@ pub struct HomeView {
     /// The messages by state.
     pub counts: Vec<Count>,
     /// What failed of late, by cause.
-    pub failures: Vec<FailureGroup>,
+    pub failures: RecentFailures,
     /// When it was read.
     pub now: Timestamp,
 }

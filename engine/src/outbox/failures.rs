@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::outbox::{
-    FailedRecipient, FailureGroup, MAXIMAL_QUEUE_LIFETIME, RecipientState, group_failures,
+    FailedRecipient, MAXIMAL_QUEUE_LIFETIME, RecentFailures, RecipientState, group_failures,
 };
 use domain::{Refusal, Timestamp};
 
@@ -18,25 +18,31 @@ const ACCEPTED_WITHIN: Duration = MAXIMAL_QUEUE_LIFETIME.saturating_add(COUNTED)
 
 impl Outbox {
     /// The recipients that failed within 24 hours, and those that are deferred, by cause: at most 1,000
-    /// of each, those of the newest messages.
+    /// of each, those of the newest messages. Where there may be more, the numbers are lower bounds.
     ///
     /// # Errors
     /// [`Kind::Unavailable`](domain::Kind::Unavailable) where the database fails;
     /// [`Kind::Forbidden`](domain::Kind::Forbidden) for a token that does not read.
-    pub async fn recent_failures(&self, actor: &Actor) -> Result<Vec<FailureGroup>, Refusal> {
+    pub async fn recent_failures(&self, actor: &Actor) -> Result<RecentFailures, Refusal> {
         actor.reads()?;
         let now = self.clock.now();
         let mut connection = self.store.reporting().await?;
-        let mut failed = Vec::new();
+        let (mut failed, mut partial) = (Vec::new(), Vec::new());
         for state in [RecipientState::Failed, RecipientState::Deferred] {
             let since = now - ACCEPTED_WITHIN;
             let account = only_of(actor);
             let found = recent_failures::newest(&mut connection, account, state, since).await?;
-            failed.extend(found.into_iter().map(|row| recipient(row, state)));
+            if found.may_have_more {
+                partial.push(state);
+            }
+            failed.extend(found.rows.into_iter().map(|row| recipient(row, state)));
         }
         failed.retain(|row| row.state != RecipientState::Failed || row.at >= now - COUNTED);
         let relays = self.relay_settings.read(&mut connection).await?;
-        Ok(group_failures(failed, relays.valid.first()))
+        Ok(RecentFailures {
+            groups: group_failures(failed, &partial, relays.valid.first()),
+            is_complete: partial.is_empty(),
+        })
     }
 }
 

@@ -9,10 +9,18 @@ use super::search::first_id;
 use super::{Connection, StoreError};
 
 /// The maximum number of recipients that are read.
-const MAX_RECIPIENTS: i64 = 1000;
+const MAX_RECIPIENTS: usize = 1000;
 
 /// The maximum number of messages of an account that are searched.
 const MAX_MESSAGES: i64 = 5000;
+
+/// The newest recipients in a state.
+#[derive(Debug)]
+pub struct NewestRecipients {
+    pub rows: Vec<RecentRecipient>,
+    /// Whether older messages may have others, which were not read.
+    pub may_have_more: bool,
+}
 
 /// A recipient of a recent message.
 #[derive(Debug)]
@@ -36,7 +44,8 @@ impl FromRow<'_, AnyRow> for RecentRecipient {
 
 fn sql(of_account: bool) -> String {
     let columns = "r.message_id, r.position, r.settled_at, r.reply";
-    let order = format!("ORDER BY r.message_id DESC, r.position DESC LIMIT {MAX_RECIPIENTS}");
+    let limit = MAX_RECIPIENTS + 1;
+    let order = format!("ORDER BY r.message_id DESC, r.position DESC LIMIT {limit}");
     match of_account {
         false => format!(
             "SELECT {columns} FROM recipient r WHERE r.state = $1 AND r.message_id >= $2 {order}"
@@ -49,7 +58,7 @@ fn sql(of_account: bool) -> String {
     }
 }
 
-/// The newest recipients in a state, of messages that were accepted since then. With an account, of its
+/// The newest 1,000 recipients in a state, of messages that were accepted since then. With an account, of its
 /// newest 5,000 messages.
 ///
 /// # Errors
@@ -59,13 +68,40 @@ pub async fn newest(
     account: Option<&str>,
     state: RecipientState,
     since: Timestamp,
-) -> Result<Vec<RecentRecipient>, StoreError> {
+) -> Result<NewestRecipients, StoreError> {
     let query = sqlx::query_as(AssertSqlSafe(sql(account.is_some())));
     let mut query = query.bind(state.as_str()).bind(first_id(since));
     if let Some(account) = account {
         query = query.bind(account);
     }
-    Ok(query.fetch_all(connection).await?)
+    let mut rows: Vec<RecentRecipient> = query.fetch_all(&mut *connection).await?;
+    let mut may_have_more = rows.len() > MAX_RECIPIENTS;
+    rows.truncate(MAX_RECIPIENTS);
+    if let Some(account) = account
+        && !may_have_more
+    {
+        may_have_more = has_older_messages(connection, account, since).await?;
+    }
+    Ok(NewestRecipients {
+        rows,
+        may_have_more,
+    })
+}
+
+/// Whether an account has messages since then beside those that are searched.
+async fn has_older_messages(
+    connection: &mut Connection,
+    account: &str,
+    since: Timestamp,
+) -> Result<bool, StoreError> {
+    let sql = format!(
+        "SELECT id FROM message WHERE account_id = $1 AND id >= $2 \
+         ORDER BY id DESC LIMIT 1 OFFSET {MAX_MESSAGES}"
+    );
+    let query = sqlx::query_as(AssertSqlSafe(sql));
+    let query = query.bind(account).bind(first_id(since));
+    let older: Option<(String,)> = query.fetch_optional(connection).await?;
+    Ok(older.is_some())
 }
 
 #[cfg(test)]

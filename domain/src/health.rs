@@ -63,7 +63,7 @@ pub struct HealthView {
     pub name: String,
     /// The state.
     pub state: HealthState,
-    /// When the state began.
+    /// When the state began: at the first check that showed it.
     pub since: Timestamp,
     /// The first failed check since the relay was healthy. A relay that is still healthy has one while
     /// a failed check is being confirmed.
@@ -103,6 +103,8 @@ pub struct HealthChange {
     pub to: HealthState,
     /// When the change was found.
     pub at: Timestamp,
+    /// When the state began, as in [`HealthView`].
+    pub since: Timestamp,
     /// The first failed check since the relay was healthy. Where it is healthy again, that of before.
     pub failing_since: Option<Timestamp>,
     /// The last failed check; none where the relay is healthy again.

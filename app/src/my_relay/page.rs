@@ -4,7 +4,7 @@ use domain::figures::{FigureRow, FigureSubject};
 use domain::health::HealthState;
 use domain::relay::OWN;
 use domain::{Refusal, Timestamp};
-use engine::{AccountRelay, Actor, Clock, Postern, RelayStatus};
+use engine::{AccountRelay, Actor, Postern, RelayStatus};
 use leptos::prelude::*;
 
 use super::CHECK_MY_RELAY;
@@ -24,7 +24,7 @@ pub fn MyRelayPage() -> impl IntoView {
         let fault = other_fault(&[]);
         let done = flash().and_then(done);
         Suspend::new(async move {
-            let now = Clock::default().now();
+            let now = postern.health().now();
             let ShownOwnRelay {
                 relay,
                 status,

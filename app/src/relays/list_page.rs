@@ -7,7 +7,7 @@ use domain::outbox::{RelayState, Worker};
 use domain::relay::RelayView;
 use domain::view::Verification;
 use domain::{Refusal, Timestamp};
-use engine::{Actor, Clock, Postern};
+use engine::{Actor, Postern};
 use leptos::prelude::*;
 
 use super::config_form::{ADDED, AddRelay};
@@ -30,7 +30,7 @@ pub fn RelaysPage() -> impl IntoView {
         let fault = other_fault(&ADDED);
         let done = flash().and_then(done);
         Suspend::new(async move {
-            let now = Clock::default().now();
+            let now = postern.health().now();
             let Listed {
                 relays,
                 workers,

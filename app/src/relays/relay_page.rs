@@ -4,7 +4,7 @@ use domain::figures::{FigureRow, FigureSubject};
 use domain::relay::RelayView;
 use domain::view::SettingsView;
 use domain::{Refusal, Timestamp};
-use engine::{Actor, Clock, Postern};
+use engine::{Actor, Postern};
 use leptos::prelude::*;
 
 use super::config_form::{ADDED, ConfigForm};
@@ -26,7 +26,7 @@ pub fn RelayPage() -> impl IntoView {
         let fault = other_fault(&[&ADDED[..], &LIMITS].concat());
         let done = flash().and_then(done);
         Suspend::new(async move {
-            let now = Clock::default().now();
+            let now = postern.health().now();
             let ShownRelay {
                 relay,
                 saved,

@@ -85,6 +85,7 @@ fn notification(
         from,
         to: is,
         at: now,
+        since: next.record.since,
         failing_since: failing_since.or(before.record.failing_since),
         failure: next.record.failure.clone(),
     })

@@ -77,6 +77,11 @@ impl Health {
         audit.audited(actor, Action::ReadSettings, read).await
     }
 
+    /// The time of the clock that the histories end at.
+    pub fn now(&self) -> Timestamp {
+        self.0.services.clock.now()
+    }
+
     /// The states of a relay since `since`, oldest first and without gaps, for administrators; that of
     /// `own` for its account. Before the first check there is none.
     ///
@@ -115,7 +120,7 @@ impl Health {
         actor.must_oversee()?;
         let services = &self.0.services;
         let mut connection = services.store.reporting().await?;
-        let changes = relay_health_changes::of_organisation(&mut connection).await?;
+        let changes = relay_health_changes::of_organisation(&mut connection, since).await?;
         let now = services.clock.now();
         let of_one = changes.chunk_by(|one, other| one.scope == other.scope);
         let histories = of_one.map(|changes| {

@@ -273,6 +273,7 @@ mod tests {
             from,
             to,
             at: Timestamp(at),
+            since: Timestamp(at),
             failing_since: None,
             failure: None,
         }

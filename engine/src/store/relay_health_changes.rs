@@ -3,9 +3,8 @@
 use domain::Timestamp;
 use domain::health::HealthState;
 use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, FromRow, Row as _};
+use sqlx::{FromRow, Row as _};
 
-use super::scope::ACCOUNT;
 use super::{Connection, Scope, StoreError};
 
 /// A state, and when it began.
@@ -97,18 +96,25 @@ impl FromRow<'_, AnyRow> for ScopedChange {
     }
 }
 
-/// All changes of the relays of the organisation that are kept, of each relay the oldest first.
+/// For each relay a range of the primary key.
+const OF_ORGANISATION: &str = "SELECT changed.state, changed.at, changed.relay_id \
+    FROM relay CROSS JOIN relay_health_change AS changed \
+    WHERE changed.relay_id = relay.id AND changed.at >= COALESCE(\
+    (SELECT MAX(earlier.at) FROM relay_health_change AS earlier \
+    WHERE earlier.relay_id = relay.id AND earlier.at <= $1), $1) \
+    ORDER BY changed.relay_id, changed.at";
+
+/// The changes of the relays of the organisation since `since`, of each relay the oldest first, and before
+/// them the one that led to its state at that time.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn of_organisation(connection: &mut Connection) -> Result<Vec<ScopedChange>, StoreError> {
-    let sql = format!(
-        "SELECT state, at, relay_id FROM relay_health_change \
-         WHERE relay_id NOT LIKE '{ACCOUNT}%' ORDER BY relay_id, at"
-    );
-    Ok(sqlx::query_as(AssertSqlSafe(sql))
-        .fetch_all(connection)
-        .await?)
+pub async fn of_organisation(
+    connection: &mut Connection,
+    since: Timestamp,
+) -> Result<Vec<ScopedChange>, StoreError> {
+    let query = sqlx::query_as(OF_ORGANISATION).bind(since.0);
+    Ok(query.fetch_all(connection).await?)
 }
 
 /// Deletes changes from before `before`, except the newest of each relay that is checked: its state
@@ -134,9 +140,28 @@ pub async fn delete_before(
 
 #[cfg(test)]
 mod tests {
+    use sqlx::AssertSqlSafe;
+
     use super::*;
     use crate::store::relay_health::{RelayRevision, begin};
     use crate::store::{Store, commit};
+
+    #[tokio::test]
+    async fn changes_before_the_time_are_not_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), None).await.expect("opens");
+        let mut connection = store.read().await.expect("a connection");
+        let sql = format!("EXPLAIN QUERY PLAN {OF_ORGANISATION}");
+        let plan = sqlx::query(AssertSqlSafe(sql)).bind(1_i64);
+        let plan = plan.fetch_all(&mut *connection).await.expect("a plan");
+        let plan: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
+        let plan = plan.join("; ");
+        assert!(plan.contains("(relay_id=? AND at>?)"), "{plan}");
+        assert!(
+            !plan.contains("SCAN changed") && !plan.contains("SCAN earlier"),
+            "{plan}"
+        );
+    }
 
     #[tokio::test]
     async fn the_newest_change_before_the_retention_is_kept() {
@@ -163,10 +188,15 @@ mod tests {
         delete_before(&mut work, Timestamp(10))
             .await
             .expect("deleted");
-        let all = of_organisation(&mut work).await.expect("read");
-        let all: Vec<_> = all.iter().map(|row| (row.scope, row.change.at.0)).collect();
-        assert_eq!(all, [(Scope::Global, 3), (Scope::Global, 12)]);
         for (since, expected) in [(0, &[3, 12][..]), (5, &[3, 12]), (20, &[12])] {
+            let all = of_organisation(&mut work, Timestamp(since)).await;
+            let all: Vec<_> = all
+                .expect("read")
+                .iter()
+                .map(|row| (row.scope, row.change.at.0))
+                .collect();
+            let of_relays: Vec<_> = expected.iter().map(|at| (Scope::Global, *at)).collect();
+            assert_eq!(all, of_relays, "since {since}");
             let found = of_relay(&mut work, Scope::Global, Timestamp(since)).await;
             let found: Vec<i64> = found
                 .expect("read")

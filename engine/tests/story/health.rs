@@ -131,6 +131,14 @@ async fn a_relay_that_goes_down_and_comes_back_is_reported_once_each(env: TestEn
     assert_eq!(env.changes(&admin).await, expected);
     let history = env.history(&admin, "global").await;
     assert_eq!(history, [Unknown, Healthy, Down, Healthy]);
+
+    let (service, now) = (env.postern.health(), env.clock.now());
+    assert!(service.now() >= now, "the clock of the engine");
+    for (since, expected) in [(now - 30 * DAY, &history[..]), (now, &[Healthy])] {
+        let all = service.histories(&admin, since).await.expect("histories");
+        let states: Vec<HealthState> = all["global"].iter().map(|period| period.state).collect();
+        assert_eq!(states, expected, "since {since}");
+    }
 }
 
 async fn a_relay_that_fails_every_third_connection_is_degraded_once(env: TestEnv) {

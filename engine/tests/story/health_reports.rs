@@ -134,7 +134,7 @@ impl TwoNodes {
         let failure = view.failure.as_ref();
         for (found, expected) in [
             (&event["type"], json!(kind)),
-            (&event["timestamp"], data["since"].clone()),
+            (&data["since"], json!(view.since.rfc3339())),
             (&data["relay_id"], json!(view.relay_id)),
             (&data["relay_name"], json!("Main relay")),
             (&data["state"], json!(view.state.as_str())),
@@ -153,7 +153,7 @@ impl TwoNodes {
         ] {
             assert_eq!(*found, expected, "{event}");
         }
-        let at = data["since"].as_str().and_then(Timestamp::parse);
+        let at = event["timestamp"].as_str().and_then(Timestamp::parse);
         let at = at.expect("a time");
         let checked = view.checked_at.expect("checked");
         // The event has whole seconds.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use axum::extract::State;
 use domain::Timestamp;
 use domain::health::{HealthFailure, HealthPeriod, HealthState, HealthView};
-use engine::Clock;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -21,7 +20,7 @@ const HISTORY: Duration = Duration::from_hours(30 * 24);
 #[derive(Serialize, ToSchema)]
 pub struct ApiHealth {
     state: HealthState,
-    /// When the state began.
+    /// When the state began: at the first check that showed it. Events of webhooks have the same.
     #[schema(format = DateTime)]
     since: String,
     /// The first failed check since the relay was healthy.
@@ -104,7 +103,7 @@ pub async fn read(
     PathParams(id): PathParams<String>,
 ) -> Result<Success<RelayHealthReport>, Refused> {
     let health = state.postern.health();
-    let since = Clock::default().now() - HISTORY;
+    let since = health.now() - HISTORY;
     let view = health.read(&actor, &id).await?;
     let history = health.history(&actor, &id, since).await?;
     let open = state.postern.outbox().connections(&actor).await?;

@@ -390,6 +390,30 @@ async fn figures_of_a_deleted_account_are_deleted(env: TestEnv) {
     assert_eq!(numbers(&figures), [1, 0, 0, 0]);
 }
 
+async fn mail_under_way_brings_no_figures_of_a_deleted_account_back(env: TestEnv) {
+    env.to_noon();
+    let (admin, relay) = (env.admin().await, relay());
+    env.save(&admin, &relay).await;
+    let _ = env.user().await;
+    let (app, _) = env.new_token("ann@example.org", "app").await;
+    let id = env.id_of_account("ann@example.org").await;
+    env.hand_over(&app, &[DESK], "Before").await;
+    let owned = "SELECT COUNT(*) FROM figure WHERE subject <> 'all'";
+    assert_eq!(env.number(owned).await, 2, "of the account and the token");
+    env.tamper("DELETE FROM message").await;
+    let deleted = env.postern.accounts().delete(&admin, &id).await;
+    deleted.expect("deleted");
+    assert_eq!(env.number(owned).await, 0);
+
+    // Its request began before.
+    let late = Submissions::One(Box::new(mail(&[DESK], "After")));
+    let late = env.postern.outbox().accept(&app, late, None).await;
+    assert_eq!(late.expect_err("deleted").kind, Kind::Unauthenticated);
+    assert_eq!(env.number(owned).await, 0);
+    let figures = env.figures(&admin, &FigureSubject::All).await;
+    assert_eq!(numbers(&figures), [1, 0, 0, 0]);
+}
+
 async fn a_clock_that_is_set_back_loses_nothing(env: TestEnv) {
     env.to_noon();
     let (admin, relay) = (env.admin().await, relay());
@@ -414,6 +438,7 @@ stories! {
         percentiles_are_those_of_the_rows;
         figures_of_others_are_not_found_and_reading_needs_its_scope;
         figures_of_a_deleted_account_are_deleted;
+        mail_under_way_brings_no_figures_of_a_deleted_account_back;
         a_clock_that_is_set_back_loses_nothing;
     }
 }

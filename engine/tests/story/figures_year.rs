@@ -33,6 +33,12 @@ async fn a_year_takes_a_few_megabytes_and_is_found_by_its_key(env: TestEnv) {
         Some(_) => format!("CAST('\\x{}' AS BYTEA)", histogram()),
         None => format!("x'{}'", histogram()),
     };
+    let accounts = format!(
+        "INSERT INTO account (id, email, role, password_hash, created_at) \
+         WITH RECURSIVE accounts (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM accounts WHERE n < 29) \
+         SELECT '{ACCOUNT}' || n, n || '@example.org', 'user', '', 0 FROM accounts"
+    );
+    execute(&mut env.connection().await, &accounts).await;
     // All mail and 29 accounts.
     let fill = format!(
         "INSERT INTO figure \

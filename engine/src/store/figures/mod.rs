@@ -30,6 +30,26 @@ const REPLACE: &str = "ON CONFLICT (subject, step, start_at, shard) DO UPDATE SE
 const COLUMNS: &str =
     "subject, step, start_at, shard, accepted, delivered, deferred, failed, latency";
 
+/// The condition of a subject that is counted: one of an account that is deleted is not, although a
+/// request of it may be under way. `subject` is an expression.
+///
+/// The ids of accounts and tokens are ULIDs, of 26 letters; other ids have no row.
+fn is_kept(subject: &str) -> String {
+    let exists = |prefix: &str, table: &str| {
+        let (length, begin) = (prefix.len() + 26, prefix.len() + 1);
+        format!(
+            "WHEN {subject} LIKE '{prefix}%' AND length({subject}) = {length} THEN \
+             EXISTS (SELECT 1 FROM {table} WHERE {table}.id = substr({subject}, {begin}))"
+        )
+    };
+    format!(
+        "CASE {} {} {} ELSE TRUE END",
+        exists("account:", "account"),
+        exists("token:", "token"),
+        exists("relay:account:", "account")
+    )
+}
+
 /// The rows of a shard: the hour or day, and which shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShardStep {
@@ -104,7 +124,7 @@ fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Writes rows of a shard, and replaces those that it has.
+/// Writes rows of a shard, and replaces those that it has. Rows of deleted accounts are left out.
 ///
 /// # Errors
 /// Where the database fails.
@@ -114,7 +134,8 @@ pub async fn write(
     rows: &[SubjectCounts],
 ) -> Result<(), StoreError> {
     for block in blocks(rows) {
-        let sql = format!("{} {REPLACE}", insert("figure", COLUMNS, block.places));
+        let insert = insert("figure", COLUMNS, block.places);
+        let sql = format!("{insert} AND {} {REPLACE}", is_kept("v.column1"));
         let mut query = sqlx::query(in_order(connection, sql));
         for row in block.iter() {
             let counts = row.map(|row| &row.counts);
@@ -146,8 +167,10 @@ pub fn write_directly(
     if rows.is_empty() {
         return Ok(());
     }
-    let sql =
-        format!("INSERT INTO figure ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) {REPLACE}");
+    let sql = format!(
+        "INSERT INTO figure ({COLUMNS}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE {} {REPLACE}",
+        is_kept("?1")
+    );
     for SubjectCounts { subject, counts } in rows {
         work.execute(
             &sql,
@@ -318,6 +341,61 @@ mod tests {
         let plan: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
         let range = "PRIMARY KEY (subject=? AND step=? AND start_at>? AND start_at<?)";
         assert!(plan.join("; ").contains(range), "{plan:?}");
+    }
+
+    #[tokio::test]
+    async fn rows_of_deleted_accounts_are_not_written() {
+        const ID: &str = "01JD0000000000000000000000";
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), None).await.expect("opens");
+        let at = |shard: &str| ShardStep {
+            step: FigureStep::Hour,
+            start: Timestamp(7_200_000),
+            shard: shard.to_owned(),
+        };
+        let kept = ["account:local", "all", "relay:global"].map(str::to_owned);
+        let owned = ["account", "relay:account", "token"].map(|kind| format!("{kind}:{ID}"));
+        let rows: Vec<SubjectCounts> = kept
+            .iter()
+            .chain(&owned)
+            .map(|subject| SubjectCounts {
+                subject: subject.clone(),
+                counts: FigureCounts::default(),
+            })
+            .collect();
+        let written = async |shard: &str| {
+            let mut connection = store.read().await.expect("a connection");
+            let query =
+                sqlx::query_scalar("SELECT subject FROM figure WHERE shard = $1 ORDER BY subject");
+            let found = query.bind(shard).fetch_all(&mut *connection).await;
+            let subjects: Vec<String> = found.expect("subjects");
+            subjects
+        };
+        let connection = store.direct().expect("SQLite");
+        let direct = connection.write(|work| write_directly(work, &at("a"), &rows));
+        direct.expect("writes");
+        let mut work = store.begin().await.expect("begins");
+        write(&mut work, &at("b"), &rows).await.expect("writes");
+        commit(work).await.expect("commits");
+        assert_eq!(written("a").await, kept);
+        assert_eq!(written("b").await, kept);
+
+        let mut work = store.begin().await.expect("begins");
+        let account = sqlx::query(
+            "INSERT INTO account (id, email, role, password_hash, created_at) \
+             VALUES ($1, 'ann@example.org', 'user', '', 0)",
+        );
+        let added = account.bind(ID).execute(&mut *work).await;
+        added.expect("an account");
+        write(&mut work, &at("b"), &rows).await.expect("writes");
+        commit(work).await.expect("commits");
+        let direct = connection.write(|work| write_directly(work, &at("a"), &rows));
+        direct.expect("writes");
+        let mut expected = kept.to_vec();
+        expected.extend_from_slice(&owned[..2]);
+        expected.sort_unstable();
+        assert_eq!(written("a").await, expected, "there is no such token");
+        assert_eq!(written("b").await, expected);
     }
 
     #[tokio::test]

@@ -107,6 +107,19 @@ async fn loads_that_are_counted_at_the_end_of_a_process_are_written(env: TestEnv
     assert_eq!(opens.opens, 1);
 }
 
+async fn invented_ids_do_not_hide_the_load_of_a_message(env: TestEnv) {
+    let admin = env.admin().await;
+    env.save(&admin, &Relay::start(RelayScript::pipelining()))
+        .await;
+    let id = env.send_tracked(&admin, "Tracked").await;
+    let image = image_of(&env, &id).await.expect("an image");
+    for number in 0..20_000 {
+        env.postern.outbox().opened(&format!("{number:021}A"));
+    }
+    env.postern.outbox().opened(&image);
+    env.until_opened(&admin, &id, 1).await;
+}
+
 async fn a_message_that_cannot_be_tracked_is_refused(env: TestEnv) {
     let admin = env.admin().await;
     env.save(&admin, &Relay::start(RelayScript::pipelining()))
@@ -167,6 +180,7 @@ stories! {
     both {
         loads_of_a_tracked_message_are_counted_with_their_times;
         loads_that_are_counted_at_the_end_of_a_process_are_written;
+        invented_ids_do_not_hide_the_load_of_a_message;
         a_message_that_cannot_be_tracked_is_refused;
         opens_are_deleted_with_their_message;
     }

@@ -64,6 +64,8 @@ pub enum Flash {
     SenderAdded(String),
     /// An account no longer sends from an address or a domain.
     SenderRemoved,
+    /// A webhook got a URL at this host.
+    WebhookMoved(String),
     /// The webhook at this host was switched on.
     WebhookOn(String),
     /// The webhook at this host was switched off.

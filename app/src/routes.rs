@@ -30,7 +30,9 @@ use crate::relays::{RELAYS, REMOVE_RELAY, RelayPage, RelaysPage, RemovalPage};
 use crate::senders::{CONFIRM_SENDER, SENDERS, SenderConfirmationPage, SendersPage};
 use crate::settings::{SETTINGS, SettingsPage};
 use crate::suppressions::{SUPPRESSIONS, SuppressionsPage};
-use crate::webhooks::{REMOVE_WEBHOOK, WEBHOOKS, WebhookRemovalPage, WebhooksPage};
+use crate::webhooks::{
+    CHANGE_WEBHOOK, REMOVE_WEBHOOK, WEBHOOKS, WebhookRemovalPage, WebhookUrlPage, WebhooksPage,
+};
 
 /// A path without parameters, as the features define theirs.
 ///
@@ -92,6 +94,7 @@ pub fn App() -> impl IntoView {
                 <Route path=FixedPath(ACCOUNTS) view=AccountsPage ssr=SsrMode::Async />
                 <Route path=FixedPath(INTERFACES) view=InterfacesPage ssr=SsrMode::Async />
                 <Route path=FixedPath(WEBHOOKS) view=WebhooksPage ssr=SsrMode::Async />
+                <Route path=FixedPath(CHANGE_WEBHOOK) view=WebhookUrlPage ssr=SsrMode::Async />
                 <Route
                     path=FixedPath(REMOVE_WEBHOOK)
                     view=WebhookRemovalPage

@@ -148,6 +148,29 @@ test('a webhook is switched off and on, and gets a new secret', async ({ page },
   await remove(page);
 });
 
+test('the URL of a webhook is changed, and its secret stays', async ({ page }, info) => {
+  test.slow();
+  await openWebhooks(page);
+  const secret = await add(page);
+  await page.getByRole('link', { name: `Change URL: ${receiver.host}` }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText(`Change the webhook at ${receiver.host}`);
+  await expect(page.getByLabel('URL')).toHaveValue(receiver.url);
+  await page.getByLabel('URL').fill('http://example.org/');
+  await page.getByRole('button', { name: 'Save URL' }).click();
+  await expect(page.getByLabel('URL')).toHaveAccessibleDescription(/unencrypted only to this machine/);
+  await expect(page.getByLabel('URL'), 'what was typed is kept').toHaveValue('http://example.org/');
+  await expectAccessible(page, info, 'webhook-url-with-a-fault');
+  await page.getByLabel('URL').fill(`${receiver.url}&moved=1`);
+  await page.getByRole('button', { name: 'Save URL' }).click();
+  await expect(page.getByRole('status')).toHaveText(`Events are posted to ${receiver.host} from now on.`);
+  await sendTest(page);
+  const event = await receiver.events.next();
+  expect(event.path).toBe('/hooks?for=postern&moved=1');
+  expect(isSigned(event, secret)).toBe(true);
+  await expectRow(page, 'HTTP 204');
+  await remove(page);
+});
+
 test('webhooks are for administrators', async ({ page, consoleErrors }) => {
   consoleErrors.allow(/status of 403/);
   await console.server.createAccount('mara@example.org', 'user');

@@ -70,6 +70,7 @@ pub fn WebhooksPage() -> impl IntoView {
 /// What the form before this page did, if it leads here.
 fn done(flash: Flash) -> Option<String> {
     match flash {
+        Flash::WebhookMoved(host) => Some(format!("Events are posted to {host} from now on.")),
         Flash::WebhookOn(host) => Some(format!("The webhook at {host} is switched on.")),
         Flash::WebhookOff(host) => Some(format!(
             "The webhook at {host} is switched off. Events that waited for it are cancelled."

@@ -1,9 +1,10 @@
 //! The page that asks whether to remove a webhook.
 
-use domain::{Kind, Refusal};
+use domain::Refusal;
 use engine::{Actor, Postern};
 use leptos::prelude::*;
 
+use super::find::find_webhook;
 use super::format::webhook_host;
 use super::{REMOVE_WEBHOOK, WEBHOOKS, webhook_id};
 use crate::components::{RemovalQuestion, refused};
@@ -31,13 +32,7 @@ async fn question(
     id: Result<String, Refusal>,
     fault: Option<String>,
 ) -> Result<AnyView, Refusal> {
-    let listed = postern.notifications().webhooks(actor).await?;
-    let id = id?;
-    let found = listed.into_iter().find(|webhook| webhook.id == id);
-    let webhook = found.ok_or_else(|| {
-        let text = "There is no such webhook. It may have been removed.";
-        Refusal::of(Kind::NotFound, "id", text)
-    })?;
+    let webhook = find_webhook(postern, actor, id).await?;
     let title = format!("Remove the webhook at {}?", webhook_host(&webhook.url));
     Ok(view! {
         <RemovalQuestion

@@ -1,5 +1,6 @@
 //! The requests to add, change and remove a webhook, as the forms have them.
 
+use domain::webhook::WebhookChange;
 use domain::{Fields, Refusal};
 
 /// The name of the field with the URL.
@@ -17,14 +18,14 @@ pub struct ShownWebhookSecret {
     pub secret: String,
 }
 
-/// A form that switches a webhook on or off.
+/// A form that changes the URL of a webhook, or switches it on or off.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WebhookSwitch {
+pub struct WebhookChangeRequest {
     pub id: String,
-    pub enabled: bool,
+    pub change: WebhookChange,
 }
 
-impl WebhookSwitch {
+impl WebhookChangeRequest {
     /// Parses names and values.
     ///
     /// # Errors
@@ -33,22 +34,33 @@ impl WebhookSwitch {
     pub fn parse(pairs: &[(String, String)]) -> Result<Self, Refusal> {
         Fields::of(pairs).read(|fields| {
             let id = fields.take("id").unwrap_or_default().to_owned();
-            let enabled = fields.take_number("enabled");
-            if enabled.is_none() {
-                fields.add("enabled", "Say 1 for on or 0 for off.");
-            }
-            Self {
-                id,
-                enabled: enabled.unwrap_or_default() != 0,
-            }
+            let change = match fields.take(URL) {
+                Some(url) => WebhookChange {
+                    url: Some(url.to_owned()),
+                    enabled: None,
+                },
+                None => WebhookChange {
+                    url: None,
+                    enabled: Some(enabled(fields)),
+                },
+            };
+            Self { id, change }
         })
     }
+}
+
+fn enabled(fields: &mut Fields<'_>) -> bool {
+    let enabled = fields.take_number("enabled");
+    if enabled.is_none() {
+        fields.add("enabled", "Say 1 for on or 0 for off.");
+    }
+    enabled.unwrap_or_default() != 0
 }
 
 /// The URL of a form that adds a webhook.
 ///
 /// # Errors
-/// As [`WebhookSwitch::parse`].
+/// As [`WebhookChangeRequest::parse`].
 pub fn new_webhook_url(pairs: &[(String, String)]) -> Result<String, Refusal> {
     Fields::of(pairs).read(|fields| fields.take(URL).unwrap_or_default().to_owned())
 }
@@ -62,7 +74,7 @@ pub fn typed_webhook(pairs: &[(String, String)]) -> TypedWebhook {
 /// The id in the fields of a form or a query that has nothing else.
 ///
 /// # Errors
-/// As [`WebhookSwitch::parse`].
+/// As [`WebhookChangeRequest::parse`].
 pub fn webhook_id(pairs: &[(String, String)]) -> Result<String, Refusal> {
     Fields::of(pairs).read(|fields| fields.take("id").unwrap_or_default().to_owned())
 }
@@ -78,18 +90,30 @@ mod tests {
     }
 
     #[test]
-    fn a_switch_says_on_or_off() {
-        for (value, enabled) in [("1", true), ("0", false)] {
-            let switch = WebhookSwitch::parse(&owned(&[("id", "x"), ("enabled", value)]));
-            let switch = switch.expect("valid");
-            assert_eq!((switch.id.as_str(), switch.enabled), ("x", enabled));
+    fn a_change_is_a_url_or_a_switch() {
+        for (pair, url, enabled) in [
+            (("enabled", "1"), None, Some(true)),
+            (("enabled", "0"), None, Some(false)),
+            (
+                ("url", "https://example.org/"),
+                Some("https://example.org/"),
+                None,
+            ),
+        ] {
+            let request = WebhookChangeRequest::parse(&owned(&[("id", "x"), pair]));
+            let WebhookChangeRequest { id, change } = request.expect("valid");
+            let expected = (url.map(str::to_owned), enabled);
+            assert_eq!((id.as_str(), (change.url, change.enabled)), ("x", expected));
         }
         for wrong in [
             &[("id", "x")][..],
             &[("id", "x"), ("enabled", "on")],
             &[("id", "x"), ("enabled", "1"), ("url", "y")],
         ] {
-            assert!(WebhookSwitch::parse(&owned(wrong)).is_err(), "{wrong:?}");
+            assert!(
+                WebhookChangeRequest::parse(&owned(wrong)).is_err(),
+                "{wrong:?}"
+            );
         }
         assert_eq!(typed_webhook(&owned(&[("url", "x"), ("a", "b")])).0, "x");
         assert!(new_webhook_url(&owned(&[("url", "x"), ("a", "b")])).is_err());

@@ -43,6 +43,7 @@ pub fn WebhookRow(webhook: WebhookView, deliveries: Vec<WebhookDelivery>) -> Any
     let test = webhook.enabled.then(|| {
         view! { <ActionButton action=TEST_WEBHOOK text="Send a test event" about=host.clone() fields=vec![id.clone()] /> }
     });
+    let change = with_query(CHANGE_WEBHOOK, [("id", &webhook.id)]);
     let remove = with_query(REMOVE_WEBHOOK, [("id", &webhook.id)]);
     view! {
         <li>
@@ -65,6 +66,13 @@ pub fn WebhookRow(webhook: WebhookView, deliveries: Vec<WebhookDelivery>) -> Any
                     about=host.clone()
                     fields=vec![id.clone(), ("enabled", enabled.to_owned())]
                 />
+                <a
+                    class="button button-secondary button-small"
+                    href=change
+                    aria-label=format!("Change URL: {host}")
+                >
+                    "Change URL"
+                </a>
                 <ActionButton action=WEBHOOK_SECRET text="New secret" about=host.clone() fields=vec![id] />
                 <a
                     class="button button-danger button-small"

@@ -1,15 +1,14 @@
-//! Form posts of the webhooks: add, switch on or off, new secret, test, remove.
+//! Form posts of the webhooks: add, change the URL, switch on or off, new secret, test, remove.
 
 use app::webhooks::{
     CHANGE_WEBHOOK, REMOVE_WEBHOOK, ShownWebhookSecret, TEST_WEBHOOK, TypedWebhook, WEBHOOK_SECRET,
-    WEBHOOKS, WebhookSwitch, new_webhook_url, typed_webhook, webhook_host, webhook_id,
+    WEBHOOKS, WebhookChangeRequest, new_webhook_url, typed_webhook, webhook_host, webhook_id,
 };
 use app::{Flash, FormReply, with_query};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::post;
-use domain::webhook::WebhookChange;
 use domain::{Kind, Refusal};
 use engine::Actor;
 use leptos::prelude::provide_context;
@@ -49,18 +48,27 @@ async fn add(State(state): State<AppState>, caller: Caller, request: Request) ->
             let secret = new.secret.expose().to_owned();
             show(state, caller, ShownWebhookSecret { host, secret }).await
         }
-        Err(refusal) => {
-            let reply = FormReply {
-                refusal: refusal.clone(),
-                email: String::new(),
-            };
-            let more = move || {
-                provide_context(reply.clone());
-                provide_context(typed.clone());
-            };
-            with_status(page(state, caller, WEBHOOKS, more).await, &refusal)
-        }
+        Err(refusal) => typed_again(state, caller, WEBHOOKS, typed, refusal).await,
     }
+}
+
+/// Renders the page at `path` for a refused form, with the URL as it was typed.
+async fn typed_again(
+    state: AppState,
+    caller: Caller,
+    path: &str,
+    typed: TypedWebhook,
+    refusal: Refusal,
+) -> Response {
+    let reply = FormReply {
+        refusal: refusal.clone(),
+        email: String::new(),
+    };
+    let more = move || {
+        provide_context(reply.clone());
+        provide_context(typed.clone());
+    };
+    with_status(page(state, caller, path, more).await, &refusal)
 }
 
 /// The page with a secret, which no other answer shows.
@@ -71,28 +79,35 @@ async fn show(state: AppState, caller: Caller, shown: ShownWebhookSecret) -> Res
     .await
 }
 
+/// Changes the URL, or switches a webhook on or off. A URL that is refused leads back to its page.
 async fn change(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
+    let mut url_form = None;
     let changed = async {
         let actor = caller.signed_in()?;
         let pairs: Vec<(String, String)> = filled_in(request).await?;
-        let WebhookSwitch { id, enabled } = WebhookSwitch::parse(&pairs)?;
-        let change = WebhookChange {
-            enabled: Some(enabled),
-            ..WebhookChange::default()
-        };
+        let WebhookChangeRequest { id, change } = WebhookChangeRequest::parse(&pairs)?;
+        if change.url.is_some() {
+            let path = with_query(CHANGE_WEBHOOK, [("id", &id)]);
+            url_form = Some((path, typed_webhook(&pairs)));
+        }
         let notifications = state.postern.notifications();
         notifications.change_webhook(actor, &id, change).await
     };
-    match changed.await {
-        Ok(webhook) => {
+    let changed = changed.await;
+    match (changed, url_form) {
+        (Ok(webhook), url_form) => {
             let host = webhook_host(&webhook.url).to_owned();
-            let done = match webhook.enabled {
-                true => Flash::WebhookOn(host),
-                false => Flash::WebhookOff(host),
+            let done = match (url_form, webhook.enabled) {
+                (Some(_), _) => Flash::WebhookMoved(host),
+                (None, true) => Flash::WebhookOn(host),
+                (None, false) => Flash::WebhookOff(host),
             };
             flash::redirect(WEBHOOKS, &done, &state.url)
         }
-        Err(refusal) => again(state, caller, WEBHOOKS, String::new(), refusal).await,
+        (Err(refusal), Some((path, typed))) => {
+            typed_again(state, caller, &path, typed, refusal).await
+        }
+        (Err(refusal), None) => again(state, caller, WEBHOOKS, String::new(), refusal).await,
     }
 }
 

@@ -119,6 +119,9 @@ fn pages() -> Vec<PageRule> {
         }),
         page(INTERFACES, Organisation, |_| INTERFACES.to_owned()),
         page(WEBHOOKS, Organisation, |_| WEBHOOKS.to_owned()),
+        page(CHANGE_WEBHOOK, Organisation, |pair| {
+            with_query(CHANGE_WEBHOOK, [("id", &pair.server.webhook_id)])
+        }),
         page(REMOVE_WEBHOOK, Organisation, |pair| {
             with_query(REMOVE_WEBHOOK, [("id", &pair.server.webhook_id)])
         }),
@@ -235,6 +238,10 @@ const FORMS: &[FormRule] = &[
     form(CHANGE_WEBHOOK, 403, |pair| {
         let id = pair.server.webhook_id.clone();
         vec![("id", id), ("enabled", "0".to_owned())]
+    }),
+    form(CHANGE_WEBHOOK, 403, |pair| {
+        let id = pair.server.webhook_id.clone();
+        vec![("id", id), ("url", "https://example.org/mine".to_owned())]
     }),
     form(WEBHOOK_SECRET, 403, |pair| {
         vec![("id", pair.server.webhook_id.clone())]

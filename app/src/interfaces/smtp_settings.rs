@@ -107,7 +107,7 @@ impl SmtpClientSettings<'_> {
         )
     }
 
-    /// `config.php` of Nextcloud, which takes STARTTLS by itself where it is offered.
+    /// `config.php` of Nextcloud, which uses STARTTLS by itself where it is offered.
     pub fn nextcloud(&self) -> String {
         let SmtpEndpoint { host, port, .. } = self.endpoint;
         let user = self.user;
@@ -126,7 +126,7 @@ impl SmtpClientSettings<'_> {
         )
     }
 
-    /// `gitlab.rb` of GitLab.
+    /// `gitlab.rb`.
     pub fn gitlab(&self) -> String {
         let SmtpEndpoint { host, port, .. } = self.endpoint;
         let (user, tls, starts_tls) = (self.user, self.is_implicit(), self.starts_tls());
@@ -143,7 +143,7 @@ impl SmtpClientSettings<'_> {
         )
     }
 
-    /// `wp-config.php` and a plugin of WordPress.
+    /// `wp-config.php` and a plugin.
     pub fn wordpress(&self) -> String {
         let user = self.user;
         let settings = self.phpmailer("\t", "POSTERN_TOKEN");

@@ -14,6 +14,7 @@ mod health_checks;
 mod http;
 mod log;
 mod open_files;
+mod peer;
 mod probe;
 mod rest;
 mod senders;
@@ -23,6 +24,7 @@ mod stderr;
 #[cfg(test)]
 mod tenancy;
 mod terminal;
+mod unix_listener;
 mod webhooks;
 #[cfg(test)]
 mod webhooks_tests;

@@ -20,7 +20,7 @@ use crate::audit::Audit;
 use crate::rate_limit::RateLimit;
 use crate::store::information::{self, Information};
 use crate::store::revisions::{self, EARLIER_PASSWORDS, Revision};
-use crate::store::{Connection, Scope, Store, StoreError, relays};
+use crate::store::{Connection, Scope, Store, StoreError, relays, routing};
 use crate::vault::{BrowserKeys, Vault};
 use crate::{Actor, Clock};
 
@@ -113,8 +113,10 @@ pub struct Settings {
     vault: Arc<Vault>,
     keys: Arc<BrowserKeys>,
     audit: Audit,
-    /// The version of the routing that this process wrote last.
+    /// The version of the routing that this process wrote or was told of last.
     changes: watch::Sender<i64>,
+    /// The version of the routing that this process wrote last.
+    saves: watch::Sender<i64>,
     /// Limits the sealed passwords that each actor saves to 60 a minute: opening one takes milliseconds.
     openings: Arc<RateLimit>,
 }
@@ -135,6 +137,7 @@ impl Settings {
             keys,
             audit,
             changes: watch::Sender::new(0),
+            saves: watch::Sender::new(0),
             openings: Arc::new(RateLimit::a_minute(60)),
         }
     }
@@ -173,12 +176,34 @@ impl Settings {
     /// Announces that this process wrote a version of the routing.
     pub(crate) fn announce(&self, version: i64) {
         self.changes.send_replace(version);
+        self.saves.send_replace(version);
+    }
+
+    /// A channel with the version of the routing that this process wrote or was told of last
+    /// ([`Settings::reload`]); 0 before that. Other writes by other processes are not announced.
+    pub(crate) fn changes(&self) -> watch::Receiver<i64> {
+        self.changes.subscribe()
     }
 
     /// A channel with the version of the routing that this process wrote last; 0 before its first
-    /// write. Writes by other nodes are not announced.
-    pub(crate) fn changes(&self) -> watch::Receiver<i64> {
-        self.changes.subscribe()
+    /// write. Every save of settings, relays, policy, limits and senders raises it, and no reload, so
+    /// that processes that notify each other do not do so for ever.
+    pub fn saves(&self) -> watch::Receiver<i64> {
+        self.saves.subscribe()
+    }
+
+    /// Has this process read the settings again that another process on the database saved. Without it
+    /// acceptance follows within a second, and delivery when it next looks for due mail.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] unless the actor is an administrator; if the database fails.
+    pub async fn reload(&self, actor: &Actor) -> Result<(), Refusal> {
+        self.consult(actor, async {
+            let version = routing::version(&mut *self.store.read().await?).await?;
+            self.changes.send_replace(version);
+            Ok(())
+        })
+        .await
     }
 
     /// Reads the saved settings.

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use domain::Timestamp;
 use domain::outbox::{MessageAction, RecipientState, Selection};
+use domain::view::{PasswordChange, Role};
+use domain::{Kind, Label, Timestamp};
 
-use engine::{Actor, Config, Postern};
+use engine::{Actor, Config, Postern, Submissions};
 
 use crate::environment::{TestEnv, execute};
-use crate::outbox::{TestWorker, is};
+use crate::outbox::{TestWorker, is, mail, through};
 use crate::wait::wait_for;
 use testkit::{Relay, RelayScript};
 
@@ -224,8 +225,50 @@ async fn the_hold_of_a_killed_process_ends_with_its_row(env: TestEnv) {
     works.end().await;
 }
 
+async fn settings_of_another_process_count_at_once_after_a_reload(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    let other = Postern::open(env.config.clone()).await.expect("opens");
+    let accepted_from = async || {
+        let submissions = Submissions::One(Box::new(mail(&["desk@example.net"], "Fire")));
+        let accepted = other.outbox().accept(&admin, submissions, None).await;
+        let id = accepted.expect("accepted").ids.remove(0);
+        let message = other.outbox().message(&admin, &id).await;
+        message.expect("there").from
+    };
+    assert_eq!(accepted_from().await, "alerts@example.org");
+    let form = through(&relay).with(Label::FromAddress, "news@example.org");
+    let saved = env
+        .postern
+        .settings()
+        .save(&admin, form, PasswordChange::Keep, None);
+    saved.await.expect("saves");
+    other.settings().reload(&admin).await.expect("reloads");
+    assert_eq!(accepted_from().await, "news@example.org");
+    let user = env.sign_in("ann@example.org", Role::User).await;
+    let refused = other.settings().reload(&user).await;
+    assert_eq!(
+        refused.expect_err("for administrators").kind,
+        Kind::Forbidden
+    );
+    other.close().await;
+}
+
+/// Otherwise processes that notify each other of saves would do so for ever.
+async fn a_save_is_announced_and_a_reload_is_not(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    let settings = env.postern.settings();
+    let saves = settings.saves();
+    settings.reload(&admin).await.expect("reloads");
+    assert!(!saves.has_changed().expect("open"));
+    env.save(&admin, &relay).await;
+    assert!(saves.has_changed().expect("open"));
+}
+
 stories! {
     both {
+        settings_of_another_process_count_at_once_after_a_reload;
+        a_save_is_announced_and_a_reload_is_not;
         a_process_with_hold_mail_holds_for_all_until_it_stops;
         the_hold_of_a_killed_process_ends_with_its_row;
         settings_changed_under_load_apply_to_the_next_message;

@@ -24,6 +24,7 @@ mod stderr;
 #[cfg(test)]
 mod tenancy;
 mod terminal;
+mod test_mail;
 mod unix_listener;
 mod webhooks;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use domain::{Event, Trace};
 
 use super::diagnosis::DiagnosisRequest;
 use super::email_smtp::{SaveSettings, SavedSettings, answer};
-use super::email_test::{TestSent, not_utf8};
+use super::email_test::not_utf8;
 use super::envelope::{Nothing, Refused, Success};
 use super::errors::{
     Always, Conflicting, JsonRefused, Missing, RelayRefusals, Restricted, Throttled,
@@ -15,6 +15,7 @@ use super::errors::{
 use super::extract::{AdminBody, PathParams, SignedIn};
 use super::{diagnosis, email_test};
 use crate::http::AppState;
+use crate::test_mail::TestSent;
 
 /// Read the configuration of a relay
 ///

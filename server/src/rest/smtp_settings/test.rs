@@ -7,10 +7,10 @@ use futures::{StreamExt, pin_mut};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::email_test::explained;
 use super::refusals::SmtpRefused;
 use super::request::SmtpBody;
 use crate::http::AppState;
+use crate::test_mail::explained;
 
 /// The relay accepts the sign-in.
 #[derive(Serialize, ToSchema)]

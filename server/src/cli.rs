@@ -6,6 +6,7 @@
 )]
 
 mod account;
+mod command_socket;
 mod data;
 mod limits;
 mod relay;
@@ -20,6 +21,7 @@ use domain::outbox::Priority;
 pub use account::{
     AccountArgs, AccountCommand, RoleArg, SecondFactorCommand, SenderArgs, SendersCommand,
 };
+pub use command_socket::CommandSocketArgs;
 pub use data::{DataArgs, LogFormat};
 pub use limits::LimitArgs;
 pub use relay::{DiagnoseArgs, ProbeArgs, RelayArg};
@@ -42,6 +44,8 @@ pub enum Command {
         data_args: DataArgs,
         #[command(flatten)]
         listen: ListenArgs,
+        #[command(flatten)]
+        command_socket: CommandSocketArgs,
         #[command(flatten)]
         delivery: DeliveryArgs,
         /// MiB that stay free on the disk of the SQLite database: with less, mail is refused with 503,

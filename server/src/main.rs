@@ -4,6 +4,7 @@ mod account;
 mod assets;
 mod cli;
 mod command_error;
+mod command_socket;
 mod commands;
 mod compression;
 mod core_dumps;
@@ -84,13 +85,14 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         match command {
             Command::Serve {
                 listen,
+                command_socket,
                 delivery,
                 no_delivery,
                 health,
                 ..
             } => {
                 let delivery = (!no_delivery).then_some(delivery);
-                serve::serve(bootstrap, listen, delivery, health).await
+                serve::serve(bootstrap, listen, command_socket, delivery, health).await
             }
             Command::Deliver {
                 delivery, health, ..

@@ -9,7 +9,8 @@ use app::entrance::setup_path;
 use domain::interface::{InterfaceEncryption, InterfaceKind};
 use tokio::net::TcpListener;
 
-use crate::cli::{DeliveryArgs, HealthArgs, ListenArgs};
+use crate::cli::{CommandSocketArgs, DeliveryArgs, HealthArgs, ListenArgs};
+use crate::command_socket::CommandSocket;
 use crate::commands::{Bootstrap, host};
 use crate::data_folder;
 use crate::deliver::{self, Deliverer};
@@ -20,10 +21,12 @@ use crate::open_files;
 use crate::signals::{GRACE, Signals};
 use crate::webhooks;
 
-/// Serves HTTP, delivers where there are arguments for it, and checks the health of relays.
+/// Serves HTTP and the command socket, delivers where there are arguments for it, and checks the health of
+/// relays.
 pub async fn serve(
     bootstrap: Bootstrap,
     listen: ListenArgs,
+    command_socket: CommandSocketArgs,
     delivery: Option<DeliveryArgs>,
     health: HealthArgs,
 ) -> Result<ExitCode, Box<dyn Error>> {
@@ -43,6 +46,7 @@ pub async fn serve(
         Some(address) => Some(bind(address).await?),
         None => None,
     };
+    let command_socket = CommandSocket::open(&command_socket, &bootstrap.data)?;
     let address = listener.local_addr()?;
     let local_metrics = configured.is_none() && proxies.is_empty();
     let url = configured.unwrap_or_else(|| PublicUrl::of(address));
@@ -89,6 +93,7 @@ pub async fn serve(
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut delivery = deliverer.map(|deliverer| deliverer.start(&postern, stopped.clone()));
     health_checks::start(&postern, health, stopped.clone());
+    let commands = command_socket.start(&postern, stopped.clone());
     let notifications = postern.notifications().clone();
     let webhooks = tokio::spawn(webhooks::run(notifications, stopped.clone()));
     let mut stopping = stopped.clone();
@@ -128,9 +133,12 @@ pub async fn serve(
             };
             let served = tokio::time::timeout(GRACE, &mut server);
             tokio::select! {
-                (delivered, served, sent) = async { tokio::join!(delivered, served, webhooks) } => {
+                (delivered, served, sent, answered) = async {
+                    tokio::join!(delivered, served, webhooks, commands)
+                } => {
                     delivered?;
                     sent?;
+                    answered?;
                     match served {
                         Ok(ended) => ended?,
                         Err(_) => tracing::warn!("stopped before every request had ended"),

@@ -51,9 +51,7 @@ fn remove_stale(path: &Path) -> Result<(), String> {
     };
     if !metadata.file_type().is_socket() {
         let path = path.display();
-        return Err(format!(
-            "{path} is not a socket; remove it, or name another path"
-        ));
+        return Err(format!("{path} is not a socket and is not replaced"));
     }
     // Unlike that of a stream, the connect of a datagram socket never waits, and it fails with another
     // error where a process has bound the socket, also before that process listens.
@@ -63,10 +61,7 @@ fn remove_stale(path: &Path) -> Result<(), String> {
             fs::remove_file(path).map_err(|error| failed(path, &error))
         }
         Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(failed(path, &error)),
-        _ => Err(format!(
-            "{} is in use by another process; stop it, or name another path",
-            path.display()
-        )),
+        _ => Err(format!("{} is in use by another process", path.display())),
     }
 }
 

@@ -1,0 +1,137 @@
+//! The command socket: programs on this machine send test mails and announce saves of settings.
+
+mod answer;
+mod message;
+mod notification;
+mod session;
+mod users;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::interface::{InterfaceEncryption, InterfaceKind};
+use engine::Postern;
+use tokio::net::UnixListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+
+use crate::cli::CommandSocketArgs;
+use crate::signals::GRACE;
+use crate::unix_listener::{self, SocketFile};
+use session::{SessionServices, TIME};
+use users::SocketUsers;
+
+/// The socket in the data folder, where no other is named.
+const NAME: &str = "postern.sock";
+
+/// The connections at once; further ones wait.
+const CONNECTIONS: usize = 64;
+
+/// The pause after an accept failed.
+const RETRY_ACCEPT: Duration = Duration::from_secs(1);
+
+/// The command socket, bound, and the sockets of other programs that are notified of saves.
+pub struct CommandSocket {
+    listener: UnixListener,
+    file: SocketFile,
+    path: PathBuf,
+    users: SocketUsers,
+    notified: Vec<PathBuf>,
+}
+
+impl CommandSocket {
+    /// Binds the socket. Where other users are listed they can connect to it, else only root and the user
+    /// of this process.
+    ///
+    /// # Errors
+    /// One line, where the socket cannot be bound, or a user is unknown.
+    pub fn open(args: &CommandSocketArgs, data: &Path) -> Result<Self, String> {
+        let users = SocketUsers::parse(&args.socket_users)?;
+        let path = args.socket.clone().unwrap_or_else(|| data.join(NAME));
+        let mode = match users.are_listed() {
+            true => 0o666,
+            false => 0o600,
+        };
+        let listener = unix_listener::bind(&path, mode)
+            .map_err(|error| format!("{error}; --socket names another"))?;
+        let notified = args.notify_sockets.iter().map(|path| path.trim());
+        let notified = notified.filter(|path| !path.is_empty()).map(PathBuf::from);
+        Ok(Self {
+            listener,
+            file: SocketFile::of(&path),
+            path,
+            users,
+            notified: notified.collect(),
+        })
+    }
+
+    /// Serves connections and notifies programs until `stopped` is true, and then up to 10 s until the
+    /// commands under way have ended. The socket is removed before that.
+    pub fn start(self, postern: &Postern, stopped: watch::Receiver<bool>) -> JoinHandle<()> {
+        let interface = postern.interfaces().open(
+            InterfaceKind::CommandSocket,
+            self.path.display().to_string(),
+            InterfaceEncryption::None,
+            true,
+        );
+        let services = SessionServices {
+            postern: postern.clone(),
+            users: self.users,
+            interface,
+            time: TIME,
+        };
+        // Before the task runs, so that no save is missed.
+        let saves = postern.settings().saves();
+        let notifying = notification::run(saves, self.notified, stopped.clone());
+        let serving = serve(self.listener, self.file, services, stopped);
+        tokio::spawn(async move {
+            tokio::join!(serving, notifying);
+        })
+    }
+}
+
+async fn serve(
+    listener: UnixListener,
+    file: SocketFile,
+    services: SessionServices,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut sessions = JoinSet::new();
+    let accepting = async {
+        // It is never closed.
+        while let Ok(slot) = slots.clone().acquire_owned().await {
+            while sessions.try_join_next().is_some() {}
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let session = services.clone().serve(stream);
+                    sessions.spawn(async move {
+                        session.await;
+                        drop(slot);
+                    });
+                }
+                Err(error) => {
+                    tracing::error!(
+                        error = &error as &dyn Error,
+                        "the command socket accepts no connection; trying again in a second"
+                    );
+                    tokio::time::sleep(RETRY_ACCEPT).await;
+                }
+            }
+        }
+    };
+    let stop = async { drop(stopped.wait_for(|stop| *stop).await) };
+    tokio::select! {
+        () = accepting => {}
+        () = stop => {}
+    }
+    drop((listener, file, services));
+    let ended = async { while sessions.join_next().await.is_some() {} };
+    let _ = timeout(GRACE, ended).await;
+}
+
+#[cfg(test)]
+mod tests;

@@ -10,12 +10,13 @@ mod command_socket;
 mod data;
 mod limits;
 mod relay;
+mod sendmail;
 
 use std::net::SocketAddr;
 
 use clap::builder::BoolishValueParser;
 use clap::builder::styling::Styles;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use domain::outbox::Priority;
 
 pub use account::{
@@ -34,6 +35,23 @@ pub use relay::{DiagnoseArgs, ProbeArgs, RelayArg};
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// Parses the arguments of this process.
+    ///
+    /// # Errors
+    /// What is not valid, or the help that they ask for.
+    pub fn parse_arguments() -> Result<Self, clap::Error> {
+        let mut command = Self::with_sendmail();
+        let mut matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    }
+
+    /// All commands. `sendmail` runs before arguments are parsed here, and is among them for their help.
+    fn with_sendmail() -> clap::Command {
+        Self::command().subcommand(sendmail::command())
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -386,8 +404,6 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::Cli;
 
     fn undocumented(command: &clap::Command, found: &mut Vec<String>) {
@@ -406,7 +422,19 @@ mod tests {
     #[test]
     fn every_command_and_every_argument_has_its_help() {
         let mut found = Vec::new();
-        undocumented(&Cli::command(), &mut found);
+        undocumented(&Cli::with_sendmail(), &mut found);
         assert!(found.is_empty(), "without help: {found:?}");
+    }
+
+    #[test]
+    fn the_help_of_sendmail_names_its_options() {
+        let arguments = ["postern", "sendmail", "--help"];
+        let help = Cli::with_sendmail().try_get_matches_from(arguments);
+        let help = help.expect_err("help").to_string();
+        for named in ["-t", "-f ADDRESS", "POSTERN_SUBMIT_SOCKET", "mailq"] {
+            assert!(help.contains(named), "{named}: {help}");
+        }
+        let all = Cli::with_sendmail().render_help().to_string();
+        assert!(all.contains("  sendmail "), "{all}");
     }
 }

@@ -19,6 +19,7 @@ mod peer;
 mod probe;
 mod rest;
 mod senders;
+mod sendmail;
 mod serve;
 mod signals;
 mod stderr;
@@ -34,7 +35,6 @@ mod webhooks_tests;
 use std::error::Error;
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
 use cli::{Cli, Command};
 
@@ -43,7 +43,10 @@ use cli::{Cli, Command};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    if let Some(code) = sendmail::run_if_called(std::env::args_os()) {
+        return code;
+    }
+    let cli = match Cli::parse_arguments() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
             // The fault alone, on one line, without the usage.

@@ -1,4 +1,4 @@
-//! The messages of the command socket: `COMMAND*argument*`, in UTF-8, with `%2A` for `*` in an argument.
+//! Messages of the command socket: `COMMAND*argument*` in UTF-8, with `%2A` for `*` in arguments.
 
 /// The longest message, in octets.
 pub const MESSAGE_MAX: usize = 4096;

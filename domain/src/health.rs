@@ -97,7 +97,8 @@ pub struct HealthChange {
     pub relay_name: String,
     /// The id of the account whose own relay it is; none for a relay of the organisation.
     pub account: Option<String>,
-    /// The state before. After a save of the settings it is the one that was notified last, if any.
+    /// The state before. After a save of the settings, and after the relay was switched off and on, it is
+    /// the one of an outage that was notified and did not end, if any.
     pub from: HealthState,
     /// The state now.
     pub to: HealthState,
@@ -105,7 +106,8 @@ pub struct HealthChange {
     pub at: Timestamp,
     /// When the state began, as in [`HealthView`].
     pub since: Timestamp,
-    /// The first failed check since the relay was healthy. Where it is healthy again, that of before.
+    /// The first failed check since the relay was healthy, also with settings that were replaced
+    /// meanwhile. Where it is healthy again, that of before.
     pub failing_since: Option<Timestamp>,
     /// The last failed check; none where the relay is healthy again.
     pub failure: Option<HealthFailure>,

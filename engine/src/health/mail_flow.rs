@@ -69,7 +69,6 @@ mod tests {
                 recent: vec![state == HealthState::Healthy],
                 run_since: Timestamp(0),
             },
-            reported: None,
             checked_at: Some(minutes(checked_at)),
             mail_at: mail_at.map(minutes),
             due_at: minutes(100),

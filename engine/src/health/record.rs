@@ -9,6 +9,7 @@ use crate::Actor;
 use crate::audit::Action;
 use crate::store::relay_health::{self, HealthRow};
 use crate::store::relay_health_changes::{self, StateChange};
+use crate::store::relay_outages::{self, RelayOutage};
 use crate::store::{StoreError, commit, notifications};
 
 impl Health {
@@ -19,19 +20,17 @@ impl Health {
         &self,
         owner: &str,
         before: &HealthRow,
-        mut next: HealthRow,
+        next: &HealthRow,
         relay: &CheckedRelay,
     ) -> Result<(), StoreError> {
         let services = &self.0.services;
         let now = services.clock.now();
-        let notified = notification(before, &next, relay, now);
-        if let Some(change) = &notified {
-            next.reported = Some(change.to);
-        }
         let mut work = services.store.begin().await?;
-        if !relay_health::write(&mut work, owner, &next).await? {
+        if !relay_health::write(&mut work, owner, next).await? {
             return Ok(());
         }
+        let outage = relay_outages::read(&mut work, relay.scope).await?;
+        let notified = notification(before, next, outage, relay, now);
         if next.record.state != before.record.state {
             let change = StateChange {
                 state: next.record.state,
@@ -45,11 +44,20 @@ impl Health {
                     &mut work,
                     &postern,
                     Action::RelayHealth,
-                    detail(before, &next, relay),
+                    detail(before, next, relay),
                 )
                 .await?;
         }
         if let Some(change) = &notified {
+            if change.to == HealthState::Healthy {
+                relay_outages::remove(&mut work, relay.scope).await?;
+            } else {
+                let outage = RelayOutage {
+                    state: change.to,
+                    failing_since: change.failing_since,
+                };
+                relay_outages::write(&mut work, relay.scope, outage).await?;
+            }
             notifications::add(&mut work, change, now).await?;
         }
         commit(work).await?;
@@ -61,23 +69,27 @@ impl Health {
 }
 
 /// The notification of a change: where the state is another one than was notified last. A relay begins
-/// as a healthy one, and a save of its settings repeats none.
+/// as a healthy one. An outage that was notified lasts until a check finds the relay healthy: it is not
+/// notified again after a save of the settings, or after the relay was switched off and on, and its end is
+/// notified once.
 fn notification(
     before: &HealthRow,
     next: &HealthRow,
+    outage: Option<RelayOutage>,
     relay: &CheckedRelay,
     now: Timestamp,
 ) -> Option<HealthChange> {
     let (was, is) = (before.record.state, next.record.state);
-    let known = before.reported.unwrap_or(HealthState::Healthy);
+    let known = outage.map_or(HealthState::Healthy, |outage| outage.state);
     if was == is || is == known || is == HealthState::Unknown {
         return None;
     }
     let from = match was {
-        HealthState::Unknown => before.reported.unwrap_or(was),
+        HealthState::Unknown => outage.map_or(was, |outage| outage.state),
         _ => was,
     };
-    let failing_since = next.record.failing_since;
+    let failing_since = outage.and_then(|outage| outage.failing_since);
+    let failing_since = failing_since.or(next.record.failing_since);
     Some(HealthChange {
         relay_id: relay.scope.relay_id(),
         relay_name: relay.name.clone(),
@@ -111,19 +123,19 @@ mod tests {
     use crate::store::Scope;
     use crate::store::relay_health::HealthRecord;
 
-    fn row(state: HealthState, reported: Option<HealthState>) -> HealthRow {
+    /// A row of a relay that fails since `failing_since`.
+    fn row(state: HealthState, failing_since: Option<i64>) -> HealthRow {
         HealthRow {
             scope: Scope::Global,
             revision: 1,
             record: HealthRecord {
                 state,
                 since: Timestamp(0),
-                failing_since: None,
+                failing_since: failing_since.map(Timestamp),
                 failure: None,
                 recent: Vec::new(),
                 run_since: Timestamp(0),
             },
-            reported,
             checked_at: None,
             mail_at: None,
             due_at: Timestamp(0),
@@ -148,27 +160,37 @@ mod tests {
                 password: None,
             },
         };
-        for (was, is, reported, from) in [
+        for (was, is, announced, from) in [
             (Unknown, Healthy, None, None),
             (Unknown, Down, None, Some(Unknown)),
             (Healthy, Down, None, Some(Healthy)),
-            (Healthy, Degraded, Some(Healthy), Some(Healthy)),
+            (Healthy, Degraded, None, Some(Healthy)),
             (Degraded, Down, Some(Degraded), Some(Degraded)),
+            (Down, Degraded, Some(Down), Some(Down)),
             (Down, Healthy, Some(Down), Some(Down)),
             (Down, Down, Some(Down), None),
-            // The settings were saved meanwhile.
+            // The settings were saved meanwhile, or the relay was switched off and on.
             (Unknown, Down, Some(Down), None),
+            (Unknown, Down, Some(Degraded), Some(Degraded)),
             (Unknown, Healthy, Some(Down), Some(Down)),
-            (Unknown, Healthy, Some(Healthy), None),
         ] {
+            let outage = announced.map(|state| RelayOutage {
+                state,
+                failing_since: Some(Timestamp(5)),
+            });
             let found = notification(
-                &row(was, reported),
-                &row(is, reported),
+                &row(was, None),
+                &row(is, Some(7)),
+                outage,
                 &relay,
                 Timestamp(9),
             );
+            let since = found.as_ref().and_then(|change| change.failing_since);
             let found = found.map(|change| change.from);
-            assert_eq!(found, from, "{was:?} to {is:?} after {reported:?}");
+            assert_eq!(found, from, "{was:?} to {is:?} after {announced:?}");
+            // The beginning of the outage, also where later failures are known alone.
+            let begun = if announced.is_some() { 5 } else { 7 };
+            assert_eq!(since, from.map(|_| Timestamp(begun)), "{was:?} to {is:?}");
         }
         let text = detail(&row(Healthy, None), &row(Degraded, None), &relay);
         assert_eq!(text, "“Main relay” (global): healthy to degraded");

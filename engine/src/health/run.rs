@@ -143,7 +143,7 @@ impl Health {
     async fn check(&self, claimed: Claimed) {
         let Claimed { owner, row, relay } = claimed;
         let next = self.checked(&row, &relay).await;
-        let recorded = in_time(self.record(&owner, &row, next, &relay)).await;
+        let recorded = in_time(self.record(&owner, &row, &next, &relay)).await;
         if let Err(error) = recorded {
             let error: StoreError = error;
             tracing::warn!(

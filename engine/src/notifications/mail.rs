@@ -13,7 +13,7 @@ use super::text;
 use crate::Actor;
 use crate::store::notifications::{self, HealthMail};
 use crate::store::relays::{self, RelayRow};
-use crate::store::{Scope, StoreError, commit, in_time, relay_health};
+use crate::store::{Scope, StoreError, commit, in_time, relay_health, relay_outages};
 
 /// How many mails are claimed at a time, and for how long.
 const LIMIT: i64 = 50;
@@ -88,21 +88,33 @@ impl Notifications {
         }
     }
 
-    /// The state of the relay that a mail is about; `None` where it is not checked any more.
+    /// The state of the relay that a mail is about: unknown while it is switched off, `None` where it was
+    /// removed.
     async fn state_of(
         &self,
         mail: &HealthMail,
         relays: &[OrganisationRelayState],
     ) -> Result<Option<HealthState>, Refusal> {
-        if !mail.change.own {
-            let found = relays.iter().find(|relay| relay.id == mail.relay_id);
-            return Ok(found.map(|relay| relay.state));
-        }
         let Some(scope) = Scope::of_relay_id(&mail.relay_id) else {
             return Ok(None);
         };
-        let row = relay_health::read(&mut *self.store.read().await?, scope).await?;
-        Ok(row.map(|row| row.record.state))
+        let mut connection = self.store.read().await?;
+        let checked = match mail.change.own {
+            false => {
+                let found = relays.iter().find(|relay| relay.id == mail.relay_id);
+                found.map(|relay| relay.state)
+            }
+            true => {
+                let row = relay_health::read(&mut connection, scope).await?;
+                row.map(|row| row.record.state)
+            }
+        };
+        if checked.is_some() {
+            return Ok(checked);
+        }
+        // The outage goes with the relay.
+        let outage = relay_outages::read(&mut connection, scope).await?;
+        Ok(outage.map(|_| HealthState::Unknown))
     }
 
     async fn defer(&self, mail: &HealthMail) -> Result<(), Refusal> {

@@ -21,12 +21,12 @@ pub enum MailDecision {
     Drop,
 }
 
-/// A mail that reports that a relay is `to`, which is in `state` now, where it is checked, and the relays of
-/// the organisation that are switched on.
+/// A mail that reports that a relay is `to`, which is in `state` now, and the relays of the organisation that
+/// are switched on. The state is unknown while the relay is switched off, and `None` where it was removed.
 ///
 /// A recovery is reported at once. A failure is reported where another relay can take the mail; otherwise
-/// the mail waits, and becomes a part of the mail about the recovery. It is dropped when the relay was
-/// switched off or removed meanwhile.
+/// the mail waits, and becomes a part of the mail about the recovery. It waits also while the relay is
+/// switched off, and is dropped where it was removed.
 pub fn decide(
     relay: &str,
     to: HealthState,
@@ -38,7 +38,7 @@ pub fn decide(
     }
     match state {
         Some(HealthState::Down | HealthState::Degraded) => {}
-        // Its settings were saved: the next check tells whether it still fails.
+        // Its settings were saved, or it is switched off: the next check tells whether it still fails.
         Some(HealthState::Unknown) => return MailDecision::Wait,
         Some(HealthState::Healthy) | None => return MailDecision::Drop,
     }

@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
 use super::scope::ACCOUNT;
-use super::{Connection, Scope, StoreError};
+use super::{Connection, Scope, StoreError, relay_outages};
 
 /// The settings of a scope.
 #[derive(Debug)]
@@ -179,14 +179,14 @@ pub async fn write(
     Ok(())
 }
 
-/// Deletes a scope.
+/// Deletes a scope, and the outage that was announced of its relay: nobody learns of its end.
 ///
 /// # Errors
 /// Where the database fails.
 pub async fn remove(connection: &mut Connection, scope: Scope) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM information WHERE scope = $1")
         .bind(scope.to_string())
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
-    Ok(())
+    relay_outages::remove(connection, scope).await
 }

@@ -44,7 +44,8 @@ macro_rules! files {
             "0031_figure",
             "0032_message_open",
             "0033_relay_connections",
-            "0034_message_dsn"
+            "0034_message_dsn",
+            "0036_relay_outage"
         )
     };
     ($database:literal, $($name:literal),+) => {

@@ -30,6 +30,7 @@ pub mod recipient_counts;
 pub mod recipients;
 pub mod relay_health;
 pub mod relay_health_changes;
+pub mod relay_outages;
 pub mod relay_reports;
 pub mod relay_usage;
 pub mod relays;

@@ -32,8 +32,6 @@ pub struct HealthRow {
     /// The revision of the settings that the rest is about.
     pub revision: i64,
     pub record: HealthRecord,
-    /// The state that was announced last.
-    pub reported: Option<HealthState>,
     pub checked_at: Option<Timestamp>,
     /// When it accepted mail last, as workers report it.
     pub mail_at: Option<Timestamp>,
@@ -68,7 +66,7 @@ pub struct HealthClaim<'a> {
 }
 
 const COLUMNS: &str = "relay_id, revision, state, since, failing_since, failure, recent, run_since, \
-                       reported, checked_at, mail_at, due_at, owner";
+                       checked_at, mail_at, due_at, owner";
 
 impl FromRow<'_, AnyRow> for HealthRow {
     fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
@@ -79,8 +77,7 @@ impl FromRow<'_, AnyRow> for HealthRow {
         let (id, state): (&str, &str) = (row.try_get(0)?, row.try_get(2)?);
         let recent: &str = row.try_get(6)?;
         let failure: Option<&str> = row.try_get(5)?;
-        let reported: Option<&str> = row.try_get(8)?;
-        let owner: Option<&str> = row.try_get(12)?;
+        let owner: Option<&str> = row.try_get(11)?;
         Ok(Self {
             scope: scope_of(id)?,
             revision: row.try_get(1)?,
@@ -92,10 +89,9 @@ impl FromRow<'_, AnyRow> for HealthRow {
                 recent: recent.bytes().map(|result| result == b'+').collect(),
                 run_since: Timestamp(row.try_get(7)?),
             },
-            reported: reported.map(state_of).transpose()?,
-            checked_at: time(9)?,
-            mail_at: time(10)?,
-            due_at: Timestamp(row.try_get(11)?),
+            checked_at: time(8)?,
+            mail_at: time(9)?,
+            due_at: Timestamp(row.try_get(10)?),
             is_leased: owner.is_some(),
         })
     }
@@ -291,8 +287,8 @@ pub async fn write(
     let recent: String = record.recent.iter().map(sign).collect();
     let written = sqlx::query(
         "UPDATE relay_health SET state = $1, since = $2, failing_since = $3, failure = $4, \
-         recent = $5, run_since = $6, reported = $7, checked_at = $8, due_at = $9, owner = NULL \
-         WHERE relay_id = $10 AND revision = $11 AND owner = $12",
+         recent = $5, run_since = $6, checked_at = $7, due_at = $8, owner = NULL \
+         WHERE relay_id = $9 AND revision = $10 AND owner = $11",
     )
     .bind(record.state.as_str())
     .bind(record.since.0)
@@ -300,7 +296,6 @@ pub async fn write(
     .bind(failure)
     .bind(recent)
     .bind(record.run_since.0)
-    .bind(row.reported.map(HealthState::as_str))
     .bind(row.checked_at.map(|at| at.0))
     .bind(row.due_at.0)
     .bind(row.scope.relay_id())

@@ -12,10 +12,11 @@ use testkit::pki::PrivateAuthority;
 use testkit::{AcceptedMail, Relay, RelayScript};
 
 use crate::environment::TestEnv;
-use crate::health::CLOSED;
+use crate::health::{CLOSED, MINUTE};
 use crate::health_mail::text;
 use crate::outbox::{TestWorker, through};
 use crate::own_relay::{own_form, relay};
+use crate::relays::switched;
 use crate::wait::wait_for;
 use crate::webhooks::{answered, claim, event, record};
 
@@ -226,17 +227,25 @@ impl TwoNodes {
         since
     }
 
-    /// The first relay became healthy, which the webhook and each administrator learn. It is not known
-    /// since when a relay failed whose settings were saved meanwhile.
-    async fn recovered(&mut self, relays: &[&Relay], since: Option<Timestamp>) {
+    /// The first relay became healthy, which the webhook and each administrator learn, with the beginning
+    /// of the outage.
+    async fn recovered(&mut self, relays: &[&Relay], since: Timestamp) {
         let view = self.health().await;
         assert_eq!(view.state, HealthState::Healthy);
-        let at = self.event_of("relay.recovered", &view, since);
-        let line = match since {
-            Some(since) => format!("It failed from {since} until {at}."),
-            None => format!("It works since {at}."),
-        };
+        let at = self.event_of("relay.recovered", &view, Some(since));
+        let line = format!("It failed from {since} until {at}.");
         self.mailed(relays, &ADMINS, RECOVERED, &line).await;
+    }
+}
+
+impl TwoNodes {
+    /// Switches the first relay on or off, and has both nodes do what is due. Returns how many relays were
+    /// checked.
+    async fn switch(&mut self, admin: &Actor, on: bool) -> usize {
+        let relays = self.env.postern.relays();
+        let changed = relays.change(admin, "global", switched(on), None);
+        changed.await.expect("switched");
+        self.work().await
     }
 }
 
@@ -280,7 +289,7 @@ async fn each_change_is_reported_once_through_another_relay(env: TestEnv) {
     nodes.stays(Down, 10).await;
     main.reset();
     nodes.change_to(Healthy).await;
-    nodes.recovered(&relays, Some(since)).await;
+    nodes.recovered(&relays, since).await;
     nodes.stays(Healthy, 3).await;
 
     // It fails every third connection, and then none.
@@ -289,29 +298,88 @@ async fn each_change_is_reported_once_through_another_relay(env: TestEnv) {
     nodes.stays(Degraded, 10).await;
     main.reset();
     nodes.change_to(Healthy).await;
-    nodes.recovered(&relays, Some(since)).await;
+    nodes.recovered(&relays, since).await;
 
     // It has another certificate, which an administrator then trusts.
     let before = backup.accepted().len();
     main.change_certificate(second);
-    nodes.fails(&relays, Down, Stage::Tls).await;
+    let since = nodes.fails(&relays, Down, Stage::Tls).await;
     assert_eq!(backup.accepted().len(), before + 2);
     save(&nodes.env, &admin, &main, &second_pem, "hunter2").await;
     assert!(nodes.work().await > 0, "at once");
-    nodes.recovered(&relays, None).await;
+    nodes.recovered(&relays, since).await;
 
     // It has another password, which an administrator then enters.
     let before = backup.accepted().len();
     main.reply_to("AUTH", "535 5.7.8 authentication failed");
-    nodes.fails(&relays, Down, Stage::Auth).await;
+    let since = nodes.fails(&relays, Down, Stage::Auth).await;
     assert_eq!(backup.accepted().len(), before + 2);
     main.reset();
     save(&nodes.env, &admin, &main, &second_pem, "hunter3").await;
     assert!(nodes.work().await > 0, "at once");
-    nodes.recovered(&relays, None).await;
+    nodes.recovered(&relays, since).await;
 
     nodes.stays(Healthy, 3).await;
     assert_eq!(nodes.reports().await, (8, 16));
+    nodes.other.close().await;
+}
+
+async fn an_outage_lasts_while_its_relay_is_switched_off(env: TestEnv) {
+    use HealthState::{Down, Healthy};
+    let (admin, main, backup) = (env.admin().await, relay(), relay());
+    env.sign_in(ADMINS[1], Role::Admin).await;
+    env.save(&admin, &main).await;
+    env.add_relay(&admin, &backup, None).await;
+    let relays = [&main, &backup];
+    let mut nodes = TwoNodes::begin(env, &admin, admin.clone()).await;
+    assert_eq!(nodes.work().await, 2);
+    main.reply_to("GREETING", CLOSED);
+    let since = nodes.fails(&relays, Down, Stage::Greeting).await;
+    let reports = nodes.reports().await;
+    assert_eq!(reports, (1, 2));
+
+    // It still fails when it is switched on again.
+    nodes.switch(&admin, false).await;
+    nodes.env.pass(10 * MINUTE);
+    assert!(nodes.work().await > 0, "the other relay");
+    assert!(nodes.switch(&admin, true).await > 0, "at once");
+    nodes.change_to(Down).await;
+    nodes.stays(Down, 3).await;
+    assert_eq!(nodes.reports().await, reports, "no second announcement");
+
+    // It works when it is switched on again.
+    nodes.switch(&admin, false).await;
+    nodes.env.pass(10 * MINUTE);
+    nodes.work().await;
+    main.reset();
+    assert!(nodes.switch(&admin, true).await > 0, "at once");
+    nodes.recovered(&relays, since).await;
+    nodes.stays(Healthy, 3).await;
+    assert_eq!(nodes.reports().await, (2, 4));
+    nodes.other.close().await;
+}
+
+async fn a_withheld_mail_waits_while_its_relay_is_switched_off(env: TestEnv) {
+    use HealthState::Down;
+    let (admin, main) = (env.admin().await, relay());
+    env.sign_in(ADMINS[1], Role::Admin).await;
+    env.save(&admin, &main).await;
+    let mut nodes = TwoNodes::begin(env, &admin, admin.clone()).await;
+    assert_eq!(nodes.work().await, 1);
+    main.reply_to("GREETING", CLOSED);
+    let since = nodes.change_to(Down).await.failing_since;
+    let since = since.expect("a failure");
+    assert_eq!(nodes.switch(&admin, false).await, 0);
+    nodes.env.pass(10 * MINUTE);
+    assert_eq!(nodes.work().await, 0);
+    main.reset();
+    assert_eq!(nodes.switch(&admin, true).await, 1, "at once");
+    nodes.recovered(&[&main], since).await;
+    let stage = format!("Stage: {}", Stage::Greeting.title());
+    for mail in main.accepted() {
+        assert!(text(&mail).contains(&stage), "{stage} in {}", text(&mail));
+    }
+    assert_eq!(nodes.reports().await, (2, 2));
     nodes.other.close().await;
 }
 
@@ -333,7 +401,8 @@ async fn a_failure_without_another_relay_is_mailed_with_the_recovery(env: TestEn
 
     main.reset();
     nodes.change_to(Healthy).await;
-    nodes.recovered(&[&main], down.failing_since).await;
+    let since = down.failing_since.expect("a failure");
+    nodes.recovered(&[&main], since).await;
     let stage = format!("Stage: {}", Stage::Greeting.title());
     for mail in main.accepted() {
         assert!(text(&mail).contains(&stage), "{stage} in {}", text(&mail));
@@ -412,6 +481,8 @@ async fn a_withheld_mail_about_an_own_relay_that_is_removed_is_dropped(env: Test
 stories! {
     both {
         each_change_is_reported_once_through_another_relay;
+        an_outage_lasts_while_its_relay_is_switched_off;
+        a_withheld_mail_waits_while_its_relay_is_switched_off;
         a_failure_without_another_relay_is_mailed_with_the_recovery;
         a_change_of_an_own_relay_is_mailed_to_its_account_alone;
         a_withheld_mail_about_an_own_relay_that_is_removed_is_dropped;

@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use domain::Label;
 use domain::outbox::{EventKind, PriorityLimits, RecipientState, SuppressionSearch};
-use domain::view::Verification;
+use domain::view::{PasswordChange, Verification};
 use engine::{Actor, Origin, Postern, Scope, TokenScope};
 use futures::future::join_all;
+use serde_json::Value;
 use sqlx::migrate::Migrator;
 
 use crate::environment::{TestEnv, connect, execute};
+use crate::outbox::through;
+use crate::own_relay::relay;
+use crate::webhooks::claim;
 
 /// The last migration in which a failed message was `parked`.
 const PARKED: i64 = 2;
@@ -96,7 +100,16 @@ const WITHOUT_REPORTS: i64 = 33;
 /// A message in the columns of migration 33.
 const MESSAGE: &str = "
 INSERT INTO message (id, account_id, token_id, sender, subject, message_id, size)
-VALUES ('01JD0000000000000000000000', '', NULL, 'alerts@example.org', 'Fire', '<1@example.org>', 3);
+VALUES ('01JD0000000000000000000000', '', NULL, 'alerts@example.org', 'Fire', '<1@example.org>', 3);";
+
+/// A migration in which a relay that was switched off was forgotten as down.
+const FORGOTTEN_WHEN_OFF: i64 = 33;
+
+/// A relay that is down since 60,000 ms, which was announced, in the columns of migration 33.
+const DOWN: &str = "
+INSERT INTO relay_health
+    (relay_id, revision, state, since, failing_since, recent, run_since, reported, due_at)
+VALUES ('global', 7, 'down', 60000, 60000, '-', 60000, 'down', 0);
 ";
 
 /// Opens a database with these rows in the tables of an earlier version.
@@ -197,6 +210,22 @@ async fn saved_settings_become_those_of_the_first_relay(env: TestEnv) {
     assert!(matches!(listed[0].verified, Verification::Changed(_)));
 }
 
+async fn an_outage_that_was_announced_ends_with_an_announcement(env: TestEnv) {
+    let postern = opened(&env, FORGOTTEN_WHEN_OFF, DOWN).await;
+    let (admin, relay) = (Actor::local(0), relay());
+    let url = "https://hooks.example.org/postern";
+    let webhook = postern.notifications().create_webhook(&admin, url).await;
+    webhook.expect("a webhook");
+    let settings = postern.settings();
+    let saved = settings.save(&admin, through(&relay), PasswordChange::Keep, None);
+    saved.await.expect("saved");
+    assert_eq!(postern.health().check_due().await, Ok(1));
+    let claimed = claim(&postern).await;
+    let body: Value = serde_json::from_str(claimed[0].body()).expect("JSON");
+    assert_eq!(body["type"], "relay.recovered");
+    assert_eq!(body["data"]["failing_since"], "1970-01-01T00:01:00Z");
+}
+
 async fn bodies_of_earlier_versions_are_kept(env: TestEnv) {
     let octets = match env.config.database {
         Some(_) => r"'\x466972650d0a'",
@@ -234,6 +263,7 @@ stories! {
         parked_mail_is_failed_mail_afterwards;
         bodies_of_earlier_versions_are_kept;
         messages_of_earlier_versions_stay_readable;
+        an_outage_that_was_announced_ends_with_an_announcement;
         a_token_without_limits_keeps_what_it_could_do;
         tokens_of_administrators_keep_sending_from_any_address;
         processes_that_open_a_new_database_together_all_open_it;

@@ -129,6 +129,8 @@ impl Accounts {
                 if disabled != was_disabled {
                     let at = disabled.then(|| self.clock.now());
                     accounts::set_disabled(&mut work, id, at).await?;
+                    // Its own relay is checked no more, or again.
+                    routing::raise(&mut work).await?;
                     done.push(if disabled { "disabled" } else { "enabled" });
                 }
                 if disabled && !was_disabled {

@@ -10,7 +10,7 @@ use crate::store::relay_health::{HealthRow, RelayRevision};
 
 use super::check::CheckedRelay;
 
-/// The relays that are on and have settings, as of a version of the routing.
+/// The relays that are on, have settings and are of no disabled account, as of a version of the routing.
 pub(super) struct KnownRelays {
     pub version: i64,
     relays: HashMap<Scope, Arc<CheckedRelay>>,
@@ -21,7 +21,7 @@ pub(super) struct KnownRelays {
 pub(super) struct Differences {
     /// The relays that are new, or have new settings.
     pub begun: Vec<RelayRevision>,
-    /// The relays that are gone or off.
+    /// The relays that are gone or off, or whose accounts are disabled.
     pub ended: Vec<Scope>,
 }
 
@@ -34,21 +34,19 @@ impl Differences {
 impl KnownRelays {
     pub fn of(table: RoutingTable) -> Self {
         let all = table.relays.into_iter().chain(table.own);
-        let checked = all
-            .filter(|relay| relay.config.enabled)
-            .filter_map(|relay| {
-                let checked = CheckedRelay {
-                    scope: relay.id,
-                    name: relay.config.name,
-                    revision: relay.revision,
-                    is_limited: relay.config.limits.max_connections.is_some(),
-                    relay: Relay {
-                        settings: relay.settings?,
-                        password: relay.password,
-                    },
-                };
-                Some((relay.id, Arc::new(checked)))
-            });
+        let checked = all.filter(|relay| relay.is_checked).filter_map(|relay| {
+            let checked = CheckedRelay {
+                scope: relay.id,
+                name: relay.config.name,
+                revision: relay.revision,
+                is_limited: relay.config.limits.max_connections.is_some(),
+                relay: Relay {
+                    settings: relay.settings?,
+                    password: relay.password,
+                },
+            };
+            Some((relay.id, Arc::new(checked)))
+        });
         Self {
             version: table.version,
             relays: checked.collect(),

@@ -1,10 +1,12 @@
 //! The routing table: every relay with its settings and its password, for delivery.
 
+use std::collections::HashSet;
+
 use domain::relay::{RelayConfig, RelayLimits};
 use domain::{SecretString, SmtpSettings};
 
 use super::{OWN_RELAY, Relays, SavedSettings, validate};
-use crate::store::{Scope, StoreError, information, policy, relays, routing};
+use crate::store::{Scope, StoreError, accounts, information, policy, relays, routing};
 
 /// All relays, as of a version.
 #[derive(Debug)]
@@ -33,6 +35,9 @@ pub struct RoutedRelay {
     pub settings: Option<SmtpSettings>,
     /// The saved password; `None` without one, without a sign-in, and where its key is lost.
     pub(crate) password: Option<SecretString>,
+    /// Whether its health is checked: it is on, and its account is not disabled. Mail that is queued leaves
+    /// through the relay of a disabled account nevertheless.
+    pub(crate) is_checked: bool,
 }
 
 impl RoutedRelay {
@@ -65,10 +70,16 @@ impl Relays {
             true => information::of_accounts(&mut connection).await?,
             false => Vec::new(),
         };
+        let disabled = match own.is_empty() {
+            true => HashSet::new(),
+            false => accounts::disabled_ids(&mut connection).await?,
+        };
         let own = own.into_iter().map(|saved| {
+            let account = saved.scope.account();
             let (parsed, sealed) = (saved.form.parse().ok(), saved.password.as_deref());
             RoutedRelay {
                 revision: saved.revision,
+                is_checked: account.is_some_and(|account| !disabled.contains(&account)),
                 ..self.routed(saved.scope, own_config(), parsed, sealed)
             }
         });
@@ -96,6 +107,7 @@ impl Relays {
         let of_relay = self.settings.of(scope);
         RoutedRelay {
             id: scope,
+            is_checked: config.enabled,
             config,
             revision: 0,
             settings,

@@ -1,5 +1,7 @@
 //! The table `account`: the people who may sign in, with the hashes of their passwords.
 
+use std::collections::HashSet;
+
 use domain::Timestamp;
 use domain::view::{AccountState, AccountView, Role};
 use serde::{Deserialize, Serialize};
@@ -284,6 +286,16 @@ pub async fn set_disabled(
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// The ids of the accounts that are disabled.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn disabled_ids(connection: &mut Connection) -> Result<HashSet<String>, StoreError> {
+    let query = sqlx::query_scalar("SELECT id FROM account WHERE disabled_at IS NOT NULL");
+    let ids: Vec<String> = query.fetch_all(connection).await?;
+    Ok(ids.into_iter().collect())
 }
 
 /// Deletes an account with its sessions, tokens, links, sender addresses, limits and figures.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::health::HealthState;
 use domain::view::{PasswordChange, Role};
 use domain::{Kind, Refusal, Stage};
-use engine::Actor;
+use engine::{AccountChange, Actor};
 use testkit::Relay;
 
 use crate::environment::TestEnv;
@@ -46,6 +46,35 @@ async fn a_relay_that_is_off_or_removed_is_not_checked(env: TestEnv) {
     assert_eq!(env.health(&admin).await.state, HealthState::Unknown);
     assert_eq!(env.check().await, 1, "at once");
     assert_eq!((checks(&first), checks(&second)), (2, 1));
+}
+
+async fn the_own_relay_of_a_disabled_account_is_not_checked(env: TestEnv) {
+    let (user, own) = (env.user().await, relay());
+    let saved = env.save_own(&user, own_form(&own), PasswordChange::Keep);
+    saved.await.expect("saved");
+    assert_eq!(env.check().await, 1);
+    let (accounts, local) = (env.postern.accounts(), Actor::local(0));
+    let found = accounts.read_by_email(&local, "ann@example.org").await;
+    let id = found.expect("an account").id;
+    let set_disabled = async |disabled: bool| {
+        let change = AccountChange {
+            disabled: Some(disabled),
+            ..AccountChange::default()
+        };
+        let changed = accounts.change(&local, &id, change).await;
+        changed.expect("changed");
+    };
+    set_disabled(true).await;
+    env.pass(DAY);
+    assert_eq!(env.check().await, 0);
+    let mut connection = env.connection().await;
+    let query = sqlx::query_scalar("SELECT COUNT(*) FROM relay_health");
+    let due: i64 = query.fetch_one(&mut connection).await.expect("a number");
+    assert_eq!(due, 0, "none is due later");
+
+    set_disabled(false).await;
+    assert_eq!(env.check().await, 1, "at once");
+    assert_eq!(checks(&own), 2);
 }
 
 async fn a_person_has_a_relay_checked_now(env: TestEnv) {
@@ -170,6 +199,7 @@ async fn an_account_sees_whether_a_relay_of_the_organisation_takes_its_mail(env:
 stories! {
     both {
         a_relay_that_is_off_or_removed_is_not_checked;
+        the_own_relay_of_a_disabled_account_is_not_checked;
         a_person_has_a_relay_checked_now;
         an_account_sees_its_own_relay_and_only_the_state_of_the_organisations;
         an_account_sees_whether_a_relay_of_the_organisation_takes_its_mail;

@@ -91,6 +91,9 @@ fn body(event: WebhookEvent, at: Timestamp, data: &serde_json::Value) -> String 
     json!({ "type": event.as_str(), "timestamp": at.rfc3339(), "data": data }).to_string()
 }
 
+/// The longest time between two attempts, with all of the jitter.
+pub const WEBHOOK_BACKOFF_MAX: Duration = Duration::from_secs(5 * 3_600);
+
 /// The time until the next attempt after the `attempts`-th one failed: 5 s, rising to 4 h, plus up to a
 /// quarter of jitter.
 pub fn webhook_backoff(attempts: i64, jitter: Jitter) -> Duration {
@@ -277,6 +280,7 @@ mod tests {
             );
         }
         assert_eq!(webhook_backoff(2, 255).as_millis(), 37_500);
+        assert_eq!(webhook_backoff(i64::MAX, 255), WEBHOOK_BACKOFF_MAX);
     }
 
     #[test]

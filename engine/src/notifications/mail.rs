@@ -30,7 +30,7 @@ impl Notifications {
     /// Where the database fails.
     pub async fn send_due_mail(&self) -> Result<(), Refusal> {
         let now = self.clock.now();
-        let due = notifications::next_mail(&mut *self.store.read().await?).await?;
+        let due = notifications::next_mail(&mut *self.store.read().await?, now).await?;
         if due.is_none_or(|due| due > now) {
             return Ok(());
         }

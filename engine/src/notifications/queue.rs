@@ -10,11 +10,8 @@ use super::endpoints::{SCOPE, host};
 use super::service::Notifications;
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::webhook_deliveries::{self, ClaimedEvent, EndpointLease, SettledDelivery};
+use crate::store::webhook_deliveries::{self, ClaimedEvent, SettledDelivery};
 use crate::store::{Connection, StoreError, commit, in_time, webhooks};
-
-/// How long no other process sends to an endpoint. An attempt takes at most 15 s.
-const LEASE: Duration = Duration::from_secs(60);
 
 /// How often, and with which time between, an outcome is written that the database does not take.
 const RECORD_TRIES: usize = 5;
@@ -29,19 +26,14 @@ impl Notifications {
     pub async fn claim_webhooks(&self) -> Result<Vec<WebhookAttempt>, Refusal> {
         let owner = ulid::Ulid::new().to_string();
         let now = self.clock.now();
-        let due = webhook_deliveries::next_due(&mut *self.store.read().await?).await?;
+        let due = webhook_deliveries::next_due(&mut *self.store.read().await?, now).await?;
         if due.is_none_or(|due| due > now) {
             return Ok(Vec::new());
         }
         let claimed = in_time(async {
             let mut work = self.store.begin().await?;
-            let lease = EndpointLease {
-                owner: &owner,
-                now,
-                end: now + LEASE,
-            };
-            let claimed =
-                webhook_deliveries::claim(&mut work, self.store.skip_locked(), lease).await?;
+            let skip_locked = self.store.skip_locked();
+            let claimed = webhook_deliveries::claim(&mut work, skip_locked, &owner, now).await?;
             commit(work).await?;
             Ok::<_, StoreError>(claimed)
         });

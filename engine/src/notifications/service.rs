@@ -90,8 +90,9 @@ impl Notifications {
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         let mut connection = self.store.read().await?;
-        let event = webhook_deliveries::next_due(&mut connection).await?;
-        let mail = notifications::next_mail(&mut connection).await?;
+        let now = self.clock.now();
+        let event = webhook_deliveries::next_due(&mut connection, now).await?;
+        let mail = notifications::next_mail(&mut connection, now).await?;
         Ok([event, mail].into_iter().flatten().min())
     }
 }

@@ -1,5 +1,7 @@
 //! Changes of the health of relays to report: events of webhooks, and the table `health_mail`.
 
+use std::time::Duration;
+
 use domain::health::{HealthChange, HealthState};
 use domain::webhook::{WebhookEvent, change_body};
 use domain::{Stage, Timestamp};
@@ -7,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
+use super::recipients::CLOCK_SKEW;
 use super::rows::{json, of_json};
 use super::webhook_deliveries::NewWebhookEvent;
 use super::{Connection, StoreError, webhook_deliveries, webhooks};
@@ -171,6 +174,14 @@ async fn take_unsent(
     Ok(query.bind(relay).fetch_all(connection).await?)
 }
 
+/// The longest time until a mail is tried again.
+pub const MAIL_BACKOFF_MAX: Duration = Duration::from_hours(1);
+
+/// A mail that is due later was put off by a clock that was ahead. It is due now.
+fn mail_horizon(now: Timestamp) -> Timestamp {
+    now + MAIL_BACKOFF_MAX + CLOCK_SKEW
+}
+
 /// Leases up to `limit` mails that are due until `end`, the oldest first. Those to accounts that were
 /// disabled meanwhile, or are no administrators any more, are deleted.
 ///
@@ -184,20 +195,24 @@ pub async fn claim_mail(
     limit: i64,
 ) -> Result<Vec<HealthMail>, StoreError> {
     let unwanted = sqlx::query(
-        "DELETE FROM health_mail WHERE due_at <= $1 AND account_id IN (SELECT a.id FROM account a \
+        "DELETE FROM health_mail WHERE (due_at <= $1 OR due_at > $2) \
+         AND account_id IN (SELECT a.id FROM account a \
          WHERE a.disabled_at IS NOT NULL \
          OR a.role <> 'admin' AND 'account:' || a.id <> health_mail.relay_id)",
     );
-    unwanted.bind(now.0).execute(&mut *connection).await?;
+    let horizon = mail_horizon(now);
+    let unwanted = unwanted.bind(now.0).bind(horizon.0);
+    unwanted.execute(&mut *connection).await?;
     let sql = format!(
-        "WITH due AS MATERIALIZED (SELECT id AS mail FROM health_mail WHERE due_at <= $2 \
-         ORDER BY due_at, id LIMIT $3{skip_locked}) \
+        "WITH due AS MATERIALIZED (SELECT id AS mail FROM health_mail \
+         WHERE due_at <= $2 OR due_at > $4 ORDER BY due_at, id LIMIT $3{skip_locked}) \
          UPDATE health_mail SET due_at = $1 FROM due WHERE id = due.mail RETURNING id"
     );
     let leased: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
         .bind(end.0)
         .bind(now.0)
         .bind(limit)
+        .bind(horizon.0)
         .fetch_all(&mut *connection)
         .await?;
     let mut claimed = Vec::with_capacity(leased.len());
@@ -247,10 +262,32 @@ pub async fn remove_mail(connection: &mut Connection, id: &str) -> Result<(), St
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn next_mail(connection: &mut Connection) -> Result<Option<Timestamp>, StoreError> {
-    let query = sqlx::query_scalar("SELECT due_at FROM health_mail ORDER BY due_at, id LIMIT 1");
-    let due: Option<i64> = query.fetch_optional(connection).await?;
-    Ok(due.map(Timestamp))
+pub async fn next_mail(
+    connection: &mut Connection,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    let query = sqlx::query_as("SELECT MIN(due_at), MAX(due_at) FROM health_mail");
+    let DueTimes { first, last } = query.fetch_one(connection).await?;
+    Ok(match last > Some(mail_horizon(now)) {
+        true => first.map(|first| first.min(now)),
+        false => first,
+    })
+}
+
+/// When the first and the last mail are due.
+struct DueTimes {
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+}
+
+impl FromRow<'_, AnyRow> for DueTimes {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let (first, last): (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+        Ok(Self {
+            first: first.map(Timestamp),
+            last: last.map(Timestamp),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -427,7 +464,7 @@ mod tests {
             let claimed = claim_mail(&mut work, "", Timestamp(now), Timestamp(due), 50).await;
             assert_eq!(claimed.expect("claimed").len(), number, "at {now}");
         }
-        let next = next_mail(&mut work).await.expect("reads");
+        let next = next_mail(&mut work, Timestamp(0)).await.expect("reads");
         assert_eq!(next, Some(Timestamp(9)));
     }
 

@@ -1,10 +1,13 @@
 //! The table `webhook_delivery`: events for each endpoint, claimed in their order by lease.
 
+use std::time::Duration;
+
 use domain::Timestamp;
-use domain::webhook::{WebhookDelivery, WebhookDeliveryState, WebhookEvent};
+use domain::webhook::{WEBHOOK_BACKOFF_MAX, WebhookDelivery, WebhookDeliveryState, WebhookEvent};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
+use super::recipients::CLOCK_SKEW;
 use super::{Connection, StoreError};
 
 /// The columns of [`WebhookDelivery`].
@@ -127,35 +130,49 @@ impl FromRow<'_, AnyRow> for ClaimedEvent {
     }
 }
 
-/// Who claims, and until when.
-#[derive(Clone, Copy, Debug)]
-pub struct EndpointLease<'a> {
-    pub owner: &'a str,
-    pub now: Timestamp,
-    pub end: Timestamp,
+/// How long no other process sends to an endpoint. An attempt takes at most 15 s.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// A lease that ends later was taken by a clock that was ahead. It is over.
+fn lease_horizon(now: Timestamp) -> Timestamp {
+    now + LEASE + CLOCK_SKEW
+}
+
+/// A delivery that is due later was put off by a clock that was ahead. It is due now.
+fn due_horizon(now: Timestamp) -> Timestamp {
+    now + WEBHOOK_BACKOFF_MAX + CLOCK_SKEW
+}
+
+fn is_due(due_at: Timestamp, now: Timestamp) -> bool {
+    due_at <= now || due_at > due_horizon(now)
 }
 
 /// Leases the endpoints whose oldest delivery is due, and returns these deliveries: one of each endpoint.
+/// The lease of `owner` ends after 60 s.
 ///
 /// # Errors
 /// Where the database fails.
 pub async fn claim(
     connection: &mut Connection,
     skip_locked: &str,
-    lease: EndpointLease<'_>,
+    owner: &str,
+    now: Timestamp,
 ) -> Result<Vec<ClaimedEvent>, StoreError> {
     let sql = format!(
         "WITH due AS MATERIALIZED (SELECT w.id AS webhook FROM webhook w \
-         WHERE w.enabled = 1 AND (w.owner IS NULL OR w.leased_until <= $3) \
-         AND (SELECT d.due_at FROM webhook_delivery d WHERE d.webhook_id = w.id \
-         AND d.state = 'queued' ORDER BY d.number LIMIT 1) <= $3 ORDER BY w.id{skip_locked}) \
+         WHERE w.enabled = 1 AND (w.owner IS NULL OR w.leased_until <= $3 OR w.leased_until > $4) \
+         AND (SELECT CASE WHEN d.due_at > $5 THEN $3 ELSE d.due_at END FROM webhook_delivery d \
+         WHERE d.webhook_id = w.id AND d.state = 'queued' ORDER BY d.number LIMIT 1) <= $3 \
+         ORDER BY w.id{skip_locked}) \
          UPDATE webhook SET owner = $1, leased_until = $2 FROM due WHERE id = due.webhook \
          RETURNING id"
     );
     let mut leased: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
-        .bind(lease.owner)
-        .bind(lease.end.0)
-        .bind(lease.now.0)
+        .bind(owner)
+        .bind((now + LEASE).0)
+        .bind(now.0)
+        .bind(lease_horizon(now).0)
+        .bind(due_horizon(now).0)
         .fetch_all(&mut *connection)
         .await?;
     leased.sort();
@@ -170,10 +187,10 @@ pub async fn claim(
         .fetch_optional(&mut *connection)
         .await?;
         // On PostgreSQL another process may have settled it between the two statements.
-        match oldest.filter(|oldest| oldest.due_at <= lease.now) {
+        match oldest.filter(|oldest| is_due(oldest.due_at, now)) {
             Some(oldest) => claimed.push(oldest),
             None => {
-                release(connection, &webhook, lease.owner).await?;
+                release(connection, &webhook, owner).await?;
             }
         }
     }
@@ -318,15 +335,31 @@ pub async fn last_attempted(
     Ok(row.map(|row| row.0))
 }
 
-/// When an endpoint can be claimed.
-struct ClaimableAt(Option<Timestamp>);
+/// An endpoint that is switched on, and its oldest delivery.
+struct EndpointQueue {
+    leased_until: Option<Timestamp>,
+    due_at: Option<Timestamp>,
+}
 
-impl FromRow<'_, AnyRow> for ClaimableAt {
+impl FromRow<'_, AnyRow> for EndpointQueue {
     fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
         let (leased, due): (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
-        Ok(Self(
-            due.map(|due| Timestamp(due.max(leased.unwrap_or(due)))),
-        ))
+        Ok(Self {
+            leased_until: leased.map(Timestamp),
+            due_at: due.map(Timestamp),
+        })
+    }
+}
+
+impl EndpointQueue {
+    /// When it can be claimed; `None` where no delivery is queued.
+    fn claimable_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let due = self.due_at?;
+        let due = if is_due(due, now) { now } else { due };
+        let leased = self
+            .leased_until
+            .filter(|until| *until <= lease_horizon(now));
+        Some(leased.map_or(due, |until| due.max(until)))
     }
 }
 
@@ -334,14 +367,17 @@ impl FromRow<'_, AnyRow> for ClaimableAt {
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn next_due(connection: &mut Connection) -> Result<Option<Timestamp>, StoreError> {
-    let rows: Vec<ClaimableAt> = sqlx::query_as(
+pub async fn next_due(
+    connection: &mut Connection,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    let rows: Vec<EndpointQueue> = sqlx::query_as(
         "SELECT w.leased_until, (SELECT d.due_at FROM webhook_delivery d WHERE d.webhook_id = w.id \
          AND d.state = 'queued' ORDER BY d.number LIMIT 1) FROM webhook w WHERE w.enabled = 1",
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().filter_map(|row| row.0).min())
+    Ok(rows.iter().filter_map(|row| row.claimable_at(now)).min())
 }
 
 /// Deletes up to `limit` deliveries that were created before `before` and are not queued. Returns how many

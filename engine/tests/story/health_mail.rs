@@ -1,4 +1,4 @@
-//! Mail about the health of relays: handed to the outbox once, or dropped when it is outdated.
+//! Mail about the health of relays: handed to the outbox once, dropped when outdated, due in time.
 
 use std::time::Duration;
 
@@ -6,7 +6,12 @@ use engine::Postern;
 use sqlx::AnyConnection;
 
 use crate::environment::{TestEnv, execute};
+use crate::webhooks::{answered, claim, event, record};
 use testkit::AcceptedMail;
+
+const YEARS: Duration = Duration::from_hours(3 * 365 * 24);
+
+const URL: &str = "https://hooks.example.org/postern";
 
 const ID: &str = "01JD0000000000000000000009";
 
@@ -117,10 +122,54 @@ async fn a_mail_that_is_not_accepted_waits(env: TestEnv) {
     worker.end().await;
 }
 
+async fn mail_that_is_due_years_later_is_due_now(env: TestEnv) {
+    let admin = env.admin().await;
+    let mut connection = env.connection().await;
+    env.pass(YEARS);
+    // No relay has settings, so that it is put off.
+    store(&mut connection, RECOVERED, 1).await;
+    let created = format!("UPDATE health_mail SET created_at = {}", env.clock.now().0);
+    execute(&mut connection, &created).await;
+    send(&env.postern).await;
+    assert_eq!(stored(&mut connection).await, 1);
+    env.put_back(YEARS);
+    let (relay, worker) = env.mail_leaves(&admin).await;
+    send(&env.postern).await;
+    assert_eq!(relay.wait_for_mails(1).await.len(), 1);
+    worker.end().await;
+}
+
+async fn events_that_are_due_years_later_are_due_now(env: TestEnv) {
+    let admin = env.admin().await;
+    let id = env.webhook(&admin, URL).await;
+    env.pass(YEARS);
+    env.test_event(&admin, &id).await;
+    let first = claim(&env.postern).await.remove(0);
+    record(&env.postern, &first, &answered(503)).await;
+    env.put_back(YEARS);
+    let again = claim(&env.postern).await;
+    assert_eq!(again.iter().map(event).collect::<Vec<_>>(), [event(&first)]);
+    assert!(claim(&env.postern).await.is_empty(), "it is leased");
+    record(&env.postern, &again[0], &answered(204)).await;
+
+    // The state after a node was killed whose clock was ahead.
+    env.pass(YEARS);
+    env.test_event(&admin, &id).await;
+    let dead = claim(&env.postern).await;
+    env.put_back(YEARS);
+    let again = claim(&env.postern).await;
+    assert_eq!(
+        again.iter().map(event).collect::<Vec<_>>(),
+        [event(&dead[0])]
+    );
+}
+
 stories! {
     both {
         a_recovery_is_mailed_once_by_several_nodes;
         a_failure_that_is_over_is_not_mailed;
         a_mail_that_is_not_accepted_waits;
+        mail_that_is_due_years_later_is_due_now;
+        events_that_are_due_years_later_are_due_now;
     }
 }

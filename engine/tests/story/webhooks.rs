@@ -49,7 +49,7 @@ impl TestEnv {
         created.await.expect("a webhook").view.id
     }
 
-    async fn test_event(&self, admin: &Actor, webhook: &str) {
+    pub async fn test_event(&self, admin: &Actor, webhook: &str) {
         let tested = self.postern.notifications().test_webhook(admin, webhook);
         tested.await.expect("queued");
     }

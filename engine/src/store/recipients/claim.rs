@@ -15,7 +15,7 @@ use crate::store::messages::Submitter;
 use crate::store::{Connection, StoreError};
 
 /// The clocks of the nodes may differ by so much.
-const CLOCK_SKEW: Duration = Duration::from_secs(60);
+pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// Rows that are due after this were written by a clock that was ahead. They are due now.
 pub fn horizon(now: Timestamp) -> Timestamp {

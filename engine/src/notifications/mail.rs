@@ -11,7 +11,7 @@ use super::mail_rule::{MailDecision, OrganisationRelayState, decide};
 use super::service::Notifications;
 use super::text;
 use crate::Actor;
-use crate::store::notifications::{self, HealthMail};
+use crate::store::health_mail::{self, HealthMail};
 use crate::store::relays::{self, RelayRow};
 use crate::store::{Scope, StoreError, commit, in_time, relay_health, relay_outages};
 
@@ -30,7 +30,7 @@ impl Notifications {
     /// Where the database fails.
     pub async fn send_due_mail(&self) -> Result<(), Refusal> {
         let now = self.clock.now();
-        let due = notifications::next_mail(&mut *self.store.read().await?, now).await?;
+        let due = health_mail::next_due(&mut *self.store.read().await?, now).await?;
         if due.is_none_or(|due| due > now) {
             return Ok(());
         }
@@ -38,7 +38,7 @@ impl Notifications {
             let mut work = self.store.begin().await?;
             let skip_locked = self.store.skip_locked();
             let claimed =
-                notifications::claim_mail(&mut work, skip_locked, now, now + LEASE, LIMIT).await?;
+                health_mail::claim(&mut work, skip_locked, now, now + LEASE, LIMIT).await?;
             commit(work).await?;
             Ok::<_, StoreError>(claimed)
         });
@@ -119,13 +119,13 @@ impl Notifications {
 
     async fn defer(&self, mail: &HealthMail) -> Result<(), Refusal> {
         let mut work = self.store.begin().await?;
-        notifications::defer_mail(&mut work, &mail.id, self.clock.now() + AGAIN).await?;
+        health_mail::defer(&mut work, &mail.id, self.clock.now() + AGAIN).await?;
         Ok(commit(work).await?)
     }
 
     async fn remove(&self, mail: &HealthMail) -> Result<(), Refusal> {
         let mut work = self.store.begin().await?;
-        notifications::remove_mail(&mut work, &mail.id).await?;
+        health_mail::remove(&mut work, &mail.id).await?;
         Ok(commit(work).await?)
     }
 

@@ -11,7 +11,7 @@ use crate::audit::Audit;
 use crate::health::Health;
 use crate::outbox::Outbox;
 use crate::smtp::Dialer;
-use crate::store::{Store, StoreError, notifications, webhook_deliveries};
+use crate::store::{Store, StoreError, health_mail, webhook_deliveries};
 use crate::vault::Vault;
 
 /// The most time between two looks at the database: other processes on it queue events too.
@@ -92,7 +92,7 @@ impl Notifications {
         let mut connection = self.store.read().await?;
         let now = self.clock.now();
         let event = webhook_deliveries::next_due(&mut connection, now).await?;
-        let mail = notifications::next_mail(&mut connection, now).await?;
+        let mail = health_mail::next_due(&mut connection, now).await?;
         Ok([event, mail].into_iter().flatten().min())
     }
 }

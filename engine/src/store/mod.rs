@@ -11,6 +11,7 @@ mod error;
 pub mod figures;
 pub mod flows;
 mod fold;
+pub mod health_mail;
 pub mod idempotency;
 pub mod information;
 pub mod keys;

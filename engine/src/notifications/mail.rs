@@ -11,7 +11,7 @@ use super::mail_rule::{MailDecision, OrganisationRelayState, decide};
 use super::service::Notifications;
 use super::text;
 use crate::Actor;
-use crate::store::health_mail::{self, HealthMail};
+use crate::store::health_mail::{self, HealthMail, MAIL_BACKOFF_MAX};
 use crate::store::relays::{self, RelayRow};
 use crate::store::{Scope, StoreError, commit, in_time, relay_health, relay_outages};
 
@@ -19,12 +19,13 @@ use crate::store::{Scope, StoreError, commit, in_time, relay_health, relay_outag
 const LIMIT: i64 = 50;
 const LEASE: Duration = Duration::from_secs(60);
 
-/// When a mail that no relay could take, or that was refused, is looked at again.
+/// When a mail that no relay could take is looked at again, and one that failed for the first time.
 const AGAIN: Duration = Duration::from_secs(30);
 
 impl Notifications {
     /// Hands the mails that are due to the outbox, each once, also where several processes do so. A mail
-    /// about a failure waits until another relay than the failing one can take it.
+    /// about a failure waits until another relay than the failing one can take it. One that fails backs off
+    /// by itself, and the others go on.
     ///
     /// # Errors
     /// Where the database fails.
@@ -48,7 +49,11 @@ impl Notifications {
         }
         let relays = self.relay_states().await?;
         for mail in claimed {
-            self.send(&mail, &relays).await?;
+            if let Err(refusal) = self.send(&mail, &relays).await {
+                tracing::warn!(%refusal, "a mail about the health of a relay waits");
+                // Where this fails too, so would the others. Their leases end by themselves.
+                self.back_off(&mail).await?;
+            }
         }
         Ok(())
     }
@@ -59,15 +64,18 @@ impl Notifications {
         relays: &[OrganisationRelayState],
     ) -> Result<(), Refusal> {
         let now = self.clock.now();
-        let change = &mail.change;
+        let change = mail.change()?;
         let is_old = now.saturating_since(mail.created_at) >= WEBHOOK_LIFETIME;
-        let state = self.state_of(mail, relays).await?;
+        let state = self.state_of(mail, change.own, relays).await?;
         match decide(&mail.relay_id, change.to, state, relays) {
             MailDecision::Send => {}
-            MailDecision::Wait if !is_old => return self.defer(mail).await,
+            MailDecision::Wait if !is_old => return self.defer(mail, AGAIN).await,
             MailDecision::Wait | MailDecision::Drop => return self.remove(mail).await,
         }
-        let (subject, text) = (text::subject(change), text::body(change, &self.public_url));
+        let (subject, text) = (
+            text::subject(&change),
+            text::body(&change, &self.public_url),
+        );
         // Where this process ends before the row is deleted, the outbox knows the key.
         let key = format!("health-mail-{}", mail.id);
         let accepted = self
@@ -77,29 +85,27 @@ impl Notifications {
         match accepted {
             Ok(()) => self.remove(mail).await,
             // Its address is on the suppression list.
-            Err(refusal) if refusal.fields.contains_key("to") || is_old => {
+            Err(refusal) if refusal.fields.contains_key("to") => {
                 tracing::warn!(%refusal, "a mail about the health of a relay was not accepted");
                 self.remove(mail).await
             }
-            Err(refusal) => {
-                tracing::warn!(%refusal, "a mail about the health of a relay waits");
-                self.defer(mail).await
-            }
+            Err(refusal) => Err(refusal),
         }
     }
 
     /// The state of the relay that a mail is about: unknown while it is switched off, `None` where it was
-    /// removed.
+    /// removed. `own`: it is that of an account.
     async fn state_of(
         &self,
         mail: &HealthMail,
+        own: bool,
         relays: &[OrganisationRelayState],
     ) -> Result<Option<HealthState>, Refusal> {
         let Some(scope) = Scope::of_relay_id(&mail.relay_id) else {
             return Ok(None);
         };
         let mut connection = self.store.read().await?;
-        let checked = match mail.change.own {
+        let checked = match own {
             false => {
                 let found = relays.iter().find(|relay| relay.id == mail.relay_id);
                 found.map(|relay| relay.state)
@@ -117,9 +123,19 @@ impl Notifications {
         Ok(outage.map(|_| HealthState::Unknown))
     }
 
-    async fn defer(&self, mail: &HealthMail) -> Result<(), Refusal> {
+    /// Puts off a mail that failed: for as long as it exists, which doubles the time, from 30 s to 1 h.
+    /// After three days it is deleted.
+    async fn back_off(&self, mail: &HealthMail) -> Result<(), Refusal> {
+        let age = self.clock.now().saturating_since(mail.created_at);
+        match age >= WEBHOOK_LIFETIME {
+            true => self.remove(mail).await,
+            false => self.defer(mail, age.clamp(AGAIN, MAIL_BACKOFF_MAX)).await,
+        }
+    }
+
+    async fn defer(&self, mail: &HealthMail, time: Duration) -> Result<(), Refusal> {
         let mut work = self.store.begin().await?;
-        health_mail::defer(&mut work, &mail.id, self.clock.now() + AGAIN).await?;
+        health_mail::defer(&mut work, &mail.id, self.clock.now() + time).await?;
         Ok(commit(work).await?)
     }
 

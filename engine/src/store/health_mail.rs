@@ -12,7 +12,7 @@ use super::recipients::CLOCK_SKEW;
 use super::rows::{json, of_json};
 use super::{Connection, StoreError};
 
-/// The longest time until a mail is tried again.
+/// The longest time until a mail that failed is tried again.
 pub const MAIL_BACKOFF_MAX: Duration = Duration::from_hours(1);
 
 /// A mail that is due later was put off by a clock that was ahead. It is due now.
@@ -74,8 +74,19 @@ pub struct HealthMail {
     /// The address of the account.
     pub to: String,
     pub relay_id: String,
-    pub change: MailedChange,
+    /// JSON.
+    change: String,
     pub created_at: Timestamp,
+}
+
+impl HealthMail {
+    /// The change that it reports.
+    ///
+    /// # Errors
+    /// Where it is not one that this version stores.
+    pub fn change(&self) -> Result<MailedChange, StoreError> {
+        Ok(of_json(&self.change)?)
+    }
 }
 
 impl FromRow<'_, AnyRow> for HealthMail {
@@ -84,7 +95,7 @@ impl FromRow<'_, AnyRow> for HealthMail {
             id: row.try_get(0)?,
             to: row.try_get(1)?,
             relay_id: row.try_get(2)?,
-            change: of_json(row.try_get(3)?)?,
+            change: row.try_get(3)?,
             created_at: Timestamp(row.try_get(4)?),
         })
     }
@@ -93,14 +104,15 @@ impl FromRow<'_, AnyRow> for HealthMail {
 /// The part of a mail that a later change takes over.
 pub(super) struct UnsentMail {
     pub account: String,
-    pub change: MailedChange,
+    /// `None` where it is not one that this version stores.
+    pub change: Option<MailedChange>,
 }
 
 impl FromRow<'_, AnyRow> for UnsentMail {
     fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             account: row.try_get(0)?,
-            change: of_json(row.try_get(1)?)?,
+            change: of_json(row.try_get(1)?).ok(),
         })
     }
 }

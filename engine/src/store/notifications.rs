@@ -33,8 +33,10 @@ pub async fn add(
     let mut unsent = health_mail::take_unsent(work, &change.relay_id).await?;
     for account in addressees(work, change.account.as_deref()).await? {
         let mut mailed = MailedChange::new(change);
-        if let Some(index) = unsent.iter().position(|mail| mail.account == account) {
-            mailed = mailed.following(unsent.swap_remove(index).change);
+        let earlier = unsent.iter().position(|mail| mail.account == account);
+        let earlier = earlier.and_then(|index| unsent.swap_remove(index).change);
+        if let Some(earlier) = earlier {
+            mailed = mailed.following(earlier);
         }
         let mail = NewHealthMail {
             account: &account,
@@ -73,7 +75,7 @@ mod tests {
 
     use super::*;
     use crate::store::accounts::{self, Account};
-    use crate::store::health_mail::{HealthMail, claim, next_due};
+    use crate::store::health_mail::{claim, next_due};
     use crate::store::webhooks::WebhookRow;
     use crate::store::{Store, commit};
 
@@ -138,8 +140,15 @@ mod tests {
         commit(work).await.expect("commits");
     }
 
+    /// A mail that was queued.
+    #[derive(Debug)]
+    struct QueuedMail {
+        to: String,
+        change: MailedChange,
+    }
+
     /// The mails, and the types of the events of both webhooks.
-    async fn queued(store: &Store) -> (Vec<HealthMail>, [Vec<String>; 2]) {
+    async fn queued(store: &Store) -> (Vec<QueuedMail>, [Vec<String>; 2]) {
         let mut work = store.begin().await.expect("begins");
         let far = Timestamp(i64::MAX);
         let mails = claim(&mut work, "", far, Timestamp(0), 50).await;
@@ -150,7 +159,11 @@ mod tests {
             events.reverse();
         }
         commit(work).await.expect("commits");
-        (mails.expect("mails"), events)
+        let mails = mails.expect("mails").into_iter().map(|mail| QueuedMail {
+            change: mail.change().expect("a change"),
+            to: mail.to,
+        });
+        (mails.collect(), events)
     }
 
     #[tokio::test]
@@ -208,6 +221,25 @@ mod tests {
             "relay.down",
         ];
         assert_eq!(on, events);
+    }
+
+    #[tokio::test]
+    async fn a_mail_that_cannot_be_read_stops_no_report() {
+        use HealthState::{Down, Healthy};
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = opened(folder.path()).await;
+        let mut work = store.begin().await.expect("begins");
+        let insert = sqlx::query(
+            "INSERT INTO health_mail \
+             (id, account_id, relay_id, change, recovery, created_at, due_at) \
+             VALUES ('later', 'admin', 'global', '{}', 0, 0, 0)",
+        );
+        insert.execute(&mut *work).await.expect("inserted");
+        commit(work).await.expect("commits");
+        report(&store, &change(Healthy, Down, 2_000)).await;
+        let (mails, _) = queued(&store).await;
+        assert_eq!(mails.len(), 1);
+        assert_eq!(mails[0].change.to, Down);
     }
 
     #[tokio::test]

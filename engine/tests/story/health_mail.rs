@@ -122,6 +122,41 @@ async fn a_mail_that_is_not_accepted_waits(env: TestEnv) {
     worker.end().await;
 }
 
+async fn a_mail_that_fails_backs_off_and_stops_no_other(env: TestEnv) {
+    let admin = env.admin().await;
+    let (relay, worker) = env.mail_leaves(&admin).await;
+    let mut connection = env.connection().await;
+    store(&mut connection, RECOVERED, 1).await;
+    // As a later version may store it. It comes before the other.
+    let unreadable = "INSERT INTO health_mail \
+                      (id, account_id, relay_id, change, recovery, created_at, due_at) \
+                      SELECT '01JD0000000000000000000008', account_id, relay_id, '{}', recovery, \
+                      created_at, due_at FROM health_mail";
+    execute(&mut connection, unreadable).await;
+    let since = env.clock.now();
+    let created = format!("UPDATE health_mail SET created_at = {}", since.0);
+    execute(&mut connection, &created).await;
+    send(&env.postern).await;
+    assert_eq!(relay.wait_for_mails(1).await.len(), 1);
+    assert_eq!(stored(&mut connection).await, 1);
+    // The clock runs meanwhile.
+    for (pass, wait) in [(0, 30), (600, 600), (1_200, 1_800), (4_800, 3_600)] {
+        env.pass(Duration::from_secs(pass));
+        send(&env.postern).await;
+        let query = sqlx::query_scalar("SELECT due_at FROM health_mail");
+        let due: i64 = query.fetch_one(&mut connection).await.expect("one row");
+        let found = (due - env.clock.now().0) / 1_000;
+        assert!(
+            (wait - 20..=wait + 20).contains(&found),
+            "{found} of {wait} s"
+        );
+    }
+    env.pass(Duration::from_hours(3 * 24));
+    send(&env.postern).await;
+    assert_eq!(stored(&mut connection).await, 0, "after three days");
+    worker.end().await;
+}
+
 async fn mail_that_is_due_years_later_is_due_now(env: TestEnv) {
     let admin = env.admin().await;
     let mut connection = env.connection().await;
@@ -169,6 +204,7 @@ stories! {
         a_recovery_is_mailed_once_by_several_nodes;
         a_failure_that_is_over_is_not_mailed;
         a_mail_that_is_not_accepted_waits;
+        a_mail_that_fails_backs_off_and_stops_no_other;
         mail_that_is_due_years_later_is_due_now;
         events_that_are_due_years_later_are_due_now;
     }

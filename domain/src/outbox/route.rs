@@ -22,7 +22,7 @@ pub struct RelayChoice {
     pub skipped: Vec<SkippedRelay>,
 }
 
-/// A relay that took no messages.
+/// A relay that took no messages, or was not asked to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedRelay {
     /// The name that an administrator gave the relay.
@@ -64,6 +64,8 @@ pub enum RelayCondition {
         /// When it takes the next message.
         until: Timestamp,
     },
+    /// It is tried last for mail about the health of relays: its checks failed when that was accepted.
+    FailsChecks,
 }
 
 impl RelayChoice {
@@ -131,6 +133,7 @@ impl SkippedRelay {
             RelayCondition::AtLimit { limit, until } => {
                 format!("{relay} at its limit of {limit} until {}", time(*until))
             }
+            RelayCondition::FailsChecks => format!("{relay} fails its checks"),
         }
     }
 }
@@ -175,6 +178,11 @@ mod tests {
                 vec![limited(), backs_off()],
                 "failover: smtp-c at its limit of 100 messages an hour until \
                  2026-11-20T05:13:30Z, smtp-a backs off since 2026-11-20T05:13:30Z",
+            ),
+            (
+                None,
+                vec![skipped("smtp-d", RelayCondition::FailsChecks)],
+                "failover: smtp-d fails its checks",
             ),
             (
                 Some("example.org"),

@@ -11,6 +11,7 @@ use super::mail_rule::{MailDecision, OrganisationRelayState, decide};
 use super::service::Notifications;
 use super::text;
 use crate::Actor;
+use crate::outbox::OwnMail;
 use crate::store::health_mail::{self, HealthMail, MAIL_BACKOFF_MAX};
 use crate::store::relays::{self, RelayRow};
 use crate::store::{Scope, StoreError, commit, in_time, relay_health, relay_outages};
@@ -24,8 +25,8 @@ const AGAIN: Duration = Duration::from_secs(30);
 
 impl Notifications {
     /// Hands the mails that are due to the outbox, each once, also where several processes do so. A mail
-    /// about a failure waits until another relay than the failing one can take it. One that fails backs off
-    /// by itself, and the others go on.
+    /// about a failure waits until another relay than the failing one can take it, and relays that fail
+    /// their checks are tried last. A mail that fails backs off by itself, and the others go on.
     ///
     /// # Errors
     /// Where the database fails.
@@ -72,17 +73,17 @@ impl Notifications {
             MailDecision::Wait if !is_old => return self.defer(mail, AGAIN).await,
             MailDecision::Wait | MailDecision::Drop => return self.remove(mail).await,
         }
-        let (subject, text) = (
-            text::subject(&change),
-            text::body(&change, &self.public_url),
-        );
+        let failing = relays.iter().filter(|relay| relay.is_failing());
+        let subject = text::subject(&change);
+        let own_mail = OwnMail {
+            to: &mail.to,
+            subject: &subject,
+            text: text::body(&change, &self.public_url),
+            avoided_relays: failing.map(|relay| relay.id.clone()).collect(),
+        };
         // Where this process ends before the row is deleted, the outbox knows the key.
         let key = format!("health-mail-{}", mail.id);
-        let accepted = self
-            .outbox
-            .accept_own_once(&key, &mail.to, &subject, text)
-            .await;
-        match accepted {
+        match self.outbox.accept_own_once(&key, own_mail).await {
             Ok(()) => self.remove(mail).await,
             // Its address is on the suppression list.
             Err(refusal) if refusal.fields.contains_key("to") => {

@@ -11,6 +11,13 @@ pub struct OrganisationRelayState {
     pub takes_own_mail: bool,
 }
 
+impl OrganisationRelayState {
+    /// Whether it is down, or fails now and then.
+    pub fn is_failing(&self) -> bool {
+        matches!(self.state, HealthState::Down | HealthState::Degraded)
+    }
+}
+
 /// What to do with a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailDecision {

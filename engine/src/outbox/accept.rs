@@ -89,6 +89,17 @@ impl Outbox {
         submissions: Submissions,
         key: Option<(String, [u8; 32])>,
     ) -> Result<Accepted, Refusal> {
+        self.accept_avoiding(actor, submissions, key, &[]).await
+    }
+
+    /// As [`Outbox::accept`]. The relays of the organisation with these ids are tried last.
+    pub(super) async fn accept_avoiding(
+        &self,
+        actor: &Actor,
+        submissions: Submissions,
+        key: Option<(String, [u8; 32])>,
+        avoided: &[String],
+    ) -> Result<Accepted, Refusal> {
         actor.sends()?;
         let account = actor.submitter();
         let key = key.map(|(key, digest)| IdempotencyKey {
@@ -115,6 +126,7 @@ impl Outbox {
         };
         let account: Arc<str> = account.into();
         for new in &mut messages {
+            new.class.queue = flows::avoiding(new.class.queue.clone(), avoided);
             let flow = Flow {
                 class: new.class.clone(),
                 account: account.clone(),
@@ -412,6 +424,6 @@ impl AcceptanceSettings {
         };
         let rule = rule.filter(|domain| self.from_domains.contains(domain));
         let rule = rule.as_deref();
-        (own.is_some() || rule.is_some()).then(|| QueueTarget { own, rule }.queue().into())
+        (own.is_some() || rule.is_some()).then(|| QueueTarget::new(own, rule).queue().into())
     }
 }

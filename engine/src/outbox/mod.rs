@@ -45,6 +45,7 @@ pub(crate) use hold::{HEARTBEAT_TIMEOUT, Hold};
 pub use mail_outage::MailOutage;
 pub use meter::{LATENCY_BOUNDS, Meter, MeterReading};
 pub use open_tracking::OPEN_IMAGE_PATH;
+pub(crate) use own_mail::OwnMail;
 pub(crate) use queries::COUNTED;
 pub use queries::MetricsSnapshot;
 pub use relay_status::RelayStatus;

@@ -13,6 +13,16 @@ use crate::mail::Submission;
 use crate::store::flows::{GLOBAL_QUEUE, QueueTarget};
 use crate::store::suppressions;
 
+/// A plain-text mail of Postern itself.
+#[derive(Debug)]
+pub(crate) struct OwnMail<'a> {
+    pub to: &'a str,
+    pub subject: &'a str,
+    pub text: String,
+    /// The ids of relays of the organisation that are tried last.
+    pub avoided_relays: Vec<String>,
+}
+
 impl Outbox {
     /// Why mail of Postern itself would not leave now; `None` where it would.
     ///
@@ -41,7 +51,13 @@ impl Outbox {
         subject: &str,
         text: String,
     ) -> Result<(), Refusal> {
-        self.accept_own_mail(to, subject, text, None).await
+        let mail = OwnMail {
+            to,
+            subject,
+            text,
+            avoided_relays: Vec::new(),
+        };
+        self.accept_own_mail(mail, None).await
     }
 
     /// As [`Outbox::accept_own`], once: for 24 hours a mail with the same key is accepted no second time.
@@ -51,23 +67,20 @@ impl Outbox {
     pub(crate) async fn accept_own_once(
         &self,
         key: &str,
-        to: &str,
-        subject: &str,
-        text: String,
+        mail: OwnMail<'_>,
     ) -> Result<(), Refusal> {
         // The key stands for the mail: its text may name another time when it is made again.
         let digest = Sha256::digest(key).into();
         let key = Some((key.to_owned(), digest));
-        self.accept_own_mail(to, subject, text, key).await
+        self.accept_own_mail(mail, key).await
     }
 
     async fn accept_own_mail(
         &self,
-        to: &str,
-        subject: &str,
-        text: String,
+        mail: OwnMail<'_>,
         key: Option<(String, [u8; 32])>,
     ) -> Result<(), Refusal> {
+        let to = mail.to;
         let now = self.clock.now();
         if suppressions::contains_address(&mut *self.store.read().await?, to, now).await? {
             let text = "This address is on the suppression list.";
@@ -75,15 +88,17 @@ impl Outbox {
         }
         let submission = Submission {
             to: vec![to.to_owned()],
-            subject: Some(subject.to_owned()),
-            text: Some(text),
+            subject: Some(mail.subject.to_owned()),
+            text: Some(mail.text),
             // RFC 3834: no vacation notice answers it.
             headers: vec![("Auto-Submitted".to_owned(), "auto-generated".to_owned())],
             priority: Some(Priority::High),
             ..Submission::default()
         };
         let submissions = Submissions::One(Box::new(submission));
-        self.accept(&Actor::postern(), submissions, key).await?;
+        let avoided = &mail.avoided_relays;
+        self.accept_avoiding(&Actor::postern(), submissions, key, avoided)
+            .await?;
         Ok(())
     }
 

@@ -21,6 +21,10 @@ const DOMAIN_QUEUE: &str = "domain:";
 /// account, and for mail of a rule a slash and the domain of the rule.
 const ACCOUNT_QUEUE: &str = "account:";
 
+/// The queue of mail for which some relays are tried last has this prefix, then their ids with commas
+/// between them, a slash, and the queue that it would wait in otherwise.
+const AVOIDING_QUEUE: &str = "avoiding:";
+
 /// The relays that the mail of a queue is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueTarget<'a> {
@@ -28,6 +32,8 @@ pub struct QueueTarget<'a> {
     pub own: Option<Scope>,
     /// The domain of the rule, among the relays of the organisation; `None` for mail of no rule.
     pub rule: Option<&'a str>,
+    /// The ids of relays of the organisation that are tried last, with commas between them.
+    pub avoided: Option<&'a str>,
 }
 
 /// Whether a queue is that of an account with a relay of its own.
@@ -35,33 +41,69 @@ pub fn is_of_account(queue: &str) -> bool {
     queue.starts_with(ACCOUNT_QUEUE)
 }
 
+/// The queue of mail that would wait in `queue`, and for which the relays with these ids are tried last.
+/// Mail of an account with a relay of its own avoids none.
+pub fn avoiding(queue: Arc<str>, relays: &[String]) -> Arc<str> {
+    if relays.is_empty() || is_of_account(&queue) {
+        return queue;
+    }
+    let avoided = relays.join(",");
+    let target = QueueTarget {
+        avoided: Some(&avoided),
+        ..QueueTarget::of(&queue)
+    };
+    target.queue().into()
+}
+
 impl<'a> QueueTarget<'a> {
+    /// A target that avoids no relay.
+    pub fn new(own: Option<Scope>, rule: Option<&'a str>) -> Self {
+        Self {
+            own,
+            rule,
+            avoided: None,
+        }
+    }
+
     /// The target of a queue.
     pub fn of(queue: &'a str) -> Self {
-        let Some(account) = queue.strip_prefix(ACCOUNT_QUEUE) else {
+        let avoiding = queue.strip_prefix(AVOIDING_QUEUE);
+        if let Some((avoided, queue)) = avoiding.and_then(|queue| queue.split_once('/')) {
             return Self {
-                own: None,
-                rule: queue.strip_prefix(DOMAIN_QUEUE),
+                avoided: Some(avoided),
+                ..Self::of(queue)
             };
+        }
+        let Some(account) = queue.strip_prefix(ACCOUNT_QUEUE) else {
+            return Self::new(None, queue.strip_prefix(DOMAIN_QUEUE));
         };
         let (account, rule) = match account.split_once('/') {
             Some((account, rule)) => (account, Some(rule)),
             None => (account, None),
         };
-        Self {
-            own: Scope::of_account(account),
-            rule,
-        }
+        Self::new(Scope::of_account(account), rule)
+    }
+
+    /// Whether a relay is tried last.
+    pub fn avoids(self, relay: Scope) -> bool {
+        self.avoided.is_some_and(|avoided| {
+            let id = relay.relay_id();
+            avoided.split(',').any(|avoided| avoided == id)
+        })
     }
 
     /// The name of the queue.
     pub fn queue(self) -> String {
-        match (self.own, self.rule) {
+        let queue = match (self.own, self.rule) {
             (None, None) => GLOBAL_QUEUE.to_owned(),
             (None, Some(rule)) => format!("{DOMAIN_QUEUE}{rule}"),
             // The scope has the text that the queue begins with.
             (Some(own), None) => own.to_string(),
             (Some(own), Some(rule)) => format!("{own}/{rule}"),
+        };
+        match self.avoided {
+            None => queue,
+            Some(avoided) => format!("{AVOIDING_QUEUE}{avoided}/{queue}"),
         }
     }
 }
@@ -231,9 +273,34 @@ mod tests {
                 Some("example.org"),
             ),
         ] {
-            let target = QueueTarget { own, rule };
+            let target = QueueTarget::new(own, rule);
             assert_eq!(QueueTarget::of(queue), target);
             assert_eq!(target.queue(), queue);
         }
+    }
+
+    #[test]
+    fn a_queue_names_the_relays_that_are_tried_last() {
+        let second = "01JD0000000000000000000001";
+        let relays = ["global".to_owned(), second.to_owned()];
+        for (queue, rule) in [
+            ("global", None),
+            ("domain:example.org", Some("example.org")),
+        ] {
+            let avoiding = avoiding(queue.into(), &relays);
+            assert_eq!(
+                *avoiding,
+                *format!("avoiding:global,01JD0000000000000000000001/{queue}")
+            );
+            let target = QueueTarget::of(&avoiding);
+            assert_eq!((target.own, target.rule), (None, rule));
+            let other = Scope::of_relay("01JD0000000000000000000002").expect("an id");
+            let second = Scope::of_relay(second).expect("an id");
+            assert!(target.avoids(Scope::Global) && target.avoids(second));
+            assert!(!target.avoids(other));
+            assert!(!QueueTarget::of(queue).avoids(Scope::Global));
+        }
+        let own: Arc<str> = "account:01JD0000000000000000000000".into();
+        assert_eq!(avoiding(own.clone(), &relays), own);
     }
 }

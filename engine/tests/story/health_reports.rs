@@ -293,8 +293,10 @@ async fn each_change_is_reported_once_through_another_relay(env: TestEnv) {
     nodes.stays(Healthy, 3).await;
 
     // It fails every third connection, and then none.
+    let before = backup.accepted().len();
     main.close_every(3);
     let since = nodes.fails(&relays, Degraded, Stage::Greeting).await;
+    assert_eq!(backup.accepted().len(), before + 2, "not through it");
     nodes.stays(Degraded, 10).await;
     main.reset();
     nodes.change_to(Healthy).await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::outbox::{RelayChoice, SkippedRelay};
+use domain::outbox::{RelayChoice, RelayCondition, SkippedRelay};
 use tokio::time::Instant;
 
 use super::local_queue::LocalQueue;
@@ -228,9 +228,32 @@ impl State {
         let target = QueueTarget::of(queue);
         let own = target.own.and_then(|scope| self.own.get(&scope)).copied();
         let takes_over = own.is_none() || self.fallback;
-        let routes = self.of_organisation().iter().map(|relay| &*relay.route);
-        let of_organisation = takes_over.then(|| Route::of_rule(routes, target.rule));
+        let of_organisation = takes_over.then(|| {
+            let others = self.of_organisation_for(target, false);
+            others.chain(self.avoided(target))
+        });
         own.into_iter().chain(of_organisation.into_iter().flatten())
+    }
+
+    /// The positions of the relays of the organisation for a target, in their order: those that it
+    /// avoids, or the others.
+    fn of_organisation_for<'a>(
+        &'a self,
+        target: QueueTarget<'a>,
+        avoided: bool,
+    ) -> impl Iterator<Item = usize> + 'a {
+        let routes = self.of_organisation().iter().map(|relay| &*relay.route);
+        let is_wanted = move |index: &usize| {
+            let scope = self.relays[*index].route.scope;
+            target.avoids(scope) == avoided
+        };
+        Route::of_rule(routes, target.rule).filter(is_wanted)
+    }
+
+    /// The positions of the relays of the organisation that a target avoids, in their order.
+    fn avoided<'a>(&'a self, target: QueueTarget<'a>) -> impl Iterator<Item = usize> + 'a {
+        let avoiding = target.avoided.into_iter();
+        avoiding.flat_map(move |_| self.of_organisation_for(target, true))
     }
 
     /// The relay that takes the messages of a queue: the first of its relays that is usable.
@@ -266,11 +289,21 @@ impl State {
             })
         });
         let route = &self.relays[chosen].route;
+        let target = QueueTarget::of(queue);
+        // Where one of them was chosen after all, it was tried last.
+        let avoided = self
+            .avoided(target)
+            .filter(|index| *index < chosen && !target.avoids(route.scope))
+            .map(|index| SkippedRelay {
+                relay: self.relays[index].route.title.clone(),
+                own: false,
+                condition: RelayCondition::FailsChecks,
+            });
         RelayChoice {
             relay: route.title.clone(),
             own: route.scope.is_own(),
             rule: route.from_domain.clone(),
-            skipped: skipped.collect(),
+            skipped: avoided.chain(skipped).collect(),
         }
     }
 

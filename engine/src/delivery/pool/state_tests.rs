@@ -5,6 +5,7 @@ use domain::relay::RelayLimits;
 use domain::{Failure, Fault, Stage};
 
 use super::*;
+use crate::store::flows::avoiding;
 
 const RULE: Option<&str> = Some("example.org");
 
@@ -74,6 +75,35 @@ fn mail_of_a_rule_goes_only_through_its_relays() {
         Choice::Relay(0),
         "its rule is gone"
     );
+}
+
+#[test]
+fn mail_avoids_relays_where_others_take_it() {
+    let (mut state, now) = (State::new(Clock::default()), Instant::now());
+    let ids = [
+        "global",
+        "01JD0000000000000000000001",
+        "01JD0000000000000000000002",
+    ];
+    for (number, id) in ids.iter().enumerate() {
+        let route = Route {
+            scope: Scope::of_relay(id).expect("an id"),
+            ..Route::of_name(&format!("smtp-{number}"))
+        };
+        state.relays.push(PooledRelay::new(Arc::new(route), 4));
+    }
+    let avoided = ids.map(str::to_owned);
+    let queue = avoiding("global".into(), &avoided[..2]);
+    assert_eq!(state.choose(&queue, now), Choice::Relay(2));
+    let reason = state.choice(&queue, 2, now).to_string();
+    let expected = "failover: smtp-0 fails its checks, smtp-1 fails its checks";
+    assert_eq!(reason, expected);
+    fail(&mut state, 2, now);
+    assert_eq!(state.choose(&queue, now), Choice::Relay(0), "no other");
+    let reason = state.choice(&queue, 0, now).to_string();
+    assert!(reason.starts_with("failover: smtp-2 backs off"), "{reason}");
+    assert_eq!(state.choose("global", now), Choice::Relay(0));
+    assert_eq!(state.choice("global", 0, now).to_string(), "first");
 }
 
 #[test]

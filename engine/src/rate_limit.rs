@@ -1,4 +1,4 @@
-//! Limits of uses a minute or an hour by key, in memory of this process and by monotonic time.
+//! Limits of uses within a period by key, in memory of this process and by monotonic time.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -25,7 +25,8 @@ impl RateLimit {
         Self::within(Duration::from_secs(3600), most)
     }
 
-    fn within(period: Duration, most: usize) -> Self {
+    /// At most `most` uses within any `period`.
+    pub fn within(period: Duration, most: usize) -> Self {
         Self {
             most,
             period,
@@ -57,6 +58,11 @@ impl RateLimit {
         self.permit(uses.len(), uses.front(), now, what)?;
         uses.push_back(now);
         Ok(())
+    }
+
+    /// Forgets the uses of a key.
+    pub fn forget(&self, key: &str) {
+        self.uses.lock().remove(key);
     }
 
     /// Whether there may be another use after `number`, of which `first` is the first.
@@ -108,6 +114,8 @@ mod tests {
         assert!(window.check("a", at(60), "No.").is_ok());
         assert!(window.take("a", at(60), "No.").is_ok());
         assert!(window.check("a", at(60), "No.").is_err());
+        window.forget("a");
+        assert!(window.check("a", at(60), "No.").is_ok());
     }
 
     #[test]

@@ -94,6 +94,8 @@ mod relay_activity;
 mod relay_failures;
 #[path = "story/relays.rs"]
 mod relays;
+#[path = "story/reset_requests.rs"]
+mod reset_requests;
 #[path = "story/sealing.rs"]
 mod sealing;
 #[path = "story/searching.rs"]

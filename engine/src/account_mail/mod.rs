@@ -129,10 +129,10 @@ impl AccountMail {
     /// account.
     ///
     /// # Errors
-    /// [`Kind::TooMany`] from the fifth request for the address or from the network on;
+    /// [`Kind::TooMany`] from the fifth request from the network on;
     /// [`Kind::Unavailable`] where no mail leaves now, and while too many requests are worked on.
     pub async fn request_reset(&self, email: &str, origin: &Origin) -> Result<(), Refusal> {
-        self.accounts.count_reset(email, origin).await?;
+        self.accounts.count_reset(origin).await?;
         if self.outage().await?.is_some() {
             return Err(Refusal::new(Kind::Unavailable, MAIL_IS_DOWN));
         }

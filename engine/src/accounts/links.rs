@@ -3,7 +3,7 @@
 use domain::view::Role;
 use domain::{Kind, Refusal, SecretString, Timestamp};
 
-use super::throttle::{ThrottleKey, networks};
+use super::throttle::networks;
 use super::{Accounts, digest, parse_email, random_secret};
 use crate::audit::{Action, Signature};
 use crate::store::account_links::{self, LinkPurpose};
@@ -26,7 +26,8 @@ fn not_valid(purpose: LinkPurpose) -> Refusal {
              new invitation."
         }
         LinkPurpose::Reset => {
-            "This link has been used, has expired or is not the newest. Request a new one."
+            "This link has been used, has expired or is not the newest. Use that of the newest mail, or \
+             request another."
         }
     };
     Refusal::new(Kind::Forbidden, text)
@@ -97,15 +98,12 @@ impl Accounts {
             .await
     }
 
-    /// Counts a request for a link to reset a password, for an address that may have no account.
+    /// Counts a request for a link to reset a password.
     ///
     /// # Errors
-    /// [`Kind::TooMany`] from the fifth request for an address or from a network on, with the seconds to
-    /// wait.
-    pub(crate) async fn count_reset(&self, email: &str, origin: &Origin) -> Result<(), Refusal> {
-        let email = email.trim().to_lowercase();
-        let mut keys = vec![ThrottleKey::account(&email)];
-        keys.extend(networks(origin));
+    /// [`Kind::TooMany`] from the fifth request from a network on, with the seconds to wait.
+    pub(crate) async fn count_reset(&self, origin: &Origin) -> Result<(), Refusal> {
+        let keys: Vec<_> = networks(origin).collect();
         let (requests, now) = (&self.reset_limits.requests, self.clock.monotonic());
         if let Err(refusal) = requests.check(&keys, now) {
             let by = self.refused_by("password reset".to_owned(), origin, &refusal);
@@ -120,7 +118,7 @@ impl Accounts {
 
     /// Makes a link that resets the password of the account with this address. The one before ends.
     /// `None` where there is no such account, it is disabled or has no password, or it got three within
-    /// the hour.
+    /// half an hour: the newest of these stays valid.
     ///
     /// # Errors
     /// If the database fails.
@@ -296,6 +294,10 @@ impl Accounts {
         };
         self.audit.record(&mut work, by, action, detail).await?;
         commit(work).await?;
+        if purpose == LinkPurpose::Reset {
+            // No link is valid now.
+            self.reset_limits.mails.forget(&account.id);
+        }
         Ok(account.email)
     }
 }

@@ -1,13 +1,22 @@
 //! Limits of requests to reset a password, and of the mails that answer them.
+//!
+//! Anybody may request a link for any address. Requests are counted by the network that they come from, so
+//! that strangers do not have the owner of an account wait. Mails are counted by account, so that strangers
+//! do not flood its mailbox: within the lifetime of a link three are sent. Without a new link the newest
+//! stays valid, so that there is one in the mailbox whenever no more are sent.
 
 use super::throttle::LoginThrottle;
 use crate::rate_limit::RateLimit;
+use crate::store::account_links::LinkPurpose;
+
+/// The mails to an account within the lifetime of a link.
+const MAILS: usize = 3;
 
 /// Limits of requests for links, in memory.
 pub struct ResetLimits {
-    /// The requests for an address and from a network wait as failed sign-ins do.
+    /// The requests from a network wait as failed sign-ins do.
     pub requests: LoginThrottle,
-    /// At most three mails of an account an hour.
+    /// By account. A link that is used ends the count.
     pub mails: RateLimit,
 }
 
@@ -15,7 +24,7 @@ impl Default for ResetLimits {
     fn default() -> Self {
         Self {
             requests: LoginThrottle::default(),
-            mails: RateLimit::an_hour(3),
+            mails: RateLimit::within(LinkPurpose::Reset.lifetime(), MAILS),
         }
     }
 }

@@ -105,10 +105,16 @@ test('a password changed on the command line ends every session', async () => {
 
 test('a person is invited on the command line by a link that is handed over', async () => {
   const { url } = postern.postern;
-  const invite = (email: string) => postern.command(['account', 'invite', email, '--role', 'user', '--public-url', url]);
+  const inviteTo = (email: string, publicUrl: string) =>
+    postern.command(['account', 'invite', email, '--role', 'user', '--public-url', publicUrl]);
+  const invite = (email: string) => inviteTo(email, url);
   const invited = await invite('Guest@example.org');
   expect(invited).toMatchObject({ code: 0, stderr: expect.stringContaining('no invitation was mailed: no relay is set up') });
   expect(invited.stdout).toMatch(new RegExp(`^${url}/invitation\\?token=[\\w-]{43}\n$`));
+  expect(invited.stderr).toMatch(/works on this machine only; POSTERN_PUBLIC_URL/);
+  const elsewhere = await inviteTo('elsewhere@example.org', 'https://mail.example.org');
+  expect(elsewhere.stdout).toMatch(/^https:\/\/mail\.example\.org\/invitation\?token=/);
+  expect(elsewhere.stderr).not.toContain('this machine only');
   const again = await invite('guest@example.org');
   expect(again.code).toBe(0);
   const accept = (link: string) => {

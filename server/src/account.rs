@@ -9,7 +9,7 @@ use domain::{Kind, Refusal, SendingLimits, SendingQuota, Timestamp};
 use engine::{AccountChange, Invited, LinkDelivery, Postern};
 
 use crate::cli::{AccountArgs, AccountCommand, RoleArg, SecondFactorCommand};
-use crate::commands::{Bootstrap, operator, password};
+use crate::commands::{Bootstrap, operator, password, warn_of_loopback};
 use crate::http::PublicUrl;
 use crate::senders::senders;
 use crate::stderr;
@@ -28,12 +28,16 @@ pub async fn account(
     command: AccountCommand,
 ) -> Result<ExitCode, Box<dyn Error>> {
     let public_url = match &command {
-        AccountCommand::Invite { public_url, .. } => PublicUrl::parse(public_url)?.to_string(),
-        _ => String::new(),
+        AccountCommand::Invite { public_url, .. } => Some(PublicUrl::parse(public_url)?),
+        _ => None,
     };
-    let postern = bootstrap.open(public_url).await?;
+    let text = public_url.as_ref().map(ToString::to_string);
+    let postern = bootstrap.open(text.unwrap_or_default()).await?;
     let done = run(&postern, command).await;
     postern.close().await;
+    if let Some(url) = public_url.filter(|_| done.is_ok()) {
+        warn_of_loopback(&url);
+    }
     done.map(|()| ExitCode::SUCCESS)
 }
 

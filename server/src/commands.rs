@@ -131,6 +131,16 @@ pub fn operator() -> Actor {
     Actor::local(nix::unistd::getuid().as_raw())
 }
 
+/// Warns that a link with this public URL works on this machine only, where it does.
+pub fn warn_of_loopback(url: &PublicUrl) {
+    if url.is_loopback() {
+        stderr::line(&format!(
+            "the link begins with {url} and works on this machine only; POSTERN_PUBLIC_URL or \
+             --public-url changes it"
+        ));
+    }
+}
+
 /// Prints a link to create the first administrator.
 pub async fn setup_link(
     bootstrap: Bootstrap,
@@ -148,6 +158,7 @@ pub async fn setup_link(
         );
     };
     writeln!(io::stdout(), "{url}{}", setup_path(&token))?;
+    warn_of_loopback(&url);
     Ok(ExitCode::SUCCESS)
 }
 

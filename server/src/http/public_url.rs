@@ -1,7 +1,7 @@
 //! The public URL of the console. It determines the cookie, HSTS and links in mails.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::http::Uri;
@@ -53,6 +53,13 @@ impl PublicUrl {
         }
     }
 
+    /// Whether it names this machine to itself, and works nowhere else.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host();
+        let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    }
+
     pub fn is_https(&self) -> bool {
         &*self.scheme == "https"
     }
@@ -84,6 +91,23 @@ mod tests {
         ] {
             let parsed = PublicUrl::parse(text).map(|url| url.to_string()).ok();
             assert_eq!(parsed.as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_url_of_loopback_works_on_this_machine_only() {
+        for (text, expected) in [
+            ("http://127.0.0.1:3000", true),
+            ("http://127.1.2.3", true),
+            ("http://[::1]:3000", true),
+            ("http://localhost:3000", true),
+            ("https://LOCALHOST", true),
+            ("http://192.0.2.1:3000", false),
+            ("http://gate:3000", false),
+            ("https://localhost.example.org", false),
+        ] {
+            let url = PublicUrl::parse(text).expect("a URL");
+            assert_eq!(url.is_loopback(), expected, "{text}");
         }
     }
 

@@ -1,5 +1,9 @@
 //! The same refusal of many messages in a row, which makes it a condition of the relay.
 //!
+//! It is in memory: each process counts the refusals that it sees itself, and none is known after a restart or
+//! after a save of the settings of the relay. Of several nodes each fails up to four messages for good before
+//! it backs off; that needs no writes for each refused message, and no node waits for what others see.
+//!
 //! The transitions are pure.
 
 use domain::cause::CauseClass;

@@ -13,14 +13,13 @@ use crate::store::pipelining_trials::{self, PipeliningTrial};
 use crate::store::relay_usage::{self, Usage};
 use crate::store::{Scope, Store, StoreError};
 
-/// A relay as of a revision of its settings.
+/// A relay as of a revision of its settings. The name that an administrator gave it is no part of this: all
+/// that is known of a relay, and its connections, outlast a change of the name.
 pub(super) struct Route {
     pub scope: Scope,
     pub revision: i64,
     /// Host and port.
     pub name: String,
-    /// The name that an administrator gave it.
-    pub title: String,
     pub relay: Relay,
     /// The domain of From whose mail it takes; `None` for all that no rule sends elsewhere.
     pub from_domain: Option<String>,
@@ -38,6 +37,8 @@ pub(super) struct Routes {
     /// The relays of the organisation in the order in which they take over from each other, and after
     /// them those of accounts.
     pub relays: Vec<Arc<Route>>,
+    /// The names that administrators gave the relays of the organisation.
+    pub titles: HashMap<Scope, String>,
     /// Whether the relays of the organisation take over from those of accounts.
     pub fallback: bool,
     /// The messages that relays with limits got.
@@ -71,7 +72,6 @@ impl Route {
             scope: Scope::Global,
             revision: 1,
             name: name.to_owned(),
-            title: name.to_owned(),
             from_domain: None,
             enabled: true,
             limits: RelayLimits::default(),
@@ -88,7 +88,6 @@ impl Route {
         self.scope == other.scope
             && self.revision == other.revision
             && self.name == other.name
-            && self.title == other.title
             && self.from_domain == other.from_domain
             && self.enabled == other.enabled
             && self.limits == other.limits
@@ -113,6 +112,9 @@ impl Routes {
             own,
             fallback,
         } = relays.configured().await?;
+        let titles = of_organisation.iter();
+        let titles = titles.map(|relay| (relay.id, relay.config.name.clone()));
+        let titles = titles.collect();
         let mut connection = store.read().await?;
         let trials = pipelining_trials::all(&mut connection).await?;
         let routes = of_organisation.into_iter().chain(own).filter_map(|relay| {
@@ -123,7 +125,6 @@ impl Routes {
                 revision: relay.revision,
                 pipelining: trials.get(&name).cloned().unwrap_or_default(),
                 name,
-                title: relay.config.name,
                 from_domain: relay.config.from_domain,
                 enabled: relay.config.enabled,
                 limits: relay.config.limits,
@@ -151,6 +152,7 @@ impl Routes {
         Ok(Self {
             version,
             relays: routes.into_iter().map(keep).collect(),
+            titles,
             fallback,
             usage,
         })

@@ -193,6 +193,46 @@ async fn a_failure_is_shown_between_mails_until_an_attempt_succeeds(env: TestEnv
     works.end().await;
 }
 
+async fn a_relay_that_is_renamed_keeps_its_connections_and_its_backoff(env: TestEnv) {
+    let (admin, first, news) = (env.admin().await, relay(), relay());
+    env.save(&admin, &first).await;
+    env.add_relay(&admin, &news, Some("news.example")).await;
+    let rename = async |name: &str| {
+        let change = RelayChange {
+            name: Some(name.to_owned()),
+            ..RelayChange::default()
+        };
+        let relays = env.postern.relays();
+        let renamed = relays.change(&admin, "global", change, None).await;
+        renamed.expect("renamed");
+    };
+    let works = TestWorker::begin(&env, 1);
+    for number in 0..10 {
+        let name = format!("Relay {number}");
+        rename(&name).await;
+        let ids = env.submit_numbered(&admin, number, 1).await;
+        env.until_delivered_by(&admin, &ids, &name, "first").await;
+    }
+    // One that ends its task while the routes are read is closed.
+    let connections = first.record().connections;
+    assert!(connections < 5, "{connections} connections for ten mails");
+
+    first.reply_to("GREETING", DOWN);
+    first.reply_to("MAIL", DOWN);
+    env.submit_numbered(&admin, 10, 1).await;
+    let begun = env.until_backoff(&admin, None).await;
+    env.pass(Duration::from_secs(2));
+    rename("Renamed").await;
+    // A worker that delivers has read the new name.
+    let ids = env.submit_from(&admin, Some("a@news.example"), 11, 1).await;
+    env.until_delivered(&admin, &ids).await;
+    env.until_heartbeat().await;
+    let shown = env.until_backoff(&admin, None).await;
+    let same = shown.since <= begun.since + Duration::from_secs(1);
+    assert!(same, "{shown:?} after {begun:?}");
+    works.end().await;
+}
+
 async fn each_attempt_names_its_relay_and_only_administrators_see_it(env: TestEnv) {
     let (admin, relay) = (env.admin().await, relay());
     let user = env.sign_in("user@example.org", Role::User).await;
@@ -378,6 +418,7 @@ stories! {
     both {
         mail_fails_over_to_the_next_relay_and_returns;
         a_failure_is_shown_between_mails_until_an_attempt_succeeds;
+        a_relay_that_is_renamed_keeps_its_connections_and_its_backoff;
         each_attempt_names_its_relay_and_only_administrators_see_it;
         mail_of_a_from_domain_goes_only_through_its_relays;
         a_silent_relay_does_not_delay_other_queues;

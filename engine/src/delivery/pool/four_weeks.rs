@@ -233,7 +233,7 @@ impl Simulation {
             }
         };
         mail.settle(&result);
-        mail.relay.clone_from(&route.title);
+        mail.relay.clone_from(&route.name);
     }
 
     /// The table: every six hours, the mails that changed.

@@ -47,6 +47,7 @@ impl Pool {
             state.version = Some(routes.version);
             let now = state.now();
             state.fallback = routes.fallback;
+            state.titles = routes.titles;
             let before = std::mem::take(&mut state.relays);
             let mut before: HashMap<*const Route, PooledRelay> = before
                 .into_iter()

@@ -19,6 +19,7 @@ use crate::delivery::relay_health::{Availability, RelayHealth};
 use crate::delivery::relay_news::RelayNews;
 use crate::delivery::relay_quota::RelayQuota;
 use crate::delivery::route::Route;
+use crate::settings::OWN_RELAY;
 use crate::store::Scope;
 use crate::store::flows::{QueueClass, QueueTarget, is_of_account};
 
@@ -113,6 +114,8 @@ pub(super) struct State {
     /// Those of the organisation in the order in which they take over from each other, and after them
     /// those of accounts.
     pub relays: Vec<PooledRelay>,
+    /// The names that administrators gave the relays of the organisation.
+    pub titles: HashMap<Scope, String>,
     /// The positions of the relays of accounts.
     pub own: HashMap<Scope, usize>,
     /// Whether the relays of the organisation take over from those of accounts.
@@ -140,6 +143,7 @@ impl State {
             queues: BTreeMap::new(),
             served: LastServed::default(),
             relays: Vec::new(),
+            titles: HashMap::new(),
             own: HashMap::new(),
             fallback: true,
             own_tasks: 0,
@@ -272,6 +276,17 @@ impl State {
         next.map_or(Choice::None, Choice::After)
     }
 
+    /// The name of a relay as people see it.
+    fn title(&self, route: &Route) -> String {
+        match route.scope.is_own() {
+            true => OWN_RELAY.to_owned(),
+            false => {
+                let title = self.titles.get(&route.scope);
+                title.unwrap_or(&route.name).clone()
+            }
+        }
+    }
+
     /// The relay at a position, and why it takes the messages of a queue at this moment.
     fn choice(&self, queue: &str, chosen: usize, now: Instant) -> RelayChoice {
         let before = self.candidates(queue).take_while(|index| *index != chosen);
@@ -283,7 +298,7 @@ impl State {
                 quota.condition(&relay.route.limits, day)
             })?;
             Some(SkippedRelay {
-                relay: relay.route.title.clone(),
+                relay: self.title(&relay.route),
                 own: relay.route.scope.is_own(),
                 condition,
             })
@@ -295,12 +310,12 @@ impl State {
             .avoided(target)
             .filter(|index| *index < chosen && !target.avoids(route.scope))
             .map(|index| SkippedRelay {
-                relay: self.relays[index].route.title.clone(),
+                relay: self.title(&self.relays[index].route),
                 own: false,
                 condition: RelayCondition::FailsChecks,
             });
         RelayChoice {
-            relay: route.title.clone(),
+            relay: self.title(route),
             own: route.scope.is_own(),
             rule: route.from_domain.clone(),
             skipped: avoided.chain(skipped).collect(),

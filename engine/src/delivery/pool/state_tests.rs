@@ -237,7 +237,7 @@ fn the_own_relay_of_an_account_comes_before_those_of_the_organisation() {
     assert_eq!(state.choose(&of_rule, now), Choice::Relay(1), "by rule");
     let choice = state.choice(&own_queue(1), 0, now);
     let reason = choice.reason(|_| "10:42".to_owned());
-    assert_eq!(reason, "failover: own-1 backs off since 10:42");
+    assert_eq!(reason, "failover: Own relay backs off since 10:42");
     assert!(choice.skipped[0].own && !choice.own);
     assert!(state.choice(&own_queue(2), 3, now).own);
     state.fallback = false;

@@ -26,7 +26,8 @@ impl Session {
     pub async fn try_chunking(&mut self) -> Result<bool, Failure> {
         self.begin_message()?;
         self.condition = Condition::Broken;
-        let (line, within) = ("BDAT 0 LAST", self.command_timeout);
+        let line = "BDAT 0 LAST";
+        let within = self.command_timeout;
         let reply = self.wire.exchange(Stage::Data, line, line, within).await?;
         if reply.code == 421 {
             return Err(Failure::rejected(Stage::Data, reply.shown()));

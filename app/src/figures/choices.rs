@@ -3,7 +3,7 @@
 use domain::Refusal;
 use domain::figures::FigureSubject;
 use domain::view::Role;
-use engine::{Actor, Postern};
+use engine::{Actor, Postern, Scope};
 use leptos::prelude::*;
 
 use super::request::{FIGURES, FiguresRequest};
@@ -77,8 +77,8 @@ async fn name(postern: &Postern, actor: &Actor, subject: &FigureSubject) -> Stri
             token.map(|token| format!("Token {} of {}", token.name, token.account.email))
         }
         FigureSubject::Relay(id) => {
-            let account = id.strip_prefix("account:").unwrap_or_default();
-            let account = accounts.read(actor, account).await;
+            let account = Scope::of_relay_id(id).and_then(Scope::account);
+            let account = accounts.read(actor, &account.unwrap_or_default()).await;
             account.map(|account| format!("Own relay of {}", account.email))
         }
     };

@@ -137,13 +137,14 @@ async fn exists(connection: &mut Connection, subject: &FigureSubject) -> Result<
         FigureSubject::All => true,
         FigureSubject::Account(id) => accounts::by_id(connection, id).await?.is_some(),
         FigureSubject::Token(id) => tokens::by_id(connection, id).await?.is_some(),
-        FigureSubject::Relay(id) => match id.strip_prefix("account:") {
-            Some(account) => accounts::by_id(connection, account).await?.is_some(),
-            None => match Scope::of_relay(id) {
-                Some(Scope::Global) => true,
-                Some(scope) => relays::contains(connection, scope).await?,
-                None => false,
-            },
+        FigureSubject::Relay(id) => match Scope::of_relay_id(id) {
+            None => false,
+            Some(Scope::Global) => true,
+            Some(scope @ Scope::Relay(_)) => relays::contains(connection, scope).await?,
+            Some(Scope::Account(account)) => {
+                let account = accounts::by_id(connection, &account.to_string()).await?;
+                account.is_some()
+            }
         },
     })
 }

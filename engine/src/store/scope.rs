@@ -28,14 +28,13 @@ impl Scope {
         if id == MAIN {
             return Some(Self::Global);
         }
-        let ulid = Ulid::from_string(id).ok()?;
-        // Crockford's Base32 has several texts for one number.
-        (ulid.to_string() == id).then_some(Self::Relay(ulid))
+        exact(id).map(Self::Relay)
     }
 
-    /// The scope of the relay of the account with this id, a ULID.
+    /// The scope of the relay of the account with this id: a ULID as it was answered. `None` for other
+    /// texts.
     pub fn of_account(id: &str) -> Option<Self> {
-        Ulid::from_string(id).ok().map(Self::Account)
+        exact(id).map(Self::Account)
     }
 
     /// The scope as it is stored, if it is that of the relay of an account.
@@ -45,7 +44,7 @@ impl Scope {
 
     /// The scope of a relay by its [`Scope::relay_id`], also where it is that of an account. `None` for
     /// other texts.
-    pub(crate) fn of_relay_id(id: &str) -> Option<Self> {
+    pub fn of_relay_id(id: &str) -> Option<Self> {
         Self::of_relay(id).or_else(|| Self::of_stored_account(id))
     }
 
@@ -71,6 +70,12 @@ impl Scope {
     pub fn is_own(self) -> bool {
         matches!(self, Self::Account(_))
     }
+}
+
+/// The ULID with this text. Crockford's Base32 has several texts for one number, of which ids are one.
+fn exact(id: &str) -> Option<Ulid> {
+    let ulid = Ulid::from_string(id).ok()?;
+    (ulid.to_string() == id).then_some(ulid)
 }
 
 impl fmt::Display for Scope {
@@ -116,7 +121,15 @@ mod tests {
         assert_eq!(scope.to_string(), stored);
         assert_eq!(Scope::of_stored_account(stored), Some(scope));
         assert_eq!(Scope::of_stored_account("relay:01JD"), None);
-        assert_eq!(Scope::of_account(""), None);
+        assert_eq!(Scope::of_relay_id(stored), Some(scope));
+        for other in [
+            "",
+            "01jd0000000000000000000000",
+            "O1JD0000000000000000000000",
+        ] {
+            assert_eq!(Scope::of_account(other), None, "{other}");
+            assert_eq!(Scope::of_relay_id(&format!("account:{other}")), None);
+        }
         assert!(scope.is_own() && !Scope::Global.is_own());
     }
 }

@@ -10,11 +10,10 @@ use domain::view::Role;
 use domain::{EmailAddress, Kind, Refusal, SmtpSettings};
 
 use super::batch::{Batch, Uncomposed};
-use super::group_commit::request::{NewMessage, WriteRequest, WriteResult};
+use super::group_commit::request::NewMessage;
 use super::group_commit::transaction::KEY_LIFETIME;
 use super::open_tracking::notice;
-use super::reservation::Reservation;
-use super::sending_limits::{LimitHolder, RecipientLimit, SubmissionLimits};
+use super::sending_limits::{RecipientLimit, SubmissionLimits};
 use super::service::{AcceptanceSettings, AccountKey, CachedSettings, Outbox};
 use crate::Actor;
 use crate::mail::{
@@ -82,7 +81,10 @@ impl Outbox {
     /// the account or the token may not send from an address, and under `track_opens` where opens cannot be
     /// tracked; [`Kind::Conflict`] while a request with this key is under way; [`Kind::TooMany`] with the
     /// seconds to wait while the account or its token is at a limit of messages; [`Kind::Unavailable`]
-    /// where the database fails or its disk has no more free space than its reserve.
+    /// where the database fails or its disk has no more free space than its reserve;
+    /// [`Kind::Unauthenticated`] where the account was deleted or disabled before the commit, on any node.
+    /// On PostgreSQL a commit that has begun by then goes on, and on both databases a request with a token
+    /// that is revoked meanwhile does.
     pub async fn accept(
         &self,
         actor: &Actor,
@@ -113,6 +115,9 @@ impl Outbox {
         let _in_flight = key.as_ref().map(|key| self.in_flight(key)).transpose()?;
 
         let settings = self.acceptance_settings().await?;
+        let version = settings.version;
+        let known = self.known_accounts.require(&self.store, actor, version);
+        known.await?;
         let SubmissionLimits {
             recipients,
             counted,
@@ -140,7 +145,7 @@ impl Outbox {
         let is_tracked = messages.iter().any(|new| new.open_id.is_some());
         let open_tracking = is_tracked.then(|| notice(&self.public_url));
         let digest = key.as_ref().map(|key| key.digest.clone());
-        let written = self.write(messages, key, counted).await?;
+        let written = self.write(actor, version, messages, key, counted).await?;
         if let Some(refused) = written.refused {
             return Err(refused.refusal(self.clock.now()));
         }
@@ -260,34 +265,6 @@ impl Outbox {
         }
     }
 
-    /// Writes messages, leased to the worker of this process where that has capacity.
-    async fn write(
-        &self,
-        messages: Vec<NewMessage>,
-        key: Option<IdempotencyKey>,
-        counted: Vec<LimitHolder>,
-    ) -> Result<WriteResult, Refusal> {
-        let messages: Arc<[NewMessage]> = messages.into();
-        // Dropped with this future, when the caller disconnects.
-        let alive = Arc::new(());
-        let caller = Arc::downgrade(&alive);
-        let worker = self.local_worker();
-        if let Some(reservation) = worker.and_then(|worker| Reservation::new(worker, &messages)) {
-            let group_commit = self.group_commit.clone();
-            return reservation
-                .accept(group_commit, messages, key, counted, caller)
-                .await;
-        }
-        let request = WriteRequest::Accept {
-            messages,
-            key,
-            counted,
-            lease: None,
-            caller,
-        };
-        self.group_commit.write(request).await
-    }
-
     /// Marks a key as under way.
     fn in_flight(&self, key: &IdempotencyKey) -> Result<KeyInFlight<'_>, Refusal> {
         let key = AccountKey {
@@ -321,14 +298,16 @@ impl Outbox {
         let mut connection = self.store.read().await?;
         // Before the settings: they may change meanwhile.
         let version = routing::version(&mut connection).await?;
-        let accepting = match cached.filter(|cached| cached.version == version) {
+        let accepting = match cached.filter(|cached| cached.accepting.version == version) {
             Some(cached) => cached.accepting,
-            None => self.read_acceptance_settings(&mut connection).await?,
+            None => {
+                let read = self.read_acceptance_settings(&mut connection, version);
+                read.await?
+            }
         };
         *self.cached_settings.lock() = Some(CachedSettings {
             read_at,
             written,
-            version,
             accepting: accepting.clone(),
         });
         Ok(accepting)
@@ -339,6 +318,7 @@ impl Outbox {
     async fn read_acceptance_settings(
         &self,
         connection: &mut Connection,
+        version: i64,
     ) -> Result<AcceptanceSettings, Refusal> {
         let saved = information::read(connection, self.settings.scope()).await?;
         let settings = saved.and_then(|saved| saved.form.parse().ok());
@@ -364,6 +344,7 @@ impl Outbox {
             .map(|(account, set)| (account, Arc::new(set)))
             .collect();
         Ok(AcceptanceSettings {
+            version,
             sender: settings.map(default_sender),
             from_domains: Arc::new(from_domains.into_iter().collect()),
             own: Arc::new(own.collect()),

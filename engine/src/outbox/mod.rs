@@ -1,6 +1,7 @@
 //! The outbox service: accepts messages, answers queries on them, and carries out acts of people.
 //!
-//! `accept` has `batch` compose messages (with `crate::mail`) and `group_commit` write them.
+//! `accept` has `batch` compose messages (with `crate::mail`) and `group_commit` write them, by `write` for
+//! accounts that are still there.
 //! `sending_limits` are those of accounts and tokens, for which the group commit counts messages.
 //! `reservation` leases them to the worker of this process in the same commit. `hold` pauses delivery
 //! for `--hold-mail`. `queries` (with `waiting` and `failures`), `actions`, `pause` and `suppressions`
@@ -18,6 +19,7 @@ mod feed;
 mod flow_ids;
 mod group_commit;
 mod hold;
+mod known_accounts;
 mod last_limits;
 mod mail_outage;
 mod meter;
@@ -33,6 +35,7 @@ mod service;
 mod suppressions;
 mod turns;
 mod waiting;
+mod write;
 
 pub use accept::{Accepted, Submissions};
 pub(crate) use disk_space::DiskSpace;

@@ -67,12 +67,14 @@ impl Reservation {
         messages: Arc<[NewMessage]>,
         key: Option<IdempotencyKey>,
         counted: Vec<LimitHolder>,
+        version: Option<i64>,
         caller: Weak<()>,
     ) -> Result<WriteResult, Refusal> {
         let request = WriteRequest::Accept {
             messages: messages.clone(),
             key,
             counted,
+            version,
             lease: Some(self.worker.lease()),
             caller,
         };

@@ -13,6 +13,7 @@ use super::disk_space::DiskSpace;
 use super::flow_ids::FlowIds;
 use super::group_commit::{GroupCommit, write_audit};
 use super::hold::Hold;
+use super::known_accounts::KnownAccounts;
 use super::last_limits::LastLimits;
 use super::meter::Meter;
 use super::open_tracking::OpenLoads;
@@ -35,14 +36,14 @@ pub(super) struct CachedSettings {
     pub read_at: Instant,
     /// The version of the routing that this process had written by then.
     pub written: i64,
-    /// The version of the routing before they were read.
-    pub version: i64,
     pub accepting: AcceptanceSettings,
 }
 
 /// The settings that acceptance follows.
 #[derive(Clone)]
 pub(super) struct AcceptanceSettings {
+    /// The version of the routing before they were read.
+    pub version: i64,
     /// The default sender; `None` before the first save.
     pub sender: Option<Arc<DefaultSender>>,
     /// The From domains of rules, whose mail waits in queues of its own.
@@ -90,6 +91,7 @@ pub struct Outbox {
     pub(super) keys_in_flight: Mutex<HashSet<AccountKey>>,
     ids: Mutex<ulid::Generator>,
     pub(super) flow_ids: FlowIds,
+    pub(super) known_accounts: KnownAccounts,
     pub(super) cached_settings: Mutex<Option<CachedSettings>>,
     /// The version of the routing that this process wrote last.
     pub(super) saved: watch::Receiver<i64>,
@@ -144,6 +146,7 @@ impl Outbox {
             keys_in_flight: Mutex::default(),
             ids: Mutex::new(ulid::Generator::new()),
             flow_ids: FlowIds::default(),
+            known_accounts: KnownAccounts::default(),
             cached_settings: Mutex::default(),
             worker: Mutex::default(),
             public_url: public_url.trim_end_matches('/').into(),

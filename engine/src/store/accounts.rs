@@ -98,6 +98,17 @@ pub async fn by_id(connection: &mut Connection, id: &str) -> Result<Option<Accou
     Ok(query.bind(id).fetch_optional(connection).await?)
 }
 
+/// Whether there is an account with an id that is not disabled.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn is_enabled(connection: &mut Connection, id: &str) -> Result<bool, StoreError> {
+    let query =
+        sqlx::query_scalar("SELECT COUNT(*) FROM account WHERE id = $1 AND disabled_at IS NULL");
+    let number: i64 = query.bind(id).fetch_one(connection).await?;
+    Ok(number > 0)
+}
+
 /// Whether there is any account.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! The table `health_mail`: mail about changes of the health of relays that is not in the outbox yet.
+//! The table `health_mail`: mail about the health of relays that is not in the outbox yet.
 
 use std::time::Duration;
 

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use domain::view::{AccountState, AccountView, Role};
 use domain::{Kind, Label, Refusal, SecretString};
-use engine::{AccountChange, Actor, FeedItem, NewToken, Origin, OutboxQuery};
+use engine::{AccountChange, Actor, FeedItem, NewToken, Origin, OutboxQuery, Postern, Submissions};
 use futures::StreamExt;
 use futures::future::join_all;
 use tokio::time::timeout;
 
 use crate::environment::{PASSWORD, TestEnv, execute, form};
+use crate::outbox::mail;
+use crate::own_relay::relay;
 
 const DISABLE: AccountChange = AccountChange {
     role: None,
@@ -118,6 +120,38 @@ async fn a_disabled_account_is_ended_at_once_and_enabled_again(env: TestEnv) {
             ("admin@example.org", "change account")
         );
     }
+}
+
+async fn mail_of_an_account_that_ended_meanwhile_is_refused(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, relay());
+    env.save(&admin, &relay).await;
+    let other = Postern::open(env.config.clone()).await.expect("opens");
+    // Authenticated before, as for a request whose body arrives slowly.
+    let ann = env.sign_in("ann@example.org", Role::User).await;
+    let gone = env.sign_in("gone@example.org", Role::User).await;
+    let submit = async |actor: &Actor| {
+        let mail = Submissions::One(Box::new(mail(&["desk@example.net"], "Fire")));
+        let accepted = env.postern.outbox().accept(actor, mail, None).await;
+        accepted.map(drop).map_err(|refusal| refusal.kind)
+    };
+    assert_eq!(submit(&ann).await, Ok(()));
+    let (local, id) = (Actor::local(0), env.account("ann@example.org").await.id);
+    for node in [&env.postern, &other] {
+        for (change, expected) in [(DISABLE, Err(Kind::Unauthenticated)), (ENABLE, Ok(()))] {
+            let changed = node.accounts().change(&local, &id, change).await;
+            changed.expect("changed");
+            assert_eq!(submit(&ann).await, expected, "{change:?}");
+        }
+    }
+    let id = env.account("gone@example.org").await.id;
+    let deleted = other.accounts().delete(&local, &id).await;
+    deleted.expect("deleted");
+    assert_eq!(submit(&gone).await, Err(Kind::Unauthenticated));
+    let mut connection = env.connection().await;
+    let query = sqlx::query_scalar("SELECT COUNT(*) FROM message");
+    let stored: i64 = query.fetch_one(&mut connection).await.expect("a number");
+    assert_eq!(stored, 3);
+    other.close().await;
 }
 
 async fn a_login_verified_before_the_account_is_disabled_begins_no_session(env: TestEnv) {
@@ -276,7 +310,7 @@ async fn an_account_is_deleted_unless_mail_refers_to_it(env: TestEnv) {
         to: vec!["desk@example.net".to_owned()],
         ..engine::Submission::default()
     };
-    let submission = engine::Submissions::One(Box::new(submission));
+    let submission = Submissions::One(Box::new(submission));
     let accepted = env.postern.outbox().accept(&ann, submission, None).await;
     accepted.expect("accepted");
 
@@ -410,6 +444,7 @@ async fn only_administrators_manage_accounts_and_no_limited_token_does(env: Test
 stories! {
     both {
         a_disabled_account_is_ended_at_once_and_enabled_again;
+        mail_of_an_account_that_ended_meanwhile_is_refused;
         a_login_verified_before_the_account_is_disabled_begins_no_session;
         a_changed_role_counts_at_once;
         a_new_administrator_keeps_tokens_that_only_send;

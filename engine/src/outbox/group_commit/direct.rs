@@ -40,7 +40,7 @@ pub(super) fn write(
     let mut results = Vec::with_capacity(requests.len());
     let mut tally = Tally::default();
     for request in requests {
-        let mut result = WriteResult::new(control);
+        let mut result = WriteResult::new(control, request);
         insert(work, request, &mut quotas, &mut result, now)?;
         if result.is_accepted()
             && let WriteRequest::Accept { messages, .. } = &**request
@@ -62,7 +62,8 @@ pub(super) fn write(
     Ok(CommittedResults { results, counted })
 }
 
-/// Inserts messages, unless their key was answered before or they are beyond a limit.
+/// Inserts messages, unless their request is outdated, their key was answered before or they are beyond a
+/// limit.
 fn insert(
     work: &DirectTransaction<'_>,
     request: &WriteRequest,
@@ -80,6 +81,9 @@ fn insert(
     else {
         return Ok(());
     };
+    if result.is_outdated {
+        return Ok(());
+    }
     if let Some(key) = key {
         let (ids, expired) = (ids_of(messages), now - KEY_LIFETIME);
         result.earlier = idempotency::answer_or_add_directly(work, key, &ids, expired, now)?;
@@ -230,6 +234,15 @@ mod tests {
         Arc::new(request)
     }
 
+    /// A request with the idempotency key `k` of an account that was there as of another version.
+    fn accept_outdated(id: &str) -> Arc<WriteRequest> {
+        let mut request = Arc::into_inner(accept_with_key(id)).expect("one owner");
+        if let WriteRequest::Accept { version, .. } = &mut request {
+            *version = Some(-1);
+        }
+        Arc::new(request)
+    }
+
     fn accept(id: &str, is_leased: bool) -> Arc<WriteRequest> {
         let message = NewMessage {
             message: MessageRow {
@@ -255,6 +268,7 @@ mod tests {
             messages: Arc::new([message]),
             key: None,
             counted: Vec::new(),
+            version: None,
             lease: is_leased.then(lease),
             caller: std::sync::Weak::new(),
         })
@@ -382,7 +396,12 @@ mod tests {
             vec![accept("01JD1", true), accept("01JD2", false)],
             // Nobody has leased the second one: its result is written to no row.
             vec![settle("01JD1"), settle("01JD2"), accept("01JD3", true)],
-            vec![release, accept_with_key("01JD4"), accept_with_key("01JD5")],
+            vec![
+                release,
+                accept_outdated("01JDB"),
+                accept_with_key("01JD4"),
+                accept_with_key("01JD5"),
+            ],
             vec![claim],
             vec![renew, settle("01JD2")],
             // Of these recipients one is leased; the lease of the other one has ended.
@@ -420,7 +439,8 @@ mod tests {
                 let of = |result: &WriteResult| {
                     let (claimed, renewed) = (&result.claimed, &result.renewed);
                     let (earlier, refused) = (&result.earlier, result.refused);
-                    format!("{claimed:?} {renewed:?} {earlier:?} {refused:?}")
+                    let outdated = result.is_outdated;
+                    format!("{claimed:?} {renewed:?} {earlier:?} {refused:?} {outdated}")
                 };
                 results.iter().map(of).collect()
             };
@@ -438,6 +458,7 @@ mod tests {
             written.iter().any(|row| row.contains(&id))
         };
         assert!(is_stored("01JD9") && !is_stored("01JDA"), "the third");
+        assert!(is_stored("01JD4") && !is_stored("01JDB"), "outdated");
         assert_eq!(written, rows(other.path()));
     }
 }

@@ -61,6 +61,9 @@ pub enum WriteRequest {
         key: Option<IdempotencyKey>,
         /// The account and the token against whose quotas the messages count.
         counted: Vec<LimitHolder>,
+        /// The version of the routing as of which the account that submits is there. Nothing is inserted
+        /// where it is another one by now.
+        version: Option<i64>,
         /// Leases the recipients in the same commit, unless delivery is paused.
         lease: Option<Lease>,
         /// Lives as long as the caller waits. Without it the request is skipped: the messages were
@@ -106,6 +109,14 @@ impl WriteRequest {
         match self {
             Self::Accept { caller, .. } => caller.strong_count() > 0,
             _ => true,
+        }
+    }
+
+    /// Whether it accepts messages as of another version of the routing.
+    fn is_outdated(&self, control: ControlState) -> bool {
+        match self {
+            Self::Accept { version, .. } => version.is_some_and(|known| known != control.version),
+            _ => false,
         }
     }
 
@@ -225,6 +236,8 @@ pub struct WriteResult {
     pub earlier: Option<StoredAnswer>,
     /// The limit that does not allow the messages now; then nothing was inserted.
     pub refused: Option<LimitRefusal>,
+    /// The routing has another version than the request; then nothing was inserted.
+    pub is_outdated: bool,
 }
 
 /// The results of a commit's requests, and what it counted.
@@ -234,18 +247,20 @@ pub(super) struct CommittedResults {
 }
 
 impl WriteResult {
-    pub(super) fn new(control: ControlState) -> Self {
+    /// That of a request before it is written.
+    pub(super) fn new(control: ControlState, request: &WriteRequest) -> Self {
         Self {
             control,
             claimed: Vec::new(),
             renewed: Vec::new(),
             earlier: None,
             refused: None,
+            is_outdated: request.is_outdated(control),
         }
     }
 
     /// Whether messages that were to be accepted are inserted.
     pub(super) fn is_accepted(&self) -> bool {
-        self.earlier.is_none() && self.refused.is_none()
+        self.earlier.is_none() && self.refused.is_none() && !self.is_outdated
     }
 }

@@ -94,14 +94,15 @@ async fn begin(
 ) -> Result<BegunCommit, StoreError> {
     let mut work = store.begin_by_key().await?;
     let control = ControlState::read(&mut work, hold_mail, now).await?;
-    let mut results: Vec<WriteResult> =
-        requests.iter().map(|_| WriteResult::new(control)).collect();
+    let new = |request: &Arc<WriteRequest>| WriteResult::new(control, request);
+    let mut results: Vec<WriteResult> = requests.iter().map(new).collect();
     for (request, result) in requests.iter().zip(&mut results) {
         if let WriteRequest::Accept {
             messages,
             key: Some(key),
             ..
         } = &**request
+            && !result.is_outdated
         {
             result.earlier = earlier_answer(&mut work, key, messages, now).await?;
         }
@@ -155,7 +156,7 @@ async fn count(
         else {
             continue;
         };
-        if result.earlier.is_some() {
+        if !result.is_accepted() {
             continue;
         }
         result.refused = quotas.take(counted, messages.len(), now);

@@ -82,6 +82,7 @@ fn DeliveryEventRow(event: DeliveryEvent, admin: bool) -> AnyView {
         EventKind::Cancelled => ("event-plain", "Cancelled", false),
         EventKind::Held => ("event-held", "Held", false),
         EventKind::Released => ("event-plain", "Released", false),
+        EventKind::Reported => ("event-plain", "Report to the sender", false),
     };
     // Relays and people are for administrators only.
     let by = (admin && !by.is_empty()).then_some(by);

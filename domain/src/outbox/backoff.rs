@@ -40,6 +40,19 @@ pub fn is_expired(attempts: i64) -> bool {
     })
 }
 
+/// How much longer a message is tried after its `attempts`-th failed attempt, as far as the relay can be
+/// asked: what the backoffs so far leave of [`MAXIMAL_QUEUE_LIFETIME`].
+pub fn remaining_lifetime(attempts: i64) -> Duration {
+    let mut remaining = MAXIMAL_QUEUE_LIFETIME;
+    for attempt in 1..attempts {
+        if remaining.is_zero() {
+            break;
+        }
+        remaining = remaining.saturating_sub(message_backoff(attempt, 0));
+    }
+    remaining
+}
+
 /// The backoff of a relay after its `failures`-th failure in a row: 5 s, doubling to 5 min, plus up
 /// to a quarter of jitter.
 pub fn relay_backoff(failures: i64, jitter: Jitter) -> Duration {
@@ -98,6 +111,24 @@ mod tests {
             (i64::MAX, true),
         ] {
             assert_eq!(is_expired(attempts), expired, "{attempts}");
+        }
+    }
+
+    #[test]
+    fn each_backoff_is_taken_from_the_lifetime() {
+        let minutes = MAXIMAL_QUEUE_LIFETIME.as_secs() / 60;
+        for (attempts, taken) in [
+            (i64::MIN, 0),
+            (1, 0),
+            (2, 1),
+            (3, 3),
+            (7, 63),
+            (8, 123),
+            (126, minutes),
+            (i64::MAX, minutes),
+        ] {
+            let left = remaining_lifetime(attempts).as_secs() / 60;
+            assert_eq!(left, minutes - taken, "{attempts}");
         }
     }
 

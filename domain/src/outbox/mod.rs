@@ -1,10 +1,11 @@
-//! The outbox: recipient states, actions on messages, retry schedules and views.
+//! The outbox: recipient states, actions on messages, retry schedules, reports and views.
 
 mod backoff;
 mod disposition;
 mod failures;
 mod priority;
 mod queue;
+mod report;
 mod route;
 mod search;
 mod suppression;
@@ -17,6 +18,7 @@ use crate::refusal::TextFault;
 
 pub use backoff::{
     Jitter, MAXIMAL_BACKOFF, MAXIMAL_QUEUE_LIFETIME, is_expired, message_backoff, relay_backoff,
+    remaining_lifetime,
 };
 pub use disposition::{
     Disposition, MAXIMAL_UNANSWERED, disposition, exceeds_recipients_limit, is_suppressible,
@@ -25,6 +27,10 @@ pub use disposition::{
 pub use failures::{FailedRecipient, FailureGroup, RecentFailures, group_failures};
 pub use priority::{Priority, PriorityLimits};
 pub use queue::QueueKind;
+pub use report::{
+    DELAYED_AFTER, ReportAction, ReportCause, ReportedResult, WantedReports, is_delayed,
+    is_first_delay,
+};
 pub use route::{RelayChoice, RelayCondition, SkippedRelay};
 pub use search::{Cursor, Search, Selection, is_id};
 pub use suppression::{Suppression, SuppressionLimit, SuppressionSearch};
@@ -198,6 +204,7 @@ mod tests {
             "cancelled",
             "held",
             "released",
+            "reported",
         ] {
             let parsed: EventKind = kind.parse().expect("an event kind");
             assert_eq!(parsed.as_str(), kind);

@@ -143,6 +143,8 @@ pub enum EventKind {
     Held,
     /// A person released it.
     Released,
+    /// Its result was reported to the sender, or could not be.
+    Reported,
 }
 
 impl EventKind {

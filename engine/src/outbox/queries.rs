@@ -355,7 +355,10 @@ fn recipient_view(
 ) -> RecipientView {
     let leased = recipients::is_leased(row.owner.as_deref(), row.due, now);
     let mut timeline: Vec<DeliveryEvent> = events.collect();
-    let last = timeline.last().map(|last| last.kind);
+    timeline.sort_by_key(|event| (event.at, event.kind == EventKind::Reported));
+    let mut results = timeline.iter().rev();
+    let last = results.find(|event| event.kind != EventKind::Reported);
+    let last = last.map(|last| last.kind);
     let kind = match row.state {
         RecipientState::Delivered => Some(EventKind::Delivered),
         // Failed without an attempt: only the row holds the reply.
@@ -363,7 +366,7 @@ fn recipient_view(
         _ => None,
     };
     if let (Some(kind), Some(at)) = (kind, row.settled) {
-        timeline.push(DeliveryEvent {
+        let result = DeliveryEvent {
             at,
             kind,
             by: row.relay.unwrap_or_default(),
@@ -374,7 +377,11 @@ fn recipient_view(
             reply: row.reply.unwrap_or_default(),
             took: row.took.filter(|_| kind == EventKind::Delivered),
             may_have_arrived: false,
-        });
+        };
+        // In front of the report of it, which the same commit wrote.
+        let is_before = |event: &DeliveryEvent| event.kind != EventKind::Reported || event.at < at;
+        let before = timeline.iter().rposition(is_before);
+        timeline.insert(before.map_or(0, |last| last + 1), result);
     }
     RecipientView {
         position: row.position,
@@ -393,6 +400,56 @@ mod tests {
     use domain::{Form, Label, Reply, Stage};
 
     use super::*;
+
+    #[test]
+    fn a_report_follows_the_result_that_it_is_about() {
+        use EventKind::{Deferred, Delivered, Failed, Reported};
+        let event = |at: i64, kind| DeliveryEvent {
+            at: Timestamp(at),
+            kind,
+            by: String::new(),
+            choice: None,
+            reply: String::new(),
+            took: None,
+            may_have_arrived: false,
+        };
+        let row = |state| Recipient {
+            position: 0,
+            address: "desk@example.net".to_owned(),
+            state,
+            due: None,
+            owner: None,
+            attempts: 1,
+            settled: Some(Timestamp(5)),
+            relay: None,
+            reply: None,
+            took: None,
+            choice: None,
+        };
+        for (state, events, shown) in [
+            (
+                RecipientState::Failed,
+                &[(5, Reported), (5, Failed)][..],
+                &[Failed, Reported][..],
+            ),
+            (
+                RecipientState::Failed,
+                &[(6, Reported)],
+                &[Failed, Reported],
+            ),
+            (
+                RecipientState::Delivered,
+                &[(1, Deferred), (2, Reported), (5, Reported)],
+                &[Deferred, Reported, Delivered, Reported],
+            ),
+            (RecipientState::Delivered, &[], &[Delivered]),
+        ] {
+            let events = events.iter().map(|(at, kind)| event(*at, *kind));
+            let view = recipient_view(row(state), events, true, Timestamp(9));
+            let kinds: Vec<EventKind> = view.timeline.iter().map(|event| event.kind).collect();
+            assert_eq!(kinds, shown, "{state:?}");
+        }
+    }
 
     #[test]
     fn a_backoff_has_a_cause_if_the_relay_is_the_saved_one() {

@@ -1,0 +1,212 @@
+//! Which results of a message are reported to its sender (RFC 3461, RFC 3464).
+
+use std::time::Duration;
+
+use crate::Timestamp;
+use crate::dsn::MessageDsn;
+
+/// A message that is not delivered this long after its acceptance is delayed (RFC 3461 section 4.1;
+/// what sendmail and Exim take for it).
+pub const DELAYED_AFTER: Duration = Duration::from_secs(4 * 3600);
+
+/// Why a recipient is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportCause {
+    /// The relay refused it, or does not offer what it needs.
+    Refused,
+    /// It was deferred for [`MAXIMAL_QUEUE_LIFETIME`](super::MAXIMAL_QUEUE_LIFETIME).
+    Expired,
+    /// Its address is on the suppression list: no attempt was made.
+    Suppressed,
+    /// Its address cannot be parsed, or the content is no longer stored: no attempt was made.
+    Unsendable,
+    /// An attempt failed [`DELAYED_AFTER`] its acceptance, and another follows.
+    Delayed,
+    /// A relay without DSN (RFC 3461) accepted it: no report of success follows.
+    Relayed,
+}
+
+impl ReportCause {
+    /// What happened to the recipient, in the words of the report.
+    pub const fn action(self) -> ReportAction {
+        match self {
+            Self::Refused | Self::Expired | Self::Suppressed | Self::Unsendable => {
+                ReportAction::Failed
+            }
+            Self::Delayed => ReportAction::Delayed,
+            Self::Relayed => ReportAction::Relayed,
+        }
+    }
+}
+
+/// What happened to a recipient (RFC 3464 section 2.3.3), the gravest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ReportAction {
+    /// It was not delivered and is not tried any more.
+    Failed,
+    /// It is not delivered yet.
+    Delayed,
+    /// It went to a relay that sends no reports.
+    Relayed,
+}
+
+impl ReportAction {
+    /// The value of the field Action.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Delayed => "delayed",
+            Self::Relayed => "relayed",
+        }
+    }
+}
+
+/// A result that the sender of the message is to be told of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportedResult {
+    /// Why it is reported.
+    pub cause: ReportCause,
+    /// The recipient.
+    pub address: String,
+    /// The relay's reply, or what was observed.
+    pub diagnostic: String,
+    /// When it happened.
+    pub at: Timestamp,
+}
+
+/// The reports that a sender asks for about one recipient. By default none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WantedReports {
+    /// Whether it is told that the recipient failed.
+    pub failure: bool,
+    /// Whether it is told that the recipient is delayed.
+    pub delay: bool,
+    /// Whether it is told that the recipient was delivered.
+    pub success: bool,
+}
+
+impl WantedReports {
+    /// By NOTIFY of the recipient at a position of the envelope (RFC 3461 section 4.1). Without the
+    /// parameter, failures are reported.
+    pub fn of(dsn: &MessageDsn, position: usize) -> Self {
+        let parameters = dsn.recipients.get(position);
+        match parameters.and_then(|parameters| parameters.notify.as_ref()) {
+            None => Self {
+                failure: true,
+                ..Self::default()
+            },
+            Some(notify) if notify.never => Self::default(),
+            Some(notify) => Self {
+                failure: notify.failure,
+                delay: notify.delay,
+                success: notify.success,
+            },
+        }
+    }
+
+    /// Whether such a result is reported.
+    pub const fn contains(self, cause: ReportCause) -> bool {
+        match cause.action() {
+            ReportAction::Failed => self.failure,
+            ReportAction::Delayed => self.delay,
+            ReportAction::Relayed => self.success,
+        }
+    }
+}
+
+/// Whether a message that was accepted at a time is delayed at another.
+pub fn is_delayed(accepted: Timestamp, at: Timestamp) -> bool {
+    at >= accepted + DELAYED_AFTER
+}
+
+/// Whether the last of the failed attempts is the first after which the message is delayed: a delay is
+/// reported once.
+pub fn is_first_delay(accepted: Timestamp, attempts: impl IntoIterator<Item = Timestamp>) -> bool {
+    let late = attempts.into_iter().filter(|at| is_delayed(accepted, *at));
+    late.take(2).count() == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dsn::{NotifyOn, RecipientDsn};
+
+    const ACCEPTED: Timestamp = Timestamp(1_795_151_610_000);
+
+    fn dsn(notify: &[Option<&str>]) -> MessageDsn {
+        let recipients = notify.iter().map(|notify| RecipientDsn {
+            notify: notify.map(|text| NotifyOn::parse(text).expect("a value of NOTIFY")),
+            orcpt: None,
+        });
+        MessageDsn {
+            ret: None,
+            envid: None,
+            recipients: recipients.collect(),
+        }
+    }
+
+    #[test]
+    fn a_result_is_reported_if_the_sender_asks_for_it() {
+        use ReportCause::{Delayed, Expired, Refused, Relayed, Suppressed, Unsendable};
+        for (notify, wanted) in [
+            (None, &[Refused, Expired, Suppressed, Unsendable][..]),
+            (Some("NEVER"), &[]),
+            (
+                Some("FAILURE"),
+                &[Refused, Expired, Suppressed, Unsendable][..],
+            ),
+            (Some("DELAY"), &[Delayed]),
+            (Some("SUCCESS"), &[Relayed]),
+            (Some("SUCCESS,DELAY"), &[Delayed, Relayed]),
+            (
+                Some("SUCCESS,FAILURE,DELAY"),
+                &[Refused, Expired, Suppressed, Unsendable, Delayed, Relayed],
+            ),
+        ] {
+            let asked = WantedReports::of(&dsn(&[notify]), 0);
+            for cause in [Refused, Expired, Suppressed, Unsendable, Delayed, Relayed] {
+                assert_eq!(
+                    asked.contains(cause),
+                    wanted.contains(&cause),
+                    "{notify:?} {cause:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn each_recipient_has_parameters_of_its_own_or_none() {
+        let dsn = dsn(&[Some("NEVER"), Some("DELAY"), None]);
+        assert_eq!(WantedReports::of(&dsn, 0), WantedReports::default());
+        assert!(WantedReports::of(&dsn, 1).delay);
+        for position in [2, 3] {
+            assert!(WantedReports::of(&dsn, position).failure, "{position}");
+        }
+    }
+
+    #[test]
+    fn a_delay_is_reported_once_after_four_hours() {
+        let after = |minutes: u64| ACCEPTED + Duration::from_secs(60 * minutes);
+        for (attempts, reported) in [
+            (&[][..], false),
+            (&[0, 60, 239], false),
+            (&[240], true),
+            (&[0, 60, 239, 300], true),
+            (&[0, 240, 300], false),
+            (&[241, 250, 260, 270], false),
+        ] {
+            let times = attempts.iter().map(|minutes| after(*minutes));
+            assert_eq!(is_first_delay(ACCEPTED, times), reported, "{attempts:?}");
+        }
+        assert!(!is_delayed(ACCEPTED, Timestamp(after(240).0 - 1)));
+        assert!(is_delayed(ACCEPTED, after(240)));
+    }
+
+    #[test]
+    fn the_gravest_action_comes_first() {
+        use ReportAction::{Delayed, Failed, Relayed};
+        assert!(Failed < Delayed && Delayed < Relayed);
+        let names = [Failed, Delayed, Relayed].map(ReportAction::as_str);
+        assert_eq!(names, ["failed", "delayed", "relayed"]);
+    }
+}

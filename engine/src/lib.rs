@@ -2,8 +2,8 @@
 //!
 //! [`Postern`] is a struct of services: `settings`, `policy`, `limits`, `accounts`, `account_mail`,
 //! `senders`, `diagnosis`, `figures`, `health`, `outbox`, `delivery`, `notifications`, `home`, `interfaces`, `audit`
-//! and `keys`. The services use `smtp`, `mail` and `vault`, and these use `store` and `clock`; never the other way
-//! round.
+//! and `keys`. The services use `smtp`, `mail`, `reports` and `vault`, and these use `store` and `clock`; never the
+//! other way round.
 
 #![warn(missing_docs)]
 
@@ -25,6 +25,7 @@ mod outbox;
 mod policy;
 mod postern;
 mod rate_limit;
+mod reports;
 mod senders;
 mod settings;
 mod shares;

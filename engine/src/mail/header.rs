@@ -69,7 +69,7 @@ pub(super) fn mailboxes<'a>(
 }
 
 /// A date and time as in the field Date (RFC 5322 section 3.3).
-pub(super) fn date(now: Timestamp) -> String {
+pub(crate) fn date(now: Timestamp) -> String {
     DateTime::from_timestamp(now.0.div_euclid(1000)).to_rfc822()
 }
 

@@ -181,7 +181,7 @@ fn base64(content: Vec<u8>) -> Body {
 
 /// Encodes text whose lines end with CRLF as quoted-printable (RFC 2045 section 6.7). The encoder
 /// of lettre takes four times as long, which would be most of the time of composing.
-fn quoted_printable(text: &str) -> Vec<u8> {
+pub(crate) fn quoted_printable(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(text.len() + text.len() / 4);
     let mut start = 0;

@@ -37,7 +37,7 @@ const LAYERS: [&[&str]; 5] = [
         "senders",
         "settings",
     ],
-    &["actor", "mail", "smtp", "vault"],
+    &["actor", "mail", "reports", "smtp", "vault"],
     &["store"],
     &["clock", "rate_limit", "shares"],
 ];

@@ -1,0 +1,161 @@
+//! The part of the message that a report returns: its header, or all of it (RFC 3461 section 4.3).
+
+use std::borrow::Cow;
+
+use domain::dsn::{MessageDsn, ReturnContent};
+use domain::outbox::{ReportAction, ReportedResult};
+use memchr::{memmem, memrchr};
+
+use super::Report;
+use super::status::reply;
+use crate::mail::quoted_printable;
+
+/// The largest message that is returned whole, in bytes; of a larger one the header is. With the rest of
+/// the report it stays below the size of a message that is accepted.
+const LARGEST_WHOLE: usize = 24 * 1024 * 1024;
+
+/// The transfer encoding of a part (RFC 2045 section 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PartEncoding {
+    SevenBit,
+    EightBit,
+    QuotedPrintable,
+}
+
+impl PartEncoding {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SevenBit => "7bit",
+            Self::EightBit => "8bit",
+            Self::QuotedPrintable => "quoted-printable",
+        }
+    }
+}
+
+/// What a report returns of the message.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ReturnedPart<'a> {
+    pub content_type: &'static str,
+    pub encoding: PartEncoding,
+    pub bytes: Cow<'a, [u8]>,
+    /// Whether it is the whole message.
+    pub is_whole: bool,
+}
+
+/// Whether a report of these results may return the whole message: with RET=FULL a report of a failure
+/// does.
+pub(crate) fn returns_whole<'a>(
+    dsn: &MessageDsn,
+    results: impl IntoIterator<Item = &'a ReportedResult>,
+) -> bool {
+    dsn.ret == Some(ReturnContent::Full)
+        && results
+            .into_iter()
+            .any(|result| result.cause.action() == ReportAction::Failed)
+}
+
+/// What a report returns; `None` where the message is no longer stored.
+pub(super) fn returned<'a>(report: &Report<'a>) -> Option<ReturnedPart<'a>> {
+    let bytes = report.message.bytes;
+    if bytes.is_empty() {
+        return None;
+    }
+    let results = || report.recipients.iter().map(|recipient| recipient.result);
+    // A relay that does not take such messages would not take the report either.
+    let takes_eight_bit = || results().any(|result| reply(&result.diagnostic).is_some());
+    let is_whole = returns_whole(report.message.dsn, results())
+        && bytes.len() <= LARGEST_WHOLE
+        && (bytes.is_ascii() || takes_eight_bit());
+    let header = header(bytes);
+    Some(match (is_whole, header.is_ascii()) {
+        (true, is_ascii) => ReturnedPart {
+            // RFC 6533 section 5.
+            content_type: match is_ascii {
+                true => "message/rfc822",
+                false => "message/global",
+            },
+            encoding: match bytes.is_ascii() {
+                true => PartEncoding::SevenBit,
+                false => PartEncoding::EightBit,
+            },
+            bytes: bytes.into(),
+            is_whole,
+        },
+        (false, true) => ReturnedPart {
+            content_type: "text/rfc822-headers",
+            encoding: PartEncoding::SevenBit,
+            bytes: header.into(),
+            is_whole,
+        },
+        (false, false) => ReturnedPart {
+            content_type: "message/global-headers",
+            encoding: PartEncoding::QuotedPrintable,
+            bytes: quoted_printable(&String::from_utf8_lossy(header)).into(),
+            is_whole,
+        },
+    })
+}
+
+/// The header of a message, with the end of its last line. Where the bytes end before the header does, it is
+/// the lines that are complete.
+fn header(bytes: &[u8]) -> &[u8] {
+    if bytes.starts_with(b"\r\n") {
+        return &[];
+    }
+    match memmem::find(bytes, b"\r\n\r\n") {
+        Some(at) => &bytes[..at + 2],
+        None => &bytes[..memrchr(b'\n', bytes).map_or(0, |at| at + 1)],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Timestamp;
+    use domain::outbox::ReportCause;
+
+    use super::*;
+
+    #[test]
+    fn the_header_ends_with_its_last_line() {
+        for (message, expected) in [
+            ("A: b\r\nC: d\r\n\r\nText\r\n\r\n", "A: b\r\nC: d\r\n"),
+            ("\r\nText\r\n", ""),
+            ("A: b\r\nC: d\r\n", "A: b\r\nC: d\r\n"),
+            ("A: b\r\nC: d", "A: b\r\n"),
+            ("A", ""),
+            ("", ""),
+        ] {
+            assert_eq!(
+                header(message.as_bytes()),
+                expected.as_bytes(),
+                "{message:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_a_failure_returns_the_whole_message() {
+        let result = |cause| ReportedResult {
+            cause,
+            address: String::new(),
+            diagnostic: String::new(),
+            at: Timestamp(0),
+        };
+        let [failed, relayed] = [ReportCause::Expired, ReportCause::Relayed].map(result);
+        for (ret, results, whole) in [
+            (Some(ReturnContent::Full), &[&failed][..], true),
+            (Some(ReturnContent::Full), &[&relayed, &failed], true),
+            (Some(ReturnContent::Full), &[&relayed], false),
+            (Some(ReturnContent::Headers), &[&failed], false),
+            (None, &[&failed], false),
+        ] {
+            let dsn = MessageDsn {
+                ret,
+                envid: None,
+                recipients: Vec::new(),
+            };
+            let found = returns_whole(&dsn, results.iter().copied());
+            assert_eq!(found, whole, "{ret:?}");
+        }
+    }
+}

@@ -7,15 +7,15 @@ use std::time::Duration;
 use domain::cause::{self, CauseClass, Finding, Observation};
 use domain::outbox::{
     DeliveryEvent, Disposition, EventKind, Jitter, MAXIMAL_UNANSWERED, RecipientState, RelayChoice,
-    Suppression, disposition, exceeds_recipients_limit, is_expired, is_suppressible,
-    message_backoff, relay_wide_refusal,
+    ReportCause, Suppression, disposition, exceeds_recipients_limit, is_delayed, is_expired,
+    is_suppressible, message_backoff, relay_wide_refusal,
 };
 use domain::{Failure, Reply, SmtpSettings, Timestamp};
 
 use super::queued_message::QueuedMessage;
-use crate::store::Scope;
 use crate::store::delivery_events::NewEvent;
 use crate::store::recipients::{ClaimedRecipient, SettledRecipient};
+use crate::store::{Scope, search};
 
 /// The result of an attempt, for all recipients of the message.
 #[derive(Debug, Default)]
@@ -48,6 +48,8 @@ pub(super) struct RelayWideRefusal {
 pub(super) struct Attempt<'a> {
     pub relay: &'a str,
     pub scope: Scope,
+    /// Whether the relay reports what becomes of the message (RFC 3461).
+    pub offers_dsn: bool,
     /// Why that relay.
     pub choice: Option<Arc<RelayChoice>>,
     /// The relay's settings; the cause of a failure may depend on them.
@@ -97,12 +99,13 @@ pub(super) fn by_replies(
     for (position, (recipient, reply)) in message.recipients.iter().zip(replies).enumerate() {
         match reply {
             Ok(reply) => {
-                result.settled.push(attempt.settled(
-                    recipient,
-                    RecipientState::Delivered,
-                    None,
-                    reply.to_line(),
-                ));
+                let reply = reply.to_line();
+                let report = match attempt.offers_dsn {
+                    true => None,
+                    false => recipient.report(ReportCause::Relayed, &reply, attempt.now),
+                };
+                let settled = attempt.settled(recipient, RecipientState::Delivered, None, reply);
+                result.settled.push(SettledRecipient { report, ..settled });
             }
             Err(failure) => {
                 let failed = FailedAttempt {
@@ -236,7 +239,30 @@ impl Attempt<'_> {
         if failed.unanswered == Some(Unanswered::MayHaveArrivedBehind) {
             settled.attempts = recipient.attempts;
         }
+        let cause = self.report_cause(disposition, &settled);
+        let report = |cause| recipient.report(cause, &failure.reply_or_detail(), self.now);
+        settled.report = cause.and_then(report);
         result.settled.push(settled);
+    }
+
+    /// Why the sender of the message may ask to be told of a failed attempt; `None` where nothing is
+    /// decided, and the message is not delayed.
+    fn report_cause(
+        &self,
+        disposition: Disposition,
+        settled: &SettledRecipient,
+    ) -> Option<ReportCause> {
+        let accepted = search::accepted(&settled.key.message_id);
+        match settled.state {
+            RecipientState::Failed if disposition == Disposition::Fail => {
+                Some(ReportCause::Refused)
+            }
+            RecipientState::Failed => Some(ReportCause::Expired),
+            RecipientState::Deferred if is_delayed(accepted, self.now) => {
+                Some(ReportCause::Delayed)
+            }
+            _ => None,
+        }
     }
 
     /// Whether the message may have arrived too often to be sent again without a person.
@@ -298,6 +324,7 @@ impl Attempt<'_> {
             took: self.took,
             submitter: recipient.submitter.clone(),
             scope: Some(self.scope),
+            report: None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use domain::cause::CauseClass;
-use domain::outbox::{EventKind, RecipientState, message_backoff};
+use domain::outbox::{EventKind, RecipientState, ReportCause, WantedReports, message_backoff};
 use domain::{Failure, Fault, Form, Label, Reply, SmtpSettings, Stage, Timestamp};
 
 use super::disposition::{
@@ -26,6 +26,7 @@ fn recipient(position: i64, attempts: i64) -> ClaimedRecipient {
         attempts,
         suppressed: None,
         submitter: None,
+        reports: WantedReports::default(),
     }
 }
 
@@ -42,6 +43,7 @@ fn attempt(settings: &SmtpSettings) -> Attempt<'_> {
     Attempt {
         relay: "relay:25",
         scope: Scope::Global,
+        offers_dsn: false,
         choice: None,
         settings,
         now: NOW,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::dsn::MessageDsn;
-use domain::outbox::{RecipientState, RelayChoice};
+use domain::outbox::{RecipientState, RelayChoice, ReportCause, WantedReports};
 use domain::{EmailAddress, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -77,6 +77,9 @@ pub(super) fn group_by_message(
     {
         let found = stored.get(&recipient.key.message_id);
         recipient.submitter = found.map(|found| found.submitter.clone());
+        recipient.reports = found.map_or_else(WantedReports::default, |found| {
+            wanted_reports(found, recipient.key.position)
+        });
         if let Some(reply) = &recipient.suppressed {
             let text = format!(
                 "Not attempted: the address is on the suppression list. The reply was: {reply}"
@@ -253,12 +256,26 @@ fn take<T>(items: &mut Vec<T>, positions: &[usize]) -> Vec<T> {
     items.extract_if(.., is_taken).collect()
 }
 
+/// The reports that the sender of a message asks for about the recipient at a position. The null sender
+/// gets none (RFC 5321 section 4.5.5).
+fn wanted_reports(message: &StoredMessage, position: i64) -> WantedReports {
+    match (&message.dsn, usize::try_from(position)) {
+        (Some(dsn), Ok(position)) if !message.sender.is_empty() => WantedReports::of(dsn, position),
+        _ => WantedReports::default(),
+    }
+}
+
 /// A recipient that failed without an attempt.
 pub(super) fn failed(
     recipient: &ClaimedRecipient,
     reply: impl Into<String>,
     now: Timestamp,
 ) -> SettledRecipient {
+    let reply = reply.into();
+    let report = match &recipient.suppressed {
+        Some(listed) => recipient.report(ReportCause::Suppressed, listed, now),
+        None => recipient.report(ReportCause::Unsendable, &reply, now),
+    };
     SettledRecipient {
         key: recipient.key.clone(),
         state: RecipientState::Failed,
@@ -267,10 +284,11 @@ pub(super) fn failed(
         settled: Some(now),
         relay: String::new(),
         choice: None,
-        reply: reply.into(),
+        reply,
         took: Duration::ZERO,
         submitter: recipient.submitter.clone(),
         scope: None,
+        report,
     }
 }
 

@@ -81,7 +81,13 @@ impl Worker {
                 suppression_limit,
             };
             match self.write(request).await {
-                Ok(_) => break,
+                Ok(written) => {
+                    if written.reports > 0 {
+                        meter.accepted(written.reports);
+                        self.wake();
+                    }
+                    break;
+                }
                 Err(_) => sleep(RETRY_WRITE).await,
             }
         }

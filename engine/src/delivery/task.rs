@@ -204,6 +204,7 @@ impl DeliveryTask {
         Attempt {
             relay: &self.route.name,
             scope: self.route.scope,
+            offers_dsn: false,
             choice: message.choice.clone(),
             settings: &self.route.relay.settings,
             now: self.worker.services.clock.now(),
@@ -223,7 +224,8 @@ impl DeliveryTask {
         started: Instant,
         permit: Option<InDoubtPermit>,
     ) {
-        let attempt = self.attempt(&message, started);
+        let mut attempt = self.attempt(&message, started);
+        attempt.offers_dsn = connection.session.offers_dsn();
         let mut result = by_replies(&message, replies, &attempt);
         if self.route.scope.is_own() {
             // What the relay of one account says of an address is not held against those of others.

@@ -162,6 +162,22 @@ pub async fn body(connection: &mut Connection, id: &str) -> Result<Option<Vec<u8
     Ok(row.map(|(bytes,)| bytes))
 }
 
+/// The first 64 KiB of a message, while its bytes are kept: enough for its header.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn beginning(
+    connection: &mut Connection,
+    id: &str,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let row: Option<(Vec<u8>,)> =
+        sqlx::query_as("SELECT substr(bytes, 1, 65536) FROM message_body WHERE id = $1")
+            .bind(id)
+            .fetch_optional(connection)
+            .await?;
+    Ok(row.map(|(bytes,)| bytes))
+}
+
 /// Whether the bytes of a message are kept.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::outbox::RecipientState;
+use domain::outbox::{RecipientState, WantedReports};
 use domain::{Failure, Fault, Reply, Stage, Timestamp};
 use tokio::time::Instant;
 
@@ -191,6 +191,7 @@ impl Simulation {
         let attempt = Attempt {
             relay: &route.name,
             scope: route.scope,
+            offers_dsn: false,
             choice: message.choice.clone(),
             settings: &route.relay.settings,
             now: self.day(),
@@ -304,6 +305,7 @@ fn queued(index: usize, mail: &Mail) -> QueuedMessage {
         attempts: mail.attempts,
         suppressed: None,
         submitter: None,
+        reports: WantedReports::default(),
     };
     let mut message = QueuedMessage::of(vec![recipient]);
     message.id = index.to_string();

@@ -21,7 +21,9 @@ use crate::store::{
 /// Whether [`write`] can write a request. Others are rare.
 pub(super) fn can_write(request: &WriteRequest) -> bool {
     match request {
-        WriteRequest::Settle { suppressions, .. } => suppressions.is_empty(),
+        WriteRequest::Settle { suppressions, .. } => {
+            suppressions.is_empty() && !request.has_reports()
+        }
         WriteRequest::Audit(_) => false,
         _ => true,
     }
@@ -300,6 +302,7 @@ mod tests {
                 token: None,
             })),
             scope: Some(Scope::Global),
+            report: None,
         };
         let deferred = SettledRecipient {
             state: RecipientState::Deferred,

@@ -221,6 +221,7 @@ mod tests {
                 token: Some("t".to_owned()),
             })),
             scope,
+            report: None,
         }
     }
 

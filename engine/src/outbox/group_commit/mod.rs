@@ -4,6 +4,7 @@ mod direct;
 mod figures;
 mod placement;
 mod quotas;
+mod reports;
 pub(crate) mod request;
 pub(crate) mod transaction;
 

@@ -125,6 +125,14 @@ impl WriteRequest {
         !matches!(self, Self::Audit(_))
     }
 
+    /// Whether a result in it is to be reported to the sender of its message.
+    pub(super) fn has_reports(&self) -> bool {
+        match self {
+            Self::Settle { settled, .. } => settled.iter().any(|row| row.report.is_some()),
+            _ => false,
+        }
+    }
+
     /// The claim that it asks for.
     pub(super) fn as_claim(&self, now: Timestamp) -> Option<Claim<'_>> {
         match self {
@@ -238,6 +246,8 @@ pub struct WriteResult {
     pub refused: Option<LimitRefusal>,
     /// The routing has another version than the request; then nothing was inserted.
     pub is_outdated: bool,
+    /// How many reports the commit inserted, in one of the results of those that are reported.
+    pub reports: usize,
 }
 
 /// The results of a commit's requests, and what it counted.
@@ -256,6 +266,7 @@ impl WriteResult {
             earlier: None,
             refused: None,
             is_outdated: request.is_outdated(control),
+            reports: 0,
         }
     }
 

@@ -11,6 +11,7 @@ use domain::outbox::EventKind;
 use super::figures::{FigureShard, Tally};
 use super::placement::Placement;
 use super::quotas::{Quotas, holders};
+use super::reports;
 use super::request::{CommittedResults, ControlState, NewMessage, WriteRequest, WriteResult};
 use crate::store::idempotency::{self, IdempotencyKey, StoredAnswer};
 use crate::store::message_opens::{self, TrackedMessage};
@@ -48,10 +49,24 @@ pub(super) async fn write(
         begun = begin(store, hold_mail, requests, now).await?;
         written = settle(&mut begun.work, requests, HeldLeases::NotAll).await?;
     }
-    let BegunCommit { mut work, results } = begun;
+    let BegunCommit {
+        mut work,
+        mut results,
+    } = begun;
+    let written = written.unwrap_or_default();
+    let paused = results.iter().any(|result| result.control.paused);
+    let settled = written.iter().map(|row| row.result);
+    let sent = reports::write(&mut work, settled, paused, now).await?;
+    let mut reporting = requests.iter().zip(&mut results);
+    if let Some((_, result)) = reporting.find(|(request, _)| request.has_reports()) {
+        result.reports = sent.len();
+    }
     let mut tally = Tally::default();
     count_accepted(&mut tally, requests, &results);
-    for row in written.into_iter().flatten() {
+    for new in &sent {
+        tally.accepted(&new.message, new.recipients.len());
+    }
+    for row in written {
         tally.settled(row.result);
         if row.is_deferred {
             tally.deferred(row.result);

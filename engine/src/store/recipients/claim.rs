@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::outbox::MAXIMAL_BACKOFF;
+use domain::outbox::{MAXIMAL_BACKOFF, ReportCause, ReportedResult, WantedReports};
 use rusqlite::params;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
@@ -32,6 +32,8 @@ pub struct ClaimedRecipient {
     pub suppressed: Option<String>,
     /// Who submitted the message, once that is read.
     pub submitter: Option<Arc<Submitter>>,
+    /// What its sender asks to be told, once that is read.
+    pub reports: WantedReports,
 }
 
 impl FromRow<'_, AnyRow> for ClaimedRecipient {
@@ -42,11 +44,29 @@ impl FromRow<'_, AnyRow> for ClaimedRecipient {
             attempts: row.try_get(3)?,
             suppressed: None,
             submitter: None,
+            reports: WantedReports::default(),
         })
     }
 }
 
 impl ClaimedRecipient {
+    /// The report of a result, if the sender asks for one.
+    pub fn report(
+        &self,
+        cause: ReportCause,
+        diagnostic: &str,
+        at: Timestamp,
+    ) -> Option<Arc<ReportedResult>> {
+        self.reports.contains(cause).then(|| {
+            Arc::new(ReportedResult {
+                cause,
+                address: self.address.clone(),
+                diagnostic: diagnostic.to_owned(),
+                at,
+            })
+        })
+    }
+
     /// A row that was inserted with a lease.
     pub fn inserted(row: &NewRecipient<'_>) -> Self {
         Self {
@@ -58,6 +78,7 @@ impl ClaimedRecipient {
             attempts: 0,
             suppressed: None,
             submitter: None,
+            reports: WantedReports::default(),
         }
     }
 }
@@ -136,6 +157,7 @@ pub fn claim_directly(
                 attempts: row.get(3)?,
                 suppressed: None,
                 submitter: None,
+                reports: WantedReports::default(),
             })
         })?);
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::outbox::{RecipientState, RelayChoice};
+use domain::outbox::{RecipientState, RelayChoice, ReportedResult};
 use rusqlite::params;
 use sqlx::FromRow as _;
 
@@ -34,6 +34,9 @@ pub struct SettledRecipient {
     pub submitter: Option<Arc<Submitter>>,
     /// The relay of the attempt, for figures; `None` without an attempt.
     pub scope: Option<Scope>,
+    /// What the sender of the message asks to be told of it: the commit that writes the result writes
+    /// the report.
+    pub report: Option<Arc<ReportedResult>>,
 }
 
 /// A result, and the owner of the lease it was made under.

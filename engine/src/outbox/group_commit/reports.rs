@@ -1,0 +1,233 @@
+//! Writes reports to senders in the commit that settles the recipients they are about: each once.
+
+use std::collections::BTreeMap;
+
+use domain::dsn::MessageDsn;
+use domain::outbox::{
+    DeliveryEvent, EventKind, Priority, ReportCause, is_first_delay, remaining_lifetime,
+};
+use domain::{EmailAddress, SmtpSettings, Timestamp};
+use ulid::Ulid;
+
+use super::placement::Placement;
+use super::request::NewMessage;
+use crate::reports::{Report, ReportedMessage, ReportedRecipient, compose, returns_whole};
+use crate::smtp::to_ascii;
+use crate::store::delivery_events::{self, NewEvent};
+use crate::store::flows::{self, Flow, QueueClass, QueueTarget};
+use crate::store::messages::{self, MessageRow};
+use crate::store::recipients::{self, NewRecipient, SettledRecipient};
+use crate::store::{Connection, Scope, StoreError, information, relays, search, suppressions};
+
+/// Where a report comes from, and where it waits.
+struct ReportSource {
+    settings: SmtpSettings,
+    queue: String,
+}
+
+/// Writes the reports of results that are written in this transaction, one for each message. Returns those
+/// that are sent.
+pub(super) async fn write<'a>(
+    work: &mut Connection,
+    settled: impl Iterator<Item = &'a SettledRecipient>,
+    paused: bool,
+    now: Timestamp,
+) -> Result<Vec<NewMessage>, StoreError> {
+    let mut messages: BTreeMap<&str, Vec<&SettledRecipient>> = BTreeMap::new();
+    for row in settled.filter(|row| row.report.is_some()) {
+        messages.entry(&row.key.message_id).or_default().push(row);
+    }
+    let mut sent = Vec::new();
+    for (id, mut rows) in messages {
+        rows.sort_by_key(|row| row.key.position);
+        sent.extend(report(work, id, rows, paused, now).await?);
+    }
+    Ok(sent)
+}
+
+/// Writes the report of a message, with an event for each recipient in it. Returns it if it is sent.
+async fn report(
+    work: &mut Connection,
+    id: &str,
+    rows: Vec<&SettledRecipient>,
+    paused: bool,
+    now: Timestamp,
+) -> Result<Option<NewMessage>, StoreError> {
+    let Some(message) = messages::by_id(work, id).await? else {
+        return Ok(None);
+    };
+    let dsn = message.dsn.as_deref().and_then(MessageDsn::from_json);
+    // The null sender gets no report, so that none is ever answered by another (RFC 5321 section 4.5.5).
+    let Some(dsn) = dsn.filter(|_| !message.sender.is_empty()) else {
+        return Ok(None);
+    };
+    let rows = without_known_delays(work, id, rows).await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let composed = new_report(work, &message, &dsn, &rows, now).await?;
+    let text = match &composed {
+        Ok(new) => format!(
+            "A report was sent to {}: {}",
+            message.sender, new.message.message_id
+        ),
+        Err(obstacle) => format!("No report was sent to {}: {obstacle}", message.sender),
+    };
+    if let Ok(new) = &composed {
+        messages::add(work, &[(&new.message, new.bytes.as_slice())]).await?;
+        let placement = Placement::new(None, paused, now);
+        let recipients: Vec<NewRecipient<'_>> = placement.rows(new).collect();
+        recipients::add(work, &recipients).await?;
+    }
+    let event = DeliveryEvent {
+        at: now,
+        kind: EventKind::Reported,
+        by: String::new(),
+        choice: None,
+        reply: text,
+        took: None,
+        may_have_arrived: false,
+    };
+    let events = rows.iter().map(|row| NewEvent {
+        key: row.key.clone(),
+        event: event.clone(),
+        first_unanswered: false,
+    });
+    delivery_events::add(work, &events.collect::<Vec<_>>()).await?;
+    Ok(composed.ok())
+}
+
+/// The results without the delays that are known to the sender: only the first of a recipient is reported.
+async fn without_known_delays<'a>(
+    work: &mut Connection,
+    id: &str,
+    mut rows: Vec<&'a SettledRecipient>,
+) -> Result<Vec<&'a SettledRecipient>, StoreError> {
+    let is_delay = |row: &SettledRecipient| {
+        let report = row.report.as_ref();
+        report.is_some_and(|report| report.cause == ReportCause::Delayed)
+    };
+    if !rows.iter().any(|row| is_delay(row)) {
+        return Ok(rows);
+    }
+    // With those of this transaction.
+    let events = delivery_events::of_message(work, id).await?;
+    let accepted = search::accepted(id);
+    rows.retain(|row| {
+        let of_row = events.iter().filter(|entry| {
+            entry.position == row.key.position && entry.event.kind == EventKind::Deferred
+        });
+        !is_delay(row) || is_first_delay(accepted, of_row.map(|entry| entry.event.at))
+    });
+    Ok(rows)
+}
+
+/// The report to insert, or what stands against it.
+async fn new_report(
+    work: &mut Connection,
+    message: &MessageRow,
+    dsn: &MessageDsn,
+    rows: &[&SettledRecipient],
+    now: Timestamp,
+) -> Result<Result<NewMessage, &'static str>, StoreError> {
+    let Ok(sender) = message.sender.parse::<EmailAddress>() else {
+        return Ok(Err("the address is not valid."));
+    };
+    if suppressions::contains_address(work, sender.as_str(), now).await? {
+        return Ok(Err("the address is on the suppression list."));
+    }
+    let Some(ReportSource { settings, queue }) = source(work, &message.id).await? else {
+        return Ok(Err("no e-mail configuration is saved."));
+    };
+    let results = rows.iter().filter_map(|row| row.report.as_deref());
+    let bytes = match returns_whole(dsn, results) {
+        true => messages::body(work, &message.id).await?,
+        false => messages::beginning(work, &message.id).await?,
+    };
+    let id = Ulid::from_parts(u64::try_from(now.0).unwrap_or(0), rand::random()).to_string();
+    let recipients = rows.iter().filter_map(|row| {
+        Some(ReportedRecipient {
+            position: usize::try_from(row.key.position).ok()?,
+            relay: &row.relay,
+            result: row.report.as_deref()?,
+            retry_until: row.due.map(|_| now + remaining_lifetime(row.attempts)),
+        })
+    });
+    let host = to_ascii(settings.ehlo());
+    let composed = compose(&Report {
+        id: &id,
+        now,
+        from: &settings.from_address,
+        host: host.as_deref().unwrap_or("localhost"),
+        message: ReportedMessage {
+            sender: &sender,
+            accepted: search::accepted(&message.id),
+            subject: &message.subject,
+            message_id: &message.message_id,
+            dsn,
+            bytes: bytes.as_deref().unwrap_or_default(),
+        },
+        recipients: recipients.collect(),
+    });
+    let class = QueueClass {
+        queue: queue.into(),
+        priority: Priority::Normal,
+    };
+    let flow = Flow {
+        class: class.clone(),
+        account: message.account.as_str().into(),
+    };
+    let flow = flows::id(work, &flow).await?;
+    Ok(Ok(NewMessage {
+        message: MessageRow {
+            id,
+            // Its owner sees it; no limit counts it.
+            account: message.account.clone(),
+            token: None,
+            sender: String::new(),
+            subject: composed.subject.to_owned(),
+            message_id: composed.message_id,
+            size: i64::try_from(composed.bytes.len()).unwrap_or(i64::MAX),
+            dsn: None,
+        },
+        bytes: composed.bytes,
+        recipients: vec![sender.as_str().to_owned()],
+        class,
+        flow,
+        open_id: None,
+    }))
+}
+
+/// Where reports on a message come from: the relay of its account where it waited for that, else those of
+/// the organisation. `None` where none is configured.
+async fn source(
+    work: &mut Connection,
+    message_id: &str,
+) -> Result<Option<ReportSource>, StoreError> {
+    let waited = flows::queue_of(work, message_id).await?;
+    let own = waited.and_then(|queue| QueueTarget::of(&queue).own);
+    let of_account = match own {
+        Some(scope) => settings(work, scope).await?,
+        None => None,
+    };
+    let own = own.filter(|_| of_account.is_some());
+    let settings = match of_account {
+        Some(settings) => Some(settings),
+        None => settings(work, Scope::Global).await?,
+    };
+    let Some(settings) = settings else {
+        return Ok(None);
+    };
+    let rules = relays::from_domains(work).await?;
+    let domain = to_ascii(settings.from_address.domain());
+    let domain = domain.map(|domain| domain.to_ascii_lowercase());
+    let rule = domain.filter(|domain| rules.contains(domain));
+    let queue = QueueTarget::new(own, rule.as_deref()).queue();
+    Ok(Some(ReportSource { settings, queue }))
+}
+
+/// The settings of a relay, where they are saved and valid.
+async fn settings(work: &mut Connection, scope: Scope) -> Result<Option<SmtpSettings>, StoreError> {
+    let saved = information::read(work, scope).await?;
+    Ok(saved.and_then(|saved| saved.form.parse().ok()))
+}

@@ -94,6 +94,10 @@ mod relay_activity;
 mod relay_failures;
 #[path = "story/relays.rs"]
 mod relays;
+#[path = "story/report_queue.rs"]
+mod report_queue;
+#[path = "story/reports.rs"]
+mod reports;
 #[path = "story/reset_requests.rs"]
 mod reset_requests;
 #[path = "story/sealing.rs"]

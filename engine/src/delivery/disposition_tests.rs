@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use domain::cause::CauseClass;
-use domain::outbox::{EventKind, RecipientState, ReportCause, WantedReports, message_backoff};
+use domain::outbox::{
+    DELAYED_AFTER, EventKind, RecipientState, ReportCause, ReportedResult, WantedReports,
+    message_backoff,
+};
 use domain::{Failure, Fault, Form, Label, Reply, SmtpSettings, Stage, Timestamp};
 
 use super::disposition::{
@@ -13,6 +16,7 @@ use super::disposition::{
 use super::queued_message::QueuedMessage;
 use crate::store::Scope;
 use crate::store::recipients::{ClaimedRecipient, RecipientKey};
+use crate::store::search::first_id;
 
 const NOW: Timestamp = Timestamp(1_000_000_000_000);
 
@@ -99,6 +103,70 @@ fn each_recipient_has_the_result_of_its_own_reply() {
     assert_eq!(suppressed, ["2@example.org"]);
     let expires = NOW + Duration::from_secs(86_400);
     assert_eq!(result.suppressions[0].expires, expires);
+}
+
+#[test]
+fn results_are_reported_where_the_sender_asks_for_it() {
+    let (settings, all) = (
+        settings(),
+        WantedReports {
+            failure: true,
+            delay: true,
+            success: true,
+        },
+    );
+    let early = first_id(NOW - Duration::from_secs(60));
+    let late = first_id(NOW - DELAYED_AFTER);
+    let greylisted = Err((450, "4.2.0 greylisted"));
+    for (accepted, attempts, offers_dsn, reply, expected) in [
+        (
+            &early,
+            0,
+            false,
+            Ok("2.0.0 queued"),
+            Some(ReportCause::Relayed),
+        ),
+        (&early, 0, true, Ok("2.0.0 queued"), None),
+        (
+            &early,
+            0,
+            true,
+            Err((550, "5.1.1 no such user")),
+            Some(ReportCause::Refused),
+        ),
+        (&early, 3, false, greylisted, None),
+        (&late, 3, true, greylisted, Some(ReportCause::Delayed)),
+        (&late, 125, false, greylisted, Some(ReportCause::Expired)),
+        (&late, 3, false, Err((421, "4.3.2 shutting down")), None),
+    ] {
+        let reply = match reply {
+            Ok(text) => Ok(Reply::new(250, [text.as_bytes()].into_iter())),
+            Err((code, text)) => Err(rejected(Stage::Rcpt, code, text)),
+        };
+        let diagnostic = match &reply {
+            Ok(reply) => reply.to_line(),
+            Err(failure) => failure.reply_or_detail(),
+        };
+        let attempt = Attempt {
+            offers_dsn,
+            ..attempt(&settings)
+        };
+        for (reports, expected) in [(all, expected), (WantedReports::default(), None)] {
+            let mut one = recipient(0, attempts);
+            one.key.message_id.clone_from(accepted);
+            one.reports = reports;
+            let message = QueuedMessage::of(vec![one]);
+            let result = by_replies(&message, std::slice::from_ref(&reply), &attempt);
+            let report = result.settled[0].report.as_deref();
+            let expected = expected.map(|cause| ReportedResult {
+                cause,
+                address: "0@example.org".to_owned(),
+                diagnostic: diagnostic.clone(),
+                at: NOW,
+            });
+            assert_eq!(report, expected.as_ref(), "{diagnostic} {attempts}");
+        }
+    }
 }
 
 #[test]

@@ -5,6 +5,8 @@ mod figures;
 mod placement;
 mod quotas;
 mod reports;
+#[cfg(test)]
+mod reports_tests;
 pub(crate) mod request;
 pub(crate) mod transaction;
 

@@ -119,6 +119,16 @@ pub struct RecipientView {
     pub timeline: Vec<DeliveryEvent>,
 }
 
+impl RecipientView {
+    /// The last reply of a relay, or what was observed instead; not what was reported to the sender.
+    pub fn last_reply(&self) -> Option<&str> {
+        let results = self.timeline.iter().rev();
+        let results = results.filter(|event| event.kind != EventKind::Reported);
+        let mut replies = results.map(|event| event.reply.as_str());
+        replies.find(|reply| !reply.is_empty())
+    }
+}
+
 /// The kind of a delivery event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -314,4 +324,41 @@ pub struct BackoffView {
     pub since: Timestamp,
     /// The time of the next connection attempt.
     pub next: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_not_the_reply_of_a_relay() {
+        use EventKind::{Deferred, Failed, Reported, Retried};
+        for (events, last) in [
+            (&[][..], None),
+            (&[(Deferred, "450 later")][..], Some("450 later")),
+            (&[(Failed, "550 no"), (Reported, "sent")], Some("550 no")),
+            (&[(Failed, "550 no"), (Retried, "")], Some("550 no")),
+            (&[(Reported, "sent")], None),
+        ] {
+            let timeline = events.iter().map(|(kind, reply)| DeliveryEvent {
+                at: Timestamp(0),
+                kind: *kind,
+                by: String::new(),
+                choice: None,
+                reply: (*reply).to_owned(),
+                took: None,
+                may_have_arrived: false,
+            });
+            let recipient = RecipientView {
+                position: 0,
+                address: "desk@example.net".to_owned(),
+                state: RecipientState::Failed,
+                leased: false,
+                attempts: 1,
+                due: None,
+                timeline: timeline.collect(),
+            };
+            assert_eq!(recipient.last_reply(), last);
+        }
+    }
 }

@@ -32,12 +32,13 @@ mod senders;
 mod submission;
 
 pub use envelope::{EnvelopeRecipient, EnvelopeSubmission, SubmittedEnvelope};
-pub(crate) use header::date;
 pub use lines::Repair;
 pub use mailbox::check_address;
-pub(crate) use mime::quoted_printable;
 pub use parse::{ParsedAttachment, ParsedMessage, parse};
 pub use received::Received;
 pub use sender_identity::{AccountSenders, SenderIdentity, SenderSet, is_domain_key};
 pub use senders::SenderLimits;
 pub use submission::{Attachment, ComposedMessage, DefaultSender, Submission};
+
+pub(crate) use header::date;
+pub(crate) use mime::quoted_printable;

@@ -222,13 +222,13 @@ struct MessageRecipient {
     timeline: Vec<DeliveryEvent>,
 }
 
-/// A delivery attempt, or an action of an administrator.
+/// A delivery attempt, an action of an administrator, or a report to the sender of the envelope.
 #[derive(Serialize, ToSchema)]
 struct DeliveryEvent {
     #[schema(format = DateTime)]
     at: String,
     kind: EventKind,
-    /// The relay of an attempt, as host and port; the account of an action.
+    /// The relay of an attempt, as host and port; the account of an action; empty for a report.
     by: String,
     /// The name of the relay of an attempt. Null for actions, for attempts that are older than this field,
     /// and for other accounts than administrators.
@@ -237,7 +237,7 @@ struct DeliveryEvent {
     /// relays before it and why they took no mail. Null where `relay` is.
     #[schema(example = "failover: smtp-a backs off since 2026-11-20T05:13:30Z")]
     reason: Option<String>,
-    /// The relay's reply, or what was observed.
+    /// The relay's reply, or what was observed; of a report, its Message-ID or why none was sent.
     reply: String,
     /// The duration of the attempt in milliseconds.
     milliseconds: Option<i64>,
@@ -287,11 +287,9 @@ impl From<outbox::UnavailableRelay> for UnavailableRelay {
 
 impl From<RecipientView> for MessageRecipient {
     fn from(row: RecipientView) -> Self {
-        let replies = row.timeline.iter().rev().map(|event| &event.reply);
-        let last = replies.clone().find(|reply| !reply.is_empty());
         Self {
             recipient: row.position,
-            reply: last.cloned(),
+            reply: row.last_reply().map(str::to_owned),
             address: row.address,
             state: row.state,
             leased: row.leased,

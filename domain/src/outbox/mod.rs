@@ -29,7 +29,6 @@ pub use priority::{Priority, PriorityLimits};
 pub use queue::QueueKind;
 pub use report::{
     DELAYED_AFTER, ReportAction, ReportCause, ReportedResult, WantedReports, is_delayed,
-    is_first_delay,
 };
 pub use route::{RelayChoice, RelayCondition, SkippedRelay};
 pub use search::{Cursor, Search, Selection, is_id};

@@ -20,7 +20,7 @@ pub enum ReportCause {
     Suppressed,
     /// Its address cannot be parsed, or the content is no longer stored: no attempt was made.
     Unsendable,
-    /// An attempt failed [`DELAYED_AFTER`] its acceptance, and another follows.
+    /// It is not delivered [`DELAYED_AFTER`] its acceptance, and is tried on.
     Delayed,
     /// A relay without DSN (RFC 3461) accepted it: no report of success follows.
     Relayed,
@@ -119,13 +119,6 @@ pub fn is_delayed(accepted: Timestamp, at: Timestamp) -> bool {
     at >= accepted + DELAYED_AFTER
 }
 
-/// Whether the last of the failed attempts is the first after which the message is delayed: a delay is
-/// reported once.
-pub fn is_first_delay(accepted: Timestamp, attempts: impl IntoIterator<Item = Timestamp>) -> bool {
-    let late = attempts.into_iter().filter(|at| is_delayed(accepted, *at));
-    late.take(2).count() == 1
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,21 +178,17 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_is_reported_once_after_four_hours() {
-        let after = |minutes: u64| ACCEPTED + Duration::from_secs(60 * minutes);
-        for (attempts, reported) in [
-            (&[][..], false),
-            (&[0, 60, 239], false),
-            (&[240], true),
-            (&[0, 60, 239, 300], true),
-            (&[0, 240, 300], false),
-            (&[241, 250, 260, 270], false),
+    fn a_message_is_delayed_after_four_hours() {
+        let hours = Duration::from_secs(4 * 3600);
+        for (at, delayed) in [
+            (ACCEPTED - hours, false),
+            (ACCEPTED, false),
+            (Timestamp((ACCEPTED + hours).0 - 1), false),
+            (ACCEPTED + hours, true),
+            (ACCEPTED + 30 * hours, true),
         ] {
-            let times = attempts.iter().map(|minutes| after(*minutes));
-            assert_eq!(is_first_delay(ACCEPTED, times), reported, "{attempts:?}");
+            assert_eq!(is_delayed(ACCEPTED, at), delayed, "{at}");
         }
-        assert!(!is_delayed(ACCEPTED, Timestamp(after(240).0 - 1)));
-        assert!(is_delayed(ACCEPTED, after(240)));
     }
 
     #[test]

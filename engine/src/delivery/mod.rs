@@ -6,7 +6,8 @@
 //! `refusal_streak` belong to. `task` delivers over one `connection` and `ahead` several messages at once, `disposition` turns replies into results, which
 //! `record` writes while `in_doubt` limits how many are not on disk; `interruptions` knows the messages
 //! that end sessions. `leases` holds what is leased and `lease_renewal` renews it, `heartbeat` reports
-//! the worker and `relay_reports` what the checks of relays have to know, `retention` deletes old rows.
+//! the worker and `relay_reports` what the checks of relays have to know, `delays` are reported to senders,
+//! `retention` deletes old rows.
 
 mod ahead;
 mod claim;
@@ -14,6 +15,7 @@ mod claim_shares;
 mod concurrency_limit;
 mod config;
 mod connection;
+mod delays;
 mod disposition;
 #[cfg(test)]
 mod disposition_tests;

@@ -9,7 +9,7 @@ use super::disposition::AttemptResult;
 use super::in_doubt::InDoubtPermit;
 use super::queued_message::QueuedMessage;
 use super::worker::{RETRY_WRITE, Worker};
-use crate::outbox::WriteRequest;
+use crate::outbox::{WriteRequest, WriteResult};
 use crate::store::delivery_events::NewEvent;
 use crate::store::search;
 
@@ -82,10 +82,7 @@ impl Worker {
             };
             match self.write(request).await {
                 Ok(written) => {
-                    if written.reports > 0 {
-                        meter.accepted(written.reports);
-                        self.wake();
-                    }
+                    self.deliver_reports(&written);
                     break;
                 }
                 Err(_) => sleep(RETRY_WRITE).await,
@@ -93,6 +90,14 @@ impl Worker {
         }
         if !self.pool.may_begin() {
             // Delivery is paused, or there are newer settings.
+            self.wake();
+        }
+    }
+
+    /// Counts the reports that a commit inserted, and claims them.
+    pub fn deliver_reports(&self, written: &WriteResult) {
+        if written.reports > 0 {
+            self.services.outbox.meter().accepted(written.reports);
             self.wake();
         }
     }

@@ -38,6 +38,7 @@ impl Delivery {
             () = worker.listen_for_notifications() => {}
             () = worker.sync_relay_usage() => {}
             () = worker.report_relays() => {}
+            () = worker.report_delays() => {}
             () = retention::run(kept, &services.store, &services.clock) => {}
             () = stop => {}
         }

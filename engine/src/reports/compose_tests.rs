@@ -60,6 +60,7 @@ impl Original<'_> {
                     position,
                     relay,
                     result,
+                    last_attempt: (!relay.is_empty()).then_some(result.at),
                     retry_until: Some(at("2026-11-25T11:45:00")),
                 })
                 .collect(),
@@ -441,6 +442,25 @@ fn a_report_without_the_message_has_two_parts() {
     assert_eq!(report.matches("\n--report-01je\n").count(), 2);
     assert!(report.contains("\nThe details for mail systems follow.\n"));
     assert!(report.contains("Diagnostic-Code: X-Postern; The message is no longer stored.\n"));
+    assert!(!report.contains("Remote-MTA") && !report.contains("Last-Attempt-Date"));
+}
+
+#[test]
+fn a_delay_without_an_attempt_says_so() {
+    let waiting = result(
+        ReportCause::Delayed,
+        "desk@example.net",
+        "no relay takes mail at present",
+    );
+    let report = Original {
+        sender: "app@example.org",
+        dsn: envelope(None),
+        bytes: ORIGINAL.as_bytes(),
+        results: &[("", waiting)],
+    }
+    .report();
+    let said = "    It was not tried yet:\n    no relay takes mail at present\n";
+    assert!(report.contains(said), "{report}");
     assert!(!report.contains("Remote-MTA") && !report.contains("Last-Attempt-Date"));
 }
 

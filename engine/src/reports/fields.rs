@@ -72,8 +72,8 @@ fn of_recipient(out: &mut String, report: &Report<'_>, recipient: &ReportedRecip
         &diagnostic,
     ));
     out.push_str("\r\n");
-    if !recipient.relay.is_empty() {
-        line(out, "Last-Attempt-Date", "", &date(result.at));
+    if let Some(at) = recipient.last_attempt {
+        line(out, "Last-Attempt-Date", "", &date(at));
     }
     if let Some(until) = recipient.retry_until
         && result.cause.action() == ReportAction::Delayed

@@ -55,6 +55,8 @@ pub(crate) struct ReportedRecipient<'a> {
     /// Host and port of the relay; empty without an attempt.
     pub relay: &'a str,
     pub result: &'a ReportedResult,
+    /// When it was tried last; `None` where it was not.
+    pub last_attempt: Option<Timestamp>,
     /// How long it is tried again; `None` where it is not.
     pub retry_until: Option<Timestamp>,
 }

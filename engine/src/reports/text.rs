@@ -80,6 +80,7 @@ fn of_recipient(out: &mut String, recipient: &ReportedRecipient<'_>) {
             "It was not tried, because a relay has refused mail to this address before:".to_owned()
         }
         (ReportCause::Unsendable, _) => "It was not tried:".to_owned(),
+        (ReportCause::Delayed, _) if relay.is_empty() => "It was not tried yet:".to_owned(),
         (ReportCause::Delayed, true) => format!("The relay {relay} answered:"),
         (ReportCause::Delayed, false) => format!("The last failure at the relay {relay} was:"),
         (ReportCause::Relayed, _) => format!("The relay {relay} accepted it:"),

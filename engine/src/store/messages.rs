@@ -178,6 +178,26 @@ pub async fn beginning(
     Ok(row.map(|(bytes,)| bytes))
 }
 
+/// The first `limit` ids behind `from` and before `to` of messages with recipients that wait, and whose
+/// envelope asks for reports of delays.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn waiting_with_delays(
+    connection: &mut Connection,
+    from: &str,
+    to: &str,
+    limit: i64,
+) -> Result<Vec<String>, StoreError> {
+    let query = sqlx::query_scalar(
+        "SELECT id FROM message WHERE id > $1 AND id < $2 AND dsn LIKE '%DELAY%' AND EXISTS \
+         (SELECT 1 FROM recipient WHERE message_id = message.id AND due_at IS NOT NULL) \
+         ORDER BY id LIMIT $3",
+    );
+    let query = query.bind(from).bind(to).bind(limit);
+    Ok(query.fetch_all(connection).await?)
+}
+
 /// Whether the bytes of a message are kept.
 ///
 /// # Errors

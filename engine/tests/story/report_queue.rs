@@ -29,6 +29,53 @@ async fn a_sender_that_gets_no_mail_gets_no_report(env: TestEnv) {
     works.end().await;
 }
 
+async fn a_delay_is_reported_though_no_relay_is_reached(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    relay.reply_to("GREETING", "421 4.3.2 shutting down");
+    let delayed = to("desk@example.net", Some("FAILURE,DELAY"));
+    let mut ids = vec![env.submit_reported(&admin, delayed.clone()).await];
+    let silent = env
+        .submit_reported(&admin, to("desk@example.net", None))
+        .await;
+    // The second worker finds the first message reported, and reports the one after it.
+    for reports in 1..=2 {
+        let works = TestWorker::begin(&env, 4);
+        env.pass(Duration::from_hours(4));
+        wait_for("a report of the delay", async || {
+            let stored = env.stored_reports().await.len();
+            (stored >= reports).then_some(()).ok_or(stored)
+        })
+        .await;
+        assert_eq!(env.stored_reports().await.len(), reports);
+        for id in &ids {
+            let message = env.until(&admin, id, |_| true).await;
+            assert!(is(RecipientState::Queued)(&message), "{message:?}");
+            assert_eq!(reported(&message, 0).len(), 1);
+        }
+        works.end().await;
+        ids.push(env.submit_reported(&admin, delayed.clone()).await);
+    }
+    relay.reset();
+    env.pass(Duration::from_mins(10));
+    let works = TestWorker::begin(&env, 4);
+    ids.push(silent);
+    ids.extend(env.stored_reports().await);
+    env.until_delivered(&admin, &ids).await;
+    works.end().await;
+    let reports = from_nobody(&relay);
+    assert_eq!(reports.len(), 2);
+    for report in reports {
+        for line in ["Subject: Your mail is delayed", "Action: delayed"] {
+            assert!(
+                report.data.lines().any(|known| known == line),
+                "{}",
+                report.data
+            );
+        }
+    }
+}
+
 async fn a_report_on_mail_of_an_own_relay_leaves_through_it(env: TestEnv) {
     let (admin, user) = (env.admin().await, env.user().await);
     let organisation = Relay::start(RelayScript::pipelining());
@@ -108,6 +155,7 @@ async fn a_report_is_written_with_the_result_or_not_at_all(env: TestEnv) {
 stories! {
     both {
         a_sender_that_gets_no_mail_gets_no_report;
+        a_delay_is_reported_though_no_relay_is_reached;
         a_report_on_mail_of_an_own_relay_leaves_through_it;
         a_report_is_written_with_the_result_or_not_at_all;
     }

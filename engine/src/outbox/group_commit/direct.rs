@@ -24,7 +24,7 @@ pub(super) fn can_write(request: &WriteRequest) -> bool {
         WriteRequest::Settle { suppressions, .. } => {
             suppressions.is_empty() && !request.has_reports()
         }
-        WriteRequest::Audit(_) => false,
+        WriteRequest::ReportDelays(_) | WriteRequest::Audit(_) => false,
         _ => true,
     }
 }

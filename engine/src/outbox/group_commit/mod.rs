@@ -4,6 +4,7 @@ mod direct;
 mod figures;
 mod placement;
 mod quotas;
+mod report_rows;
 mod reports;
 #[cfg(test)]
 mod reports_tests;

@@ -1,22 +1,19 @@
 //! Writes reports to senders in the commit that settles the recipients they are about: each once.
 
-use std::collections::BTreeMap;
-
 use domain::dsn::MessageDsn;
-use domain::outbox::{
-    DeliveryEvent, EventKind, Priority, ReportCause, is_first_delay, remaining_lifetime,
-};
+use domain::outbox::{DeliveryEvent, EventKind, Priority};
 use domain::{EmailAddress, SmtpSettings, Timestamp};
 use ulid::Ulid;
 
 use super::placement::Placement;
+use super::report_rows::{ReportRow, ReportRows};
 use super::request::NewMessage;
 use crate::reports::{Report, ReportedMessage, ReportedRecipient, compose, returns_whole};
 use crate::smtp::to_ascii;
 use crate::store::delivery_events::{self, NewEvent};
 use crate::store::flows::{self, Flow, QueueClass, QueueTarget};
 use crate::store::messages::{self, MessageRow};
-use crate::store::recipients::{self, NewRecipient, SettledRecipient};
+use crate::store::recipients::{self, NewRecipient};
 use crate::store::{Connection, Scope, StoreError, information, relays, search, suppressions};
 
 /// Where a report comes from, and where it waits.
@@ -25,22 +22,16 @@ struct ReportSource {
     queue: String,
 }
 
-/// Writes the reports of results that are written in this transaction, one for each message. Returns those
-/// that are sent.
-pub(super) async fn write<'a>(
+/// Writes the reports of these recipients, one for each message. Returns those that are sent.
+pub(super) async fn write(
     work: &mut Connection,
-    settled: impl Iterator<Item = &'a SettledRecipient>,
+    rows: ReportRows,
     paused: bool,
     now: Timestamp,
 ) -> Result<Vec<NewMessage>, StoreError> {
-    let mut messages: BTreeMap<&str, Vec<&SettledRecipient>> = BTreeMap::new();
-    for row in settled.filter(|row| row.report.is_some()) {
-        messages.entry(&row.key.message_id).or_default().push(row);
-    }
     let mut sent = Vec::new();
-    for (id, mut rows) in messages {
-        rows.sort_by_key(|row| row.key.position);
-        sent.extend(report(work, id, rows, paused, now).await?);
+    for (id, rows) in rows.unreported(work).await? {
+        sent.extend(report(work, &id, &rows, paused, now).await?);
     }
     Ok(sent)
 }
@@ -49,7 +40,7 @@ pub(super) async fn write<'a>(
 async fn report(
     work: &mut Connection,
     id: &str,
-    rows: Vec<&SettledRecipient>,
+    rows: &[ReportRow],
     paused: bool,
     now: Timestamp,
 ) -> Result<Option<NewMessage>, StoreError> {
@@ -61,11 +52,7 @@ async fn report(
     let Some(dsn) = dsn.filter(|_| !message.sender.is_empty()) else {
         return Ok(None);
     };
-    let rows = without_known_delays(work, id, rows).await?;
-    if rows.is_empty() {
-        return Ok(None);
-    }
-    let composed = new_report(work, &message, &dsn, &rows, now).await?;
+    let composed = new_report(work, &message, &dsn, rows, now).await?;
     let text = match &composed {
         Ok(new) => format!(
             "A report was sent to {}: {}",
@@ -97,37 +84,12 @@ async fn report(
     Ok(composed.ok())
 }
 
-/// The results without the delays that are known to the sender: only the first of a recipient is reported.
-async fn without_known_delays<'a>(
-    work: &mut Connection,
-    id: &str,
-    mut rows: Vec<&'a SettledRecipient>,
-) -> Result<Vec<&'a SettledRecipient>, StoreError> {
-    let is_delay = |row: &SettledRecipient| {
-        let report = row.report.as_ref();
-        report.is_some_and(|report| report.cause == ReportCause::Delayed)
-    };
-    if !rows.iter().any(|row| is_delay(row)) {
-        return Ok(rows);
-    }
-    // With those of this transaction.
-    let events = delivery_events::of_message(work, id).await?;
-    let accepted = search::accepted(id);
-    rows.retain(|row| {
-        let of_row = events.iter().filter(|entry| {
-            entry.position == row.key.position && entry.event.kind == EventKind::Deferred
-        });
-        !is_delay(row) || is_first_delay(accepted, of_row.map(|entry| entry.event.at))
-    });
-    Ok(rows)
-}
-
 /// The report to insert, or what stands against it.
 async fn new_report(
     work: &mut Connection,
     message: &MessageRow,
     dsn: &MessageDsn,
-    rows: &[&SettledRecipient],
+    rows: &[ReportRow],
     now: Timestamp,
 ) -> Result<Result<NewMessage, &'static str>, StoreError> {
     let Ok(sender) = message.sender.parse::<EmailAddress>() else {
@@ -139,8 +101,7 @@ async fn new_report(
     let Some(ReportSource { settings, queue }) = source(work, &message.id).await? else {
         return Ok(Err("no e-mail configuration is saved."));
     };
-    let results = rows.iter().filter_map(|row| row.report.as_deref());
-    let bytes = match returns_whole(dsn, results) {
+    let bytes = match returns_whole(dsn, rows.iter().map(|row| &*row.result)) {
         true => messages::body(work, &message.id).await?,
         false => messages::beginning(work, &message.id).await?,
     };
@@ -149,8 +110,9 @@ async fn new_report(
         Some(ReportedRecipient {
             position: usize::try_from(row.key.position).ok()?,
             relay: &row.relay,
-            result: row.report.as_deref()?,
-            retry_until: row.due.map(|_| now + remaining_lifetime(row.attempts)),
+            result: &row.result,
+            last_attempt: row.last_attempt,
+            retry_until: row.retry_until,
         })
     });
     let host = to_ascii(settings.ehlo());

@@ -93,6 +93,8 @@ pub enum WriteRequest {
         lease: Lease,
         keys: Vec<RecipientKey>,
     },
+    /// Reports the delays of the messages with these ids, each once for a recipient.
+    ReportDelays(Vec<String>),
     /// Inserts rows of the audit log.
     Audit(Vec<Entry>),
     /// Releases leases of `owner`: the recipients are due at `due`, without an attempt.
@@ -125,10 +127,11 @@ impl WriteRequest {
         !matches!(self, Self::Audit(_))
     }
 
-    /// Whether a result in it is to be reported to the sender of its message.
+    /// Whether it may have something to report to the sender of a message.
     pub(super) fn has_reports(&self) -> bool {
         match self {
             Self::Settle { settled, .. } => settled.iter().any(|row| row.report.is_some()),
+            Self::ReportDelays(_) => true,
             _ => false,
         }
     }
@@ -246,7 +249,7 @@ pub struct WriteResult {
     pub refused: Option<LimitRefusal>,
     /// The routing has another version than the request; then nothing was inserted.
     pub is_outdated: bool,
-    /// How many reports the commit inserted, in one of the results of those that are reported.
+    /// How many reports the commit inserted: in the result of the first request that may have some.
     pub reports: usize,
 }
 

@@ -11,6 +11,7 @@ use domain::outbox::EventKind;
 use super::figures::{FigureShard, Tally};
 use super::placement::Placement;
 use super::quotas::{Quotas, holders};
+use super::report_rows::ReportRows;
 use super::reports;
 use super::request::{CommittedResults, ControlState, NewMessage, WriteRequest, WriteResult};
 use crate::store::idempotency::{self, IdempotencyKey, StoredAnswer};
@@ -55,8 +56,16 @@ pub(super) async fn write(
     } = begun;
     let written = written.unwrap_or_default();
     let paused = results.iter().any(|result| result.control.paused);
-    let settled = written.iter().map(|row| row.result);
-    let sent = reports::write(&mut work, settled, paused, now).await?;
+    let mut reported = ReportRows::of(written.iter().map(|row| row.result), now);
+    for request in requests {
+        if let WriteRequest::ReportDelays(ids) = &**request {
+            for id in ids {
+                let skip_locked = store.skip_locked();
+                reported.add_delays(&mut work, skip_locked, id, now).await?;
+            }
+        }
+    }
+    let sent = reports::write(&mut work, reported, paused, now).await?;
     let mut reporting = requests.iter().zip(&mut results);
     if let Some((_, result)) = reporting.find(|(request, _)| request.has_reports()) {
         result.reports = sent.len();

@@ -11,7 +11,7 @@ use domain::Timestamp;
 use domain::outbox::{RecipientState, RelayChoice};
 use rusqlite::params;
 use sqlx::any::AnyRow;
-use sqlx::{FromRow, Row as _};
+use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
 pub use change::change;
 pub use claim::{CLOCK_SKEW, Claim, ClaimedRecipient, claim, claim_directly, horizon};
@@ -168,6 +168,23 @@ pub async fn of_message(
          route FROM recipient WHERE message_id = $1 ORDER BY position",
     );
     Ok(query.bind(message_id).fetch_all(connection).await?)
+}
+
+/// Locks the recipients of a message that wait, where several transactions run beside each other, and
+/// returns their positions.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn lock_waiting(
+    connection: &mut Connection,
+    skip_locked: &str,
+    message_id: &str,
+) -> Result<Vec<i64>, StoreError> {
+    let sql = format!(
+        "SELECT position FROM recipient WHERE message_id = $1 AND due_at IS NOT NULL{skip_locked}"
+    );
+    let query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(message_id);
+    Ok(query.fetch_all(connection).await?)
 }
 
 /// Whether any recipient is in a state.

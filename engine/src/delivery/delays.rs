@@ -1,0 +1,54 @@
+//! Reports of messages that are delayed and not tried, because no relay takes them.
+
+use std::time::Duration;
+
+use domain::outbox::{DELAYED_AFTER, MAXIMAL_QUEUE_LIFETIME};
+use domain::{Refusal, Timestamp};
+use tokio::time::sleep;
+
+use super::worker::Worker;
+use crate::outbox::WriteRequest;
+use crate::store::{StoreError, in_time, messages, search};
+
+/// How often to look for messages that are delayed by now.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// The maximum number of messages of a commit.
+const BATCH: i64 = 50;
+
+impl Worker {
+    /// Reports delays for as long as it is polled. A message that is tried while it is delayed is reported
+    /// with the result of the attempt.
+    pub async fn report_delays(&self) {
+        // What became delayed while no worker ran is reported too.
+        let mut from = self.services.clock.now() - DELAYED_AFTER - MAXIMAL_QUEUE_LIFETIME;
+        loop {
+            let to = self.services.clock.now() - DELAYED_AFTER;
+            match self.report_accepted_between(from, to).await {
+                Ok(()) => from = from.max(to),
+                Err(refusal) => {
+                    tracing::warn!(%refusal, "delays could not be reported; it is tried again");
+                }
+            }
+            sleep(INTERVAL).await;
+        }
+    }
+
+    async fn report_accepted_between(&self, from: Timestamp, to: Timestamp) -> Result<(), Refusal> {
+        let (mut from, to) = (search::first_id(from), search::first_id(to));
+        loop {
+            let read = async {
+                let mut connection = self.services.store.read().await?;
+                messages::waiting_with_delays(&mut connection, &from, &to, BATCH).await
+            };
+            let ids: Result<Vec<String>, StoreError> = in_time(read).await;
+            let ids = ids?;
+            let Some(last) = ids.last() else {
+                return Ok(());
+            };
+            from.clone_from(last);
+            let written = self.write(WriteRequest::ReportDelays(ids)).await?;
+            self.deliver_reports(&written);
+        }
+    }
+}

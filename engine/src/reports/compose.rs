@@ -1,4 +1,4 @@
-//! Composes a report: `multipart/report` with its parts (RFC 6522, RFC 3464; RFC 6533 for addresses in UTF-8).
+//! Composes a report: `multipart/report` with its parts (RFC 6522, RFC 3464, RFC 6533).
 
 use domain::outbox::ReportAction;
 

@@ -1,4 +1,4 @@
-//! Enhanced status codes of results (RFC 3463), by the reply of the relay and the cause of the report.
+//! Enhanced status codes of results (RFC 3463), by the reply of the relay and the cause.
 
 use std::fmt;
 

@@ -77,9 +77,9 @@ pub(super) fn group_by_message(
     {
         let found = stored.get(&recipient.key.message_id);
         recipient.submitter = found.map(|found| found.submitter.clone());
-        recipient.reports = found.map_or_else(WantedReports::default, |found| {
-            wanted_reports(found, recipient.key.position)
-        });
+        let position = recipient.key.position;
+        let reports = found.map(|found| wanted_reports(found, position));
+        recipient.reports = reports.unwrap_or_default();
         if let Some(reply) = &recipient.suppressed {
             let text = format!(
                 "Not attempted: the address is on the suppression list. The reply was: {reply}"

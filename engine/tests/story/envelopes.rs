@@ -191,8 +191,16 @@ async fn a_relay_without_dsn_gets_no_parameters_of_reports(env: TestEnv) {
     env.until(&admin, &id, is(RecipientState::Delivered)).await;
     let taken = relay.wait_for_mails(1).await;
     let mail = format!("MAIL FROM:<app@example.org> SIZE={}", taken[0].data.len());
-    assert_eq!(lines(&relay, "MAIL"), BTreeSet::from([mail]));
-    let recipients = ["RCPT TO:<desk@example.net>", "RCPT TO:<ops@example.net>"];
+    // Instead of the relay, Postern reports that the mail was passed on.
+    let report = &relay.wait_for_mails(2).await[1];
+    assert_eq!((&*report.from, &*report.to[0]), ("", APP));
+    assert!(report.data.contains("Action: relayed"), "{}", report.data);
+    assert_eq!(lines(&relay, "MAIL FROM:<app@"), BTreeSet::from([mail]));
+    let recipients = [
+        "RCPT TO:<app@example.org>",
+        "RCPT TO:<desk@example.net>",
+        "RCPT TO:<ops@example.net>",
+    ];
     assert_eq!(
         lines(&relay, "RCPT"),
         BTreeSet::from(recipients.map(str::to_owned))

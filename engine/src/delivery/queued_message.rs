@@ -256,11 +256,10 @@ fn take<T>(items: &mut Vec<T>, positions: &[usize]) -> Vec<T> {
     items.extract_if(.., is_taken).collect()
 }
 
-/// The reports that the sender of a message asks for about the recipient at a position. The null sender
-/// gets none (RFC 5321 section 4.5.5).
+/// The reports that the envelope of a message asks for about the recipient at a position.
 fn wanted_reports(message: &StoredMessage, position: i64) -> WantedReports {
     match (&message.dsn, usize::try_from(position)) {
-        (Some(dsn), Ok(position)) if !message.sender.is_empty() => WantedReports::of(dsn, position),
+        (Some(dsn), Ok(position)) => WantedReports::of(dsn, position),
         _ => WantedReports::default(),
     }
 }

@@ -178,6 +178,11 @@ pub async fn beginning(
     Ok(row.map(|(bytes,)| bytes))
 }
 
+/// Finds messages between two ids with recipients that wait, and whose envelope asks for reports of delays.
+const WAITING_WITH_DELAYS: &str = "SELECT id FROM message WHERE id > $1 AND id < $2 AND dsn LIKE '%DELAY%' AND EXISTS \
+     (SELECT 1 FROM recipient WHERE message_id = message.id AND due_at IS NOT NULL) \
+     ORDER BY id LIMIT $3";
+
 /// The first `limit` ids behind `from` and before `to` of messages with recipients that wait, and whose
 /// envelope asks for reports of delays.
 ///
@@ -189,11 +194,7 @@ pub async fn waiting_with_delays(
     to: &str,
     limit: i64,
 ) -> Result<Vec<String>, StoreError> {
-    let query = sqlx::query_scalar(
-        "SELECT id FROM message WHERE id > $1 AND id < $2 AND dsn LIKE '%DELAY%' AND EXISTS \
-         (SELECT 1 FROM recipient WHERE message_id = message.id AND due_at IS NOT NULL) \
-         ORDER BY id LIMIT $3",
-    );
+    let query = sqlx::query_scalar(WAITING_WITH_DELAYS);
     let query = query.bind(from).bind(to).bind(limit);
     Ok(query.fetch_all(connection).await?)
 }
@@ -280,4 +281,28 @@ pub async fn load(
         found.extend(query.fetch_all(&mut *connection).await?);
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::AssertSqlSafe;
+
+    use super::*;
+    use crate::store::Store;
+
+    #[tokio::test]
+    async fn delays_are_looked_for_in_a_range_of_ids() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), None).await.expect("opens");
+        let mut connection = store.read().await.expect("a connection");
+        let sql = format!("EXPLAIN QUERY PLAN {WAITING_WITH_DELAYS}");
+        let query = sqlx::query(AssertSqlSafe(sql));
+        let query = query.bind("01J").bind("01K").bind(50_i64);
+        let plan = query.fetch_all(&mut *connection).await.expect("a plan");
+        let plan: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
+        let plan = plan.join("; ");
+        assert!(plan.contains("(id>? AND id<?)"), "{plan}");
+        assert!(plan.contains("(message_id=?"), "{plan}");
+        assert!(!plan.contains("SCAN"), "{plan}");
+    }
 }

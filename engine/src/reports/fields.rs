@@ -104,7 +104,7 @@ pub(super) fn host(relay: &str) -> &str {
 /// The name of a relay as in Remote-MTA: a host name, or an address literal (RFC 5321 section 4.1.3).
 fn remote_name(relay: &str) -> Option<String> {
     let host = host(relay).trim_start_matches('[').trim_end_matches(']');
-    match host.parse() {
+    match host.parse::<IpAddr>() {
         Ok(IpAddr::V4(ip)) => Some(format!("[{ip}]")),
         Ok(IpAddr::V6(ip)) => Some(format!("[IPv6:{ip}]")),
         Err(_) => to_ascii(host).filter(|host| !host.is_empty()),

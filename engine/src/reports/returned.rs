@@ -90,10 +90,16 @@ pub(super) fn returned<'a>(report: &Report<'a>) -> Option<ReturnedPart<'a>> {
         (false, false) => ReturnedPart {
             content_type: "message/global-headers",
             encoding: PartEncoding::QuotedPrintable,
-            bytes: quoted_printable(&String::from_utf8_lossy(header)).into(),
+            bytes: quoted_printable(&with_crlf(header)).into(),
             is_whole,
         },
     })
+}
+
+/// A text whose lines end with CRLF, as the encoder needs it, whatever is stored.
+fn with_crlf(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes).replace('\r', "");
+    text.replace('\n', "\r\n")
 }
 
 /// The header of a message, with the end of its last line. Where the bytes end before the header does, it is
@@ -130,6 +136,17 @@ mod tests {
                 expected.as_bytes(),
                 "{message:?}"
             );
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_encoded() {
+        for (bytes, expected) in [
+            (&b"A: \xc3\xbc\r\n"[..], "A: =C3=BC\r\n"),
+            (b"A: \xff\r\r\nB: c\n\r", "A: =EF=BF=BD\r\nB: c\r\n"),
+        ] {
+            let encoded = quoted_printable(&with_crlf(bytes));
+            assert_eq!(encoded, expected.as_bytes(), "{bytes:?}");
         }
     }
 

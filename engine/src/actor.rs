@@ -1,6 +1,8 @@
 //! The actor of a call: a session, an API token, or a local user, with its permissions.
 
 mod senders;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -47,12 +49,23 @@ enum Identity {
     Local {
         name: String,
     },
+    /// A program that submits mail as an account, without a token of it.
+    Sender(Account),
+    /// A program of this machine that submits mail without an account.
+    LocalSender {
+        /// The user id of the program, where it is known.
+        uid: Option<u32>,
+    },
     /// Postern itself, which submits mail about accounts.
     Postern,
 }
 
 /// What messages of Postern itself name as their account, whose ids are ULIDs.
 pub(crate) const OWN_MAIL: &str = "postern";
+
+/// What messages of programs of this machine without an account name as their account, and the name of
+/// their submitter.
+pub(crate) const LOCAL_MAIL: &str = "local";
 
 /// The name of Postern as the submitter of messages.
 const POSTERN: &str = "Postern";
@@ -61,7 +74,9 @@ const POSTERN: &str = "Postern";
 ///
 /// The engine makes it from a session secret
 /// ([`Accounts::session_actor`](crate::Accounts::session_actor)), an API token
-/// ([`Accounts::token_actor`](crate::Accounts::token_actor)) or a local user id ([`Actor::local`]).
+/// ([`Accounts::token_actor`](crate::Accounts::token_actor)), an account that a program submits mail as
+/// ([`Accounts::sender_by_email`](crate::Accounts::sender_by_email)) or a local user id ([`Actor::local`],
+/// [`Actor::local_sender`]).
 #[derive(Clone, Debug)]
 pub struct Actor {
     identity: Identity,
@@ -98,6 +113,23 @@ impl Actor {
         }
     }
 
+    /// A program of this machine without an account, by the user id where it is known. It may submit mail
+    /// from any address, and nothing else.
+    pub fn local_sender(uid: Option<u32>) -> Self {
+        Self {
+            identity: Identity::LocalSender { uid },
+            origin: Origin::default(),
+        }
+    }
+
+    /// A program that may submit mail as an account, and nothing else.
+    pub(crate) fn sender(account: Account, origin: Origin) -> Self {
+        Self {
+            identity: Identity::Sender(account),
+            origin,
+        }
+    }
+
     /// Postern itself, which may submit mail and nothing else.
     pub(crate) fn postern() -> Self {
         Self {
@@ -106,22 +138,27 @@ impl Actor {
         }
     }
 
-    /// The display name: the account's address, `uid N` for a local user, or Postern.
+    /// The display name: the account's address, `uid N` for a local user, `local` for a program without an
+    /// account, or Postern.
     pub fn name(&self) -> &str {
         match &self.identity {
             Identity::Postern => POSTERN,
             Identity::Session(session) => &session.account.email,
             Identity::Token { token, .. } => &token.account.email,
             Identity::Local { name } => name,
+            Identity::Sender(account) => &account.email,
+            Identity::LocalSender { .. } => LOCAL_MAIL,
         }
     }
 
-    /// The name for the audit log, with the token's name if the actor is a token.
+    /// The name for the audit log, with the token's name if the actor is a token, and the user id of a
+    /// program without an account.
     pub(crate) fn signature(&self) -> String {
         match &self.identity {
             Identity::Token { token, .. } => {
                 format!("{} (token {})", token.account.email, token.name)
             }
+            Identity::LocalSender { uid: Some(uid) } => format!("{LOCAL_MAIL} (uid {uid})"),
             _ => self.name().to_owned(),
         }
     }
@@ -131,20 +168,38 @@ impl Actor {
         self.account().map(|account| account.role)
     }
 
-    /// The account of the session or token; `None` for a local user.
+    /// The account of the session or token, or that a program submits mail as; `None` for a local user.
     pub(crate) fn account(&self) -> Option<&Account> {
         match &self.identity {
             Identity::Session(session) => Some(&session.account),
             Identity::Token { token, .. } => Some(&token.account),
-            Identity::Local { .. } | Identity::Postern => None,
+            Identity::Sender(account) => Some(account),
+            Identity::Local { .. } | Identity::LocalSender { .. } | Identity::Postern => None,
         }
     }
 
-    /// What the messages that the actor submits name as their account: its id, [`OWN_MAIL`], or
-    /// nothing for a local user.
+    /// The account that the actor may only submit mail as; `None` for other actors.
+    pub(crate) fn as_sender(&self) -> Option<&Account> {
+        match &self.identity {
+            Identity::Sender(account) => Some(account),
+            _ => None,
+        }
+    }
+
+    /// Whether the actor may submit mail and nothing else.
+    fn only_sends(&self) -> bool {
+        matches!(
+            &self.identity,
+            Identity::Sender(_) | Identity::LocalSender { .. } | Identity::Postern
+        )
+    }
+
+    /// What the messages that the actor submits name as their account: its id, [`OWN_MAIL`],
+    /// [`LOCAL_MAIL`], or nothing for a local user.
     pub(crate) fn submitter(&self) -> &str {
         match &self.identity {
             Identity::Postern => OWN_MAIL,
+            Identity::LocalSender { .. } => LOCAL_MAIL,
             _ => self.account().map_or("", |account| &account.id),
         }
     }
@@ -225,7 +280,7 @@ impl Actor {
                 let text = "This token is not for reading. Use one with that scope.";
                 Err(Refusal::new(Kind::Forbidden, text))
             }
-            Identity::Postern => Err(not_an_administrator()),
+            _ if self.only_sends() => Err(not_an_administrator()),
             _ => Ok(()),
         }
     }
@@ -337,6 +392,7 @@ impl Actor {
                 let text = "This token is not for changing settings. Use one with the scope admin.";
                 Err(Refusal::new(Kind::Forbidden, text))
             }
+            _ if self.only_sends() => Err(not_an_administrator()),
             _ => Ok(()),
         }
     }
@@ -352,7 +408,7 @@ impl Actor {
                 token.account.role == Role::Admin && token.has(TokenScope::Admin)
             }
             Identity::Local { .. } => true,
-            Identity::Postern => false,
+            Identity::Sender(_) | Identity::LocalSender { .. } | Identity::Postern => false,
         };
         match may {
             true => Ok(()),
@@ -364,104 +420,4 @@ impl Actor {
 fn not_an_administrator() -> Refusal {
     let text = "Only administrators may do this. Ask an administrator.";
     Refusal::new(Kind::Forbidden, text)
-}
-
-#[cfg(test)]
-mod tests {
-    use domain::{SendingQuota, Timestamp};
-
-    use super::*;
-
-    fn holder(role: Role, scopes: &str) -> Actor {
-        let account = Account {
-            id: "1".to_owned(),
-            email: "a@example.org".to_owned(),
-            role,
-        };
-        let token = Token {
-            id: "2".to_owned(),
-            name: "app".to_owned(),
-            scopes: TokenScope::parse_all(scopes),
-            created_at: Timestamp(0),
-            revoked_at: None,
-            expires_at: None,
-            last_used_at: None,
-            senders: Vec::new(),
-            any_sender: false,
-            priorities: PriorityLimits::default(),
-            quota: SendingQuota::default(),
-            account,
-        };
-        Actor::token(token, "3".to_owned(), Origin::default())
-    }
-
-    #[test]
-    fn a_token_is_limited_by_its_scopes_and_account() {
-        for (role, scopes, administers, sends) in [
-            (Role::Admin, "admin send", true, true),
-            (Role::Admin, "admin", true, false),
-            (Role::Admin, "send", false, true),
-            (Role::Admin, "read", false, false),
-            (Role::User, "admin send", false, true),
-            (Role::User, "send", false, true),
-            (Role::User, "sender administration", false, false),
-            (Role::User, "", false, false),
-        ] {
-            let actor = holder(role, scopes);
-            assert_eq!(
-                actor.administers().is_ok(),
-                administers,
-                "{role:?} {scopes}"
-            );
-            assert_eq!(actor.sends().is_ok(), sends, "{role:?} {scopes}");
-        }
-        assert!(Actor::local(0).administers().is_ok() && Actor::local(0).sends().is_ok());
-    }
-
-    #[test]
-    fn accounts_are_for_unlimited_tokens_and_people_for_sessions() {
-        let token = |limit: Option<Timestamp>| {
-            let mut actor = holder(Role::Admin, "admin");
-            if let Identity::Token { token, .. } = &mut actor.identity {
-                token.expires_at = limit;
-            }
-            actor
-        };
-        for (actor, accounts, people) in [
-            (Actor::local(0), true, true),
-            (token(None), true, false),
-            (token(Some(Timestamp(9))), false, false),
-            (holder(Role::Admin, "read"), false, false),
-            (holder(Role::User, "admin"), false, false),
-        ] {
-            assert_eq!(actor.manages_accounts().is_ok(), accounts, "{actor:?}");
-            assert_eq!(actor.manages_people().is_ok(), people, "{actor:?}");
-        }
-    }
-
-    #[test]
-    fn postern_itself_submits_mail_and_does_nothing_else() {
-        let postern = Actor::postern();
-        assert!(postern.sends().is_ok() && postern.submitter() == OWN_MAIL);
-        assert!(postern.reads().is_err() && !postern.oversees());
-        assert!(postern.administers().is_err() && postern.person().is_err());
-        assert_eq!(Actor::local(0).submitter(), "");
-    }
-
-    #[test]
-    fn reading_needs_its_scope_and_overseeing_the_role() {
-        for (role, scopes, reads, oversees) in [
-            (Role::Admin, "admin", true, true),
-            (Role::Admin, "send read", true, true),
-            (Role::Admin, "send", false, false),
-            (Role::User, "read", true, false),
-            (Role::User, "send", false, false),
-        ] {
-            let actor = holder(role, scopes);
-            assert_eq!(actor.reads().is_ok(), reads, "{role:?} {scopes}");
-            assert_eq!(actor.oversees(), oversees, "{role:?} {scopes}");
-            assert_eq!(actor.must_oversee().is_ok(), oversees, "{role:?} {scopes}");
-        }
-        assert!(Actor::local(0).oversees());
-    }
 }

@@ -84,6 +84,8 @@ mod passkeys;
 mod people;
 #[path = "story/policy.rs"]
 mod policy;
+#[path = "story/program_senders.rs"]
+mod program_senders;
 #[path = "story/recent_failures.rs"]
 mod recent_failures;
 #[path = "story/refusals.rs"]

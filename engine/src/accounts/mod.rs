@@ -46,7 +46,7 @@ use crate::rate_limit::RateLimit;
 use crate::store::accounts::{self, Account};
 use crate::store::{Connection, Store, commit};
 use crate::vault::Vault;
-use crate::{Actor, Clock};
+use crate::{Actor, Clock, Origin};
 
 /// 256 random bits in base64url.
 pub(crate) fn random_secret() -> String {
@@ -192,6 +192,25 @@ impl Accounts {
             }
             false => error.into(),
         })
+    }
+
+    /// The actor that submits mail as the account with this address and may do nothing else, for programs
+    /// that are known by where they come from. It sends from the addresses of the account, also where that is
+    /// an administrator's. `None` where no account has the address, or it is disabled.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn sender_by_email(
+        &self,
+        email: &str,
+        origin: Origin,
+    ) -> Result<Option<Actor>, Refusal> {
+        let Ok(email) = parse_email(email) else {
+            return Ok(None);
+        };
+        let mut connection = self.store.read().await?;
+        let found = accounts::enabled_by_email(&mut connection, &email).await?;
+        Ok(found.map(|account| Actor::sender(account, origin)))
     }
 
     /// The account with this address.

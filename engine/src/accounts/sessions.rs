@@ -193,13 +193,19 @@ impl Accounts {
         Ok(())
     }
 
-    /// Whether the actor's session or token has neither ended nor expired, and its account has the same
-    /// role; `true` for local users, who have neither. Tokens are cached for a second.
+    /// Whether the actor's session or token has neither ended nor expired, the account that it submits mail
+    /// as is enabled, and its account has the same role; `true` for local users, who have none of them.
+    /// Tokens are cached for a second.
     ///
     /// # Errors
     /// If the database fails.
-    pub(crate) async fn is_current(&self, actor: &Actor) -> Result<bool, Refusal> {
+    pub async fn is_current(&self, actor: &Actor) -> Result<bool, Refusal> {
         let has_role = |account: &Account| actor.role() == Some(account.role);
+        if let Some(sender) = actor.as_sender() {
+            let mut connection = self.store.read().await?;
+            let found = accounts::enabled_by_email(&mut connection, &sender.email).await?;
+            return Ok(found.is_some_and(|found| found.id == sender.id && has_role(&found)));
+        }
         match (actor.session_id(), actor.token_digest()) {
             (Some(id), _) => {
                 let session = self.live_session(id).await?;

@@ -8,12 +8,14 @@ use crate::store::accounts::Account;
 
 impl Actor {
     /// Whether the actor may send from addresses that its account may not: an administrator who is signed
-    /// in, a token of an administrator that was made so, a local user, and Postern itself.
+    /// in, a token of an administrator that was made so, a local user, a program of this machine without an
+    /// account, and Postern itself.
     pub(crate) fn sends_from_any_address(&self) -> bool {
         match &self.identity {
             Identity::Session(session) => session.account.role == Role::Admin,
             Identity::Token { token, .. } => token.any_sender && token.account.role == Role::Admin,
-            Identity::Local { .. } | Identity::Postern => true,
+            Identity::Sender(_) => false,
+            Identity::Local { .. } | Identity::LocalSender { .. } | Identity::Postern => true,
         }
     }
 
@@ -90,6 +92,13 @@ mod tests {
         }
         assert!(Actor::local(0).sends_from_any_address());
         assert!(Actor::postern().sends_from_any_address());
+        assert!(Actor::local_sender(Some(1)).sends_from_any_address());
+        let account = Account {
+            id: "1".to_owned(),
+            email: "a@example.org".to_owned(),
+            role: Role::Admin,
+        };
+        assert!(!Actor::sender(account, Origin::default()).sends_from_any_address());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use domain::{Failure, Fault, Kind, Refusal, SmtpSettings, Timestamp};
 use super::waiting::{add_cause, waits_for};
 use super::{HEARTBEAT_TIMEOUT, MeterReading, Outbox};
 use crate::Actor;
-use crate::actor::OWN_MAIL;
+use crate::actor::{LOCAL_MAIL, OWN_MAIL};
 use crate::audit::Action;
 use crate::mail::{self, ParsedMessage};
 use crate::store::messages::{self, MessageRow};
@@ -212,9 +212,10 @@ impl Outbox {
             remove_names(&mut relay.backoff);
         }
         let confidential = message.account == OWN_MAIL;
-        let by = match confidential {
-            true => Some(Actor::postern().name().to_owned()),
-            false => accounts::by_id(&mut connection, &message.account)
+        let by = match message.account.as_str() {
+            OWN_MAIL => Some(Actor::postern().name().to_owned()),
+            LOCAL_MAIL => Some(LOCAL_MAIL.to_owned()),
+            account => accounts::by_id(&mut connection, account)
                 .await?
                 .map(|account| account.email),
         };

@@ -89,6 +89,20 @@ pub async fn by_email(
     Ok(row.map(|row| (row.account, row.password_hash)))
 }
 
+/// The account with an address, unless it is disabled.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn enabled_by_email(
+    connection: &mut Connection,
+    email: &str,
+) -> Result<Option<Account>, StoreError> {
+    let query = sqlx::query_as(
+        "SELECT id, email, role FROM account WHERE email = $1 AND disabled_at IS NULL",
+    );
+    Ok(query.bind(email).fetch_optional(connection).await?)
+}
+
 /// The account with an id.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use domain::outbox::RecipientState;
 use parking_lot::Mutex;
 use ulid::Ulid;
 
-use crate::actor::OWN_MAIL;
+use crate::actor::{LOCAL_MAIL, OWN_MAIL};
 use crate::store::Scope;
 use crate::store::figures::{ShardStep, SubjectCounts};
 use crate::store::messages::{MessageRow, Submitter};
@@ -90,7 +90,7 @@ impl<'a> Tally<'a> {
         count: impl Fn(&mut FigureCounts),
     ) {
         // Mail of this machine and of Postern itself is of no account.
-        let account = account.filter(|account| !account.is_empty() && *account != OWN_MAIL);
+        let account = account.filter(|account| !["", LOCAL_MAIL, OWN_MAIL].contains(account));
         let subjects = [
             Some(Counted::All),
             account.map(Counted::Account),
@@ -240,6 +240,7 @@ mod tests {
     fn a_commit_counts_for_all_mail_the_account_the_token_and_the_relay() {
         let (one, other) = (message("a", Some("t")), message("b", None));
         let (local, own) = (message("", None), message(OWN_MAIL, None));
+        let program = message(LOCAL_MAIL, None);
         let delivered = result(RecipientState::Delivered, Some(Scope::Global));
         let deferred = result(RecipientState::Deferred, Some(Scope::Global));
         let suppressed = result(RecipientState::Failed, None);
@@ -249,7 +250,13 @@ mod tests {
             ..suppressed.clone()
         };
         let mut tally = Tally::default();
-        for (message, recipients) in [(&one, 3), (&other, 2), (&local, 1), (&own, 1)] {
+        for (message, recipients) in [
+            (&one, 3),
+            (&other, 2),
+            (&local, 1),
+            (&own, 1),
+            (&program, 1),
+        ] {
             tally.accepted(message, recipients);
         }
         for row in [
@@ -267,7 +274,7 @@ mod tests {
         let expected = [
             "account:a 3 2 1 1",
             "account:b 2 0 0 0",
-            "all 7 2 1 2",
+            "all 8 2 1 2",
             "relay:global 0 2 1 0",
             "token:t 3 2 1 1",
         ];

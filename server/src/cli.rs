@@ -11,6 +11,7 @@ mod data;
 mod limits;
 mod relay;
 mod sendmail;
+mod submission;
 
 use std::net::SocketAddr;
 
@@ -26,6 +27,7 @@ pub use command_socket::CommandSocketArgs;
 pub use data::{DataArgs, LogFormat};
 pub use limits::LimitArgs;
 pub use relay::{DiagnoseArgs, ProbeArgs, RelayArg};
+pub use submission::SubmissionArgs;
 
 /// Outgoing mail for an organisation: accepts mail over HTTP, delivers it through an SMTP relay, and
 /// shows in a browser whether the relay works and why not.
@@ -64,6 +66,8 @@ pub enum Command {
         listen: ListenArgs,
         #[command(flatten)]
         command_socket: CommandSocketArgs,
+        #[command(flatten)]
+        submission: Box<SubmissionArgs>,
         #[command(flatten)]
         delivery: DeliveryArgs,
         /// MiB that stay free on the disk of the SQLite database: with less, mail is refused with 503,

@@ -23,6 +23,7 @@ mod sendmail;
 mod serve;
 mod signals;
 mod stderr;
+mod submission;
 #[cfg(test)]
 mod tenancy;
 mod terminal;
@@ -89,13 +90,22 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
             Command::Serve {
                 listen,
                 command_socket,
+                submission,
                 delivery,
                 no_delivery,
                 health,
                 ..
             } => {
                 let delivery = (!no_delivery).then_some(delivery);
-                serve::serve(bootstrap, listen, command_socket, delivery, health).await
+                serve::serve(
+                    bootstrap,
+                    listen,
+                    command_socket,
+                    &submission,
+                    delivery,
+                    health,
+                )
+                .await
             }
             Command::Deliver {
                 delivery, health, ..

@@ -9,7 +9,7 @@ use app::entrance::setup_path;
 use domain::interface::{InterfaceEncryption, InterfaceKind};
 use tokio::net::TcpListener;
 
-use crate::cli::{CommandSocketArgs, DeliveryArgs, HealthArgs, ListenArgs};
+use crate::cli::{CommandSocketArgs, DeliveryArgs, HealthArgs, ListenArgs, SubmissionArgs};
 use crate::command_socket::CommandSocket;
 use crate::commands::{Bootstrap, host};
 use crate::data_folder;
@@ -19,14 +19,16 @@ use crate::http::listener::Limits;
 use crate::http::{self, AllowedHosts, AppState, PublicUrl, SharedState, TrustedProxies};
 use crate::open_files;
 use crate::signals::{GRACE, Signals};
+use crate::submission::BoundSubmission;
 use crate::webhooks;
 
-/// Serves HTTP and the command socket, delivers where there are arguments for it, and checks the health of
-/// relays.
+/// Serves HTTP, the command socket and, where there are arguments for it, SMTP; delivers where there are
+/// arguments for it, and checks the health of relays.
 pub async fn serve(
     bootstrap: Bootstrap,
     listen: ListenArgs,
     command_socket: CommandSocketArgs,
+    submission: &SubmissionArgs,
     delivery: Option<DeliveryArgs>,
     health: HealthArgs,
 ) -> Result<ExitCode, Box<dyn Error>> {
@@ -47,6 +49,8 @@ pub async fn serve(
         None => None,
     };
     let command_socket = CommandSocket::open(&command_socket, &bootstrap.data)?;
+    let per_client = listen.max_connections_per_address as usize;
+    let submission = BoundSubmission::bind(submission, per_client).await?;
     let address = listener.local_addr()?;
     let local_metrics = configured.is_none() && proxies.is_empty();
     let url = configured.unwrap_or_else(|| PublicUrl::of(address));
@@ -56,7 +60,7 @@ pub async fn serve(
         listen
             .max_connections
             .map_or_else(default_connections, |number| number as usize),
-        listen.max_connections_per_address as usize,
+        per_client,
         proxies.clone(),
     );
     // Where the public URL is https, a proxy encrypts.
@@ -115,6 +119,9 @@ pub async fn serve(
             stop,
         ));
     }
+    let (smtp, smtp_stopped) = (postern.clone(), stopped.clone());
+    let submitting = async move { submission.serve(smtp, &machine, smtp_stopped).await };
+    let submission = tokio::spawn(submitting);
     let router = http::router(state);
     let serving = http::listener::serve(listener, router, limits, stop_serving);
     let mut server = tokio::spawn(serving);
@@ -131,7 +138,10 @@ pub async fn serve(
                     None => Ok(()),
                 }
             };
-            let served = tokio::time::timeout(GRACE, &mut server);
+            let served = tokio::time::timeout(GRACE, async {
+                let (served, submitted) = tokio::join!(&mut server, submission);
+                served.and(submitted)
+            });
             tokio::select! {
                 (delivered, served, sent, answered) = async {
                     tokio::join!(delivered, served, webhooks, commands)

@@ -94,6 +94,14 @@ struct Budgets {
     large: &'static Budget,
 }
 
+/// The budgets of this process.
+fn budgets() -> Budgets {
+    Budgets {
+        small: &SMALL_BODIES,
+        large: &LARGE_BODIES,
+    }
+}
+
 /// The room of a body, and of what is decoded from it, until it is dropped.
 pub struct BodyPermit {
     budgets: Budgets,
@@ -102,11 +110,20 @@ pub struct BodyPermit {
 }
 
 impl BodyPermit {
+    /// No room yet for a body of an account, in the budgets of this process.
+    pub fn new(account: &str) -> Self {
+        Self {
+            budgets: budgets(),
+            account: account.to_owned(),
+            bytes: 0,
+        }
+    }
+
     /// Takes room for a body that has grown to `bytes`.
     ///
     /// # Errors
     /// [`Kind::Unavailable`]
-    fn grow_to(&mut self, bytes: usize) -> Result<(), Refusal> {
+    pub fn grow_to(&mut self, bytes: usize) -> Result<(), Refusal> {
         let small = bytes.min(SMALL) - self.bytes.min(SMALL);
         let large = bytes - self.bytes - small;
         let Budgets {
@@ -168,11 +185,7 @@ pub async fn read(
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.parse().ok())
         .unwrap_or(0);
-    let budgets = Budgets {
-        small: &SMALL_BODIES,
-        large: &LARGE_BODIES,
-    };
-    read_into(budgets, actor.name(), announced, body.into_data_stream()).await
+    read_into(budgets(), actor.name(), announced, body.into_data_stream()).await
 }
 
 async fn read_into<E>(

@@ -72,6 +72,7 @@ use domain::{Kind, Refusal};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use body_budget::BodyPermit;
 pub use envelope::refuse;
 pub use send_email::INTAKE;
 

@@ -80,7 +80,7 @@ impl Drop for Place {
 
 /// An IPv4 address, or the first 64 bits of an IPv6 address: one customer has as many of the others as
 /// it likes.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
         IpAddr::V4(address) => IpAddr::V4(address),

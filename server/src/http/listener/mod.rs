@@ -24,6 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
 use addresses::Addresses;
+pub use addresses::network as client_network;
 use connection::Connection;
 pub use limits::Limits;
 use waiting::Waiting;

@@ -1,0 +1,487 @@
+//! A connection: reads what the client sends, and sends replies in the order of its commands.
+//!
+//! A mail is written to disk while the next ones of a client that pipelines are read, so that several mails of
+//! one client go into one commit. The replies of pipelined commands are sent together.
+
+use std::io;
+use std::mem;
+use std::sync::Arc;
+
+use engine::{Actor, OpenInterface};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::watch;
+use tokio::time::{Duration, Instant, timeout};
+
+use super::authentication::{self, SmtpCredentials};
+use super::bdat::ChunkReader;
+use super::client::SubmissionClient;
+use super::data::{DataReader, MAIL_MAX};
+use super::deadline::Deadline;
+use super::line::{Input, LineFault};
+use super::outgoing::Outgoing;
+use super::replies::{self, SmtpReply};
+use super::service::SubmissionService;
+use super::session::{Session, SessionStart, SessionStep};
+use super::stream::SubmissionStream;
+use crate::rest::BodyPermit;
+
+/// How many mails of a session are written to disk at once.
+const AHEAD: usize = 16;
+
+/// How long, and how many octets, a client may still send after the last reply. One that sends when its
+/// connection is reset may lose the reply.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_MAX: u64 = 1024 * 1024;
+
+/// A connection to a client.
+pub struct SubmissionConnection {
+    service: Arc<SubmissionService>,
+    interface: OpenInterface,
+    client: SubmissionClient,
+    stream: SubmissionStream,
+    input: Input,
+    outgoing: Outgoing,
+    session: Session,
+    phase: Phase,
+    /// The chunks of a mail so far.
+    chunks: Vec<u8>,
+    /// The memory of the mail that is read.
+    permit: Option<BodyPermit>,
+    deadline: Deadline,
+    times: Times,
+    stopped: watch::Receiver<bool>,
+}
+
+/// What the next octets are.
+enum Phase {
+    Commands,
+    Data(DataReader),
+    Chunk(ChunkReader),
+}
+
+/// When things happened last.
+#[derive(Clone, Copy)]
+struct Times {
+    /// Something arrived.
+    heard: Instant,
+    /// A mail or a chunk was complete; at first, the session began.
+    mail: Instant,
+    /// The data of a mail or a chunk began.
+    data: Instant,
+    /// The actor was current.
+    checked: Instant,
+}
+
+/// How a connection ends, or goes on in TLS.
+enum ConnectionEnd {
+    Last(SmtpReply),
+    /// The client sends nothing more.
+    Gone,
+    HungUp,
+    StartTls,
+}
+
+impl SubmissionConnection {
+    /// A new connection of a client. `local` is the submitter of mail without AUTH.
+    pub fn new(
+        service: Arc<SubmissionService>,
+        interface: OpenInterface,
+        client: SubmissionClient,
+        stream: SubmissionStream,
+        local: Option<Actor>,
+        stopped: watch::Receiver<bool>,
+    ) -> Self {
+        let now = Instant::now();
+        let session = Session::new(SessionStart {
+            host: service.host.clone(),
+            limits: service.limits,
+            is_local: client.is_local(),
+            offers_tls: service.tls.is_some() && matches!(stream, SubmissionStream::Tcp(_)),
+            is_secure: matches!(stream, SubmissionStream::Tls(_)),
+            local: local.map(Arc::new),
+        });
+        Self {
+            deadline: Deadline::new(now + service.limits.idle),
+            service,
+            interface,
+            client,
+            stream,
+            input: Input::new(),
+            outgoing: Outgoing::default(),
+            session,
+            phase: Phase::Commands,
+            chunks: Vec::new(),
+            permit: None,
+            times: Times {
+                heard: now,
+                mail: now,
+                data: now,
+                checked: now,
+            },
+            stopped,
+        }
+    }
+
+    /// Serves the client until the connection ends. The client learns of errors by itself.
+    pub async fn run(mut self) {
+        self.outgoing.push(&self.session.banner());
+        loop {
+            match self.serve().await {
+                Ok(ConnectionEnd::StartTls) => match self.secure().await {
+                    Some(secured) => self = secured,
+                    None => return,
+                },
+                Ok(ConnectionEnd::Last(reply)) => return self.close(reply).await,
+                Ok(ConnectionEnd::Gone) => return self.settle_all().await,
+                Ok(ConnectionEnd::HungUp) | Err(_) => return,
+            }
+        }
+    }
+
+    async fn serve(&mut self) -> io::Result<ConnectionEnd> {
+        loop {
+            if let Some(end) = self.handle().await {
+                return Ok(end);
+            }
+            if let Some(end) = self.wait().await? {
+                return Ok(end);
+            }
+        }
+    }
+
+    /// Handles what arrived, until more of it is needed, or as many mails are being accepted as may be.
+    async fn handle(&mut self) -> Option<ConnectionEnd> {
+        while self.outgoing.mails() < AHEAD {
+            let end = match &mut self.phase {
+                Phase::Commands => {
+                    let step = match self.input.line() {
+                        Ok(Some(line)) => self.session.line(line),
+                        Ok(None) => return None,
+                        Err(LineFault::TooLong) => SessionStep::Close(replies::LINE_TOO_LONG),
+                        Err(LineFault::BareLineEnd) => SessionStep::Close(replies::BARE_LINE_END),
+                    };
+                    self.step(step).await
+                }
+                Phase::Data(reader) => {
+                    if self.input.is_empty() {
+                        return None;
+                    }
+                    let progress = reader.push(self.input.unread());
+                    self.input.consume(progress.octets);
+                    let held = hold(&mut self.permit, &self.session, reader.size());
+                    held.unwrap_or_else(|reply| reader.refuse(reply));
+                    match (progress.is_end, reader.is_hopeless()) {
+                        (true, _) => self.end_of_data().await,
+                        (false, true) => self.end_of_refused_data(),
+                        (false, false) => None,
+                    }
+                }
+                Phase::Chunk(chunk) if !chunk.is_complete() => {
+                    if self.input.is_empty() {
+                        return None;
+                    }
+                    let octets = chunk.push(self.input.unread(), &mut self.chunks);
+                    self.input.consume(octets);
+                    let held = hold(&mut self.permit, &self.session, self.chunks.len());
+                    if let Err(reply) = held {
+                        chunk.refuse(reply);
+                        self.session.reset();
+                        self.chunks = Vec::new();
+                    }
+                    None
+                }
+                Phase::Chunk(_) => self.end_of_chunk().await,
+            };
+            if end.is_some() {
+                return end;
+            }
+        }
+        None
+    }
+
+    async fn step(&mut self, step: SessionStep) -> Option<ConnectionEnd> {
+        if !self.session.is_in_mail() {
+            // What was read of a mail that was dropped.
+            self.chunks = Vec::new();
+            self.permit = None;
+        }
+        self.times.data = Instant::now();
+        match step {
+            SessionStep::Data => {
+                self.outgoing.push(&replies::SEND_DATA);
+                self.phase = Phase::Data(DataReader::new(MAIL_MAX));
+            }
+            SessionStep::Chunk { octets, is_last } => {
+                self.phase = Phase::Chunk(ChunkReader::new(octets, is_last));
+            }
+            SessionStep::Discard { octets, reply } => {
+                self.phase = Phase::Chunk(ChunkReader::refused(octets, reply));
+            }
+            SessionStep::Authenticate(credentials) => {
+                let checked = self.authenticate(credentials).await;
+                let step = self.session.authenticated(checked);
+                return self.replied(step);
+            }
+            SessionStep::StartTls if self.input.is_empty() => {
+                return Some(ConnectionEnd::StartTls);
+            }
+            // Whoever is between the client and Postern could have added it.
+            SessionStep::StartTls => {
+                return Some(ConnectionEnd::Last(replies::BEHIND_START_TLS));
+            }
+            step @ (SessionStep::Reply(_) | SessionStep::Close(_) | SessionStep::HangUp) => {
+                return self.replied(step);
+            }
+        }
+        None
+    }
+
+    /// Sends the reply of a step that needs nothing else.
+    fn replied(&mut self, step: SessionStep) -> Option<ConnectionEnd> {
+        match step {
+            SessionStep::Close(reply) => Some(ConnectionEnd::Last(reply)),
+            SessionStep::Reply(reply) => {
+                self.outgoing.push(&reply);
+                None
+            }
+            _ => Some(ConnectionEnd::HungUp),
+        }
+    }
+
+    async fn authenticate(&mut self, credentials: SmtpCredentials) -> Result<Actor, SmtpReply> {
+        let accounts = self.service.postern.accounts();
+        let origin = self.client.origin();
+        match authentication::verify(accounts, &credentials, origin).await {
+            Ok(Some(actor)) => {
+                self.times.checked = Instant::now();
+                Ok(actor)
+            }
+            Ok(None) => {
+                tracing::info!(client = %self.client, "AUTH refused: the address or the token is wrong");
+                Err(authentication::WRONG)
+            }
+            Err(refusal) => Err(replies::refused(&refusal)),
+        }
+    }
+
+    async fn end_of_data(&mut self) -> Option<ConnectionEnd> {
+        match mem::replace(&mut self.phase, Phase::Commands) {
+            Phase::Data(reader) => self.end_of_mail(reader.finish()).await,
+            Phase::Commands | Phase::Chunk(_) => None,
+        }
+    }
+
+    /// A mail is refused, and its end is not waited for.
+    fn end_of_refused_data(&mut self) -> Option<ConnectionEnd> {
+        match mem::replace(&mut self.phase, Phase::Commands) {
+            Phase::Data(reader) => reader.finish().err().map(ConnectionEnd::Last),
+            Phase::Commands | Phase::Chunk(_) => None,
+        }
+    }
+
+    async fn end_of_chunk(&mut self) -> Option<ConnectionEnd> {
+        let Phase::Chunk(chunk) = mem::replace(&mut self.phase, Phase::Commands) else {
+            return None;
+        };
+        let octets = chunk.received();
+        match chunk.finish() {
+            Ok(true) => {
+                let mail = mem::take(&mut self.chunks);
+                self.end_of_mail(Ok(mail)).await
+            }
+            Ok(false) => {
+                self.times.mail = Instant::now();
+                let text = format!("{octets} octets received");
+                self.outgoing.push(&SmtpReply::made(250, "2.0.0", &text));
+                None
+            }
+            Err(reply) => {
+                let step = self.session.replied(reply);
+                self.replied(step)
+            }
+        }
+    }
+
+    /// The data of a mail is complete. From here on it is accepted, while the client goes on.
+    async fn end_of_mail(&mut self, data: Result<Vec<u8>, SmtpReply>) -> Option<ConnectionEnd> {
+        let permit = self.permit.take();
+        let mail = self.session.finish()?;
+        self.times.mail = Instant::now();
+        let current = match data {
+            Ok(bytes) => self.check_actor(&mail.actor).await.map(|()| bytes),
+            Err(reply) => Err(reply),
+        };
+        let bytes = match current {
+            Ok(bytes) => bytes,
+            Err(reply) => {
+                let step = self.session.replied(reply);
+                return self.replied(step);
+            }
+        };
+        let (service, interface) = (self.service.clone(), self.interface.clone());
+        let client = self.client;
+        self.outgoing.push_mail(Box::pin(async move {
+            let actor = mail.actor.clone();
+            let reply = service.accept(client, mail, bytes).await;
+            if !reply.is_error() {
+                interface.used_by(actor.name());
+            }
+            drop(permit);
+            reply
+        }));
+        None
+    }
+
+    /// Checks now and then that the actor of a long session may still submit mail.
+    async fn check_actor(&mut self, actor: &Arc<Actor>) -> Result<(), SmtpReply> {
+        if self.times.checked.elapsed() < self.service.limits.recheck {
+            return Ok(());
+        }
+        match self.service.postern.accounts().is_current(actor).await {
+            Ok(true) => {
+                self.times.checked = Instant::now();
+                Ok(())
+            }
+            Ok(false) => {
+                self.session.forget_actor();
+                Err(replies::NOT_CURRENT)
+            }
+            Err(refusal) => Err(replies::refused(&refusal)),
+        }
+    }
+
+    /// Sends what can be sent, and waits until there is something to handle.
+    async fn wait(&mut self) -> io::Result<Option<ConnectionEnd>> {
+        loop {
+            self.send().await?;
+            let may_read = self.outgoing.mails() < AHEAD;
+            let may_stop = !self.session.is_in_mail() && matches!(self.phase, Phase::Commands);
+            let (end, last) = self.end();
+            tokio::select! {
+                biased;
+                reply = self.outgoing.next_mail(), if self.outgoing.mails() > 0 => {
+                    let end = self.settled(reply);
+                    if end.is_some() || !may_read {
+                        return Ok(end);
+                    }
+                }
+                read = self.input.fill(&mut self.stream), if may_read => {
+                    if read? == 0 {
+                        return Ok(Some(ConnectionEnd::Gone));
+                    }
+                    self.times.heard = Instant::now();
+                    return Ok(None);
+                }
+                () = self.deadline.passed(end) => return Ok(Some(ConnectionEnd::Last(last))),
+                () = stopping(&mut self.stopped), if may_stop => {
+                    return Ok(Some(ConnectionEnd::Last(replies::STOPPING)));
+                }
+            }
+        }
+    }
+
+    /// When the session ends unless something arrives, and its last reply then.
+    fn end(&self) -> (Instant, SmtpReply) {
+        let limits = &self.service.limits;
+        let idle = self.times.heard + limits.idle;
+        let long = match &self.phase {
+            Phase::Commands => self.times.mail + limits.without_mail,
+            Phase::Data(reader) => self.times.data + limits.data(reader.received()),
+            Phase::Chunk(chunk) => self.times.data + limits.data(chunk.received()),
+        };
+        match long < idle {
+            true => (long, replies::NO_MAIL),
+            false => (idle, replies::IDLE),
+        }
+    }
+
+    /// Counts the replies of mails: the first one, and those that are known by now.
+    fn settled(&mut self, first: Option<SmtpReply>) -> Option<ConnectionEnd> {
+        let mut known = first;
+        while let Some(reply) = known {
+            match reply.code {
+                250 => self.session.accepted(),
+                _ => self.session.count(&reply),
+            }
+            known = self.outgoing.known_mail();
+        }
+        let too_many = self.session.has_too_many_errors();
+        too_many.then_some(ConnectionEnd::Last(replies::TOO_MANY_ERRORS))
+    }
+
+    async fn send(&mut self) -> io::Result<()> {
+        if self.outgoing.ready().is_empty() {
+            return Ok(());
+        }
+        let sending = async {
+            self.stream.write_all(self.outgoing.ready()).await?;
+            self.stream.flush().await
+        };
+        timeout(self.service.limits.write, sending).await??;
+        self.outgoing.sent();
+        Ok(())
+    }
+
+    /// Waits for the mails that are being accepted, and sends their replies.
+    async fn settle_all(mut self) {
+        while self.outgoing.next_mail().await.is_some() {}
+        if self.send().await.is_ok() {
+            let _ = self.stream.shutdown().await;
+        }
+    }
+
+    /// Waits for the mails that are being accepted, sends a last reply and closes the connection.
+    async fn close(mut self, last: SmtpReply) {
+        while self.outgoing.next_mail().await.is_some() {}
+        self.outgoing.push(&last);
+        if self.send().await.is_err() || self.stream.shutdown().await.is_err() {
+            return;
+        }
+        let mut rest = self.stream.take(LINGER_MAX);
+        let mut sink = tokio::io::sink();
+        let _ = timeout(LINGER, tokio::io::copy(&mut rest, &mut sink)).await;
+    }
+
+    /// Replies to STARTTLS, and waits for the handshake. Nothing that came before it is kept.
+    async fn secure(mut self) -> Option<Self> {
+        while self.outgoing.next_mail().await.is_some() {}
+        self.outgoing.push(&replies::START_TLS);
+        self.send().await.ok()?;
+        let acceptor = self.service.tls.clone()?;
+        let handshake = self.stream.secure(&acceptor);
+        let stream = timeout(self.service.limits.write, handshake).await.ok()?;
+        let stream = stream
+            .inspect_err(|error| tracing::debug!(client = %self.client, %error, "TLS failed"))
+            .ok()?;
+        let mut secured = Self { stream, ..self };
+        secured.session.secured();
+        secured.times.heard = Instant::now();
+        Some(secured)
+    }
+}
+
+/// Takes memory for a mail of which so much is stored.
+///
+/// # Errors
+/// The reply where there is none.
+fn hold(
+    permit: &mut Option<BodyPermit>,
+    session: &Session,
+    octets: usize,
+) -> Result<(), SmtpReply> {
+    if octets == 0 {
+        *permit = None;
+        return Ok(());
+    }
+    let held = permit.get_or_insert_with(|| BodyPermit::new(session.submitter()));
+    let grown = held.grow_to(octets);
+    grown.map_err(|refusal| {
+        *permit = None;
+        replies::refused(&refusal)
+    })
+}
+
+/// Waits until the process stops.
+pub async fn stopping(stopped: &mut watch::Receiver<bool>) {
+    drop(stopped.wait_for(|stopped| *stopped).await);
+}

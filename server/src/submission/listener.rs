@@ -1,0 +1,166 @@
+//! Listens on TCP, with TLS from the first octet or without, and on a Unix socket.
+
+use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::OpenInterface;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use super::client::SubmissionClient;
+use super::connection::{SubmissionConnection, stopping};
+use super::replies::{self, SmtpReply};
+use super::service::SubmissionService;
+use super::slots::ConnectionSlots;
+use super::stream::SubmissionStream;
+use crate::peer;
+
+/// The pause after an accept failed.
+const RETRY_ACCEPT: Duration = Duration::from_secs(1);
+
+/// A socket that listens.
+pub enum SubmissionListener {
+    /// For clients that begin TLS with STARTTLS, or do without.
+    Plain(TcpListener),
+    /// For clients that begin with TLS.
+    Implicit(TcpListener, TlsAcceptor),
+    Unix(UnixListener),
+}
+
+impl SubmissionListener {
+    /// The address of a TCP listener, for tests.
+    #[cfg(test)]
+    pub fn address(&self) -> Option<std::net::SocketAddr> {
+        match self {
+            Self::Plain(listener) | Self::Implicit(listener, _) => listener.local_addr().ok(),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// The next connection. Nothing is lost where the future is dropped.
+    async fn accept(&self) -> io::Result<(SubmissionStream, SubmissionClient)> {
+        match self {
+            Self::Plain(listener) | Self::Implicit(listener, _) => {
+                let (stream, address) = listener.accept().await?;
+                // A reply does not wait for the next one.
+                let _ = stream.set_nodelay(true);
+                let client = SubmissionClient::tcp(address.ip());
+                Ok((SubmissionStream::Tcp(stream), client))
+            }
+            Self::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                let peer = peer::of(&stream)?;
+                let client = SubmissionClient::Unix(peer.uid);
+                Ok((SubmissionStream::Unix(stream), client))
+            }
+        }
+    }
+
+    /// Accepts connections until the process stops, and waits until all have ended.
+    pub async fn serve(
+        self,
+        service: Arc<SubmissionService>,
+        interface: OpenInterface,
+        slots: ConnectionSlots,
+        mut stopped: watch::Receiver<bool>,
+    ) {
+        let acceptor = match &self {
+            Self::Implicit(_, acceptor) => Some(acceptor.clone()),
+            Self::Plain(_) | Self::Unix(_) => None,
+        };
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = self.accept() => match accepted {
+                    Ok((stream, client)) => match slots.take(client.key()) {
+                        Some(slot) => {
+                            let opening = Opening {
+                                service: service.clone(),
+                                interface: interface.clone(),
+                                client,
+                                stopped: stopped.clone(),
+                            };
+                            let acceptor = acceptor.clone();
+                            connections.spawn(async move {
+                                opening.run(stream, acceptor).await;
+                                drop(slot);
+                            });
+                        }
+                        None if acceptor.is_none() => {
+                            stream.refuse(&replies::TOO_MANY_CONNECTIONS);
+                        }
+                        None => {}
+                    },
+                    // The client was gone before it was accepted.
+                    Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+                    Err(error) => {
+                        tracing::error!(
+                            error = &error as &dyn Error,
+                            "no submission connection can be accepted; trying again in a second"
+                        );
+                        tokio::time::sleep(RETRY_ACCEPT).await;
+                    }
+                },
+                Some(_) = connections.join_next(), if !connections.is_empty() => {}
+                () = stopping(&mut stopped) => break,
+            }
+        }
+        drop(self);
+        while connections.join_next().await.is_some() {}
+    }
+}
+
+/// A connection that was accepted.
+struct Opening {
+    service: Arc<SubmissionService>,
+    interface: OpenInterface,
+    client: SubmissionClient,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Opening {
+    async fn run(self, stream: SubmissionStream, acceptor: Option<TlsAcceptor>) {
+        let limit = self.service.limits.write;
+        let mut stream = match acceptor {
+            None => stream,
+            Some(acceptor) => match timeout(limit, stream.secure(&acceptor)).await {
+                Ok(Ok(secured)) => secured,
+                Ok(Err(error)) => {
+                    tracing::debug!(client = %self.client, %error, "TLS failed");
+                    return;
+                }
+                Err(_) => return,
+            },
+        };
+        let local = match self.service.local_actor(self.client).await {
+            Ok(local) => local,
+            Err(refusal) => {
+                let refused = SmtpReply {
+                    code: 421,
+                    status: "4.3.0",
+                    ..replies::refused(&refusal)
+                };
+                let mut text = Vec::new();
+                refused.write_to(&mut text);
+                // The client learns of errors by itself.
+                let _ = timeout(limit, stream.write_all(&text)).await;
+                return;
+            }
+        };
+        let connection = SubmissionConnection::new(
+            self.service,
+            self.interface,
+            self.client,
+            stream,
+            local,
+            self.stopped,
+        );
+        connection.run().await;
+    }
+}

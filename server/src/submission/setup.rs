@@ -1,0 +1,287 @@
+//! Opens the submission listeners that the command line asks for.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use domain::EmailAddress;
+use domain::interface::{InterfaceEncryption, InterfaceKind};
+use engine::{Postern, Repair};
+use futures::future::join_all;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+use super::limits::SessionLimits;
+use super::listener::SubmissionListener;
+use super::service::{LocalSubmitters, SubmissionService};
+use super::slots::ConnectionSlots;
+use super::tls;
+use crate::cli::SubmissionArgs;
+use crate::open_files;
+use crate::unix_listener;
+
+/// The permissions of the Unix socket: every user of this machine may submit mail.
+const SOCKET_MODE: u32 = 0o666;
+
+/// The largest number of connections of all submission listeners.
+const CONNECTIONS_MAX: usize = 5000;
+
+/// Sockets that listen, and are not served yet.
+pub struct BoundSubmission {
+    listeners: Vec<BoundListener>,
+    tls: Option<TlsAcceptor>,
+    submitters: LocalSubmitters,
+    repair: Repair,
+    limits: SessionLimits,
+    slots: ConnectionSlots,
+}
+
+/// A socket and how the console lists it.
+struct BoundListener {
+    listener: SubmissionListener,
+    kind: InterfaceKind,
+    address: String,
+    encryption: InterfaceEncryption,
+    is_loopback: bool,
+}
+
+impl BoundListener {
+    async fn plain(address: SocketAddr, has_tls: bool) -> Result<Self, String> {
+        let (listener, address) = bind(address).await?;
+        if !has_tls && !address.ip().is_loopback() {
+            tracing::warn!(
+                %address,
+                "programs of other machines cannot submit mail here: they sign in inside TLS, which needs \
+                 --submission-cert and --submission-key"
+            );
+        }
+        Ok(Self {
+            listener: SubmissionListener::Plain(listener),
+            kind: InterfaceKind::Submission,
+            address: address.to_string(),
+            encryption: match has_tls {
+                true => InterfaceEncryption::StartTls,
+                false => InterfaceEncryption::None,
+            },
+            is_loopback: address.ip().is_loopback(),
+        })
+    }
+
+    async fn implicit(address: SocketAddr, tls: Option<&TlsAcceptor>) -> Result<Self, String> {
+        let tls = tls.ok_or("--submissions needs --submission-cert and --submission-key")?;
+        let (listener, address) = bind(address).await?;
+        Ok(Self {
+            listener: SubmissionListener::Implicit(listener, tls.clone()),
+            kind: InterfaceKind::Submissions,
+            address: address.to_string(),
+            encryption: InterfaceEncryption::Implicit,
+            is_loopback: address.ip().is_loopback(),
+        })
+    }
+
+    fn unix(path: &Path) -> Result<Self, String> {
+        Ok(Self {
+            listener: SubmissionListener::Unix(unix_listener::bind(path, SOCKET_MODE)?),
+            kind: InterfaceKind::SubmitSocket,
+            address: path.display().to_string(),
+            encryption: InterfaceEncryption::None,
+            is_loopback: true,
+        })
+    }
+}
+
+impl BoundSubmission {
+    /// Listens as the arguments say. A client has at most `per_client` connections.
+    ///
+    /// # Errors
+    /// One line, where an argument is not valid or an address is in use.
+    pub async fn bind(args: &SubmissionArgs, per_client: usize) -> Result<Self, String> {
+        let given =
+            |path: Option<&PathBuf>| path.filter(|path| !path.as_os_str().is_empty()).cloned();
+        let tls = match (
+            given(args.submission_cert.as_ref()),
+            given(args.submission_key.as_ref()),
+        ) {
+            (Some(certificate), Some(key)) => Some(tls::acceptor(&certificate, &key)?),
+            (None, None) => None,
+            _ => return Err("--submission-cert and --submission-key belong together".to_owned()),
+        };
+        let submitters = LocalSubmitters {
+            account: given_address("--local-account", args.local_account.as_deref())?,
+            users: users(&args.submit_users)?,
+        };
+        let mut listeners = Vec::new();
+        if let Some(address) = args.submission {
+            listeners.push(BoundListener::plain(address, tls.is_some()).await?);
+        }
+        if let Some(address) = args.submissions {
+            listeners.push(BoundListener::implicit(address, tls.as_ref()).await?);
+        }
+        if let Some(path) = given(args.submit_socket.as_ref()) {
+            listeners.push(BoundListener::unix(&path)?);
+        }
+        let connections = (open_files::half() / 2).min(CONNECTIONS_MAX);
+        Ok(Self {
+            listeners,
+            tls,
+            submitters,
+            repair: match args.submission_normalize {
+                true => Repair::LineEnds,
+                false => Repair::None,
+            },
+            limits: SessionLimits::default(),
+            slots: ConnectionSlots::new(connections, per_client),
+        })
+    }
+
+    /// Other limits, for tests.
+    #[cfg(test)]
+    pub(super) fn with_limits(self, limits: SessionLimits, connections: usize) -> Self {
+        Self {
+            limits,
+            slots: ConnectionSlots::new(connections, connections),
+            ..self
+        }
+    }
+
+    /// The addresses of the TCP listeners, for tests.
+    #[cfg(test)]
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        let listeners = self.listeners.iter();
+        listeners
+            .filter_map(|bound| bound.listener.address())
+            .collect()
+    }
+
+    /// Serves clients until `stopped` is true, and waits until their sessions have ended: mails that have begun
+    /// are taken to their end. `host` is the name of this machine.
+    pub async fn serve(self, postern: Postern, host: &str, stopped: watch::Receiver<bool>) {
+        let host = match host {
+            "" => "localhost",
+            name => name,
+        };
+        let service = Arc::new(SubmissionService {
+            postern,
+            host: host.into(),
+            tls: self.tls,
+            submitters: self.submitters,
+            limits: self.limits,
+            repair: self.repair,
+        });
+        let serving = self.listeners.into_iter().map(|bound| {
+            let interface = service.postern.interfaces().open(
+                bound.kind,
+                bound.address.clone(),
+                bound.encryption,
+                bound.is_loopback,
+            );
+            tracing::info!(address = bound.address, "accepting mail over SMTP");
+            let (slots, stopped) = (self.slots.clone(), stopped.clone());
+            bound
+                .listener
+                .serve(service.clone(), interface, slots, stopped)
+        });
+        join_all(serving).await;
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), String> {
+    let failed = |error| format!("cannot listen on {address}: {error}");
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+/// The address of an account; `None` where none is given.
+fn given_address(flag: &str, text: Option<&str>) -> Result<Option<String>, String> {
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    match text.parse::<EmailAddress>() {
+        Ok(address) => Ok(Some(address.as_str().to_owned())),
+        Err(fault) => Err(format!("{flag}: {fault}")),
+    }
+}
+
+/// Parses `uid=email,…`.
+fn users(text: &str) -> Result<BTreeMap<u32, String>, String> {
+    let mut users = BTreeMap::new();
+    for user in text
+        .split(',')
+        .map(str::trim)
+        .filter(|user| !user.is_empty())
+    {
+        let fault = || format!("--submit-users: {user} is not uid=email, as in 33=web@example.org");
+        let (uid, email) = user.split_once('=').ok_or_else(fault)?;
+        let uid: u32 = uid.trim().parse().map_err(|_| fault())?;
+        let email = given_address("--submit-users", Some(email))?.ok_or_else(fault)?;
+        if users.insert(uid, email).is_some() {
+            return Err(format!("--submit-users names the user id {uid} twice"));
+        }
+    }
+    Ok(users)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_are_given_as_uid_and_email() {
+        let found = users(" 33=web@example.org, 0=root@example.org,").expect("valid");
+        let expected = [(0, "root@example.org"), (33, "web@example.org")];
+        let expected = expected.map(|(uid, email)| (uid, email.to_owned()));
+        assert_eq!(found, BTreeMap::from(expected));
+        assert_eq!(users(""), Ok(BTreeMap::new()));
+        for text in [
+            "33",
+            "web=web@example.org",
+            "33=web",
+            "33=",
+            "-1=web@example.org",
+            "33=a@example.org,33=b@example.org",
+        ] {
+            assert!(users(text).is_err(), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn arguments_that_miss_something_are_refused() {
+        let address = Some(([127, 0, 0, 1], 0).into());
+        let none = SubmissionArgs::default();
+        for (args, named) in [
+            (
+                SubmissionArgs {
+                    submissions: address,
+                    ..none.clone()
+                },
+                "--submissions needs --submission-cert",
+            ),
+            (
+                SubmissionArgs {
+                    submission: address,
+                    submission_cert: Some("cert.pem".into()),
+                    ..none.clone()
+                },
+                "belong together",
+            ),
+            (
+                SubmissionArgs {
+                    local_account: Some("nobody".to_owned()),
+                    ..none.clone()
+                },
+                "--local-account",
+            ),
+        ] {
+            let fault = BoundSubmission::bind(&args, 9).await.err();
+            let fault = fault.expect("refused");
+            assert!(fault.contains(named), "{fault}");
+        }
+        let bound = BoundSubmission::bind(&none, 9)
+            .await
+            .expect("nothing to open");
+        assert!(bound.listeners.is_empty());
+    }
+}

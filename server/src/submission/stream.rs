@@ -1,0 +1,102 @@
+//! The stream of a client: TCP, TLS or a Unix socket.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::replies::SmtpReply;
+
+/// A stream of octets to and from a client.
+pub enum SubmissionStream {
+    Tcp(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+    Unix(UnixStream),
+}
+
+impl SubmissionStream {
+    /// Waits for the TLS handshake of the client.
+    ///
+    /// # Errors
+    /// Where it fails, and where the stream is not plain TCP.
+    pub async fn secure(self, acceptor: &TlsAcceptor) -> io::Result<Self> {
+        match self {
+            Self::Tcp(stream) => {
+                let stream = acceptor.accept(stream).await?;
+                Ok(Self::Tls(Box::new(stream)))
+            }
+            Self::Tls(_) | Self::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Sends a reply, if it can be sent at once, and closes the connection.
+    pub fn refuse(self, reply: &SmtpReply) {
+        let mut text = Vec::new();
+        reply.write_to(&mut text);
+        let _ = match &self {
+            Self::Tcp(stream) => stream.try_write(&text),
+            Self::Unix(stream) => stream.try_write(&text),
+            Self::Tls(_) => Ok(0),
+        };
+    }
+}
+
+impl AsyncRead for SubmissionStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for SubmissionStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(context, octets),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, octets),
+            Self::Unix(stream) => Pin::new(stream).poll_write(context, octets),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        octets: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, octets),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, octets),
+            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(context, octets),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+            Self::Unix(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}

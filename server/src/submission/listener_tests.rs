@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use engine::{AccountChange, Actor};
 use nix::unistd::getuid;
 use tokio::net::UnixStream;
@@ -47,11 +49,7 @@ async fn programs_sign_in_with_the_address_and_a_token_of_an_account() {
     let gate = TestSubmission::open(on_tcp()).await;
     let token = gate.account(ANN).await;
     let other = gate.account("bob@example.org").await;
-    let base64 = |text: &str| {
-        use base64::Engine as _;
-        base64::engine::general_purpose::STANDARD.encode(text)
-    };
-    let plain = |address: &str, secret: &str| base64(&format!("\0{address}\0{secret}"));
+    let plain = |address: &str, secret: &str| STANDARD.encode(format!("\0{address}\0{secret}"));
 
     let mut client = gate.client().await;
     client.expect("EHLO app.test", "250").await;
@@ -83,11 +81,15 @@ async fn programs_sign_in_with_the_address_and_a_token_of_an_account() {
     let mut client = gate.client().await;
     client.expect("EHLO app.test", "250").await;
     client.expect("AUTH LOGIN", "334 VXNlcm5hbWU6").await;
-    client.expect(&base64(ANN), "334 UGFzc3dvcmQ6").await;
-    client.expect(&base64("wrong"), "535 5.7.8").await;
+    client
+        .expect(&STANDARD.encode(ANN), "334 UGFzc3dvcmQ6")
+        .await;
+    client.expect(&STANDARD.encode("wrong"), "535 5.7.8").await;
     client.expect("AUTH LOGIN", "334 VXNlcm5hbWU6").await;
-    client.expect(&base64(ANN), "334 UGFzc3dvcmQ6").await;
-    client.expect(&base64(&token), "235 2.7.0").await;
+    client
+        .expect(&STANDARD.encode(ANN), "334 UGFzc3dvcmQ6")
+        .await;
+    client.expect(&STANDARD.encode(&token), "235 2.7.0").await;
 }
 
 #[tokio::test]
@@ -103,11 +105,7 @@ async fn a_revoked_token_ends_the_mail_of_an_open_session() {
     client
         .expect("AUTH LOGIN YW5uQGV4YW1wbGUub3Jn", "334 ")
         .await;
-    let password = {
-        use base64::Engine as _;
-        base64::engine::general_purpose::STANDARD.encode(token)
-    };
-    client.expect(&password, "235 2.7.0").await;
+    client.expect(&STANDARD.encode(token), "235 2.7.0").await;
     let reply = client.send_mail(ANN).await;
     assert!(reply.starts_with("250 "), "{reply}");
 
@@ -173,7 +171,7 @@ async fn chunks_are_read_by_their_size() {
     for start in [
         "250 2.1.0",
         "250 2.1.5",
-        "250 2.0.0 42 octets received",
+        "250 2.0.0 40 octets received",
         "250 2.0.0 Queued as ",
         "250 2.1.0",
         "250 2.1.5",
@@ -182,7 +180,7 @@ async fn chunks_are_read_by_their_size() {
     ] {
         mails.push(client.expect_reply("pipelined", start).await);
     }
-    assert_eq!(head.len(), 42);
+    assert_eq!(head.len(), 40);
     for reply in [&mails[3], &mails[6]] {
         let (_, mail) = gate.mail(reply).await;
         assert!(mail.ends_with("\r\n\r\n.\r\nQUIT\r\n.\r\n"), "{mail}");
@@ -405,7 +403,8 @@ async fn an_interface_shows_who_used_it_last() {
     client.expect("EHLO app.test", "250").await;
     let _ = client.send_mail(ANN).await;
     let listed = gate.postern.interfaces().list(&Actor::local(0)).await;
-    let [interface] = &listed.expect("a list")[..] else {
+    let listed = listed.expect("a list");
+    let [interface] = &listed[..] else {
         panic!("one interface");
     };
     assert_eq!(interface.address, gate.addresses[0].to_string());

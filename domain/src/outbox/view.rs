@@ -54,7 +54,8 @@ pub struct MessageView {
     pub id: String,
     /// When it was accepted.
     pub accepted: Timestamp,
-    /// The account that submitted it; empty when it was submitted locally.
+    /// The account that submitted it; `local` for a program of this machine without an account, empty for
+    /// the command line.
     pub by: String,
     /// The envelope sender; `<>` is the null sender.
     pub from: String,

@@ -161,7 +161,7 @@ pub struct Message {
     id: String,
     #[schema(format = DateTime)]
     accepted: String,
-    /// The account that submitted it; empty where it was the command line.
+    /// The account that submitted it; `local` for a program without an account, empty for the command line.
     by: String,
     /// The sender of the envelope; `<>` is the null sender.
     from: String,

@@ -68,8 +68,28 @@ impl ChunkReader {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::submission::replies::OK;
+
+    proptest! {
+        #[test]
+        fn a_chunk_is_its_octets_however_they_arrive(
+            parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..9), 0..9),
+            octets in 0u64..40,
+        ) {
+            let all = parts.concat();
+            let (mut chunk, mut body) = (ChunkReader::new(octets, true), Vec::new());
+            for part in &parts {
+                let taken = chunk.push(part, &mut body);
+                prop_assert!(taken == part.len() || chunk.is_complete());
+            }
+            let expected = all.len().min(usize::try_from(octets).expect("few"));
+            prop_assert_eq!(&body[..], &all[..expected]);
+            prop_assert_eq!(chunk.is_complete(), expected as u64 == octets);
+        }
+    }
 
     #[test]
     fn a_chunk_has_its_octets_and_no_more() {

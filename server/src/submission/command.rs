@@ -198,9 +198,9 @@ fn mail(argument: &str) -> Result<MailCommand<'_>, CommandFault> {
             let envid = value.unwrap_or_default();
             check_envid(envid).map_err(invalid)?;
             command.envid.replace(envid).is_none()
-        } else if is("AUTH") {
+        } else if is("AUTH") && value.is_some() {
             // Who submitted the mail to the client (RFC 4954 section 5), which is not trusted.
-            value.is_some() && !std::mem::replace(&mut has_auth, true)
+            !std::mem::replace(&mut has_auth, true)
         } else {
             return Err(UNKNOWN_PARAMETER.into());
         };

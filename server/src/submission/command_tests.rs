@@ -143,6 +143,8 @@ fn what_is_not_understood_is_refused() {
         (b"MAIL FROM:<a@example.org> ENVID=a=b", "501 5.5.4"),
         (b"MAIL FROM:<a@example.org> NOTIFY=NEVER", "555 5.5.4"),
         (b"MAIL FROM:<a@example.org> XYZ=1", "555 5.5.4"),
+        (b"MAIL FROM:<a@example.org> AUTH", "555 5.5.4"),
+        (b"MAIL FROM:<a@example.org> AUTH=<> AUTH=<>", "501 5.5.4"),
         (b"RCPT TO:", "501 5.5.2"),
         (b"RCPT TO:<a@example.org> NOTIFY=NEVER,DELAY", "501 5.5.4"),
         (b"RCPT TO:<a@example.org> ORCPT=a@example.org", "501 5.5.4"),

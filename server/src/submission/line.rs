@@ -86,10 +86,16 @@ impl Input {
     pub async fn fill(&mut self, stream: &mut (impl AsyncRead + Unpin)) -> io::Result<usize> {
         self.buffer.drain(..self.start);
         self.start = 0;
+        if self.buffer.is_empty() && self.buffer.capacity() > 2 * self.read_size {
+            self.buffer = Vec::new();
+        }
         self.buffer.reserve(self.read_size);
         let read = stream.read_buf(&mut self.buffer).await?;
         if read >= self.read_size {
             self.read_size = (self.read_size * 2).min(READ_MAX);
+        } else if read < self.read_size / 8 {
+            // After large mails a client that is idle keeps little.
+            self.read_size = (self.read_size / 2).max(2 * READ_MIN);
         }
         Ok(read)
     }
@@ -159,6 +165,13 @@ mod tests {
             sizes.push(read);
             input.consume(read);
         }
+        let small = [b'x'; 10];
+        for _ in 0..5 {
+            let mut stream = &small[..];
+            let read = input.fill(&mut stream).await.expect("reads");
+            input.consume(read);
+        }
+        assert!(input.buffer.capacity() <= 8 * READ_MIN);
         assert_eq!(sizes.iter().sum::<usize>(), sent.len());
         assert!(sizes[0] <= 2 * READ_MIN, "{sizes:?}");
         assert!(sizes.len() < 20, "{sizes:?}");

@@ -95,7 +95,7 @@ impl Input {
             self.read_size = (self.read_size * 2).min(READ_MAX);
         } else if read < self.read_size / 8 {
             // After large mails a client that is idle keeps little.
-            self.read_size = (self.read_size / 2).max(2 * READ_MIN);
+            self.read_size = (self.read_size / 2).max(READ_MIN);
         }
         Ok(read)
     }

@@ -1,4 +1,4 @@
-//! AUTH PLAIN and AUTH LOGIN (RFC 4954, RFC 4616): an account's address, and a token of it as the password.
+//! AUTH PLAIN and LOGIN (RFC 4954): an account's address, and a token of it as the password.
 //!
 //! A token has 256 random bits, so that guesses are not throttled by account or network, as they are not over
 //! HTTP; a session ends after a number of errors.

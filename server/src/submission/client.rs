@@ -9,7 +9,7 @@ use crate::http::listener::client_network;
 
 /// A client of the submission listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SubmissionClient {
+pub enum SubmissionPeer {
     /// Over TCP, from a canonical address.
     Tcp(IpAddr),
     /// Over the Unix socket, by the user id of the process.
@@ -25,7 +25,7 @@ pub enum ClientKey {
     User(u32),
 }
 
-impl SubmissionClient {
+impl SubmissionPeer {
     /// A client over TCP.
     pub fn tcp(address: IpAddr) -> Self {
         Self::Tcp(address.to_canonical())
@@ -77,7 +77,7 @@ impl SubmissionClient {
     }
 }
 
-impl fmt::Display for SubmissionClient {
+impl fmt::Display for SubmissionPeer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(f),
@@ -99,7 +99,7 @@ mod tests {
             ("192.0.2.1", false, "[192.0.2.1]"),
             ("2001:db8::1", false, "[IPv6:2001:db8::1]"),
         ] {
-            let client = SubmissionClient::tcp(address.parse().expect("an address"));
+            let client = SubmissionPeer::tcp(address.parse().expect("an address"));
             assert_eq!(client.is_local(), is_local, "{address}");
             assert_eq!(client.in_trace("gate"), trace);
             assert_eq!(
@@ -107,7 +107,7 @@ mod tests {
                 (None, true)
             );
         }
-        let client = SubmissionClient::Unix(1000);
+        let client = SubmissionPeer::Unix(1000);
         assert!(client.is_local() && client.uid() == Some(1000));
         assert_eq!(client.in_trace("gate"), "uid 1000 on gate");
         assert_eq!(client.origin(), Origin::default());
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_network_of_64_bits_is_one_client() {
-        let key = |text: &str| SubmissionClient::tcp(text.parse().expect("an address")).key();
+        let key = |text: &str| SubmissionPeer::tcp(text.parse().expect("an address")).key();
         for (a, b, same) in [
             ("192.0.2.1", "::ffff:192.0.2.1", true),
             ("192.0.2.1", "192.0.2.2", false),
@@ -124,9 +124,6 @@ mod tests {
         ] {
             assert_eq!(key(a) == key(b), same, "{a} {b}");
         }
-        assert_ne!(
-            SubmissionClient::Unix(1).key(),
-            SubmissionClient::Unix(2).key()
-        );
+        assert_ne!(SubmissionPeer::Unix(1).key(), SubmissionPeer::Unix(2).key());
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::{Duration, Instant, timeout};
 
 use super::authentication::{self, SmtpCredentials};
 use super::bdat::ChunkReader;
-use super::client::SubmissionClient;
+use super::client::SubmissionPeer;
 use super::data::{DataReader, MAIL_MAX};
 use super::deadline::Deadline;
 use super::line::{Input, LineFault};
@@ -37,7 +37,7 @@ const LINGER_MAX: u64 = 1024 * 1024;
 pub struct SubmissionConnection {
     service: Arc<SubmissionService>,
     interface: OpenInterface,
-    client: SubmissionClient,
+    client: SubmissionPeer,
     stream: SubmissionStream,
     input: Input,
     outgoing: Outgoing,
@@ -86,7 +86,7 @@ impl SubmissionConnection {
     pub fn new(
         service: Arc<SubmissionService>,
         interface: OpenInterface,
-        client: SubmissionClient,
+        client: SubmissionPeer,
         stream: SubmissionStream,
         local: Option<Actor>,
         stopped: watch::Receiver<bool>,

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::client::SubmissionClient;
+use super::client::SubmissionPeer;
 use super::connection::{SubmissionConnection, stopping};
 use super::replies::{self, SmtpReply};
 use super::service::SubmissionService;
@@ -34,29 +34,20 @@ pub enum SubmissionListener {
 }
 
 impl SubmissionListener {
-    /// The address of a TCP listener, for tests.
-    #[cfg(test)]
-    pub fn address(&self) -> Option<std::net::SocketAddr> {
-        match self {
-            Self::Plain(listener) | Self::Implicit(listener, _) => listener.local_addr().ok(),
-            Self::Unix(_) => None,
-        }
-    }
-
     /// The next connection. Nothing is lost where the future is dropped.
-    async fn accept(&self) -> io::Result<(SubmissionStream, SubmissionClient)> {
+    async fn accept(&self) -> io::Result<(SubmissionStream, SubmissionPeer)> {
         match self {
             Self::Plain(listener) | Self::Implicit(listener, _) => {
                 let (stream, address) = listener.accept().await?;
                 // A reply does not wait for the next one.
                 let _ = stream.set_nodelay(true);
-                let client = SubmissionClient::tcp(address.ip());
+                let client = SubmissionPeer::tcp(address.ip());
                 Ok((SubmissionStream::Tcp(stream), client))
             }
             Self::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
                 let peer = peer::of(&stream)?;
-                let client = SubmissionClient::Unix(peer.uid);
+                let client = SubmissionPeer::Unix(peer.uid);
                 Ok((SubmissionStream::Unix(stream), client))
             }
         }
@@ -120,7 +111,7 @@ impl SubmissionListener {
 struct Opening {
     service: Arc<SubmissionService>,
     interface: OpenInterface,
-    client: SubmissionClient,
+    client: SubmissionPeer,
     stopped: watch::Receiver<bool>,
 }
 

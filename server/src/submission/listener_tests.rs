@@ -1,4 +1,4 @@
-//! The submission listener over real sockets, with a real engine: replies, mails, limits and faults.
+//! The submission listener over real sockets with a real engine: replies, mails and limits.
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use domain::Refusal;
 use engine::{Actor, EnvelopeSubmission, Postern, Received, Repair};
 use tokio_rustls::TlsAcceptor;
 
-use super::client::SubmissionClient;
+use super::client::SubmissionPeer;
 use super::limits::SessionLimits;
 use super::replies::{self, SmtpReply};
 use super::session::FinishedMail;
@@ -23,7 +23,7 @@ pub struct LocalSubmitters {
 
 impl LocalSubmitters {
     /// The address of the account that a client submits mail as; `None` for the submitter `local`.
-    fn account_of(&self, client: SubmissionClient) -> Option<&str> {
+    fn account_of(&self, client: SubmissionPeer) -> Option<&str> {
         let of_user = client.uid().and_then(|uid| self.users.get(&uid));
         of_user.or(self.account.as_ref()).map(String::as_str)
     }
@@ -47,7 +47,7 @@ impl SubmissionService {
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn local_actor(&self, client: SubmissionClient) -> Result<Option<Actor>, Refusal> {
+    pub async fn local_actor(&self, client: SubmissionPeer) -> Result<Option<Actor>, Refusal> {
         if !client.is_local() {
             return Ok(None);
         }
@@ -71,7 +71,7 @@ impl SubmissionService {
     /// Accepts a mail, and returns the reply to it: 250 once it is on disk.
     pub async fn accept(
         &self,
-        client: SubmissionClient,
+        client: SubmissionPeer,
         mail: FinishedMail,
         bytes: Vec<u8>,
     ) -> SmtpReply {
@@ -111,8 +111,8 @@ mod tests {
     #[test]
     fn the_account_of_a_program_is_that_of_its_user_or_of_all() {
         let users = BTreeMap::from([(33, "web@example.org".to_owned())]);
-        let tcp = SubmissionClient::tcp([127, 0, 0, 1].into());
-        let unix = SubmissionClient::Unix;
+        let tcp = SubmissionPeer::tcp([127, 0, 0, 1].into());
+        let unix = SubmissionPeer::Unix;
         for (account, client, expected) in [
             (None, tcp, None),
             (None, unix(33), Some("web@example.org")),

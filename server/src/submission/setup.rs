@@ -151,7 +151,7 @@ impl BoundSubmission {
     pub(super) fn addresses(&self) -> Vec<SocketAddr> {
         let listeners = self.listeners.iter();
         listeners
-            .filter_map(|bound| bound.listener.address())
+            .filter_map(|bound| bound.address.parse().ok())
             .collect()
     }
 

@@ -21,7 +21,8 @@ pub struct SubmissionArgs {
     /// Accept mail over SMTP with TLS from the first octet, as in 0.0.0.0:465 [default: not]
     #[arg(long, env = "POSTERN_SUBMISSIONS", value_name = "ADDR")]
     pub submissions: Option<SocketAddr>,
-    /// A PEM file with the certificate of the SMTP listeners, and the chain behind it; read at the start
+    /// A PEM file with the certificate of the SMTP listeners, and the chain behind it; a renewed one is used
+    /// within a minute
     #[arg(long, env = "POSTERN_SUBMISSION_CERT", value_name = "FILE")]
     pub submission_cert: Option<PathBuf>,
     /// A PEM file with its key

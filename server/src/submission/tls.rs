@@ -1,57 +1,162 @@
-//! TLS of the submission listener: a certificate chain and its key, from PEM files.
+//! TLS of the submission listener: a certificate chain and its key from PEM files that may change.
 
-use std::path::Path;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
+use parking_lot::Mutex;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsAcceptor;
 
-/// Loads a certificate chain, the certificate of this server first, and its key.
+/// How often the files are looked at, at most: handshakes do not wait for the disk.
+const RELOAD: Duration = Duration::from_secs(60);
+
+/// A certificate chain, the certificate of this server first, and its key. The files are read again after they
+/// were replaced.
 ///
 /// # Errors
 /// One line that names the file, and says what is wrong.
 pub fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, String> {
-    let unreadable = |path: &Path, what: &str, error: pem::Error| match error {
-        pem::Error::NoItemsFound => format!("{} has no {what} in PEM", path.display()),
-        error => format!("{} cannot be read: {error}", path.display()),
-    };
-    let no_certificate = |error| unreadable(certificate, "certificate", error);
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
-        .map_err(no_certificate)?
-        .collect::<Result<_, _>>()
-        .map_err(no_certificate)?;
-    if chain.is_empty() {
-        return Err(no_certificate(pem::Error::NoItemsFound));
-    }
-    let private =
-        PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, "private key", error))?;
+    let certificate = RenewedCertificate::load(certificate, key)?;
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .and_then(|config| {
-            config
-                .with_no_client_auth()
-                .with_single_cert(chain, private)
-        })
-        .map_err(|error| {
-            let (certificate, key) = (certificate.display(), key.display());
-            format!("the certificate in {certificate} and the key in {key} cannot be used: {error}")
-        })?;
+        .map_err(|error| format!("TLS cannot be used: {error}"))?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(certificate));
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// The certificate of the files, as they were when they were looked at last.
+#[derive(Debug)]
+struct RenewedCertificate {
+    files: CertificateFiles,
+    current: Mutex<LoadedCertificate>,
+}
+
+#[derive(Debug)]
+struct LoadedCertificate {
+    certificate: Arc<CertifiedKey>,
+    written: Option<Written>,
+    looked_at: Instant,
+}
+
+/// When the files of the certificate and of the key were written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Written {
+    certificate: SystemTime,
+    key: SystemTime,
+}
+
+#[derive(Debug)]
+struct CertificateFiles {
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+impl CertificateFiles {
+    fn written(&self) -> io::Result<Written> {
+        Ok(Written {
+            certificate: fs::metadata(&self.certificate)?.modified()?,
+            key: fs::metadata(&self.key)?.modified()?,
+        })
+    }
+
+    /// # Errors
+    /// One line that names the file, and says what is wrong.
+    fn read(&self) -> Result<CertifiedKey, String> {
+        let unreadable = |path: &Path, what: &str, error: pem::Error| match error {
+            pem::Error::NoItemsFound => format!("{} has no {what} in PEM", path.display()),
+            error => format!("{} cannot be read: {error}", path.display()),
+        };
+        let no_certificate = |error| unreadable(&self.certificate, "certificate", error);
+        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&self.certificate)
+            .map_err(no_certificate)?
+            .collect::<Result<_, _>>()
+            .map_err(no_certificate)?;
+        if chain.is_empty() {
+            return Err(no_certificate(pem::Error::NoItemsFound));
+        }
+        let key = PrivateKeyDer::from_pem_file(&self.key)
+            .map_err(|error| unreadable(&self.key, "private key", error))?;
+        CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(|error| {
+            let (certificate, key) = (self.certificate.display(), self.key.display());
+            format!("the certificate in {certificate} and the key in {key} cannot be used: {error}")
+        })
+    }
+}
+
+impl RenewedCertificate {
+    fn load(certificate: &Path, key: &Path) -> Result<Self, String> {
+        let files = CertificateFiles {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+        };
+        // Before they are read: one that is replaced meanwhile is read again.
+        let written = files.written().ok();
+        let certificate = Arc::new(files.read()?);
+        Ok(Self {
+            files,
+            current: Mutex::new(LoadedCertificate {
+                certificate,
+                written,
+                looked_at: Instant::now(),
+            }),
+        })
+    }
+
+    /// The certificate for a handshake at `now`. Where the new files cannot be used, it stays the one before.
+    fn at(&self, now: Instant) -> Arc<CertifiedKey> {
+        let mut current = self.current.lock();
+        if now.saturating_duration_since(current.looked_at) >= RELOAD {
+            current.looked_at = now;
+            let written = self.files.written().ok();
+            if written.is_some() && written != current.written {
+                match self.files.read() {
+                    Ok(certificate) => {
+                        current.certificate = Arc::new(certificate);
+                        current.written = written;
+                        tracing::info!("the renewed certificate of SMTP submission is used");
+                    }
+                    Err(error) => {
+                        tracing::error!(error, "the old certificate of SMTP submission stays");
+                    }
+                }
+            }
+        }
+        current.certificate.clone()
+    }
+}
+
+impl ResolvesServerCert for RenewedCertificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.at(Instant::now()))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
+    /// A certificate and its key, in PEM.
     fn pair() -> (String, String) {
         let made = rcgen::generate_simple_self_signed(vec!["gate.test".to_owned()]);
         let made = made.expect("a certificate");
         (made.cert.pem(), made.signing_key.serialize_pem())
+    }
+
+    /// Writes a file with a time of its own.
+    fn write(path: &Path, text: &str, seconds: u64) {
+        fs::write(path, text).expect("written");
+        let file = fs::File::options().write(true).open(path).expect("a file");
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        file.set_modified(time).expect("a time");
     }
 
     #[test]
@@ -78,5 +183,30 @@ mod tests {
             let fault = load(certificate, key).expect_err("refused");
             assert!(fault.contains(named), "{fault}");
         }
+    }
+
+    #[test]
+    fn a_renewed_certificate_is_used_within_a_minute() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (certificate, key) = (folder.path().join("cert"), folder.path().join("key"));
+        let (first, second) = (pair(), pair());
+        write(&certificate, &first.0, 1);
+        write(&key, &first.1, 1);
+        let renewed = RenewedCertificate::load(&certificate, &key).expect("loaded");
+        let begun = Instant::now();
+        let at = |minutes: u32| renewed.at(begun + minutes * RELOAD).cert.clone();
+        let old = at(0);
+
+        write(&certificate, &second.0, 2);
+        assert_eq!(at(0), old, "not looked at yet");
+        assert_eq!(at(1), old, "its key is not there yet");
+        write(&key, &second.1, 2);
+        let new = at(2);
+        assert_ne!(new, old);
+
+        fs::remove_file(&key).expect("removed");
+        assert_eq!(at(3), new);
+        write(&key, "", 3);
+        assert_eq!(at(4), new);
     }
 }

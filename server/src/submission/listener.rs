@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::OpenInterface;
-use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -84,7 +83,10 @@ impl SubmissionListener {
                             });
                         }
                         None if acceptor.is_none() => {
-                            stream.refuse(&replies::TOO_MANY_CONNECTIONS);
+                            let limit = service.limits.write;
+                            connections.spawn(async move {
+                                stream.refuse(&replies::TOO_MANY_CONNECTIONS, limit).await;
+                            });
                         }
                         None => {}
                     },
@@ -118,7 +120,7 @@ struct Opening {
 impl Opening {
     async fn run(self, stream: SubmissionStream, acceptor: Option<TlsAcceptor>) {
         let limit = self.service.limits.write;
-        let mut stream = match acceptor {
+        let stream = match acceptor {
             None => stream,
             Some(acceptor) => match timeout(limit, stream.secure(&acceptor)).await {
                 Ok(Ok(secured)) => secured,
@@ -137,10 +139,7 @@ impl Opening {
                     status: "4.3.0",
                     ..replies::refused(&refusal)
                 };
-                let mut text = Vec::new();
-                refused.write_to(&mut text);
-                // The client learns of errors by itself.
-                let _ = timeout(limit, stream.write_all(&text)).await;
+                stream.refuse(&refused, limit).await;
                 return;
             }
         };

@@ -3,9 +3,11 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -33,15 +35,15 @@ impl SubmissionStream {
         }
     }
 
-    /// Sends a reply, if it can be sent at once, and closes the connection.
-    pub fn refuse(self, reply: &SmtpReply) {
+    /// Sends a reply within a time, and closes the connection. The client learns of errors by itself.
+    pub async fn refuse(mut self, reply: &SmtpReply, limit: Duration) {
         let mut text = Vec::new();
         reply.write_to(&mut text);
-        let _ = match &self {
-            Self::Tcp(stream) => stream.try_write(&text),
-            Self::Unix(stream) => stream.try_write(&text),
-            Self::Tls(_) => Ok(0),
+        let sending = async {
+            self.write_all(&text).await?;
+            self.shutdown().await
         };
+        let _ = timeout(limit, sending).await;
     }
 }
 

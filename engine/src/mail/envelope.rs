@@ -14,6 +14,12 @@ use super::submission::{ComposedMessage, DefaultSender, LARGEST, TOO_LARGE};
 /// The maximum number of Received fields of a message, as Postfix has it (`hopcount_limit`).
 const MAX_RECEIVED: usize = 50;
 
+/// The maximum number of recipients of an envelope. Mail servers take at least 100 (RFC 5321 section
+/// 4.5.3.1.8), and clients that send to lists expect more.
+const MAX_RECIPIENTS: usize = 1000;
+
+const TOO_MANY: &str = "A mail has at most 1000 recipients; send the others in another one.";
+
 const LOOP: &str = "Mail loop: this mail has more than 50 Received headers.";
 
 const NOBODY: &str = "A mail needs at least one recipient.";
@@ -155,8 +161,8 @@ fn check(envelope: SubmittedEnvelope, faults: &mut Refusal) -> CheckedEnvelope {
         if list.add("to", &recipient) {
             parameters.push(dsn);
         }
-        if list.too_many() {
-            faults.add("to", RecipientList::TOO_MANY);
+        if list.addresses.len() > MAX_RECIPIENTS {
+            faults.add("to", TOO_MANY);
             break;
         }
     }

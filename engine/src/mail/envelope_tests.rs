@@ -201,11 +201,11 @@ type Change<'a> = &'a dyn Fn(&mut EnvelopeSubmission);
 
 #[test]
 fn faults_are_reported_by_their_field() {
-    let many = (0..101).map(|n| recipient(&format!("a{n}@example.net")));
+    let many = (0..=1000).map(|n| recipient(&format!("a{n}@example.net")));
     let many: Vec<_> = many.collect();
     let changes: [(&str, &str, Change<'_>); 13] = [
         ("to", "at least one", &|one| one.envelope.recipients.clear()),
-        ("to", "at most 100", &|one| {
+        ("to", "at most 1000 recipients", &|one| {
             one.envelope.recipients.clone_from(&many);
         }),
         ("to", "ORCPT", &|one| {

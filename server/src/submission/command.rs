@@ -7,6 +7,7 @@
 use domain::dsn::{NotifyOn, ReturnContent, check_envid, check_orcpt};
 
 use super::replies::SmtpReply;
+use crate::sendmail::queue::QUEUE_COMMAND;
 
 /// The methods of HTTP that a browser or a crawler begins with.
 const HTTP_METHODS: [&str; 9] = [
@@ -35,6 +36,8 @@ pub enum SmtpCommand<'a> {
     Quit,
     Help,
     Vrfy,
+    /// The queue as `mailq` prints it, over the Unix socket only.
+    Queue,
 }
 
 /// MAIL and its parameters.
@@ -80,7 +83,7 @@ const NOT_TEXT: SmtpReply = SmtpReply::new(
     "5.5.2",
     "A command is UTF-8 without control characters",
 );
-const UNKNOWN: SmtpReply = SmtpReply::new(500, "5.5.1", "This command is not known");
+pub const UNKNOWN: SmtpReply = SmtpReply::new(500, "5.5.1", "This command is not known");
 const NO_ARGUMENT: SmtpReply = SmtpReply::new(501, "5.5.4", "This command has no argument");
 const NO_NAME: SmtpReply =
     SmtpReply::new(501, "5.5.4", "Name your host, as in EHLO app.example.org");
@@ -153,6 +156,9 @@ pub fn parse(line: &[u8]) -> Result<SmtpCommand<'_>, CommandFault> {
     }
     if is("HELP") {
         return Ok(SmtpCommand::Help);
+    }
+    if is(QUEUE_COMMAND) {
+        return alone(SmtpCommand::Queue);
     }
     if is("VRFY") {
         return Ok(SmtpCommand::Vrfy);

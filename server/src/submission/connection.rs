@@ -19,6 +19,7 @@ use super::data::{DataReader, MAIL_MAX};
 use super::deadline::Deadline;
 use super::line::{Input, LineFault};
 use super::outgoing::Outgoing;
+use super::queue;
 use super::replies::{self, SmtpReply};
 use super::service::SubmissionService;
 use super::session::{Session, SessionStart, SessionStep};
@@ -222,6 +223,11 @@ impl SubmissionConnection {
                 let step = self.session.authenticated(checked);
                 return self.replied(step);
             }
+            SessionStep::Queue => {
+                let reply = queue::reply(self.service.clone(), self.client).await;
+                let step = self.session.replied(reply);
+                return self.replied(step);
+            }
             SessionStep::StartTls if self.input.is_empty() => {
                 return Some(ConnectionEnd::StartTls);
             }
@@ -413,9 +419,10 @@ impl SubmissionConnection {
         if self.outgoing.ready().is_empty() {
             return Ok(());
         }
+        let (stream, ready) = (&mut self.stream, self.outgoing.ready());
         let sending = async {
-            self.stream.write_all(self.outgoing.ready()).await?;
-            self.stream.flush().await
+            stream.write_all(ready).await?;
+            stream.flush().await
         };
         timeout(self.service.limits.write, sending).await??;
         self.outgoing.sent();

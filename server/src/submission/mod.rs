@@ -18,6 +18,7 @@ mod listener;
 #[cfg(test)]
 mod listener_tests;
 mod outgoing;
+mod queue;
 mod replies;
 mod service;
 mod session;

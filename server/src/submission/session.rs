@@ -53,6 +53,8 @@ pub enum SessionStep {
     },
     /// Reply 220, and begin TLS, where nothing else was sent behind the command.
     StartTls,
+    /// Reply with the queue, where the client is a user of this machine.
+    Queue,
     /// Send a last reply.
     Close(SmtpReply),
     /// Close the connection without a reply.
@@ -271,6 +273,7 @@ impl Session {
             SmtpCommand::Quit => SessionStep::Close(replies::BYE),
             SmtpCommand::Help => SessionStep::Reply(HELP),
             SmtpCommand::Vrfy => SessionStep::Reply(VRFY),
+            SmtpCommand::Queue => SessionStep::Queue,
         }
     }
 

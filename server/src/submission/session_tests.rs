@@ -40,6 +40,7 @@ fn shown(step: SessionStep) -> String {
         SessionStep::Data => "data".to_owned(),
         SessionStep::Chunk { octets, is_last } => format!("chunk {octets} {is_last}"),
         SessionStep::Discard { octets, reply } => format!("discard {octets} {}", reply.code),
+        SessionStep::Queue => "queue".to_owned(),
         SessionStep::StartTls => "begin TLS".to_owned(),
         SessionStep::Close(reply) => format!("close {} {}", reply.code, reply.status),
         SessionStep::HangUp => "hang up".to_owned(),

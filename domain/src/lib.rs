@@ -9,6 +9,7 @@ pub mod address;
 pub mod capability;
 pub mod cause;
 pub mod certificate;
+pub mod dkim;
 pub mod dsn;
 pub mod event;
 pub mod fields;

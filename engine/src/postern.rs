@@ -179,7 +179,7 @@ impl Postern {
             store.clone(),
             clock.clone(),
             (audit.clone(), refusals),
-            settings.clone(),
+            (settings.clone(), vault.clone()),
             hold,
             disk_space,
             &config.public_url,

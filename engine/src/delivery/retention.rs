@@ -10,8 +10,9 @@ use super::pipelining;
 use crate::Clock;
 use crate::outbox::{COUNTED, KEY_LIFETIME};
 use crate::store::{
-    Store, StoreError, audit, commit, figures, idempotency, pipelining_trials, recipient_counts,
-    relay_health_changes, relay_usage, retention, suppressions, webhook_deliveries,
+    Store, StoreError, audit, commit, dkim_keys, figures, idempotency, pipelining_trials,
+    recipient_counts, relay_health_changes, relay_usage, retention, suppressions,
+    webhook_deliveries,
 };
 
 /// The minimum time that rows of the audit log are kept.
@@ -75,6 +76,7 @@ async fn delete_old(kept: Retention, store: &Store, clock: &Clock) -> Result<(),
     let mut work = store.begin().await?;
     idempotency::forget_all_old(&mut work, now - KEY_LIFETIME).await?;
     pipelining_trials::delete_before(&mut work, now - pipelining::VALID).await?;
+    dkim_keys::remove_retired(&mut work, now).await?;
     commit(work).await?;
     let mut work = store.begin().await?;
     if !store.is_local() {

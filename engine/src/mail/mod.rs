@@ -8,6 +8,7 @@ mod address_list;
 #[cfg(test)]
 mod attachment_tests;
 mod compose;
+mod dkim;
 mod encode_header;
 mod envelope;
 #[cfg(test)]
@@ -31,6 +32,7 @@ mod sender_identity;
 mod senders;
 mod submission;
 
+pub use dkim::{DKIM_SCOPE, DkimSigner, DkimSigners, NewDkimKey};
 pub use envelope::{EnvelopeRecipient, EnvelopeSubmission, SubmittedEnvelope};
 pub use lines::Repair;
 pub use mailbox::check_address;

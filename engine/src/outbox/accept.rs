@@ -10,6 +10,7 @@ use domain::view::Role;
 use domain::{EmailAddress, Kind, Refusal, SmtpSettings};
 
 use super::batch::{Batch, Uncomposed};
+use super::dkim_signers;
 use super::group_commit::request::NewMessage;
 use super::group_commit::transaction::KEY_LIFETIME;
 use super::open_tracking::notice;
@@ -257,7 +258,8 @@ impl Outbox {
             public_url: self.public_url.clone(),
             now,
         };
-        if octets > LARGE {
+        // A signature of RSA takes about a millisecond.
+        if octets > LARGE || !batch.settings.dkim.is_empty() {
             let composed = tokio::task::spawn_blocking(|| batch.compose()).await;
             composed.map_err(|_| Refusal::internal())?
         } else {
@@ -313,8 +315,8 @@ impl Outbox {
         Ok(accepting)
     }
 
-    /// Reads the settings. Every change of them, and of what accounts may send from, raises the version
-    /// of the routing.
+    /// Reads the settings. Every change of them, of what accounts may send from, and of DKIM keys raises
+    /// the version of the routing.
     async fn read_acceptance_settings(
         &self,
         connection: &mut Connection,
@@ -351,6 +353,7 @@ impl Outbox {
             senders: Arc::new(senders),
             limits: Arc::new(limits),
             open_tracking: policy.open_tracking,
+            dkim: Arc::new(dkim_signers::read(connection, &self.vault).await?),
         })
     }
 }

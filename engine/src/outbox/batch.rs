@@ -119,6 +119,7 @@ impl Batch {
                     let queue = self.settings.queue(own, &finished.from);
                     let queue = queue.unwrap_or_else(|| global.clone());
                     let class = QueueClass { queue, priority };
+                    let finished = self.settings.signed(finished, self.now);
                     let submitter = self.submitter.clone();
                     messages.push(NewMessage {
                         open_id,

@@ -22,10 +22,11 @@ use super::reservation::LocalWorker;
 use super::turns::Searches;
 use crate::Clock;
 use crate::audit::{Audit, QueuedEntry};
-use crate::mail::{DefaultSender, SenderSet};
+use crate::mail::{DefaultSender, DkimSigners, SenderSet};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::store::sending_limits::QuotasById;
+use crate::vault::Vault;
 
 /// The minimum time between two notifications of other nodes.
 const NOTIFY_INTERVAL: Duration = Duration::from_millis(100);
@@ -56,6 +57,8 @@ pub(super) struct AcceptanceSettings {
     pub limits: Arc<QuotasById>,
     /// Whether messages may track opens.
     pub open_tracking: bool,
+    /// The DKIM keys that sign.
+    pub dkim: Arc<DkimSigners>,
 }
 
 /// An idempotency key within its account.
@@ -71,6 +74,8 @@ pub struct Outbox {
     pub(super) clock: Clock,
     pub(super) audit: Audit,
     pub(super) settings: Settings,
+    /// It unseals the DKIM keys that sign.
+    pub(super) vault: Arc<Vault>,
     pub(super) group_commit: GroupCommit,
     /// Of an SQLite database.
     pub(super) disk_space: Option<DiskSpace>,
@@ -108,7 +113,7 @@ impl Outbox {
         store: Store,
         clock: Clock,
         (audit, refusals): (Audit, mpsc::Receiver<QueuedEntry>),
-        settings: Settings,
+        (settings, vault): (Settings, Arc<Vault>),
         hold: Option<Hold>,
         disk_space: Option<DiskSpace>,
         public_url: &str,
@@ -132,6 +137,7 @@ impl Outbox {
             clock,
             audit,
             settings,
+            vault,
             group_commit,
             disk_space,
             meter: Meter::default(),

@@ -45,6 +45,7 @@ macro_rules! files {
             "0032_message_open",
             "0033_relay_connections",
             "0034_message_dsn",
+            "0035_dkim_key",
             "0036_relay_outage"
         )
     };

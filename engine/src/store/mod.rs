@@ -7,6 +7,7 @@ mod checkpoint;
 pub mod delivery_events;
 mod dialect;
 pub mod direct;
+pub mod dkim_keys;
 mod error;
 pub mod figures;
 pub mod flows;

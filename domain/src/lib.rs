@@ -10,6 +10,7 @@ pub mod capability;
 pub mod cause;
 pub mod certificate;
 pub mod dkim;
+pub mod domain_check;
 pub mod dsn;
 pub mod event;
 pub mod fields;

@@ -1,9 +1,9 @@
 //! The engine: settings, accounts, diagnosis, outbox and delivery. No HTTP, no HTML.
 //!
 //! [`Postern`] is a struct of services: `settings`, `policy`, `limits`, `accounts`, `account_mail`,
-//! `senders`, `diagnosis`, `figures`, `health`, `outbox`, `delivery`, `notifications`, `home`, `interfaces`, `audit`
-//! and `keys`. The services use `smtp`, `mail`, `reports` and `vault`, and these use `store` and `clock`; never the
-//! other way round.
+//! `senders`, `diagnosis`, `domains`, `figures`, `health`, `outbox`, `delivery`, `notifications`, `home`,
+//! `interfaces`, `audit` and `keys`. The services use `smtp`, `mail`, `reports` and `vault`, and these use `store`
+//! and `clock`; never the other way round.
 
 #![warn(missing_docs)]
 
@@ -14,6 +14,7 @@ mod audit;
 mod clock;
 mod delivery;
 mod diagnosis;
+mod domains;
 mod figures;
 mod health;
 mod home;
@@ -43,6 +44,7 @@ pub use audit::{Action, Audit};
 pub use clock::Clock;
 pub use delivery::{Delivery, DeliveryConfig, Retention};
 pub use diagnosis::{Diagnosis, DiagnosisRequest, ProbeRequest, RECIPIENT, TO};
+pub use domains::{DkimActivation, Domains};
 pub use figures::FigureReader;
 pub use health::Health;
 pub use home::{Home, HomeView};

@@ -13,6 +13,7 @@ use crate::accounts::{Accounts, RelyingParty};
 use crate::audit::Audit;
 use crate::delivery::{Delivery, DeliveryServices};
 use crate::diagnosis::Diagnosis;
+use crate::domains::{DomainServices, Domains};
 use crate::figures::FigureReader;
 use crate::health::{Health, HealthServices};
 use crate::home::Home;
@@ -89,6 +90,7 @@ struct Services {
     accounts: Accounts,
     account_mail: AccountMail,
     senders: Senders,
+    domains: Domains,
     diagnosis: Diagnosis,
     health: Health,
     outbox: Arc<Outbox>,
@@ -194,6 +196,14 @@ impl Postern {
             outbox.clone(),
             &config.public_url,
         );
+        let domains = Domains::new(DomainServices {
+            store: store.clone(),
+            clock: clock.clone(),
+            audit: audit.clone(),
+            vault: vault.clone(),
+            settings: settings.clone(),
+            dns: Arc::new(dialer.clone()),
+        });
         let feed = LiveFeed::new(accounts.clone(), outbox.clone(), clock.clone());
         let notifications = Notifications::new(
             NotificationServices {
@@ -237,6 +247,7 @@ impl Postern {
             accounts,
             account_mail,
             senders,
+            domains,
             diagnosis,
             health,
             outbox,
@@ -286,6 +297,11 @@ impl Postern {
     /// The addresses and domains that accounts may send from.
     pub fn senders(&self) -> &Senders {
         &self.0.senders
+    }
+
+    /// From domains: their checks over DNS, and the keys of DKIM.
+    pub fn domains(&self) -> &Domains {
+        &self.0.domains
     }
 
     /// Test mails, diagnoses and probes.

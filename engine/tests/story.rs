@@ -20,6 +20,8 @@ mod chunking;
 mod confirmation;
 #[path = "story/counting.rs"]
 mod counting;
+#[path = "story/dkim.rs"]
+mod dkim;
 #[path = "story/envelopes.rs"]
 mod envelopes;
 #[path = "story/environment.rs"]

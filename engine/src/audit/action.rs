@@ -115,6 +115,18 @@ pub enum Action {
     /// A test event was sent to a webhook.
     #[strum(serialize = "test webhook")]
     TestWebhook,
+    /// The From domains, their checks or their DKIM keys were read.
+    #[strum(serialize = "read domains")]
+    ReadDomains,
+    /// A DKIM key was made.
+    #[strum(serialize = "create dkim key")]
+    CreateDkimKey,
+    /// A DKIM key was activated.
+    #[strum(serialize = "activate dkim key")]
+    ActivateDkimKey,
+    /// A DKIM key was removed.
+    #[strum(serialize = "remove dkim key")]
+    RemoveDkimKey,
     /// A test mail was sent.
     #[strum(serialize = "send test")]
     SendTest,
@@ -177,6 +189,7 @@ mod tests {
             (Action::ConfirmSender, "confirm sender"),
             (Action::ChangeLimits, "change limits"),
             (Action::ChangeWebhook, "change webhook"),
+            (Action::CreateDkimKey, "create dkim key"),
             (Action::SendTest, "send test"),
             (Action::Diagnose, "diagnose"),
             (Action::HoldMail, "hold mail"),

@@ -19,7 +19,8 @@ pub(crate) use certificate::{decode, parse_certificate};
 pub(crate) use names::to_ascii;
 
 pub use dial::{
-    AddressPolicy, ByteStream, Dialer, DialerError, PolicyError, PublicAddresses, Resolver,
+    AddressPolicy, ByteStream, Dialer, DialerError, DnsData, DnsFailure, DnsType, PolicyError,
+    PublicAddresses, Resolver,
 };
 pub use observer::SessionObserver;
 pub use probe::probe;

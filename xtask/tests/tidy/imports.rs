@@ -25,6 +25,7 @@ const LAYERS: [&[&str]; 5] = [
         "audit",
         "delivery",
         "diagnosis",
+        "domains",
         "figures",
         "health",
         "home",

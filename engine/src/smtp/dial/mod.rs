@@ -5,6 +5,7 @@ mod happy_eyeballs;
 mod http;
 mod policy;
 mod public;
+mod records;
 mod resolve;
 
 use std::net::{IpAddr, SocketAddr};
@@ -27,6 +28,7 @@ use resolve::{LookedUp, ResolveError};
 pub use http::ByteStream;
 pub use policy::{AddressPolicy, PolicyError};
 pub use public::PublicAddresses;
+pub use records::{DnsData, DnsFailure, DnsType};
 pub use resolve::Resolver;
 
 /// What every connection is made with: name servers, permitted addresses, trusted roots. Made once

@@ -1,0 +1,133 @@
+//! The From domains in use, and the relays that carry their mail.
+
+use std::collections::BTreeMap;
+
+use domain::relay::{RelayConfig, RelayRule, positions};
+use domain::{Host, SmtpSettings};
+
+use super::findings::SendingRelay;
+use crate::mail::is_domain_key;
+use crate::smtp::to_ascii;
+use crate::store::{
+    Connection, StoreError, dkim_keys, information, policy, relays, sender_identities,
+};
+
+/// A relay of the organisation with valid settings.
+struct RelayInUse {
+    config: RelayConfig,
+    settings: SmtpSettings,
+}
+
+/// The From domains in use, in ASCII and lower case.
+pub struct DomainsInUse {
+    relays: Vec<RelayInUse>,
+    /// The domains and hosts of the relays of accounts.
+    own: Vec<(String, Host)>,
+    uses: BTreeMap<String, Vec<String>>,
+}
+
+impl DomainsInUse {
+    /// Reads the From addresses of relays and the domains of their rules, what accounts may send from, and the
+    /// domains with DKIM keys. The From domains of stored mail are left out, as no index has them.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn read(connection: &mut Connection) -> Result<Self, StoreError> {
+        let mut in_use = Self {
+            relays: Vec::new(),
+            own: Vec::new(),
+            uses: BTreeMap::new(),
+        };
+        let saved = information::of_relays(connection).await?;
+        for row in relays::all(connection).await? {
+            let name = row.config.name.clone();
+            if let Some(domain) = &row.config.from_domain {
+                in_use.add(domain, format!("the rule of {name}"));
+            }
+            let id = row.scope.relay_id();
+            let form = saved.iter().find(|saved| saved.relay == id);
+            let Some(settings) = form.and_then(|saved| saved.form.parse().ok()) else {
+                continue;
+            };
+            in_use.add(
+                settings.from_address.domain(),
+                format!("the From address of {name}"),
+            );
+            let config = row.config;
+            in_use.relays.push(RelayInUse { config, settings });
+        }
+        if policy::read(connection).await?.own_relays {
+            for saved in information::of_accounts(connection).await? {
+                let Ok(settings) = saved.form.parse() else {
+                    continue;
+                };
+                let domain = settings.from_address.domain();
+                in_use.add(domain, "the relay of an account".to_owned());
+                if let Some(domain) = ascii(domain) {
+                    in_use.own.push((domain, settings.host));
+                }
+            }
+        }
+        for sender in sender_identities::confirmed(connection).await? {
+            let domain = match is_domain_key(&sender.key) {
+                true => sender.key.trim_start_matches('@'),
+                false => sender.key.rsplit_once('@').map_or("", |(_, domain)| domain),
+            };
+            in_use.add(domain, "a sender address of an account".to_owned());
+        }
+        for key in dkim_keys::all(connection).await? {
+            in_use.add(&key.view.domain, "a DKIM key".to_owned());
+        }
+        Ok(in_use)
+    }
+
+    /// Adds a use, once. A domain that is an address literal or has no form in ASCII is left out.
+    fn add(&mut self, domain: &str, by: String) {
+        let Some(domain) = ascii(domain) else {
+            return;
+        };
+        let uses = self.uses.entry(domain).or_default();
+        if !uses.contains(&by) {
+            uses.push(by);
+        }
+    }
+
+    /// Each domain, in their order, and what uses it.
+    pub fn uses(&self) -> impl Iterator<Item = (&String, &Vec<String>)> {
+        self.uses.iter()
+    }
+
+    /// The relays that carry the mail of a domain: those of its rule, else those without one, and those of
+    /// accounts.
+    pub fn relays_of(&self, domain: &str) -> Vec<SendingRelay> {
+        let rules = self.relays.iter().map(|relay| RelayRule {
+            from_domain: relay.config.from_domain.as_deref(),
+            enabled: relay.config.enabled,
+        });
+        let of_organisation = positions(rules, Some(domain)).map(|index| {
+            let relay = &self.relays[index];
+            SendingRelay {
+                name: relay.config.name.clone(),
+                host: relay.settings.host.clone(),
+            }
+        });
+        let of_accounts = self.own.iter().filter(|(own, _)| own == domain);
+        let of_accounts = of_accounts.map(|(_, host)| SendingRelay {
+            name: "the relay of an account".to_owned(),
+            host: host.clone(),
+        });
+        let mut found: Vec<SendingRelay> = Vec::new();
+        for relay in of_organisation.chain(of_accounts) {
+            if !found.contains(&relay) {
+                found.push(relay);
+            }
+        }
+        found
+    }
+}
+
+/// A domain in ASCII and lower case; `None` for address literals, and where it has no such form.
+fn ascii(domain: &str) -> Option<String> {
+    let ascii = to_ascii(domain)?.to_ascii_lowercase();
+    (!ascii.is_empty() && !ascii.starts_with('[')).then_some(ascii)
+}

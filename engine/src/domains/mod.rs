@@ -1,0 +1,21 @@
+//! The domains service: whether receivers believe mail of each From domain, and keys of DKIM.
+//!
+//! `in_use` reads the From domains and the relays that carry their mail; `findings` looks their records up
+//! (with the rules of `spf` and `dmarc`) and compares them with what they should be; `keys` makes, activates
+//! and removes key pairs. Acceptance signs with them: [`crate::mail`].
+
+mod dmarc;
+mod dns;
+mod findings;
+mod in_use;
+mod keys;
+mod service;
+#[cfg(test)]
+mod service_tests;
+mod spf;
+#[cfg(test)]
+mod zone_tests;
+
+pub use keys::DkimActivation;
+pub(crate) use service::DomainServices;
+pub use service::Domains;

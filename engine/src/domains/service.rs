@@ -1,0 +1,227 @@
+//! The service: From domains with their checks, which are kept for some seconds.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use domain::dkim::DkimKeyView;
+use domain::domain_check::{DomainCheck, FromDomain};
+use domain::host::check_name;
+use domain::{Kind, Refusal};
+use futures::future::join_all;
+use parking_lot::Mutex;
+
+use super::dns::Dns;
+use super::findings::{CheckedDomain, check};
+use super::in_use::DomainsInUse;
+use crate::audit::{Action, Audit};
+use crate::settings::Settings;
+use crate::smtp::to_ascii;
+use crate::store::{Store, dkim_keys, routing};
+use crate::vault::Vault;
+use crate::{Actor, Clock};
+
+/// How long a check is kept: a page that is loaded again does not ask DNS again at once.
+const KEPT: Duration = Duration::from_secs(5);
+
+/// The most domains that are listed, and checked at a time.
+const MOST: usize = 200;
+
+/// A check, and of what it was made.
+#[derive(Clone)]
+struct KeptCheck {
+    made_at: Instant,
+    /// The version of the routing: relays and keys are the same.
+    version: i64,
+    check: DomainCheck,
+}
+
+/// The service. Cheap to clone.
+#[derive(Clone)]
+pub struct Domains {
+    pub(super) store: Store,
+    pub(super) clock: Clock,
+    pub(super) audit: Audit,
+    pub(super) vault: Arc<Vault>,
+    /// Its version of the routing is that of what acceptance knows.
+    pub(super) settings: Settings,
+    pub(super) dns: Arc<dyn Dns>,
+    kept: Arc<Mutex<HashMap<String, KeptCheck>>>,
+    /// Held while a key is made, which takes up to a second of CPU.
+    pub(super) making: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What the service uses.
+pub(crate) struct DomainServices {
+    pub store: Store,
+    pub clock: Clock,
+    pub audit: Audit,
+    pub vault: Arc<Vault>,
+    pub settings: Settings,
+    pub dns: Arc<dyn Dns>,
+}
+
+impl Domains {
+    pub(crate) fn new(services: DomainServices) -> Self {
+        Self {
+            store: services.store,
+            clock: services.clock,
+            audit: services.audit,
+            vault: services.vault,
+            settings: services.settings,
+            dns: services.dns,
+            kept: Arc::default(),
+            making: Arc::default(),
+        }
+    }
+
+    /// The From domains in use, each with its check, for administrators. At most 200, within about 10 s.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for any other actor.
+    pub async fn list(&self, actor: &Actor) -> Result<Vec<FromDomain>, Refusal> {
+        let listed = async {
+            let (version, in_use) = self.in_use().await?;
+            let listed = in_use.uses().take(MOST);
+            let checks =
+                listed.map(|(domain, used_by)| self.listed(domain, used_by, version, &in_use));
+            join_all(checks).await.into_iter().collect()
+        };
+        self.audit
+            .administer(actor, Action::ReadDomains, listed)
+            .await
+    }
+
+    /// Checks a domain over DNS, whether it is in use or not, for administrators. Takes at most about 10 s.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] under `domain` for what is no name of a domain; [`Kind::Forbidden`] for any other
+    /// actor.
+    pub async fn check(&self, actor: &Actor, domain: &str) -> Result<DomainCheck, Refusal> {
+        let checked = async {
+            let domain = parse(domain)?;
+            let (version, in_use) = self.in_use().await?;
+            self.checked(&domain, version, &in_use).await
+        };
+        self.audit
+            .administer(actor, Action::ReadDomains, checked)
+            .await
+    }
+
+    /// The DKIM keys of a domain, in the order in which they were made, for administrators.
+    ///
+    /// # Errors
+    /// As [`Domains::check`].
+    pub async fn keys(&self, actor: &Actor, domain: &str) -> Result<Vec<DkimKeyView>, Refusal> {
+        let listed = async {
+            let domain = parse(domain)?;
+            self.keys_of(&domain).await
+        };
+        self.audit
+            .administer(actor, Action::ReadDomains, listed)
+            .await
+    }
+
+    async fn in_use(&self) -> Result<(i64, DomainsInUse), Refusal> {
+        let mut connection = self.store.read().await?;
+        // Before the relays: they may change meanwhile.
+        let version = routing::version(&mut connection).await?;
+        let in_use = DomainsInUse::read(&mut connection).await?;
+        Ok((version, in_use))
+    }
+
+    async fn keys_of(&self, domain: &str) -> Result<Vec<DkimKeyView>, Refusal> {
+        let mut connection = self.store.read().await?;
+        let rows = dkim_keys::of_domain(&mut connection, domain).await?;
+        Ok(rows.into_iter().map(|row| row.view).collect())
+    }
+
+    async fn listed(
+        &self,
+        domain: &str,
+        used_by: &[String],
+        version: i64,
+        in_use: &DomainsInUse,
+    ) -> Result<FromDomain, Refusal> {
+        Ok(FromDomain {
+            domain: domain.to_owned(),
+            used_by: used_by.to_vec(),
+            check: self.checked(domain, version, in_use).await?,
+        })
+    }
+
+    /// The check of a domain, made now or a few seconds ago.
+    async fn checked(
+        &self,
+        domain: &str,
+        version: i64,
+        in_use: &DomainsInUse,
+    ) -> Result<DomainCheck, Refusal> {
+        let kept = self.kept.lock().get(domain).cloned();
+        if let Some(kept) = kept
+            && kept.version == version
+            && kept.made_at.elapsed() < KEPT
+        {
+            return Ok(kept.check);
+        }
+        let keys = self.keys_of(domain).await?;
+        let relays = in_use.relays_of(domain);
+        let subject = CheckedDomain {
+            domain,
+            relays: &relays,
+            keys: &keys,
+        };
+        let check = DomainCheck {
+            domain: domain.to_owned(),
+            checked_at: self.clock.now(),
+            findings: check(&*self.dns, &subject).await,
+        };
+        let made = KeptCheck {
+            made_at: Instant::now(),
+            version,
+            check: check.clone(),
+        };
+        let mut kept = self.kept.lock();
+        kept.retain(|_, kept| kept.made_at.elapsed() < KEPT);
+        kept.insert(domain.to_owned(), made);
+        Ok(check)
+    }
+}
+
+/// A domain as typed, in ASCII and lower case.
+///
+/// # Errors
+/// [`Kind::Invalid`] under `domain`.
+pub(super) fn parse(typed: &str) -> Result<String, Refusal> {
+    let refused = |text: &str| Refusal::of(Kind::Invalid, "domain", text);
+    let typed = typed.trim().trim_end_matches('.');
+    let ascii = to_ascii(typed).ok_or_else(|| refused("This name has no form in DNS."))?;
+    check_name(&ascii).map_err(refused)?;
+    if ascii.is_empty() || !ascii.contains('.') || ascii.parse::<std::net::IpAddr>().is_ok() {
+        return Err(refused("Enter the name of a domain, as in example.org."));
+    }
+    Ok(ascii.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn domains_are_parsed() {
+        for (typed, expected) in [
+            ("example.org", Some("example.org")),
+            (" Example.ORG. ", Some("example.org")),
+            ("bücher.example", Some("xn--bcher-kva.example")),
+            ("", None),
+            ("localhost", None),
+            ("192.0.2.1", None),
+            ("a b.example", None),
+            ("user@example.org", None),
+            ("example..org", None),
+            ("a\0b.example", None),
+        ] {
+            assert_eq!(parse(typed).ok().as_deref(), expected, "{typed:?}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Tests of the service with a zone of DNS: checks of domains in use, and the activation of keys.
+
+use std::sync::Arc;
+
+use domain::dkim::{DkimAlgorithm, DkimKeyState};
+use domain::domain_check::{CheckKind, CheckState};
+use domain::{Form, Kind, Label};
+
+use super::DkimActivation;
+use super::service::{DomainServices, Domains};
+use super::zone_tests::TestZone;
+use crate::audit::Audit;
+use crate::settings::Settings;
+use crate::store::{Scope, Store, commit, information};
+use crate::vault::{BrowserKeys, Vault};
+use crate::{Actor, Clock};
+
+/// What services with different zones share.
+struct TestServices {
+    _folder: tempfile::TempDir,
+    store: Store,
+    clock: Clock,
+    audit: Audit,
+    vault: Arc<Vault>,
+    settings: Settings,
+}
+
+impl TestServices {
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), None).await.expect("a database");
+        let clock = Clock::default();
+        let keys = folder.path().join("keys");
+        let vault = Vault::open(&keys, &store, clock.now(), false).await;
+        let vault = Arc::new(vault.expect("a vault"));
+        let keys = BrowserKeys::new(store.clone(), clock.clone(), vault.clone());
+        // Nobody writes refusals: they are dropped.
+        let (audit, _) = Audit::start(store.clone(), clock.clone());
+        let settings = Settings::new(
+            store.clone(),
+            clock.clone(),
+            vault.clone(),
+            Arc::new(keys),
+            audit.clone(),
+        );
+        Self {
+            _folder: folder,
+            store,
+            clock,
+            audit,
+            vault,
+            settings,
+        }
+    }
+
+    fn domains(&self, zone: &str) -> Domains {
+        Domains::new(DomainServices {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            audit: self.audit.clone(),
+            vault: self.vault.clone(),
+            settings: self.settings.clone(),
+            dns: Arc::new(TestZone::parse(zone)),
+        })
+    }
+
+    /// Saves a relay with this From address.
+    async fn save(&self, from: &str) {
+        let form = Form::default()
+            .with(Label::FromAddress, from)
+            .with(Label::Host, "mail.example.org")
+            .with(Label::Port, "25");
+        let mut work = self.store.begin().await.expect("a transaction");
+        let written = information::write(&mut work, Scope::Global, &form, None).await;
+        written.expect("written");
+        commit(work).await.expect("committed");
+    }
+}
+
+#[tokio::test]
+async fn domains_in_use_are_listed_with_their_checks() {
+    let services = TestServices::open().await;
+    let operator = Actor::local(0);
+    let zone = "
+        example.org TXT v=spf1 a:mail.example.org -all
+        mail.example.org A 198.51.100.1
+        example.org MX 10 mail.example.org
+        _dmarc.example.org TXT v=DMARC1; p=reject
+    ";
+    let domains = services.domains(zone);
+    assert_eq!(domains.list(&operator).await, Ok(Vec::new()));
+    services.save("alerts@Example.org").await;
+    let key = domains.create_key(&operator, "news.example.com", DkimAlgorithm::Ed25519);
+    key.await.expect("a key");
+    let listed = domains.list(&operator).await.expect("a list");
+    let names: Vec<&str> = listed.iter().map(|one| one.domain.as_str()).collect();
+    assert_eq!(names, ["example.org", "news.example.com"]);
+    assert_eq!(listed[0].used_by, ["the From address of Main relay"]);
+    assert_eq!(listed[1].used_by, ["a DKIM key"]);
+    let states = CheckKind::ALL.map(|kind| listed[0].check.state_of(kind));
+    let expected = [
+        CheckState::Ok,
+        // No key signs.
+        CheckState::Warning,
+        CheckState::Ok,
+        CheckState::Ok,
+    ];
+    assert_eq!(states, expected, "{:?}", listed[0].check.findings);
+    let other = domains
+        .check(&operator, "Example.NET")
+        .await
+        .expect("a check");
+    assert_eq!(other.domain, "example.net");
+    assert_eq!(other.state(), CheckState::Fault);
+    let wrong = domains.check(&operator, "nothing").await;
+    assert!(wrong.is_err_and(|refusal| refusal.fields.contains_key("domain")));
+}
+
+#[tokio::test]
+async fn a_key_is_activated_when_its_record_is_in_dns() {
+    let services = TestServices::open().await;
+    let operator = Actor::local(0);
+    let without = services.domains("");
+    let made = without
+        .create_key(&operator, "example.org", DkimAlgorithm::Rsa)
+        .await;
+    let key = made.expect("a key");
+    assert_eq!(key.state, DkimKeyState::Pending);
+    let activated = without.activate_key(&operator, &key.id, DkimActivation::WhenPublished);
+    let refusal = activated.await.expect_err("no record");
+    assert_eq!(refusal.kind, Kind::Conflict);
+    assert!(refusal.text().contains(&key.record_name()), "{refusal:?}");
+
+    let wrong = format!("{} TXT v=DKIM1; k=rsa; p=AAAA", key.record_name());
+    for zone in [wrong, format!("{} FAIL", key.record_name())] {
+        let domains = services.domains(&zone);
+        let activated = domains.activate_key(&operator, &key.id, DkimActivation::WhenPublished);
+        let refusal = activated.await.expect_err("another record");
+        assert_eq!(refusal.kind, Kind::Conflict, "{zone}");
+    }
+    let published = format!("{} TXT {}", key.record_name(), key.record());
+    let domains = services.domains(&published);
+    let activated = domains.activate_key(&operator, &key.id, DkimActivation::WhenPublished);
+    let activated = activated.await.expect("active");
+    assert_eq!(activated.state, DkimKeyState::Active);
+    assert!(activated.activated_at.is_some() && activated.removal_at.is_none());
+    let checked = domains
+        .check(&operator, "example.org")
+        .await
+        .expect("a check");
+    assert_eq!(checked.state_of(CheckKind::Dkim), CheckState::Ok);
+}

@@ -26,7 +26,7 @@ pub use account::{
 pub use command_socket::CommandSocketArgs;
 pub use data::{DataArgs, LogFormat};
 pub use limits::LimitArgs;
-pub use relay::{DiagnoseArgs, ProbeArgs, RelayArg};
+pub use relay::{CheckDomainArgs, DiagnoseArgs, ProbeArgs, RelayArg};
 pub use submission::SubmissionArgs;
 
 /// Outgoing mail for an organisation: accepts mail over HTTP, delivers it through an SMTP relay, and
@@ -129,6 +129,15 @@ pub enum Command {
     Probe {
         #[command(flatten)]
         args: ProbeArgs,
+        #[command(flatten)]
+        data_args: DataArgs,
+    },
+    /// Check over DNS whether receivers believe mail of a domain: SPF, DKIM, DMARC and MX, each with the
+    /// record as it is and as it should be; exits with 0 without a fault, 1 with one, 2 when the domain is
+    /// invalid
+    CheckDomain {
+        #[command(flatten)]
+        args: CheckDomainArgs,
         #[command(flatten)]
         data_args: DataArgs,
     },
@@ -395,6 +404,7 @@ impl Command {
             | Self::SetupLink { data_args, .. }
             | Self::Diagnose { data_args, .. }
             | Self::Probe { data_args, .. }
+            | Self::CheckDomain { data_args, .. }
             | Self::SendTest { data_args, .. }
             | Self::Token(
                 TokenCommand::Create { data_args, .. }

@@ -2,6 +2,7 @@
 
 mod account;
 mod assets;
+mod check_domain;
 mod cli;
 mod command_error;
 mod command_socket;
@@ -117,6 +118,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
             Command::Token(token) => commands::token(bootstrap, token).await,
             Command::Diagnose { relay, .. } => diagnose::diagnose(bootstrap, relay).await,
             Command::Probe { args, .. } => probe::probe(bootstrap, args).await,
+            Command::CheckDomain { args, .. } => check_domain::check_domain(bootstrap, args).await,
             Command::SendTest { address, relay, .. } => {
                 diagnose::send_test(bootstrap, address, relay).await
             }

@@ -92,23 +92,25 @@ impl Domains {
     /// is kept for 7 days. Only administrators may.
     ///
     /// # Errors
-    /// [`Kind::Conflict`] if its record is not in DNS, unless it is activated anyway; [`Kind::NotFound`]
-    /// under `id`; [`Kind::Forbidden`] for any other actor.
+    /// [`Kind::Conflict`] if its record is not in DNS, unless it is activated anyway; [`Kind::Invalid`]
+    /// under `domain`; [`Kind::NotFound`] under `id`; [`Kind::Forbidden`] for any other actor.
     pub async fn activate_key(
         &self,
         actor: &Actor,
+        domain: &str,
         id: &str,
         activation: DkimActivation,
     ) -> Result<DkimKeyView, Refusal> {
         let activated = async {
+            let domain = parse(domain)?;
             if activation == DkimActivation::WhenPublished {
-                let key = find(&mut *self.store.read().await?, id).await?;
+                let key = find(&mut *self.store.read().await?, &domain, id).await?;
                 self.must_be_published(&key.view).await?;
             }
             let now = self.clock.now();
             let mut work = self.store.begin().await?;
             let version = routing::raise(&mut work).await?;
-            let mut key = find(&mut work, id).await?;
+            let mut key = find(&mut work, &domain, id).await?;
             if key.view.state == DkimKeyState::Active {
                 return Ok(key.view);
             }
@@ -139,12 +141,19 @@ impl Domains {
     /// Removes a key. Mail of its domain is no longer signed with it. Only administrators may.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] under `id`; [`Kind::Forbidden`] for any other actor.
-    pub async fn remove_key(&self, actor: &Actor, id: &str) -> Result<DkimKeyView, Refusal> {
+    /// [`Kind::Invalid`] under `domain`; [`Kind::NotFound`] under `id`; [`Kind::Forbidden`] for any other
+    /// actor.
+    pub async fn remove_key(
+        &self,
+        actor: &Actor,
+        domain: &str,
+        id: &str,
+    ) -> Result<DkimKeyView, Refusal> {
         let removed = async {
+            let domain = parse(domain)?;
             let mut work = self.store.begin().await?;
             let version = routing::raise(&mut work).await?;
-            let key = find(&mut work, id).await?;
+            let key = find(&mut work, &domain, id).await?;
             dkim_keys::remove(&mut work, id).await?;
             self.audit
                 .record(&mut work, actor, Action::RemoveDkimKey, detail(&key.view))
@@ -178,18 +187,19 @@ impl Domains {
     }
 }
 
-/// The key with an id.
+/// The key of a domain with an id.
 ///
 /// # Errors
 /// [`Kind::NotFound`] under `id`.
-async fn find(connection: &mut Connection, id: &str) -> Result<DkimKeyRow, Refusal> {
+async fn find(connection: &mut Connection, domain: &str, id: &str) -> Result<DkimKeyRow, Refusal> {
     // PostgreSQL refuses a text with a NUL.
     let found = match is_id(id) {
         true => dkim_keys::by_id(connection, id).await?,
         false => None,
     };
+    let found = found.filter(|key| key.view.domain == domain);
     found.ok_or_else(|| {
-        let text = "There is no such key. It may have been removed.";
+        let text = "The domain has no such key. It may have been removed.";
         Refusal::of(Kind::NotFound, "id", text)
     })
 }

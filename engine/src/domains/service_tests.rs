@@ -126,7 +126,12 @@ async fn a_key_is_activated_when_its_record_is_in_dns() {
         .await;
     let key = made.expect("a key");
     assert_eq!(key.state, DkimKeyState::Pending);
-    let activated = without.activate_key(&operator, &key.id, DkimActivation::WhenPublished);
+    let activated = without.activate_key(
+        &operator,
+        "example.org",
+        &key.id,
+        DkimActivation::WhenPublished,
+    );
     let refusal = activated.await.expect_err("no record");
     assert_eq!(refusal.kind, Kind::Conflict);
     assert!(refusal.text().contains(&key.record_name()), "{refusal:?}");
@@ -134,13 +139,23 @@ async fn a_key_is_activated_when_its_record_is_in_dns() {
     let wrong = format!("{} TXT v=DKIM1; k=rsa; p=AAAA", key.record_name());
     for zone in [wrong, format!("{} FAIL", key.record_name())] {
         let domains = services.domains(&zone);
-        let activated = domains.activate_key(&operator, &key.id, DkimActivation::WhenPublished);
+        let activated = domains.activate_key(
+            &operator,
+            "example.org",
+            &key.id,
+            DkimActivation::WhenPublished,
+        );
         let refusal = activated.await.expect_err("another record");
         assert_eq!(refusal.kind, Kind::Conflict, "{zone}");
     }
     let published = format!("{} TXT {}", key.record_name(), key.record());
     let domains = services.domains(&published);
-    let activated = domains.activate_key(&operator, &key.id, DkimActivation::WhenPublished);
+    let activated = domains.activate_key(
+        &operator,
+        "example.org",
+        &key.id,
+        DkimActivation::WhenPublished,
+    );
     let activated = activated.await.expect("active");
     assert_eq!(activated.state, DkimKeyState::Active);
     assert!(activated.activated_at.is_some() && activated.removal_at.is_none());

@@ -18,7 +18,7 @@ impl TestEnv {
         let made = domains.create_key(&operator, domain, algorithm).await;
         let made = made.expect("a key");
         assert_eq!(made.state, DkimKeyState::Pending);
-        let activated = domains.activate_key(&operator, &made.id, DkimActivation::Anyway);
+        let activated = domains.activate_key(&operator, domain, &made.id, DkimActivation::Anyway);
         activated.await.expect("active")
     }
 
@@ -77,7 +77,11 @@ async fn a_key_signs_the_mail_of_its_domain(env: TestEnv) {
     let source = self::source(&again, "alerts@example.org").await;
     assert_eq!(signatures(&source).len(), 2, "{source}");
 
-    let removed = env.postern.domains().remove_key(&admin, &key.id).await;
+    let removed = env
+        .postern
+        .domains()
+        .remove_key(&admin, "example.org", &key.id)
+        .await;
     removed.expect("removed");
     let source = env.source("alerts@example.org").await;
     assert_eq!(signatures(&source).len(), 1, "{source}");
@@ -123,7 +127,7 @@ async fn a_key_takes_the_place_of_another_one(env: TestEnv) {
     assert_eq!(week, Duration::from_hours(7 * 24));
 
     // The first one may come back meanwhile.
-    let back = domains.activate_key(&admin, &first.id, DkimActivation::Anyway);
+    let back = domains.activate_key(&admin, "example.org", &first.id, DkimActivation::Anyway);
     back.await.expect("active");
     assert_eq!(
         states().await,
@@ -145,18 +149,25 @@ async fn only_administrators_reach_keys(env: TestEnv) {
             .await
             .err(),
         domains
-            .activate_key(&user, &key.id, DkimActivation::Anyway)
+            .activate_key(&user, "example.org", &key.id, DkimActivation::Anyway)
             .await
             .err(),
-        domains.remove_key(&user, &key.id).await.err(),
+        domains
+            .remove_key(&user, "example.org", &key.id)
+            .await
+            .err(),
     ];
     for refusal in kinds {
         assert_eq!(refusal.expect("refused").kind, Kind::Forbidden);
     }
-    let missing = domains
-        .remove_key(&admin, "01JD0000000000000000000000")
-        .await;
-    assert_eq!(missing.expect_err("none").kind, Kind::NotFound);
+    for (domain, id) in [
+        ("example.org", "01JD0000000000000000000000"),
+        ("example.com", key.id.as_str()),
+        ("example.org", "\0"),
+    ] {
+        let missing = domains.remove_key(&admin, domain, id).await;
+        assert_eq!(missing.expect_err("none").kind, Kind::NotFound);
+    }
     let trail = env.postern.audit().trail(&admin, 50).await.expect("rows");
     for action in ["create dkim key", "activate dkim key"] {
         let done = trail

@@ -1,4 +1,4 @@
-//! The arguments of `diagnose`, `probe` and `send-test`.
+//! The arguments of `diagnose`, `probe`, `check-domain` and `send-test`.
 
 #![allow(
     clippy::doc_markdown,
@@ -88,5 +88,15 @@ pub struct ProbeArgs {
     pub port: Option<String>,
     /// Print a JSON object for each event as it happens
     #[arg(long, env = "POSTERN_PROBE_JSON", value_parser = BoolishValueParser::new())]
+    pub json: bool,
+}
+
+/// Which domain to check.
+#[derive(Debug, Args)]
+pub struct CheckDomainArgs {
+    /// The domain, as in example.org
+    pub domain: String,
+    /// Print the check as a JSON object
+    #[arg(long, env = "POSTERN_CHECK_DOMAIN_JSON", value_parser = BoolishValueParser::new())]
     pub json: bool,
 }

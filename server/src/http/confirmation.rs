@@ -63,6 +63,9 @@ pub(super) const GUARDED: &[(&str, &str)] = &[
     ("PATCH", "/api/webhooks/{id}"),
     ("DELETE", "/api/webhooks/{id}"),
     ("POST", "/api/webhooks/{id}/secret"),
+    ("POST", "/api/domains/{domain}/keys"),
+    ("POST", "/api/domains/{domain}/keys/{id}/activate"),
+    ("DELETE", "/api/domains/{domain}/keys/{id}"),
 ];
 
 /// The fields of their forms that are secrets. The page that asks does not contain them, so that the person

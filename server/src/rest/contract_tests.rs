@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::contract_accounts::{accounts, limits};
+use super::contract_domains::domains;
 use super::contract_interfaces::interfaces;
 use super::contract_senders::senders;
 use super::contract_webhooks::webhooks;
@@ -46,6 +47,7 @@ async fn responses_match_the_document() {
     policy(&mut api).await;
     interfaces(&mut api).await;
     webhooks(&mut api).await;
+    domains(&mut api).await;
     smtp_settings(&mut api).await;
     let (status, document) = api.call("get", "/api/openapi.json", Call::default()).await;
     assert_eq!((status, &document["openapi"]), (200, &json!("3.1.0")));

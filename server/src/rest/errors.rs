@@ -61,6 +61,10 @@ refusals! {
     Clashing {
         "409": "Another webhook has this URL; or there are 10 already; or it is switched off; or 20 events wait for it.",
     }
+    /// Additions and activations of DKIM keys.
+    KeyConflict {
+        "409": "The record of the key is not in DNS, or DNS does not say so; or the domain has 10 keys already.",
+    }
     StillRunning {
         "409": "Another request with this Idempotency-Key is still running.",
     }

@@ -11,6 +11,8 @@ mod body_budget;
 #[cfg(test)]
 mod contract_accounts;
 #[cfg(test)]
+mod contract_domains;
+#[cfg(test)]
 mod contract_interfaces;
 #[cfg(test)]
 mod contract_open_tracking;
@@ -21,6 +23,7 @@ mod contract_tests;
 #[cfg(test)]
 mod contract_webhooks;
 mod diagnosis;
+mod domains;
 mod email_smtp;
 mod email_test;
 mod envelope;
@@ -127,6 +130,11 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(webhooks::renew_secret))
         .routes(routes!(webhooks::test))
         .routes(routes!(webhooks::deliveries))
+        .routes(routes!(domains::list))
+        .routes(routes!(domains::read))
+        .routes(routes!(domains::create_key))
+        .routes(routes!(domains::activate_key))
+        .routes(routes!(domains::remove_key))
         .routes(routes!(keys::browser))
         .route_layer(from_fn(extract::refuse_query))
         .routes(routes!(messages::list))

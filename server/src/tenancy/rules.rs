@@ -145,6 +145,11 @@ fn webhook(pair: &Pair<'_>) -> Asked {
     Asked::with("id", &pair.server.webhook_id)
 }
 
+/// A domain that no resolver is asked for (RFC 6761 section 6.4).
+fn domain(_: &Pair<'_>) -> Asked {
+    Asked::with("domain", "mail.invalid")
+}
+
 /// The rule of every operation. They are tried in this order: the own relay is removed last.
 pub const RULES: &[Rule] = &[
     rule("get /api/openapi.json", Touches::Nothing, &[], nothing),
@@ -235,6 +240,18 @@ pub const RULES: &[Rule] = &[
     organisation("post /api/webhooks/{id}/secret", webhook),
     organisation("post /api/webhooks/{id}/test", webhook),
     organisation("delete /api/webhooks/{id}", webhook),
+    organisation("get /api/domains", nothing),
+    organisation("get /api/domains/{domain}", domain),
+    organisation("post /api/domains/{domain}/keys", |pair| {
+        domain(pair).posting(json!({ "algorithm": "rsa" }))
+    }),
+    organisation("post /api/domains/{domain}/keys/{id}/activate", |pair| {
+        let key = domain(pair).and("id", "01JD0000000000000000000000");
+        key.posting(json!({ "anyway": true }))
+    }),
+    organisation("delete /api/domains/{domain}/keys/{id}", |pair| {
+        domain(pair).and("id", "01JD0000000000000000000000")
+    }),
     organisation("get /api/accounts", nothing),
     organisation("post /api/accounts", |pair| {
         let email = format!("new-{}", pair.caller.spec.email());

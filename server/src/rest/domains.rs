@@ -1,0 +1,299 @@
+//! `/api/domains`: From domains with their checks over DNS, and the keys of DKIM.
+
+use axum::extract::State;
+use domain::Timestamp;
+use domain::dkim::{DkimAlgorithm, DkimKeyState, DkimKeyView};
+use domain::domain_check::{CheckState, DomainCheck, DomainFinding, FromDomain};
+use engine::{Action, DkimActivation};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::envelope::{Nothing, Refused, Success};
+use super::errors::{Always, JsonRefused, KeyConflict, Missing, Restricted};
+use super::extract::{AdminBody, Administrative, PathParams, SignedIn};
+use super::json::lenient;
+use crate::http::AppState;
+
+/// The check of a domain.
+#[derive(Serialize, ToSchema)]
+pub struct ApiDomainCheck {
+    /// The domain in ASCII.
+    domain: String,
+    /// The worst state of the findings.
+    state: CheckState,
+    /// When DNS was asked.
+    #[schema(format = DateTime)]
+    checked: String,
+    /// About SPF, DKIM, DMARC and MX, at least one of each.
+    findings: Vec<DomainFinding>,
+}
+
+impl From<DomainCheck> for ApiDomainCheck {
+    fn from(check: DomainCheck) -> Self {
+        Self {
+            state: check.state(),
+            domain: check.domain,
+            checked: check.checked_at.rfc3339(),
+            findings: check.findings,
+        }
+    }
+}
+
+/// A From domain in use.
+#[derive(Serialize, ToSchema)]
+pub struct ApiFromDomain {
+    /// The domain in ASCII.
+    domain: String,
+    /// What uses it, as in `the From address of Main relay`.
+    used_by: Vec<String>,
+    check: ApiDomainCheck,
+}
+
+impl From<FromDomain> for ApiFromDomain {
+    fn from(listed: FromDomain) -> Self {
+        Self {
+            domain: listed.domain,
+            used_by: listed.used_by,
+            check: listed.check.into(),
+        }
+    }
+}
+
+/// A DKIM key, without its private part.
+#[derive(Serialize, ToSchema)]
+pub struct ApiDkimKey {
+    id: String,
+    domain: String,
+    selector: String,
+    algorithm: DkimAlgorithm,
+    state: DkimKeyState,
+    /// The name of its TXT record.
+    record_name: String,
+    /// The text of its TXT record.
+    record: String,
+    #[schema(format = DateTime)]
+    created: String,
+    created_by: String,
+    /// Since when it signs, or signed; null before.
+    #[schema(format = DateTime)]
+    activated: Option<String>,
+    /// When it is deleted, after another one took its place; null otherwise.
+    #[schema(format = DateTime)]
+    removal: Option<String>,
+}
+
+impl From<DkimKeyView> for ApiDkimKey {
+    fn from(key: DkimKeyView) -> Self {
+        Self {
+            record_name: key.record_name(),
+            record: key.record(),
+            id: key.id,
+            domain: key.domain,
+            selector: key.selector,
+            algorithm: key.algorithm,
+            state: key.state,
+            created: key.created_at.rfc3339(),
+            created_by: key.created_by,
+            activated: key.activated_at.map(Timestamp::rfc3339),
+            removal: key.removal_at.map(Timestamp::rfc3339),
+        }
+    }
+}
+
+/// A domain with its check and its keys.
+#[derive(Serialize, ToSchema)]
+pub struct ApiDomainDetails {
+    check: ApiDomainCheck,
+    /// In the order in which they were made.
+    keys: Vec<ApiDkimKey>,
+}
+
+/// A key to make.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({ "algorithm": "rsa" }))]
+pub struct NewDkimKeyRequest {
+    /// `rsa`, with 2048 bits, or `ed25519`.
+    #[serde(default, deserialize_with = "lenient")]
+    #[schema(required, nullable = false)]
+    algorithm: Option<String>,
+}
+
+impl Administrative for NewDkimKeyRequest {
+    const ACTION: Action = Action::CreateDkimKey;
+}
+
+/// How a key is activated.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({ "anyway": false }))]
+pub struct DkimActivationRequest {
+    /// Whether to activate it although its record is not in DNS.
+    #[serde(default, deserialize_with = "lenient")]
+    anyway: Option<bool>,
+}
+
+impl Administrative for DkimActivationRequest {
+    const ACTION: Action = Action::ActivateDkimKey;
+}
+
+/// List the From domains
+///
+/// Those of the From addresses and rules of relays, of sender addresses and of DKIM keys, each checked over
+/// DNS. Takes at most about 10 s.
+#[utoipa::path(
+    get,
+    path = "/api/domains",
+    tag = "Domains",
+    responses(
+        (status = 200, description = "The domains, in alphabetical order, at most 200", body = Success<Vec<ApiFromDomain>>),
+        Restricted,
+        Always,
+    )
+)]
+pub async fn list(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+) -> Result<Success<Vec<ApiFromDomain>>, Refused> {
+    let listed = state.postern.domains().list(&actor).await?;
+    Ok(Success::new(listed.into_iter().map(Into::into).collect()))
+}
+
+/// Check a domain
+///
+/// SPF, DKIM, DMARC and MX over DNS, each with the record as it is, as it should be, and why; also of a domain
+/// that is not in use. Takes at most about 10 s.
+#[utoipa::path(
+    get,
+    path = "/api/domains/{domain}",
+    tag = "Domains",
+    params(("domain" = String, Path, description = "As in `example.org`")),
+    responses(
+        (status = 200, description = "The check, and the DKIM keys of the domain", body = Success<ApiDomainDetails>),
+        Restricted,
+        Always,
+    )
+)]
+pub async fn read(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+    PathParams(domain): PathParams<String>,
+) -> Result<Success<ApiDomainDetails>, Refused> {
+    let domains = state.postern.domains();
+    let check = domains.check(&actor, &domain).await?;
+    let keys = domains.keys(&actor, &domain).await?;
+    Ok(Success::new(ApiDomainDetails {
+        check: check.into(),
+        keys: keys.into_iter().map(Into::into).collect(),
+    }))
+}
+
+/// Make a DKIM key
+///
+/// It signs nothing until it is activated. The response has the record to put into DNS. A domain has at most
+/// 10 keys.
+#[utoipa::path(
+    post,
+    path = "/api/domains/{domain}/keys",
+    tag = "Domains",
+    params(("domain" = String, Path, description = "As in `example.org`")),
+    request_body = NewDkimKeyRequest,
+    responses(
+        (status = 200, description = "Made", body = Success<ApiDkimKey>),
+        Restricted,
+        KeyConflict,
+        JsonRefused,
+        Always,
+    )
+)]
+pub async fn create_key(
+    State(state): State<AppState>,
+    PathParams(domain): PathParams<String>,
+    AdminBody {
+        actor,
+        request,
+        faults,
+    }: AdminBody<NewDkimKeyRequest>,
+) -> Result<Success<ApiDkimKey>, Refused> {
+    let algorithm = request.algorithm.as_deref().and_then(DkimAlgorithm::parse);
+    match (&request.algorithm, algorithm) {
+        (None, _) => faults.add_missing("algorithm"),
+        (Some(_), None) => faults.add("algorithm", "Say rsa or ed25519."),
+        (Some(_), Some(_)) => {}
+    }
+    faults.into_result()?;
+    let algorithm = algorithm.unwrap_or(DkimAlgorithm::Rsa);
+    let domains = state.postern.domains();
+    let made = domains.create_key(&actor, &domain, algorithm).await?;
+    Ok(Success::new(made.into()))
+}
+
+/// Activate a DKIM key
+///
+/// From now on it signs the mail of its domain, if its record is in DNS. The key of the same algorithm that
+/// did is deleted after 7 days; its record stays in DNS until then.
+#[utoipa::path(
+    post,
+    path = "/api/domains/{domain}/keys/{id}/activate",
+    tag = "Domains",
+    params(
+        ("domain" = String, Path, description = "As in `example.org`"),
+        ("id" = String, Path, description = "The id of the key"),
+    ),
+    request_body = DkimActivationRequest,
+    responses(
+        (status = 200, description = "Active", body = Success<ApiDkimKey>),
+        Restricted,
+        Missing,
+        KeyConflict,
+        JsonRefused,
+        Always,
+    )
+)]
+pub async fn activate_key(
+    State(state): State<AppState>,
+    PathParams((domain, id)): PathParams<(String, String)>,
+    AdminBody {
+        actor,
+        request,
+        faults,
+    }: AdminBody<DkimActivationRequest>,
+) -> Result<Success<ApiDkimKey>, Refused> {
+    faults.into_result()?;
+    let activation = match request.anyway {
+        Some(true) => DkimActivation::Anyway,
+        _ => DkimActivation::WhenPublished,
+    };
+    let domains = state.postern.domains();
+    let active = domains
+        .activate_key(&actor, &domain, &id, activation)
+        .await?;
+    Ok(Success::new(active.into()))
+}
+
+/// Remove a DKIM key
+///
+/// Mail of its domain is no longer signed with it. Keep its record in DNS for some days: mail on its way has
+/// its signatures.
+#[utoipa::path(
+    delete,
+    path = "/api/domains/{domain}/keys/{id}",
+    tag = "Domains",
+    params(
+        ("domain" = String, Path, description = "As in `example.org`"),
+        ("id" = String, Path, description = "The id of the key"),
+    ),
+    responses(
+        (status = 200, description = "Removed", body = Success<Nothing>),
+        Restricted,
+        Missing,
+        Always,
+    )
+)]
+pub async fn remove_key(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+    PathParams((domain, id)): PathParams<(String, String)>,
+) -> Result<Success<Nothing>, Refused> {
+    let domains = state.postern.domains();
+    domains.remove_key(&actor, &domain, &id).await?;
+    Ok(Success::new(Nothing {}))
+}

@@ -74,6 +74,12 @@ pub enum Flash {
     WebhookTested(String),
     /// The webhook at this host was removed.
     WebhookRemoved(String),
+    /// A DKIM key with this selector was made.
+    DkimKeyMade(String),
+    /// The DKIM key with this selector was activated.
+    DkimKeyActivated(String),
+    /// The DKIM key with this selector was removed.
+    DkimKeyRemoved(String),
     /// A session was ended.
     SessionEnded,
     /// A token was revoked.

@@ -9,6 +9,7 @@ use leptos_router::hooks::use_location;
 use crate::account::ACCOUNT;
 use crate::accounts::ACCOUNTS;
 use crate::components::{Brand, Icon, IconKind};
+use crate::domains::DOMAINS;
 use crate::entrance::{LOGOUT, login_path};
 use crate::figures::FIGURES;
 use crate::home::HOME;
@@ -52,6 +53,7 @@ fn Layout(actor: Actor, children: Children) -> AnyView {
                             view! {
                                 <Destination path=SETTINGS text="Email setup" icon=IconKind::Letter />
                                 <Destination path=RELAYS text="Relays" icon=IconKind::Signpost />
+                                <Destination path=DOMAINS text="Domains" icon=IconKind::Globe />
                             }
                         })}
                     <Destination path=OUTBOX text="Outbox" icon=IconKind::Tray />

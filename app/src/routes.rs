@@ -15,6 +15,7 @@ use crate::accounts::{
     ACCOUNTS, AccountDetailsPage, AccountRemovalPage, AccountsPage, DELETE_ACCOUNT,
 };
 use crate::components::NotFound;
+use crate::domains::{DOMAINS, DkimKeyRemovalPage, DomainPage, DomainsPage, REMOVE_DKIM_KEY};
 use crate::entrance::{
     INVITATION, InvitationPage, LOGIN, LoginPage, RESET, ResetPage, SECOND_STEP, SETUP,
     SecondStepPage, SetupPage,
@@ -98,6 +99,17 @@ pub fn App() -> impl IntoView {
                 <Route
                     path=FixedPath(REMOVE_WEBHOOK)
                     view=WebhookRemovalPage
+                    ssr=SsrMode::Async
+                />
+                <Route path=FixedPath(DOMAINS) view=DomainsPage ssr=SsrMode::Async />
+                <Route
+                    path=FixedPath(REMOVE_DKIM_KEY)
+                    view=DkimKeyRemovalPage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(FixedPath(DOMAINS), ParamSegment("domain"))
+                    view=DomainPage
                     ssr=SsrMode::Async
                 />
                 <Route path=FixedPath(LIMITS) view=LimitsPage ssr=SsrMode::Async />

@@ -8,6 +8,7 @@ use app::account::{
     CONFIRM_IDENTITY, CONFIRMATION, CREATE_TOKEN, ConfirmIdentityForm, WaitingForm,
 };
 use app::accounts::{ACCOUNTS, ADD_SENDER_OF, CHANGE_ACCOUNT, DELETE_ACCOUNT, INVITE_AGAIN};
+use app::domains::{ACTIVATE_DKIM_KEY, MAKE_DKIM_KEY, REMOVE_DKIM_KEY};
 use app::entrance::LoginQuery;
 use app::limits::LIMITS;
 use app::policy::POLICY;
@@ -51,6 +52,9 @@ pub(super) const GUARDED: &[(&str, &str)] = &[
     ("POST", CHANGE_WEBHOOK),
     ("POST", WEBHOOK_SECRET),
     ("POST", REMOVE_WEBHOOK),
+    ("POST", MAKE_DKIM_KEY),
+    ("POST", ACTIVATE_DKIM_KEY),
+    ("POST", REMOVE_DKIM_KEY),
     ("POST", "/api/tokens"),
     ("PUT", "/api/tokens/{id}/limits"),
     ("PUT", "/api/policy"),

@@ -11,6 +11,7 @@ mod confirmation;
 #[cfg(test)]
 mod confirmation_tests;
 mod cookies;
+mod domains;
 mod enrolment;
 mod flash;
 mod forms;
@@ -68,6 +69,7 @@ pub fn router(state: AppState) -> Router {
         .merge(second_factor::router())
         .merge(confirmation::router())
         .merge(accounts::router())
+        .merge(domains::router())
         .merge(account_links::router())
         .merge(limits::router())
         .merge(outbox::router())

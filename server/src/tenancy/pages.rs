@@ -8,6 +8,7 @@ use app::accounts::{
     ACCOUNTS, ADD_SENDER_OF, CHANGE_ACCOUNT, DELETE_ACCOUNT, END_SESSION_OF, INVITE_AGAIN,
     REMOVE_SENDER_OF, REVOKE_TOKEN_OF, account_path,
 };
+use app::domains::{ACTIVATE_DKIM_KEY, DOMAINS, MAKE_DKIM_KEY, REMOVE_DKIM_KEY, domain_path};
 use app::entrance::{INVITATION, LOGIN, RESET, SECOND_STEP, SETUP};
 use app::figures::{FIGURES, figures_path};
 use app::home::HOME;
@@ -32,7 +33,7 @@ use serde_json::{Value, json};
 
 use super::rules::Pair;
 use super::server::{Credential, TenantRequest, TenantServer};
-use super::tenant::Tenant;
+use super::tenant::{NO_DOMAIN, Tenant};
 
 /// What a page shows, which decides what another user gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +125,14 @@ fn pages() -> Vec<PageRule> {
         }),
         page(REMOVE_WEBHOOK, Organisation, |pair| {
             with_query(REMOVE_WEBHOOK, [("id", &pair.server.webhook_id)])
+        }),
+        page(DOMAINS, Organisation, |_| DOMAINS.to_owned()),
+        page(format!("{DOMAINS}/{{domain}}"), Organisation, |_| {
+            domain_path(NO_DOMAIN)
+        }),
+        page(REMOVE_DKIM_KEY, Organisation, |pair| {
+            let id = pair.server.dkim_key_id.as_str();
+            with_query(REMOVE_DKIM_KEY, [("domain", NO_DOMAIN), ("id", id)])
         }),
         page(FIGURES, Caller, |_| FIGURES.to_owned()),
         page(FIGURES, Message, |pair| {
@@ -251,6 +260,18 @@ const FORMS: &[FormRule] = &[
     }),
     form(REMOVE_WEBHOOK, 403, |pair| {
         vec![("id", pair.server.webhook_id.clone())]
+    }),
+    form(MAKE_DKIM_KEY, 403, |_| {
+        let algorithm = ("algorithm", "rsa".to_owned());
+        vec![("domain", NO_DOMAIN.to_owned()), algorithm]
+    }),
+    form(ACTIVATE_DKIM_KEY, 403, |pair| {
+        let id = ("id", pair.server.dkim_key_id.clone());
+        vec![("domain", NO_DOMAIN.to_owned()), id]
+    }),
+    form(REMOVE_DKIM_KEY, 403, |pair| {
+        let id = ("id", pair.server.dkim_key_id.clone());
+        vec![("domain", NO_DOMAIN.to_owned()), id]
     }),
 ];
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::server::TenantServer;
-use super::tenant::Tenant;
+use super::tenant::{NO_DOMAIN, Tenant};
 
 /// Whose things an operation touches. It decides what a request for those of another account gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,9 +145,12 @@ fn webhook(pair: &Pair<'_>) -> Asked {
     Asked::with("id", &pair.server.webhook_id)
 }
 
-/// A domain that no resolver is asked for (RFC 6761 section 6.4).
 fn domain(_: &Pair<'_>) -> Asked {
-    Asked::with("domain", "mail.invalid")
+    Asked::with("domain", NO_DOMAIN)
+}
+
+fn dkim_key(pair: &Pair<'_>) -> Asked {
+    domain(pair).and("id", &pair.server.dkim_key_id)
 }
 
 /// The rule of every operation. They are tried in this order: the own relay is removed last.
@@ -246,12 +249,9 @@ pub const RULES: &[Rule] = &[
         domain(pair).posting(json!({ "algorithm": "rsa" }))
     }),
     organisation("post /api/domains/{domain}/keys/{id}/activate", |pair| {
-        let key = domain(pair).and("id", "01JD0000000000000000000000");
-        key.posting(json!({ "anyway": true }))
+        dkim_key(pair).posting(json!({ "anyway": true }))
     }),
-    organisation("delete /api/domains/{domain}/keys/{id}", |pair| {
-        domain(pair).and("id", "01JD0000000000000000000000")
-    }),
+    organisation("delete /api/domains/{domain}/keys/{id}", dkim_key),
     organisation("get /api/accounts", nothing),
     organisation("post /api/accounts", |pair| {
         let email = format!("new-{}", pair.caller.spec.email());

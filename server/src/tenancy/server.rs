@@ -8,6 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
 use axum::http::{Request, Response};
+use domain::dkim::DkimAlgorithm;
 use domain::relay::{Change, RelayChange};
 use domain::view::{PasswordChange, Role};
 use domain::{Form, Label, SecretString};
@@ -19,7 +20,7 @@ use tokio::sync::oneshot;
 use tower::ServiceExt;
 use url::form_urlencoded;
 
-use super::tenant::{SPECS, Spec, Tenant};
+use super::tenant::{NO_DOMAIN, SPECS, Spec, Tenant};
 use crate::http::{self, AllowedHosts, PublicUrl, SharedState, TrustedProxies};
 
 const PASSWORD: &str = "correct horse battery staple";
@@ -39,6 +40,7 @@ pub struct TenantServer {
     /// A further relay of the organisation.
     pub relay_id: String,
     pub webhook_id: String,
+    pub dkim_key_id: String,
 }
 
 /// Who asks.
@@ -147,6 +149,7 @@ impl TenantServer {
             tenants: Vec::new(),
             relay_id: String::new(),
             webhook_id: String::new(),
+            dkim_key_id: String::new(),
         }
     }
 
@@ -235,10 +238,11 @@ impl TenantServer {
         };
         let added = self.postern.relays().create(&admin, further).await;
         self.relay_id = added.expect("added").id;
-        let notifications = self.postern.notifications();
-        let url = "https://hooks.example/postern";
-        let webhook = notifications.create_webhook(&Actor::local(0), url).await;
-        self.webhook_id = webhook.expect("added").view.id;
+        let (notifications, domains) = (self.postern.notifications(), self.postern.domains());
+        let webhook = notifications.create_webhook(&admin, "https://hooks.example/postern");
+        self.webhook_id = webhook.await.expect("added").view.id;
+        let key = domains.create_key(&admin, NO_DOMAIN, DkimAlgorithm::Ed25519);
+        self.dkim_key_id = key.await.expect("made").id;
         for tenant in &self.tenants {
             self.restore(tenant).await;
         }

@@ -7,6 +7,9 @@ use base64::prelude::BASE64_STANDARD;
 use domain::view::Role;
 use testkit::Relay;
 
+/// A domain that no resolver is asked for (RFC 6761 section 6.4).
+pub const NO_DOMAIN: &str = "mail.invalid";
+
 /// An account and what is its own.
 pub struct Tenant {
     pub spec: Spec,

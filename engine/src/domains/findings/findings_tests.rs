@@ -262,6 +262,16 @@ async fn the_policy_for_subdomains_applies_below_the_record() {
 }
 
 #[tokio::test]
+async fn records_have_no_control_characters() {
+    let zone = "example.org TXT v=spf1 \u{1b}[31mfoo -all";
+    let found = one(CheckKind::Spf, zone, &[]).await;
+    assert_eq!(found.state, CheckState::Fault);
+    for text in [&found.found[0], &found.why] {
+        assert!(text.contains("foo") && !text.contains('\u{1b}'), "{text:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_domain_receives_replies() {
     use CheckState::{Fault, Ok, Warning};
     for (zone, state) in [

@@ -11,6 +11,7 @@ mod subject;
 use std::time::Duration;
 
 use domain::domain_check::{CheckKind, DomainFinding};
+use domain::sanitize::printable;
 use tokio::time::timeout;
 
 use super::dmarc::find;
@@ -22,6 +23,9 @@ pub use subject::{CheckedDomain, SendingRelay};
 
 /// The time for a whole check.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// The longest text of a finding, in characters.
+const TEXT: usize = 4_000;
 
 /// Checks a domain, within 10 s.
 pub async fn check(dns: &dyn Dns, checked: &CheckedDomain<'_>) -> Vec<DomainFinding> {
@@ -45,5 +49,16 @@ pub async fn check(dns: &dyn Dns, checked: &CheckedDomain<'_>) -> Vec<DomainFind
     let mut findings = vec![spf];
     findings.extend(dkim);
     findings.extend([dmarc, mx]);
+    for finding in &mut findings {
+        shorten(finding);
+    }
     findings
+}
+
+/// Removes control characters from the texts of a finding, and cuts them: records are what others publish.
+fn shorten(finding: &mut DomainFinding) {
+    let texts = finding.found.iter_mut().chain(&mut finding.expected);
+    for text in texts.chain([&mut finding.why]) {
+        *text = printable(text, TEXT);
+    }
 }

@@ -85,7 +85,8 @@ impl Domains {
             let listed = in_use.uses().take(MOST);
             let checks =
                 listed.map(|(domain, used_by)| self.listed(domain, used_by, version, &in_use));
-            join_all(checks).await.into_iter().collect()
+            let checked = join_all(checks).await.into_iter();
+            checked.collect::<Result<Vec<FromDomain>, Refusal>>()
         };
         self.audit
             .administer(actor, Action::ReadDomains, listed)

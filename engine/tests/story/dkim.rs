@@ -97,7 +97,8 @@ async fn every_attempt_sends_the_signed_bytes(env: TestEnv) {
     let stored = env.postern.outbox().message_bytes(&admin, &id).await;
     let stored = String::from_utf8(stored.expect("the source")).expect("text");
     assert_eq!(signatures(&stored).len(), 1);
-    assert_eq!(relay.accepted()[0].data.trim_end(), stored.trim_end());
+    let sent = &relay.accepted()[0].data;
+    assert!(sent.contains(stored.trim_end()), "{sent}");
     works.end().await;
 }
 

@@ -36,7 +36,7 @@ const SIGNATURE: &str = "v=1; a=ed25519-sha256; c=relaxed/relaxed;\r\n \
 const VALUE: &str =
     "/gCrinpcQOoIfuHNQIbq4pgh9kyIK3AQUdt9OdqQehSwhEIug4D11BusFa3bT3FY5OsU7ZbnKELq+eXdp1Q1Dw==";
 
-/// The beginning of a DigestInfo with SHA-256 (RFC 8017 section 9.2).
+/// The beginning of a `DigestInfo` with SHA-256 (RFC 8017 section 9.2).
 const DIGEST_INFO: [u8; 19] = [
     0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05,
     0x00, 0x04, 0x20,

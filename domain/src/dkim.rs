@@ -93,6 +93,8 @@ pub struct DkimKeyView {
     pub public_key: String,
     /// Its state.
     pub state: DkimKeyState,
+    /// Whether its private key can be unsealed; without it nothing is signed.
+    pub is_usable: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// The account or local user that made it.
@@ -152,6 +154,7 @@ mod tests {
             algorithm,
             public_key: public_key.to_owned(),
             state: DkimKeyState::Pending,
+            is_usable: true,
             created_at: Timestamp(0),
             created_by: String::new(),
             activated_at: None,

@@ -21,11 +21,12 @@ pub fn CheckBadge(state: CheckState, #[prop(optional)] about: &'static str) -> A
 
 /// The state of a key.
 #[component]
-pub fn KeyBadge(state: DkimKeyState) -> AnyView {
+pub fn KeyBadge(state: DkimKeyState, usable: bool) -> AnyView {
     let (class, text) = match state {
+        DkimKeyState::Retiring => ("badge badge-warn", "Replaced"),
+        _ if !usable => ("badge badge-bad", "Cannot be opened"),
         DkimKeyState::Pending => ("badge badge-plain", "Not active yet"),
         DkimKeyState::Active => ("badge badge-good", "Signs"),
-        DkimKeyState::Retiring => ("badge badge-warn", "Replaced"),
     };
     view! { <span class=class>{text}</span> }.into_any()
 }

@@ -62,7 +62,7 @@ pub fn KeyRow(key: DkimKeyView) -> AnyView {
             <div class="suppression-info">
                 <strong class="relay-name">
                     {key.selector.clone()} " (" {algorithm_name(key.algorithm)} ") "
-                    <KeyBadge state=key.state />
+                    <KeyBadge state=key.state usable=key.is_usable />
                 </strong>
                 <span class="mail-detail">
                     "Made " <Time at=key.created_at /> " by " {key.created_by.clone()}

@@ -60,6 +60,7 @@ impl Domains {
                     algorithm,
                     public_key: new.public,
                     state: DkimKeyState::Pending,
+                    is_usable: true,
                     created_at: now,
                     created_by: actor.name().to_owned(),
                     activated_at: None,
@@ -92,8 +93,9 @@ impl Domains {
     /// is kept for 7 days. Only administrators may.
     ///
     /// # Errors
-    /// [`Kind::Conflict`] if its record is not in DNS, unless it is activated anyway; [`Kind::Invalid`]
-    /// under `domain`; [`Kind::NotFound`] under `id`; [`Kind::Forbidden`] for any other actor.
+    /// [`Kind::Conflict`] if its record is not in DNS, unless it is activated anyway, and if its private key
+    /// cannot be unsealed; [`Kind::Invalid`] under `domain`; [`Kind::NotFound`] under `id`;
+    /// [`Kind::Forbidden`] for any other actor.
     pub async fn activate_key(
         &self,
         actor: &Actor,
@@ -113,6 +115,11 @@ impl Domains {
             let mut key = find(&mut work, &domain, id).await?;
             if key.view.state == DkimKeyState::Active {
                 return Ok(key.view);
+            }
+            if !self.is_usable(&key) {
+                let text =
+                    "The private key cannot be opened. Remove this key and make another one.";
+                return Err(Refusal::new(Kind::Conflict, text));
             }
             for mut other in dkim_keys::of_domain(&mut work, &key.view.domain).await? {
                 let view = &mut other.view;

@@ -15,9 +15,11 @@ use super::dns::Dns;
 use super::findings::{CheckedDomain, check};
 use super::in_use::DomainsInUse;
 use crate::audit::{Action, Audit};
+use crate::mail::DKIM_SCOPE;
 use crate::settings::Settings;
 use crate::smtp::to_ascii;
-use crate::store::{Store, dkim_keys, routing};
+use crate::store::dkim_keys::{self, DkimKeyRow};
+use crate::store::{Store, routing};
 use crate::vault::Vault;
 use crate::{Actor, Clock};
 
@@ -134,7 +136,19 @@ impl Domains {
     async fn keys_of(&self, domain: &str) -> Result<Vec<DkimKeyView>, Refusal> {
         let mut connection = self.store.read().await?;
         let rows = dkim_keys::of_domain(&mut connection, domain).await?;
-        Ok(rows.into_iter().map(|row| row.view).collect())
+        let views = rows.into_iter().map(|row| DkimKeyView {
+            is_usable: self.is_usable(&row),
+            ..row.view
+        });
+        Ok(views.collect())
+    }
+
+    /// Whether the private key of a row can be unsealed.
+    pub(super) fn is_usable(&self, row: &DkimKeyRow) -> bool {
+        let private = self
+            .vault
+            .unseal(DKIM_SCOPE, &row.view.id, &row.private_key);
+        private.is_ok()
     }
 
     async fn listed(

@@ -35,6 +35,8 @@ impl FromRow<'_, AnyRow> for DkimKeyRow {
                 algorithm: DkimAlgorithm::parse(&algorithm).ok_or_else(|| unknown(&algorithm))?,
                 public_key: row.try_get(4)?,
                 state: DkimKeyState::parse(&state).ok_or_else(|| unknown(&state))?,
+                // The vault knows.
+                is_usable: true,
                 created_at: Timestamp(row.try_get(6)?),
                 created_by: row.try_get(7)?,
                 activated_at: activated_at.map(Timestamp),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::Kind;
 use domain::dkim::{DkimAlgorithm, DkimKeyState, DkimKeyView};
+use domain::domain_check::{CheckKind, CheckState};
 use domain::outbox::RecipientState;
 use domain::view::Role;
 use engine::{Actor, DkimActivation, Postern, Submissions};
@@ -136,6 +137,30 @@ async fn a_key_takes_the_place_of_another_one(env: TestEnv) {
     );
 }
 
+async fn a_key_that_cannot_be_unsealed_signs_nothing(env: TestEnv) {
+    let admin = env.admin().await;
+    env.active_key("mail.invalid", DkimAlgorithm::Ed25519).await;
+    env.tamper("UPDATE dkim_key SET private_key = 'x'").await;
+    let again = Postern::open(env.config.clone()).await.expect("opens");
+    let source = source(&again, "alerts@mail.invalid").await;
+    assert!(signatures(&source).is_empty(), "{source}");
+    let domains = again.domains();
+    let keys = domains.keys(&admin, "mail.invalid").await.expect("keys");
+    assert!(!keys[0].is_usable);
+    let pending = domains.create_key(&admin, "mail.invalid", DkimAlgorithm::Rsa);
+    let pending = pending.await.expect("a key");
+    env.tamper("UPDATE dkim_key SET private_key = 'x'").await;
+    let activated =
+        domains.activate_key(&admin, "mail.invalid", &pending.id, DkimActivation::Anyway);
+    assert_eq!(activated.await.expect_err("lost").kind, Kind::Conflict);
+    // No resolver is asked for this name (RFC 6761 section 6.4).
+    let check = domains
+        .check(&admin, "mail.invalid")
+        .await
+        .expect("a check");
+    assert_eq!(check.state_of(CheckKind::Dkim), CheckState::Fault);
+}
+
 async fn only_administrators_reach_keys(env: TestEnv) {
     let admin = env.admin().await;
     let user = env.sign_in("user@example.org", Role::User).await;
@@ -198,6 +223,7 @@ stories! {
         a_key_signs_the_mail_of_its_domain;
         every_attempt_sends_the_signed_bytes;
         a_key_takes_the_place_of_another_one;
+        a_key_that_cannot_be_unsealed_signs_nothing;
         only_administrators_reach_keys;
         a_domain_has_at_most_ten_keys;
     }

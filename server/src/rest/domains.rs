@@ -67,6 +67,8 @@ pub struct ApiDkimKey {
     selector: String,
     algorithm: DkimAlgorithm,
     state: DkimKeyState,
+    /// Whether its private key can be opened; otherwise it signs nothing.
+    usable: bool,
     /// The name of its TXT record.
     record_name: String,
     /// The text of its TXT record.
@@ -92,6 +94,7 @@ impl From<DkimKeyView> for ApiDkimKey {
             selector: key.selector,
             algorithm: key.algorithm,
             state: key.state,
+            usable: key.is_usable,
             created: key.created_at.rfc3339(),
             created_by: key.created_by,
             activated: key.activated_at.map(Timestamp::rfc3339),

@@ -71,6 +71,10 @@ fn compared(key: &DkimKeyView, published: PublishedKey) -> DomainFinding {
     let is_there = published.is(key);
     let is_other = !published.texts.is_empty();
     let (state, why) = match (key.state, is_there) {
+        (DkimKeyState::Pending | DkimKeyState::Active, _) if !key.is_usable => (
+            CheckState::Fault,
+            "The private key cannot be opened, as the key file that it was sealed with is lost: it signs nothing. Remove it and make another one.".to_owned(),
+        ),
         (DkimKeyState::Pending, true) => (
             CheckState::Ok,
             "The record of the new key is in DNS: activate the key, and it signs.".to_owned(),

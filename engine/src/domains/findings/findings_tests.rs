@@ -22,6 +22,7 @@ fn key(selector: &str, state: DkimKeyState) -> DkimKeyView {
         algorithm: DkimAlgorithm::Ed25519,
         public_key: "AAAA".to_owned(),
         state,
+        is_usable: true,
         created_at: Timestamp(0),
         created_by: String::new(),
         activated_at: None,
@@ -165,6 +166,22 @@ async fn records_of_keys_are_compared() {
         // Without an active key mail is not signed.
         assert_eq!(found.len(), if state == Active { 1 } else { 2 });
     }
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_unsealed_is_named() {
+    let lost = DkimKeyView {
+        is_usable: false,
+        ..key("s", DkimKeyState::Active)
+    };
+    let zone = format!("{} TXT {}", lost.record_name(), lost.record());
+    let found = findings(CheckKind::Dkim, &zone, &[], &[lost]).await;
+    assert_eq!(found[0].state, CheckState::Fault);
+    assert!(
+        found[0].why.contains("cannot be opened"),
+        "{}",
+        found[0].why
+    );
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ function keys(page: Page): Locator {
 async function makeKey(page: Page, algorithm: string): Promise<string> {
   await page.getByRole('button', { name: new RegExp(`^Make an ${algorithm} key`) }).click();
   const made = page.getByRole('status');
-  await expect(made).toHaveText(/^The key postern-\d{8}-[0-9a-z]{4} is made\./);
+  await expect(made).toHaveText(/^The key postern-\d{8}-[0-9a-z]{6} is made\./);
   return (await made.innerText()).split(' ')[2] ?? '';
 }
 

@@ -211,7 +211,7 @@ async fn find(connection: &mut Connection, domain: &str, id: &str) -> Result<Dki
     })
 }
 
-/// A selector that no other key has: the day and the end of the id, as in `postern-20261130-x7k2`.
+/// A selector that no other key has: the day and the end of the id, as in `postern-20261130-9mx7k2`.
 fn selector(now: Timestamp, id: &str) -> String {
     let text = now.rfc3339();
     let day: String = text
@@ -219,7 +219,7 @@ fn selector(now: Timestamp, id: &str) -> String {
         .take_while(|c| *c != 'T')
         .filter(char::is_ascii_digit)
         .collect();
-    let end = id.get(id.len().saturating_sub(4)..).unwrap_or(id);
+    let end = id.get(id.len().saturating_sub(6)..).unwrap_or(id);
     format!("postern-{day}-{}", end.to_ascii_lowercase())
 }
 
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn selectors_have_the_day_and_the_end_of_the_id() {
-        let selector = selector(Timestamp(0), "01JD000000000000000000X7K2");
-        assert_eq!(selector, "postern-19700101-x7k2");
+        let selector = selector(Timestamp(0), "01JD00000000000000009MX7K2");
+        assert_eq!(selector, "postern-19700101-9mx7k2");
     }
 }

@@ -175,6 +175,8 @@ pub fn is_aligned(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::domains::zone_tests::TestZone;
 
@@ -298,6 +300,14 @@ mod tests {
         ] {
             let aligned = is_aligned(alignment, from, authenticated, "example.com");
             assert_eq!(aligned, expected, "{alignment:?} {from} {authenticated}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_record_is_parsed_or_refused(text in "(v=DMARC1)?(;|=| |p|sp|adkim|[a-zü]){0,20}") {
+            let is_valid = DmarcRecord::parse(&text).is_ok();
+            prop_assert!(!is_valid || text.contains(';'), "{}", text);
         }
     }
 }

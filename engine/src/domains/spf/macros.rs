@@ -116,6 +116,8 @@ fn dotted(address: IpAddr) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn expand(text: &str, address: &str) -> Result<String, String> {
@@ -179,5 +181,16 @@ mod tests {
         let long = format!("{}example.org", "a.".repeat(200));
         let cut = expand(&long, "192.0.2.3").expect("valid");
         assert!(cut.len() <= 253 && cut.ends_with(".example.org"), "{cut}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_expanded_or_refused(text in "(%|\\{|\\}|[a-z0-9.r_ü-]){0,40}") {
+            for address in ["192.0.2.3", "2001:db8::1"] {
+                if let Ok(name) = expand(&text, address) {
+                    prop_assert!(name.len() <= 253, "{}", name);
+                }
+            }
+        }
     }
 }

@@ -199,6 +199,8 @@ fn network<A: std::str::FromStr + Into<IpAddr>>(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -307,6 +309,15 @@ mod tests {
         ] {
             let parsed = SpfRecord::parse(&format!("v=spf1 {term}"));
             assert!(parsed.is_err(), "{term}: {parsed:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_record_is_parsed_or_refused(
+            text in "(v=spf1)?([ +~?-]|a|mx|ip4|ip6|include|exists|redirect|[:/=.%{}0-9ü]){0,30}",
+        ) {
+            drop(SpfRecord::parse(&text));
         }
     }
 }

@@ -84,9 +84,9 @@ export class Daemon {
   private waiting: Array<() => void> = [];
   private readonly child: ChildProcess;
 
-  /** `file`: the log file, if the log is not printed. `root`: the folder to run in. */
-  constructor(program: string, args: string[], file?: string, root = chrootPath()) {
-    const child = spawn('chroot', [root, program, ...args], {
+  /** `file`: the log file, if the log is not printed. `root`: the folder to run in. `options`: those of chroot. */
+  constructor(program: string, args: string[], file?: string, root = chrootPath(), options: string[] = []) {
+    const child = spawn('chroot', [...options, root, program, ...args], {
       env: environment({ PATH: '/usr/sbin:/usr/bin', LANG: 'C' }),
       // A process group, so that its children can be ended with it.
       detached: true,

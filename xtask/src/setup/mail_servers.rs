@@ -1,4 +1,4 @@
-//! Debian's mail servers and swaks, unpacked into a folder and run by chroot.
+//! Debian's mail servers and mail clients, unpacked into a folder and run by chroot.
 //!
 //! Installing the packages would start the servers and remove the machine's own mail server. They
 //! are therefore only unpacked, with all dependencies down to the C library. Debian's mail servers
@@ -25,6 +25,16 @@ const PACKAGES: &[&[&str]] = &[
         "libnet-ssleay-perl",
         "libauthen-sasl-perl",
         "libdigest-hmac-perl",
+    ],
+    // Programs that send mail, and a shell for them; git-email needs libmailtools-perl.
+    &[
+        "dash",
+        "git-email",
+        "libmailtools-perl",
+        "msmtp",
+        "php-cli",
+        "python3",
+        "s-nail",
     ],
     &["exim4-daemon-light"],
     // OpenSMTPD delivers through /bin/sh.

@@ -91,14 +91,14 @@ const ON_A_LARGE_OUTBOX: [Attack; 2] = [
 ];
 
 pub fn rows(environment: &mut Environment) -> Result<Vec<Row>> {
-    let mut system = SystemUnderTest::start_with(
+    let system = SystemUnderTest::start_with(
         environment,
         Database::Sqlite,
         &["--no-delivery", "--trusted-proxies", "127.0.0.1"],
     )?;
     let sender = system.plan.account("sender@example.org", "user")?;
     let cookie = sign_in(system.postern.address)?;
-    system.warm_up(false)?;
+    system.warm_up()?;
     let mut rows = Vec::new();
     for attack in &ON_A_SMALL_OUTBOX {
         rows.push(row(&system, attack, &sender, &cookie)?);

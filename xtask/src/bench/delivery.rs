@@ -22,14 +22,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-const CONNECTIONS: usize = 32;
-const MAILS: u64 = 30_000;
+/// Connections to the relay.
+pub const CONNECTIONS: usize = 32;
+
+/// Mails of one run.
+pub const MAILS: u64 = 30_000;
 
 /// Runs beside Postfix, which differ more than those of Postern.
-const RUNS_BESIDE: usize = 5;
+pub const RUNS_BESIDE: usize = 5;
 
 /// Fewer than [`MAILS`]: Postfix takes at least as long for these.
-const POSTFIX_MAILS: u64 = 5_000;
+pub const POSTFIX_MAILS: u64 = 5_000;
 
 /// Mails for a server that starts a process for each.
 const OTHER_MAILS: u64 = 1_000;
@@ -62,25 +65,37 @@ pub fn sqlite(environment: &mut Environment) -> Result<Vec<Row>> {
     );
     row.measured = format!("{}, {}", row.measured, spread(&rates));
     let mut rows = vec![row];
-    for (what, rates) in [("as shipped", shipped), ("tuned", tuned)] {
-        let spread = spread(&rates);
-        let Some(rate) = median(rates, |rate| *rate) else {
-            continue;
-        };
-        let times = run.per_second / rate;
-        rows[0].beside = format!("{times:.1} times Postfix {what}; {}", rows[0].beside);
-        rows.push(Row {
-            what: format!("Postfix {what}, {CONNECTIONS} connections, the same relay"),
-            measured: format!("{}/s, {spread}", thousands(rate)),
-            minimum: String::new(),
-            goal: String::new(),
-            beside: format!("{RUNS_BESIDE} runs, in turn with those of Postern"),
-        });
+    let path = format!("{CONNECTIONS} connections, the same relay");
+    for (settings, rates) in [("as shipped", shipped), ("tuned", tuned)] {
+        let postfix = beside_postfix(&mut rows[0], run.per_second, settings, &path, rates);
+        rows.extend(postfix);
     }
     if with_postfix {
         rows.extend(others(&run)?);
     }
     Ok(rows)
+}
+
+/// Adds the ratio of a rate of Postern to that of a Postfix to the row of Postern, and returns the row of
+/// that Postfix; `None` without runs of it.
+pub fn beside_postfix(
+    postern: &mut Row,
+    per_second: f64,
+    settings: &str,
+    path: &str,
+    rates: Vec<f64>,
+) -> Option<Row> {
+    let spread = spread(&rates);
+    let rate = median(rates, |rate| *rate)?;
+    let times = per_second / rate;
+    postern.beside = format!("{times:.1} times Postfix {settings}; {}", postern.beside);
+    Some(Row {
+        what: format!("Postfix {settings}, {path}"),
+        measured: format!("{}/s, {spread}", thousands(rate)),
+        minimum: String::new(),
+        goal: String::new(),
+        beside: format!("{RUNS_BESIDE} runs, in turn with those of Postern"),
+    })
 }
 
 pub fn postgres(environment: &mut Environment) -> Result<Vec<Row>> {
@@ -116,17 +131,27 @@ fn row(run: &Throughput, engine: Database, minimum: &str, goal: &str) -> Row {
 fn postfix(start: fn(SocketAddr, usize) -> Result<Postfix>) -> Result<f64> {
     let relay = CountingRelay::start()?;
     let postfix = start(relay.relay.address, CONNECTIONS)?;
-    rate(&relay, postfix.address, POSTFIX_MAILS)
+    rate(
+        || relay.received(),
+        postfix.address,
+        CONNECTIONS,
+        POSTFIX_MAILS,
+    )
 }
 
 /// Exim and `OpenSMTPD`, once each.
 fn others(run: &Throughput) -> Result<Vec<Row>> {
     let relay = CountingRelay::start()?;
     let exim = Exim::start(relay.relay.address)?;
-    let exim = rate(&relay, exim.address, OTHER_MAILS)?;
+    let exim = rate(|| relay.received(), exim.address, CONNECTIONS, OTHER_MAILS)?;
     let relay = CountingRelay::start()?;
     let opensmtpd = OpenSmtpd::start(relay.relay.address)?;
-    let opensmtpd = rate(&relay, opensmtpd.address, OTHER_MAILS)?;
+    let opensmtpd = rate(
+        || relay.received(),
+        opensmtpd.address,
+        CONNECTIONS,
+        OTHER_MAILS,
+    )?;
     let row = |what: &str, rate: f64| Row {
         what: format!("{what}, the same relay"),
         measured: format!("{}/s", thousands(rate)),
@@ -143,23 +168,29 @@ fn others(run: &Throughput) -> Result<Vec<Row>> {
     ])
 }
 
-/// Mails per second, from the first session with a server to the last mail at the relay.
-fn rate(relay: &CountingRelay, server: SocketAddr, mails: u64) -> Result<f64> {
+/// Mails per second, from the first of `sessions` with a server to the last mail at the relay, which has
+/// `received` so many.
+pub fn rate(
+    received: impl Fn() -> u64,
+    server: SocketAddr,
+    sessions: usize,
+    mails: u64,
+) -> Result<f64> {
     const WARM_UP: u64 = 200;
-    let wait = |mails| {
-        let arrived = until(TIMEOUT, Duration::from_millis(5), || {
-            relay.received() >= mails
-        });
-        arrived
-            .then_some(())
-            .with_context(|| format!("{} of {mails} mails arrived", relay.received()))
-    };
-    smtp_tools::load(server, CONNECTIONS, WARM_UP)?;
-    wait(WARM_UP)?;
+    smtp_tools::load(server, sessions, WARM_UP)?;
+    wait_for_arrival(&received, WARM_UP)?;
     let start = Instant::now();
-    smtp_tools::load(server, CONNECTIONS, mails)?;
-    wait(WARM_UP + mails)?;
+    smtp_tools::load(server, sessions, mails)?;
+    wait_for_arrival(&received, WARM_UP + mails)?;
     Ok(mails as f64 / start.elapsed().as_secs_f64())
+}
+
+/// Waits until a relay has `received` so many mails.
+pub fn wait_for_arrival(received: impl Fn() -> u64, mails: u64) -> Result<()> {
+    let arrived = until(TIMEOUT, Duration::from_millis(5), || received() >= mails);
+    arrived
+        .then_some(())
+        .with_context(|| format!("{} of {mails} mails arrived", received()))
 }
 
 /// One connection to a distant relay, where pipelining matters: without CHUNKING, with it, and to

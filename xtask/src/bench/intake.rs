@@ -32,7 +32,7 @@ fn row(
     let mut runs = Vec::new();
     for _ in 0..RUNS {
         let mut system = SystemUnderTest::start(environment, engine, None)?;
-        system.warm_up(false)?;
+        system.warm_up()?;
         let before = system.processor_time()?;
         let taken = system.load(CLIENTS, MAILS)?;
         let own = system.processor_time()?.saturating_sub(before);

@@ -46,6 +46,7 @@ mod postfix;
 mod queues;
 mod rows;
 mod smtp_tools;
+mod submission;
 mod system;
 mod table;
 
@@ -62,7 +63,7 @@ struct Benchmark {
     run: fn(&mut Environment) -> Result<Vec<Row>>,
 }
 
-const BENCHMARKS: [Benchmark; 11] = [
+const BENCHMARKS: [Benchmark; 13] = [
     Benchmark {
         name: "intake",
         about: "mails accepted over HTTP by 64 clients, SQLite",
@@ -77,6 +78,16 @@ const BENCHMARKS: [Benchmark; 11] = [
         name: "far-away",
         about: "one connection to a relay with a round trip of 20 ms, also to Postfix",
         run: delivery::far_away,
+    },
+    Benchmark {
+        name: "submission-intake",
+        about: "mails accepted over SMTP in 64 sessions of smtp-source, SQLite",
+        run: submission::intake,
+    },
+    Benchmark {
+        name: "submission",
+        about: "smtp-source to Postern to smtp-sink, and Postfix in place of Postern, SQLite",
+        run: submission::delivery,
     },
     Benchmark {
         name: "postgres-intake",

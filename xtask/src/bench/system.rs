@@ -21,7 +21,7 @@ use std::{
 use testkit::{Relay, RelayScript};
 
 /// Mails before the measurement, to fill connection pools and caches.
-const WARM_UP: u64 = 1_000;
+pub const WARM_UP: u64 = 1_000;
 
 /// Limit for a delivery run.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(600);
@@ -103,12 +103,8 @@ impl SystemUnderTest {
         })
     }
 
-    pub fn warm_up(&mut self, delivers: bool) -> Result<()> {
-        self.load(64, WARM_UP)?;
-        if delivers {
-            self.wait_for_delivery(WARM_UP)?;
-        }
-        Ok(())
+    pub fn warm_up(&self) -> Result<()> {
+        self.load(64, WARM_UP).map(|_| ())
     }
 
     pub fn load(&self, clients: usize, mails: u64) -> Result<LoadResult> {
@@ -132,20 +128,46 @@ impl SystemUnderTest {
             })
     }
 
+    /// Measures from the start of a load of so many mails to the last one recorded as delivered. Before that,
+    /// a load of [`WARM_UP`] mails is delivered.
+    pub fn throughput(
+        &mut self,
+        mails: u64,
+        load: impl Fn(&Self, u64) -> Result<()>,
+    ) -> Result<Throughput> {
+        load(self, WARM_UP)?;
+        self.wait_for_delivery(WARM_UP)?;
+        let before = self.processor_time()?;
+        let start = Instant::now();
+        load(self, mails)?;
+        self.wait_for_delivery(mails)?;
+        let time = start.elapsed();
+        Ok(Throughput {
+            per_second: mails as f64 / time.as_secs_f64(),
+            processor_time: self.processor_time()?.saturating_sub(before) / mails as u32,
+        })
+    }
+
+    /// Messages that Postern has accepted so far, by its own count.
+    pub fn accepted(&self) -> Result<u64> {
+        let mut client = Client::connect(self.postern.address, "")?;
+        Ok(Metrics::read(&mut client)?.accepted())
+    }
+
     pub fn processor_time(&mut self) -> Result<Duration> {
         process::processor_time(self.postern.id())
     }
 }
 
-/// The result of [`measure_throughput`].
+/// The result of [`SystemUnderTest::throughput`].
 pub struct Throughput {
     pub per_second: f64,
     /// CPU time of Postern per mail.
     pub processor_time: Duration,
 }
 
-/// Measures from the first request to the last mail recorded as delivered, with `connections` HTTP
-/// clients and as many connections to the relay.
+/// Measures the throughput of a fresh Postern that delivers to `relay`, with `connections` HTTP clients and
+/// as many connections to the relay.
 pub fn measure_throughput(
     environment: &mut Environment,
     engine: Database,
@@ -154,18 +176,11 @@ pub fn measure_throughput(
     mails: u64,
 ) -> Result<Throughput> {
     let mut system = SystemUnderTest::start(environment, engine, Some((relay, connections)))?;
-    system.warm_up(true)?;
-    let before = system.processor_time()?;
-    let start = Instant::now();
-    system.load(connections, mails)?;
-    system.wait_for_delivery(mails)?;
-    let time = start.elapsed();
-    let processor_time = system.processor_time()?.saturating_sub(before) / mails as u32;
+    let run = system.throughput(mails, |system, mails| {
+        system.load(connections, mails).map(|_| ())
+    })?;
     system.postern.stop()?;
-    Ok(Throughput {
-        per_second: mails as f64 / time.as_secs_f64(),
-        processor_time,
-    })
+    Ok(run)
 }
 
 /// Signs the administrator in and returns the `Cookie` header.

@@ -30,6 +30,11 @@ impl Metrics {
         self.0.get(name).copied().unwrap_or_default()
     }
 
+    /// Number of messages accepted since the start of the process.
+    pub fn accepted(&self) -> u64 {
+        self.get("postern_accepted_total") as u64
+    }
+
     pub fn delivered(&self) -> u64 {
         self.get("postern_delivered_total") as u64
     }
@@ -48,9 +53,10 @@ impl Metrics {
 #[test]
 fn samples_are_read_with_their_labels() {
     let text = "# TYPE postern_queue gauge\npostern_queue{state=\"queued\"} 7\n\
-                postern_queue{state=\"deferred\"} 2\npostern_delivered_total 1e3\n";
+                postern_queue{state=\"deferred\"} 2\npostern_accepted_total 1009\n\
+                postern_delivered_total 1e3\n";
     let metrics = Metrics::parse(text);
     assert_eq!(metrics.undelivered(), 9);
-    assert_eq!(metrics.delivered(), 1000);
+    assert_eq!((metrics.accepted(), metrics.delivered()), (1009, 1000));
     assert!(metrics.get("postern_failed_total").abs() < f64::EPSILON);
 }

@@ -8,15 +8,28 @@ const TICKS_PER_SECOND: u64 = 100;
 
 /// CPU time of a process and all its threads, with a resolution of 10 ms.
 pub fn processor_time(process: u32) -> Result<Duration> {
+    // utime and stime are fields 14 and 15.
+    time_in_fields(process, [14, 15])
+}
+
+/// CPU time of the children of this process that have ended, with a resolution of 10 ms.
+pub fn processor_time_of_ended_children() -> Result<Duration> {
+    // cutime and cstime are fields 16 and 17.
+    time_in_fields(std::process::id(), [16, 17])
+}
+
+/// The sum of two fields of /proc/PID/stat that count ticks, by the numbers in proc(5).
+fn time_in_fields(process: u32, numbers: [usize; 2]) -> Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
     // The name is in parentheses and may contain any character.
     let (_, fields) = stat.rsplit_once(')').context("no name in /proc/PID/stat")?;
     let fields: Vec<&str> = fields.split_whitespace().collect();
-    let ticks = |at: usize| -> Result<u64> {
-        Ok(fields.get(at).context("/proc/PID/stat is short")?.parse()?)
+    let ticks = |number: usize| -> Result<u64> {
+        // The first field after the name is field 3.
+        let field = fields.get(number - 3).context("/proc/PID/stat is short")?;
+        Ok(field.parse()?)
     };
-    // utime and stime are fields 14 and 15; the first one after the name is field 3.
-    let ticks = ticks(11)? + ticks(12)?;
+    let ticks = ticks(numbers[0])? + ticks(numbers[1])?;
     Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
 }
 

@@ -10,7 +10,6 @@ use domain::view::Role;
 use domain::{EmailAddress, Kind, Refusal, SmtpSettings};
 
 use super::batch::{Batch, Uncomposed};
-use super::dkim_signers;
 use super::group_commit::request::NewMessage;
 use super::group_commit::transaction::KEY_LIFETIME;
 use super::open_tracking::notice;
@@ -353,7 +352,7 @@ impl Outbox {
             senders: Arc::new(senders),
             limits: Arc::new(limits),
             open_tracking: policy.open_tracking,
-            dkim: Arc::new(dkim_signers::read(connection, &self.vault).await?),
+            dkim: self.dkim_signers.read(connection, version).await?,
         })
     }
 }

@@ -119,7 +119,10 @@ impl Batch {
                     let queue = self.settings.queue(own, &finished.from);
                     let queue = queue.unwrap_or_else(|| global.clone());
                     let class = QueueClass { queue, priority };
-                    let finished = self.settings.signed(finished, self.now);
+                    let finished = ComposedMessage {
+                        bytes: self.settings.dkim.sign(finished.bytes, self.now),
+                        ..finished
+                    };
                     let submitter = self.submitter.clone();
                     messages.push(NewMessage {
                         open_id,

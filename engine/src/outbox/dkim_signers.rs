@@ -1,19 +1,54 @@
-//! The DKIM keys that sign accepted messages, read with the settings of acceptance.
+//! The DKIM keys that sign accepted messages and reports, read again after a change.
 
-use domain::Timestamp;
+use std::sync::Arc;
 
-use super::service::AcceptanceSettings;
-use crate::mail::{ComposedMessage, DKIM_SCOPE, DkimSigner, DkimSigners};
+use parking_lot::Mutex;
+
+use crate::mail::{DKIM_SCOPE, DkimSigner, DkimSigners};
 use crate::store::{Connection, StoreError, dkim_keys};
 use crate::vault::Vault;
 
-impl AcceptanceSettings {
-    /// The message with the signatures of its From domain.
-    pub(super) fn signed(&self, message: ComposedMessage, now: Timestamp) -> ComposedMessage {
-        ComposedMessage {
-            bytes: self.dkim.sign(message.bytes, now),
-            ..message
+/// The active keys, as of a version of the routing.
+#[derive(Clone)]
+struct VersionedSigners {
+    version: i64,
+    signers: Arc<DkimSigners>,
+}
+
+/// The active keys that were read last. Every change of them raises the version of the routing.
+pub(super) struct LastDkimSigners {
+    vault: Arc<Vault>,
+    last: Mutex<Option<VersionedSigners>>,
+}
+
+impl LastDkimSigners {
+    /// Reads keys when they are needed. `vault` unseals them.
+    pub fn new(vault: Arc<Vault>) -> Self {
+        Self {
+            vault,
+            last: Mutex::default(),
         }
+    }
+
+    /// The active keys of all domains. `version` is that of the routing, read before on this connection.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn read(
+        &self,
+        connection: &mut Connection,
+        version: i64,
+    ) -> Result<Arc<DkimSigners>, StoreError> {
+        let last = self.last.lock().clone();
+        if let Some(last) = last.filter(|last| last.version == version) {
+            return Ok(last.signers);
+        }
+        let signers = Arc::new(read(connection, &self.vault).await?);
+        *self.last.lock() = Some(VersionedSigners {
+            version,
+            signers: signers.clone(),
+        });
+        Ok(signers)
     }
 }
 
@@ -21,10 +56,7 @@ impl AcceptanceSettings {
 ///
 /// # Errors
 /// Where the database fails.
-pub(super) async fn read(
-    connection: &mut Connection,
-    vault: &Vault,
-) -> Result<DkimSigners, StoreError> {
+async fn read(connection: &mut Connection, vault: &Vault) -> Result<DkimSigners, StoreError> {
     let mut signers = DkimSigners::default();
     for row in dkim_keys::active(connection).await? {
         let key = &row.view;

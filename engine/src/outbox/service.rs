@@ -10,6 +10,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::bulk_act::BulkActs;
 use super::disk_space::DiskSpace;
+use super::dkim_signers::LastDkimSigners;
 use super::flow_ids::FlowIds;
 use super::group_commit::{GroupCommit, write_audit};
 use super::hold::Hold;
@@ -74,8 +75,7 @@ pub struct Outbox {
     pub(super) clock: Clock,
     pub(super) audit: Audit,
     pub(super) settings: Settings,
-    /// It unseals the DKIM keys that sign.
-    pub(super) vault: Arc<Vault>,
+    pub(super) dkim_signers: Arc<LastDkimSigners>,
     pub(super) group_commit: GroupCommit,
     /// Of an SQLite database.
     pub(super) disk_space: Option<DiskSpace>,
@@ -123,9 +123,11 @@ impl Outbox {
         if !store.is_local() {
             tokio::spawn(notify_other_nodes(store.clone(), notify.clone()));
         }
+        let dkim_signers = Arc::new(LastDkimSigners::new(vault));
         let group_commit = GroupCommit::start(
             store.clone(),
             clock.clone(),
+            dkim_signers.clone(),
             hold.is_some(),
             changes.clone(),
         );
@@ -137,7 +139,7 @@ impl Outbox {
             clock,
             audit,
             settings,
-            vault,
+            dkim_signers,
             group_commit,
             disk_space,
             meter: Meter::default(),

@@ -180,6 +180,7 @@ mod tests {
     use domain::outbox::{DeliveryEvent, RecipientState, RelayChoice};
     use rusqlite::types::Value;
 
+    use super::super::super::dkim_signers::LastDkimSigners;
     use super::super::super::sending_limits::{HolderKind, LimitHolder};
     use super::super::request::{Lease, NewMessage};
     use super::super::transaction;
@@ -189,6 +190,7 @@ mod tests {
     use crate::store::idempotency::IdempotencyKey;
     use crate::store::messages::{MessageRow, Submitter};
     use crate::store::{Scope, Store, commit};
+    use crate::vault::Vault;
 
     const NOW: Timestamp = Timestamp(1_795_151_610_000);
     const OWNER: &str = "worker";
@@ -418,6 +420,8 @@ mod tests {
         let directly = Store::open(one.path(), None).await.expect("opens");
         let shared = Store::open(other.path(), None).await.expect("opens");
         let connection = directly.direct().expect("SQLite").clone();
+        let vault = Vault::open(&other.path().join("keys"), &shared, NOW, false).await;
+        let signers = LastDkimSigners::new(Arc::new(vault.expect("a vault")));
         for store in [&directly, &shared] {
             let mut work = store.begin().await.expect("begins");
             for (holder, per_minute) in [("account", 2), ("token", 3)] {
@@ -434,7 +438,8 @@ mod tests {
             assert!(requests.iter().all(|request| can_write(request)));
             let written = connection.write(|work| write(work, hold_mail, &requests, &counted, NOW));
             let expected =
-                transaction::write(&shared, hold_mail, &requests, &also_counted, NOW).await;
+                transaction::write(&shared, &signers, hold_mail, &requests, &also_counted, NOW)
+                    .await;
             let (written, expected) = (written.expect("writes"), expected.expect("writes"));
             counted.written(written.counted);
             also_counted.written(expected.counted);

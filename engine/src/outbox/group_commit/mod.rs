@@ -16,6 +16,7 @@ use std::sync::Arc;
 use domain::{Refusal, Timestamp};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
+use super::dkim_signers::LastDkimSigners;
 use crate::Clock;
 use crate::audit::QueuedEntry;
 use crate::store::direct::DirectTransaction;
@@ -44,14 +45,22 @@ pub(crate) struct GroupCommit {
 
 impl GroupCommit {
     /// Spawns the tasks that commit: one on SQLite, two on PostgreSQL. They end with the last handle.
-    /// `changes` counts commits. With `hold_mail` delivery is paused from the start.
-    pub fn start(store: Store, clock: Clock, hold_mail: bool, changes: watch::Sender<u64>) -> Self {
+    /// `changes` counts commits. With `hold_mail` delivery is paused from the start. `dkim_signers` sign
+    /// reports.
+    pub(super) fn start(
+        store: Store,
+        clock: Clock,
+        dkim_signers: Arc<LastDkimSigners>,
+        hold_mail: bool,
+        changes: watch::Sender<u64>,
+    ) -> Self {
         let (jobs, queue) = mpsc::channel(4 * MAX_REQUESTS);
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..store.writers() {
             let committer = Committer {
                 store: store.clone(),
                 clock: clock.clone(),
+                dkim_signers: dkim_signers.clone(),
                 hold_mail,
                 changes: changes.clone(),
             };
@@ -112,6 +121,7 @@ where
 struct Committer {
     store: Store,
     clock: Clock,
+    dkim_signers: Arc<LastDkimSigners>,
     hold_mail: bool,
     changes: watch::Sender<u64>,
 }
@@ -185,7 +195,10 @@ impl Committer {
                 };
                 self.store.write_directly(connection, write).await
             }
-            _ => transaction::write(&self.store, hold_mail, &requests, &figures, now).await,
+            _ => {
+                let (store, signers) = (&self.store, &self.dkim_signers);
+                transaction::write(store, signers, hold_mail, &requests, &figures, now).await
+            }
         }
     }
 }

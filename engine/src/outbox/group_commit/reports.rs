@@ -1,13 +1,17 @@
 //! Writes reports to senders in the commit that settles the recipients they are about: each once.
 
+use std::sync::Arc;
+
 use domain::dsn::MessageDsn;
 use domain::outbox::{DeliveryEvent, EventKind, Priority};
 use domain::{EmailAddress, SmtpSettings, Timestamp};
 use ulid::Ulid;
 
+use super::super::dkim_signers::LastDkimSigners;
 use super::placement::Placement;
 use super::report_rows::{ReportRow, ReportRows};
-use super::request::NewMessage;
+use super::request::{ControlState, NewMessage};
+use crate::mail::DkimSigners;
 use crate::reports::{Report, ReportedMessage, ReportedRecipient, compose, returns_whole};
 use crate::smtp::to_ascii;
 use crate::store::delivery_events::{self, NewEvent};
@@ -22,16 +26,35 @@ struct ReportSource {
     queue: String,
 }
 
-/// Writes the reports of these recipients, one for each message. Returns those that are sent.
+/// What all reports of a commit share.
+struct CommitContext {
+    signers: Arc<DkimSigners>,
+    /// Whether delivery is paused.
+    paused: bool,
+    now: Timestamp,
+}
+
+/// Writes the reports of these recipients, one for each message, signed with DKIM. Returns those that are
+/// sent.
 pub(super) async fn write(
     work: &mut Connection,
     rows: ReportRows,
-    paused: bool,
+    signers: &LastDkimSigners,
+    control: ControlState,
     now: Timestamp,
 ) -> Result<Vec<NewMessage>, StoreError> {
     let mut sent = Vec::new();
-    for (id, rows) in rows.unreported(work).await? {
-        sent.extend(report(work, &id, &rows, paused, now).await?);
+    let unreported = rows.unreported(work).await?;
+    if unreported.is_empty() {
+        return Ok(sent);
+    }
+    let context = CommitContext {
+        signers: signers.read(work, control.version).await?,
+        paused: control.paused,
+        now,
+    };
+    for (id, rows) in unreported {
+        sent.extend(report(work, &id, &rows, &context).await?);
     }
     Ok(sent)
 }
@@ -41,9 +64,9 @@ async fn report(
     work: &mut Connection,
     id: &str,
     rows: &[ReportRow],
-    paused: bool,
-    now: Timestamp,
+    context: &CommitContext,
 ) -> Result<Option<NewMessage>, StoreError> {
+    let now = context.now;
     let Some(message) = messages::by_id(work, id).await? else {
         return Ok(None);
     };
@@ -52,7 +75,7 @@ async fn report(
     let Some(dsn) = dsn.filter(|_| !message.sender.is_empty()) else {
         return Ok(None);
     };
-    let composed = new_report(work, &message, &dsn, rows, now).await?;
+    let composed = new_report(work, &message, &dsn, rows, context).await?;
     let text = match &composed {
         Ok(new) => format!(
             "A report was sent to {}: {}",
@@ -62,7 +85,7 @@ async fn report(
     };
     if let Ok(new) = &composed {
         messages::add(work, &[(&new.message, new.bytes.as_slice())]).await?;
-        let placement = Placement::new(None, paused, now);
+        let placement = Placement::new(None, context.paused, now);
         let recipients: Vec<NewRecipient<'_>> = placement.rows(new).collect();
         recipients::add(work, &recipients).await?;
     }
@@ -90,8 +113,9 @@ async fn new_report(
     message: &MessageRow,
     dsn: &MessageDsn,
     rows: &[ReportRow],
-    now: Timestamp,
+    context: &CommitContext,
 ) -> Result<Result<NewMessage, &'static str>, StoreError> {
+    let now = context.now;
     let Ok(sender) = message.sender.parse::<EmailAddress>() else {
         return Ok(Err("the address is not valid."));
     };
@@ -131,6 +155,7 @@ async fn new_report(
         },
         recipients: recipients.collect(),
     });
+    let bytes = context.signers.sign(composed.bytes, now);
     let class = QueueClass {
         queue: queue.into(),
         priority: Priority::Normal,
@@ -149,10 +174,10 @@ async fn new_report(
             sender: String::new(),
             subject: composed.subject.to_owned(),
             message_id: composed.message_id,
-            size: i64::try_from(composed.bytes.len()).unwrap_or(i64::MAX),
+            size: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
             dsn: None,
         },
-        bytes: composed.bytes,
+        bytes,
         recipients: vec![sender.as_str().to_owned()],
         class,
         flow,

@@ -1,18 +1,24 @@
-//! Tests of where a report waits that a commit writes.
+//! Tests of the reports that a commit writes: where each waits, and its signature.
 
+use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use domain::dkim::{DkimAlgorithm, DkimKeyState, DkimKeyView};
 use domain::outbox::{Priority, RecipientState, ReportCause, ReportedResult};
 use domain::{Form, Label, Timestamp};
 
+use super::super::dkim_signers::LastDkimSigners;
 use super::figures::FigureShard;
 use super::request::{Lease, NewMessage, WriteRequest};
 use super::transaction;
+use crate::mail::{DKIM_SCOPE, NewDkimKey};
+use crate::store::dkim_keys::{self, DkimKeyRow};
 use crate::store::flows::QueueClass;
 use crate::store::messages::MessageRow;
 use crate::store::recipients::{RecipientKey, SettledRecipient};
-use crate::store::{Store, commit};
+use crate::store::{Store, commit, routing};
+use crate::vault::Vault;
 
 const NOW: Timestamp = Timestamp(1_795_151_610_000);
 const ID: &str = "01JD0000000000000000000000";
@@ -87,11 +93,81 @@ fn refuse(owner: &str) -> WriteRequest {
     }
 }
 
-/// Commits a request, and returns how many reports the commit inserted.
-async fn write(store: &Store, hold_mail: bool, request: WriteRequest) -> usize {
-    let (requests, shard) = ([Arc::new(request)], FigureShard::new());
-    let written = transaction::write(store, hold_mail, &requests, &shard, NOW).await;
-    written.expect("writes").results[0].reports
+/// A database in a folder, and the vault of its secrets.
+struct TestStore {
+    store: Store,
+    vault: Arc<Vault>,
+    signers: LastDkimSigners,
+}
+
+impl TestStore {
+    async fn open(folder: &Path) -> Self {
+        let store = Store::open(folder, None).await.expect("opens");
+        let vault = Vault::open(&folder.join("keys"), &store, NOW, false).await;
+        let vault = Arc::new(vault.expect("a vault"));
+        Self {
+            signers: LastDkimSigners::new(vault.clone()),
+            store,
+            vault,
+        }
+    }
+
+    /// Saves the first relay, whose From address is of example.com.
+    async fn save_relay(&self) {
+        let form = Form::default()
+            .with(Label::FromAddress, "alerts@Example.COM")
+            .with(Label::Host, "smtp.example.org")
+            .with(Label::Port, "25");
+        let values = form.iter().map(|(label, value)| {
+            let label = label.as_str();
+            format!("INSERT INTO information (scope, label, value) VALUES ('global', '{label}', '{value}')")
+        });
+        execute(&self.store, &values.collect::<Vec<_>>()).await;
+    }
+
+    /// Commits a request, and returns how many reports the commit inserted.
+    async fn write(&self, hold_mail: bool, request: WriteRequest) -> usize {
+        let (requests, shard) = ([Arc::new(request)], FigureShard::new());
+        let (store, signers) = (&self.store, &self.signers);
+        let written = transaction::write(store, signers, hold_mail, &requests, &shard, NOW).await;
+        written.expect("writes").results[0].reports
+    }
+
+    /// Makes a key for example.com that signs.
+    async fn add_key(&self) {
+        let key = NewDkimKey::generate(DkimAlgorithm::Ed25519).expect("a key");
+        let row = DkimKeyRow {
+            private_key: self.vault.seal(DKIM_SCOPE, "key", key.private.as_bytes()),
+            view: DkimKeyView {
+                id: "key".to_owned(),
+                domain: "example.com".to_owned(),
+                selector: "postern".to_owned(),
+                algorithm: DkimAlgorithm::Ed25519,
+                public_key: key.public,
+                state: DkimKeyState::Active,
+                is_usable: true,
+                created_at: NOW,
+                created_by: "admin@example.org".to_owned(),
+                activated_at: Some(NOW),
+                removal_at: None,
+            },
+        };
+        let mut work = self.store.begin().await.expect("begins");
+        routing::raise(&mut work).await.expect("raised");
+        dkim_keys::write(&mut work, &row).await.expect("written");
+        commit(work).await.expect("commits");
+    }
+
+    /// The report that is stored, and its size.
+    async fn report(&self) -> (String, i64) {
+        let query = "SELECT bytes, size FROM message JOIN message_body \
+                     ON message_body.id = message.id WHERE sender = ''";
+        let mut connection = self.store.read().await.expect("a connection");
+        let row: Result<(Vec<u8>, i64), _> =
+            sqlx::query_as(query).fetch_one(&mut *connection).await;
+        let (bytes, size) = row.expect("one report");
+        (String::from_utf8(bytes).expect("text"), size)
+    }
 }
 
 async fn execute(store: &Store, statements: &[String]) {
@@ -132,20 +208,35 @@ async fn a_report_waits_in_the_queue_of_its_from_address() {
         (None, false, "other", &[]),
     ] {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(folder.path(), None).await.expect("opens");
-        let form = Form::default()
-            .with(Label::FromAddress, "alerts@Example.COM")
-            .with(Label::Host, "smtp.example.org")
-            .with(Label::Port, "25");
-        let values = form.iter().map(|(label, value)| {
-            let label = label.as_str();
-            format!("INSERT INTO information (scope, label, value) VALUES ('global', '{label}', '{value}')")
-        });
-        let statements: Vec<String> = values.chain(statement.map(str::to_owned)).collect();
-        execute(&store, &statements).await;
-        assert_eq!(write(&store, false, accept()).await, 0);
-        let reports = write(&store, hold_mail, refuse(owner)).await;
+        let test = TestStore::open(folder.path()).await;
+        test.save_relay().await;
+        let statements: Vec<String> = statement.map(str::to_owned).into_iter().collect();
+        execute(&test.store, &statements).await;
+        assert_eq!(test.write(false, accept()).await, 0);
+        let reports = test.write(hold_mail, refuse(owner)).await;
         assert_eq!(reports, expected.len());
-        assert_eq!(waiting(&store).await, expected);
+        assert_eq!(waiting(&test.store).await, expected);
     }
+}
+
+#[tokio::test]
+async fn a_report_is_signed_with_the_keys_of_its_from_domain() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let test = TestStore::open(folder.path()).await;
+    test.save_relay().await;
+    test.write(false, accept()).await;
+    let mut connection = test.store.read().await.expect("a connection");
+    let version = routing::version(&mut connection).await.expect("a version");
+    let known = test.signers.read(&mut connection, version).await;
+    assert!(known.expect("no keys").is_empty());
+    drop(connection);
+
+    // A key that is activated later signs too.
+    test.add_key().await;
+    assert_eq!(test.write(false, refuse(OWNER)).await, 1);
+    let (report, size) = test.report().await;
+    let signature = "DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed;\r\n\
+                     \td=example.com; s=postern; ";
+    assert!(report.starts_with(signature), "{report}");
+    assert_eq!(usize::try_from(size).ok(), Some(report.len()));
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use domain::Timestamp;
 use domain::outbox::EventKind;
 
+use super::super::dkim_signers::LastDkimSigners;
 use super::figures::{FigureShard, Tally};
 use super::placement::Placement;
 use super::quotas::{Quotas, holders};
@@ -31,12 +32,14 @@ pub const KEY_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// A transaction in which all is written but the results of attempts.
 struct BegunCommit {
     work: UnitOfWork,
+    control: ControlState,
     results: Vec<WriteResult>,
 }
 
-/// Writes all requests in one transaction. What it counts is added to `shard`.
+/// Writes all requests in one transaction. `signers` sign reports. What is counted is added to `shard`.
 pub(super) async fn write(
     store: &Store,
+    signers: &LastDkimSigners,
     hold_mail: bool,
     requests: &[Arc<WriteRequest>],
     shard: &FigureShard,
@@ -52,10 +55,10 @@ pub(super) async fn write(
     }
     let BegunCommit {
         mut work,
+        control,
         mut results,
     } = begun;
     let written = written.unwrap_or_default();
-    let paused = results.iter().any(|result| result.control.paused);
     let mut reported = ReportRows::of(written.iter().map(|row| row.result), now);
     for request in requests {
         if let WriteRequest::ReportDelays(ids) = &**request {
@@ -65,7 +68,7 @@ pub(super) async fn write(
             }
         }
     }
-    let sent = reports::write(&mut work, reported, paused, now).await?;
+    let sent = reports::write(&mut work, reported, signers, control, now).await?;
     let mut reporting = requests.iter().zip(&mut results);
     if let Some((_, result)) = reporting.find(|(request, _)| request.has_reports()) {
         result.reports = sent.len();
@@ -138,7 +141,11 @@ async fn begin(
     }
     let claimed = results.iter_mut().flat_map(|result| &mut result.claimed);
     suppressions::mark(&mut work, claimed, now).await?;
-    Ok(BegunCommit { work, results })
+    Ok(BegunCommit {
+        work,
+        control,
+        results,
+    })
 }
 
 /// The earlier answer to a key; without one, stores the answer that these messages get.

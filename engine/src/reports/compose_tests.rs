@@ -4,7 +4,7 @@ use domain::dsn::{MessageDsn, RecipientDsn, ReturnContent};
 use domain::outbox::{ReportCause, ReportedResult};
 use domain::{EmailAddress, Timestamp};
 
-use super::{Report, ReportedMessage, ReportedRecipient, compose};
+use super::{Report, ReportedMessage, ReportedRecipient, compose, returns_whole};
 use crate::mail;
 
 const ORIGINAL: &str = "Date: Fri, 20 Nov 2026 11:44:59 +0000\r\n\
@@ -42,6 +42,8 @@ impl Original<'_> {
         let sender: EmailAddress = self.sender.parse().expect("an address");
         let from = "alerts@example.org".parse().expect("an address");
         let recipients = self.results.iter().enumerate();
+        let results = self.results.iter().map(|(_, result)| result);
+        let size = i64::try_from(self.bytes.len()).expect("a size");
         let composed = compose(&Report {
             id: "01JE",
             now: at("2026-11-20T11:46:00"),
@@ -54,6 +56,7 @@ impl Original<'_> {
                 message_id: "<01JD@example.org>",
                 dsn: &self.dsn,
                 bytes: self.bytes,
+                is_whole: returns_whole(&self.dsn, size, results),
             },
             recipients: recipients
                 .map(|(position, (relay, result))| ReportedRecipient {

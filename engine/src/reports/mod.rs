@@ -43,9 +43,10 @@ pub(crate) struct ReportedMessage<'a> {
     /// With its angle brackets.
     pub message_id: &'a str,
     pub dsn: &'a MessageDsn,
-    /// Its bytes, all of them where [`returns_whole`] says so, otherwise at least the header. Empty where
-    /// they are no longer stored.
+    /// Its bytes, at least the header. Empty where they are no longer stored.
     pub bytes: &'a [u8],
+    /// Whether these are all of its bytes, and are returned if the relay takes them.
+    pub is_whole: bool,
 }
 
 /// A recipient in a report.

@@ -10,9 +10,9 @@ use super::Report;
 use super::status::reply;
 use crate::mail::quoted_printable;
 
-/// The largest message that is returned whole, in bytes; of a larger one the header is. With the rest of
+/// The largest message that is returned whole, in octets; of a larger one the header is. With the rest of
 /// the report it stays below the size of a message that is accepted.
-const LARGEST_WHOLE: usize = 24 * 1024 * 1024;
+const LARGEST_WHOLE: i64 = 24 * 1024 * 1024;
 
 /// The transfer encoding of a part (RFC 2045 section 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,13 +42,15 @@ pub(super) struct ReturnedPart<'a> {
     pub is_whole: bool,
 }
 
-/// Whether a report of these results may return the whole message: with RET=FULL a report of a failure
-/// does.
+/// Whether a report of these results may return the whole message, of `size` octets: with RET=FULL a report
+/// of a failure does.
 pub(crate) fn returns_whole<'a>(
     dsn: &MessageDsn,
+    size: i64,
     results: impl IntoIterator<Item = &'a ReportedResult>,
 ) -> bool {
     dsn.ret == Some(ReturnContent::Full)
+        && size <= LARGEST_WHOLE
         && results
             .into_iter()
             .any(|result| result.cause.action() == ReportAction::Failed)
@@ -63,9 +65,7 @@ pub(super) fn returned<'a>(report: &Report<'a>) -> Option<ReturnedPart<'a>> {
     let results = || report.recipients.iter().map(|recipient| recipient.result);
     // A relay that does not take such messages would not take the report either.
     let takes_eight_bit = || results().any(|result| reply(&result.diagnostic).is_some());
-    let is_whole = returns_whole(report.message.dsn, results())
-        && bytes.len() <= LARGEST_WHOLE
-        && (bytes.is_ascii() || takes_eight_bit());
+    let is_whole = report.message.is_whole && (bytes.is_ascii() || takes_eight_bit());
     let header = header(bytes);
     Some(match (is_whole, header.is_ascii()) {
         (true, is_ascii) => ReturnedPart {
@@ -159,20 +159,22 @@ mod tests {
             at: Timestamp(0),
         };
         let [failed, relayed] = [ReportCause::Expired, ReportCause::Relayed].map(result);
-        for (ret, results, whole) in [
-            (Some(ReturnContent::Full), &[&failed][..], true),
-            (Some(ReturnContent::Full), &[&relayed, &failed], true),
-            (Some(ReturnContent::Full), &[&relayed], false),
-            (Some(ReturnContent::Headers), &[&failed], false),
-            (None, &[&failed], false),
+        let full = Some(ReturnContent::Full);
+        for (ret, size, results, whole) in [
+            (full, 17, &[&failed][..], true),
+            (full, LARGEST_WHOLE, &[&relayed, &failed], true),
+            (full, LARGEST_WHOLE + 1, &[&failed], false),
+            (full, 17, &[&relayed], false),
+            (Some(ReturnContent::Headers), 17, &[&failed], false),
+            (None, 17, &[&failed], false),
         ] {
             let dsn = MessageDsn {
                 ret,
                 envid: None,
                 recipients: Vec::new(),
             };
-            let found = returns_whole(&dsn, results.iter().copied());
-            assert_eq!(found, whole, "{ret:?}");
+            let found = returns_whole(&dsn, size, results.iter().copied());
+            assert_eq!(found, whole, "{ret:?} {size}");
         }
     }
 }

@@ -20,6 +20,10 @@ use crate::store::messages::{self, MessageRow};
 use crate::store::recipients::{self, NewRecipient};
 use crate::store::{Connection, Scope, StoreError, information, relays, search, suppressions};
 
+/// The octets of messages that the reports of a commit return whole. Further ones return the header: what a
+/// commit reads and writes must not depend on how many results are in it.
+const MOST_RETURNED: i64 = 32 * 1024 * 1024;
+
 /// Where a report comes from, and where it waits.
 struct ReportSource {
     settings: SmtpSettings,
@@ -32,10 +36,23 @@ struct CommitContext {
     /// Whether delivery is paused.
     paused: bool,
     now: Timestamp,
+    /// How many more octets of messages may be returned whole.
+    returnable: i64,
+}
+
+impl CommitContext {
+    /// Whether another message of `size` octets may be returned whole.
+    fn takes_whole(&mut self, size: i64) -> bool {
+        let takes = size <= self.returnable;
+        if takes {
+            self.returnable -= size;
+        }
+        takes
+    }
 }
 
 /// Writes the reports of these recipients, one for each message, signed with DKIM. Returns those that are
-/// sent.
+/// sent, without their bytes.
 pub(super) async fn write(
     work: &mut Connection,
     rows: ReportRows,
@@ -48,23 +65,25 @@ pub(super) async fn write(
     if unreported.is_empty() {
         return Ok(sent);
     }
-    let context = CommitContext {
+    let mut context = CommitContext {
         signers: signers.read(work, control.version).await?,
         paused: control.paused,
         now,
+        returnable: MOST_RETURNED,
     };
     for (id, rows) in unreported {
-        sent.extend(report(work, &id, &rows, &context).await?);
+        sent.extend(report(work, &id, &rows, &mut context).await?);
     }
     Ok(sent)
 }
 
-/// Writes the report of a message, with an event for each recipient in it. Returns it if it is sent.
+/// Writes the report of a message, with an event for each recipient in it. Returns it if it is sent, without
+/// its bytes.
 async fn report(
     work: &mut Connection,
     id: &str,
     rows: &[ReportRow],
-    context: &CommitContext,
+    context: &mut CommitContext,
 ) -> Result<Option<NewMessage>, StoreError> {
     let now = context.now;
     let Some(message) = messages::by_id(work, id).await? else {
@@ -104,7 +123,11 @@ async fn report(
         first_unanswered: false,
     });
     delivery_events::add(work, &events.collect::<Vec<_>>()).await?;
-    Ok(composed.ok())
+    let sent = composed.ok();
+    Ok(sent.map(|new| NewMessage {
+        bytes: Vec::new(),
+        ..new
+    }))
 }
 
 /// The report to insert, or what stands against it.
@@ -113,7 +136,7 @@ async fn new_report(
     message: &MessageRow,
     dsn: &MessageDsn,
     rows: &[ReportRow],
-    context: &CommitContext,
+    context: &mut CommitContext,
 ) -> Result<Result<NewMessage, &'static str>, StoreError> {
     let now = context.now;
     let Ok(sender) = message.sender.parse::<EmailAddress>() else {
@@ -125,7 +148,9 @@ async fn new_report(
     let Some(ReportSource { settings, queue }) = source(work, &message.id).await? else {
         return Ok(Err("no e-mail configuration is saved."));
     };
-    let bytes = match returns_whole(dsn, rows.iter().map(|row| &*row.result)) {
+    let results = rows.iter().map(|row| &*row.result);
+    let is_whole = returns_whole(dsn, message.size, results) && context.takes_whole(message.size);
+    let bytes = match is_whole {
         true => messages::body(work, &message.id).await?,
         false => messages::beginning(work, &message.id).await?,
     };
@@ -152,6 +177,7 @@ async fn new_report(
             message_id: &message.message_id,
             dsn,
             bytes: bytes.as_deref().unwrap_or_default(),
+            is_whole,
         },
         recipients: recipients.collect(),
     });

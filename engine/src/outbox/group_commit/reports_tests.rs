@@ -24,16 +24,16 @@ const NOW: Timestamp = Timestamp(1_795_151_610_000);
 const ID: &str = "01JD0000000000000000000000";
 const OWNER: &str = "worker";
 
-/// A message that asks for reports, leased.
-fn accept() -> WriteRequest {
-    let message = NewMessage {
+/// A message that asks for reports.
+fn message(id: &str) -> NewMessage {
+    NewMessage {
         message: MessageRow {
-            id: ID.to_owned(),
+            id: id.to_owned(),
             account: "account".to_owned(),
             token: None,
             sender: "app@example.org".to_owned(),
             subject: "Fire".to_owned(),
-            message_id: format!("<{ID}@example.org>"),
+            message_id: format!("<{id}@example.org>"),
             size: 17,
             dsn: Some("{}".to_owned()),
         },
@@ -45,9 +45,13 @@ fn accept() -> WriteRequest {
         },
         flow: 1,
         open_id: None,
-    };
+    }
+}
+
+/// Messages, leased.
+fn accept(messages: impl Into<Arc<[NewMessage]>>) -> WriteRequest {
     WriteRequest::Accept {
-        messages: Arc::new([message]),
+        messages: messages.into(),
         key: None,
         version: None,
         counted: Vec::new(),
@@ -59,12 +63,12 @@ fn accept() -> WriteRequest {
     }
 }
 
-/// The refusal of its recipient, under a lease of `owner`.
-fn refuse(owner: &str) -> WriteRequest {
+/// The refusal of the recipient of each message, under a lease of `owner`.
+fn refuse(owner: &str, ids: &[&str]) -> WriteRequest {
     let reply = "550 5.1.1 no such user";
-    let refused = SettledRecipient {
+    let refused = |id: &&str| SettledRecipient {
         key: RecipientKey {
-            message_id: ID.to_owned(),
+            message_id: (*id).to_owned(),
             position: 0,
         },
         state: RecipientState::Failed,
@@ -86,7 +90,7 @@ fn refuse(owner: &str) -> WriteRequest {
     };
     WriteRequest::Settle {
         owner: owner.into(),
-        settled: vec![refused],
+        settled: ids.iter().map(refused).collect(),
         events: Vec::new(),
         suppressions: Vec::new(),
         suppression_limit: 0,
@@ -158,15 +162,16 @@ impl TestStore {
         commit(work).await.expect("commits");
     }
 
-    /// The report that is stored, and its size.
-    async fn report(&self) -> (String, i64) {
+    /// The reports that are stored, each with its size.
+    async fn reports(&self) -> Vec<(String, i64)> {
         let query = "SELECT bytes, size FROM message JOIN message_body \
                      ON message_body.id = message.id WHERE sender = ''";
         let mut connection = self.store.read().await.expect("a connection");
-        let row: Result<(Vec<u8>, i64), _> =
-            sqlx::query_as(query).fetch_one(&mut *connection).await;
-        let (bytes, size) = row.expect("one report");
-        (String::from_utf8(bytes).expect("text"), size)
+        let rows: Result<Vec<(Vec<u8>, i64)>, _> =
+            sqlx::query_as(query).fetch_all(&mut *connection).await;
+        let rows = rows.expect("rows").into_iter();
+        rows.map(|(bytes, size)| (String::from_utf8(bytes).expect("text"), size))
+            .collect()
     }
 }
 
@@ -212,8 +217,8 @@ async fn a_report_waits_in_the_queue_of_its_from_address() {
         test.save_relay().await;
         let statements: Vec<String> = statement.map(str::to_owned).into_iter().collect();
         execute(&test.store, &statements).await;
-        assert_eq!(test.write(false, accept()).await, 0);
-        let reports = test.write(hold_mail, refuse(owner)).await;
+        assert_eq!(test.write(false, accept([message(ID)])).await, 0);
+        let reports = test.write(hold_mail, refuse(owner, &[ID])).await;
         assert_eq!(reports, expected.len());
         assert_eq!(waiting(&test.store).await, expected);
     }
@@ -224,7 +229,7 @@ async fn a_report_is_signed_with_the_keys_of_its_from_domain() {
     let folder = tempfile::tempdir().expect("a folder");
     let test = TestStore::open(folder.path()).await;
     test.save_relay().await;
-    test.write(false, accept()).await;
+    test.write(false, accept([message(ID)])).await;
     let mut connection = test.store.read().await.expect("a connection");
     let version = routing::version(&mut connection).await.expect("a version");
     let known = test.signers.read(&mut connection, version).await;
@@ -233,10 +238,34 @@ async fn a_report_is_signed_with_the_keys_of_its_from_domain() {
 
     // A key that is activated later signs too.
     test.add_key().await;
-    assert_eq!(test.write(false, refuse(OWNER)).await, 1);
-    let (report, size) = test.report().await;
+    assert_eq!(test.write(false, refuse(OWNER, &[ID])).await, 1);
+    let mut reports = test.reports().await;
+    let (report, size) = reports.remove(0);
     let signature = "DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed;\r\n\
                      \td=example.com; s=postern; ";
     assert!(report.starts_with(signature), "{report}");
     assert_eq!(usize::try_from(size).ok(), Some(report.len()));
+}
+
+#[tokio::test]
+async fn a_commit_returns_only_so_much_of_the_messages() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let test = TestStore::open(folder.path()).await;
+    test.save_relay().await;
+    let ids = ["01JD0000000000000000000001", "01JD0000000000000000000002"];
+    let large = ids.map(|id| {
+        let mut large = message(id);
+        large.message.size = 20 * 1024 * 1024;
+        large.message.dsn = Some(r#"{"ret":"FULL"}"#.to_owned());
+        large
+    });
+    test.write(false, accept(large)).await;
+    assert_eq!(test.write(false, refuse(OWNER, &ids)).await, 2);
+    let reports = test.reports().await;
+    let with = |text: &str| {
+        let of_kind = reports.iter().filter(|(report, _)| report.contains(text));
+        of_kind.count()
+    };
+    assert_eq!(with("Content-Type: message/rfc822\r\n"), 1);
+    assert_eq!(with("Content-Type: text/rfc822-headers\r\n"), 1);
 }

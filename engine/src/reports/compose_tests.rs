@@ -332,11 +332,14 @@ fn other_octets_are_declared_and_returned_only_where_the_relay_takes_them() {
     let full = Some(ReturnContent::Full);
     let refused = "550 5.1.1 no such user";
     let unsent = "the relay does not offer 8BITMIME";
+    // The relay said so of another message.
+    let listed = "550 5.1.10 null MX";
     let status = "message/delivery-status";
     for (bytes, ret, diagnostic, expected) in [
         (&text, full, refused, ["message/rfc822", "8bit", "8bit"]),
         (&header, full, refused, ["message/global", "8bit", "8bit"]),
         (&text, full, unsent, ["text/rfc822-headers", "7bit", "7bit"]),
+        (&text, full, listed, ["text/rfc822-headers", "7bit", "7bit"]),
         (
             &text,
             None,
@@ -350,14 +353,15 @@ fn other_octets_are_declared_and_returned_only_where_the_relay_takes_them() {
             ["message/global-headers", "7bit", "quoted-printable"],
         ),
     ] {
+        let (relay, cause) = match diagnostic == listed {
+            true => ("", ReportCause::Suppressed),
+            false => ("smtp.example.org:587", ReportCause::Refused),
+        };
         let report = Original {
             sender: "app@example.org",
             dsn: envelope(ret),
             bytes: bytes.as_bytes(),
-            results: &[(
-                "smtp.example.org:587",
-                result(ReportCause::Refused, "nobody@example.net", diagnostic),
-            )],
+            results: &[(relay, result(cause, "nobody@example.net", diagnostic))],
         }
         .report();
         let [returned, whole, encoding] = expected;

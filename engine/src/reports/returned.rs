@@ -6,8 +6,8 @@ use domain::dsn::{MessageDsn, ReturnContent};
 use domain::outbox::{ReportAction, ReportedResult};
 use memchr::{memmem, memrchr};
 
-use super::Report;
 use super::status::reply;
+use super::{Report, ReportedRecipient};
 use crate::mail::quoted_printable;
 
 /// The largest message that is returned whole, in octets; of a larger one the header is. With the rest of
@@ -62,9 +62,13 @@ pub(super) fn returned<'a>(report: &Report<'a>) -> Option<ReturnedPart<'a>> {
     if bytes.is_empty() {
         return None;
     }
-    let results = || report.recipients.iter().map(|recipient| recipient.result);
-    // A relay that does not take such messages would not take the report either.
-    let takes_eight_bit = || results().any(|result| reply(&result.diagnostic).is_some());
+    // A relay that does not take such messages would not take the report either. The reply in the diagnostic
+    // of a recipient on the suppression list is of another message.
+    let takes_eight_bit = || {
+        let tried = |recipient: &&ReportedRecipient<'_>| !recipient.relay.is_empty();
+        let mut tried = report.recipients.iter().filter(tried);
+        tried.any(|recipient| reply(&recipient.result.diagnostic).is_some())
+    };
     let is_whole = report.message.is_whole && (bytes.is_ascii() || takes_eight_bit());
     let header = header(bytes);
     Some(match (is_whole, header.is_ascii()) {

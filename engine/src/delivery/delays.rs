@@ -13,6 +13,10 @@ use crate::store::{StoreError, in_time, messages, search};
 /// How often to look for messages that are delayed by now.
 const INTERVAL: Duration = Duration::from_secs(5);
 
+/// The longest span of times of acceptance that is looked through at once: after a start the messages of days
+/// are, and all of them in one query could take longer than a query may.
+const SPAN: Duration = Duration::from_hours(1);
+
 /// The maximum number of messages of a commit.
 const BATCH: i64 = 50;
 
@@ -23,9 +27,15 @@ impl Worker {
         // What became delayed while no worker ran is reported too.
         let mut from = self.services.clock.now() - DELAYED_AFTER - MAXIMAL_QUEUE_LIFETIME;
         loop {
-            let to = self.services.clock.now() - DELAYED_AFTER;
+            let delayed = self.services.clock.now() - DELAYED_AFTER;
+            let to = span_end(from, delayed);
             match self.report_accepted_between(from, to).await {
-                Ok(()) => from = from.max(to),
+                Ok(()) => {
+                    from = from.max(to);
+                    if to < delayed {
+                        continue;
+                    }
+                }
                 Err(refusal) => {
                     tracing::warn!(%refusal, "delays could not be reported; it is tried again");
                 }
@@ -49,6 +59,31 @@ impl Worker {
             from.clone_from(last);
             let written = self.write(WriteRequest::ReportDelays(ids)).await?;
             self.deliver_reports(&written);
+        }
+    }
+}
+
+/// The end of the span to look through that begins at `from`. What was accepted by `delayed` is delayed.
+fn span_end(from: Timestamp, delayed: Timestamp) -> Timestamp {
+    delayed.min(from + SPAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_messages_of_days_are_looked_through_by_the_hour() {
+        const HOUR: i64 = 3_600_000;
+        for (from, delayed, expected) in [
+            (0, 5 * HOUR, HOUR),
+            (4 * HOUR, 5 * HOUR, 5 * HOUR),
+            (5 * HOUR, 5 * HOUR + 7, 5 * HOUR + 7),
+            // A clock that was set back.
+            (5 * HOUR, 3 * HOUR, 3 * HOUR),
+        ] {
+            let end = span_end(Timestamp(from), Timestamp(delayed));
+            assert_eq!(end, Timestamp(expected), "{from} {delayed}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The table `delivery_event`: failed attempts and acts of people, append-only.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use domain::Timestamp;
 use domain::outbox::{DeliveryEvent, EventKind};
@@ -122,6 +122,24 @@ pub async fn of_message(
          FROM delivery_event WHERE message_id = $1 ORDER BY position, at",
     );
     Ok(query.bind(message_id).fetch_all(connection).await?)
+}
+
+/// The positions of the recipients of a message that were reported to its sender.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn reported(
+    connection: &mut Connection,
+    message_id: &str,
+) -> Result<HashSet<i64>, StoreError> {
+    let rows: Vec<i64> = sqlx::query_scalar(
+        "SELECT position FROM delivery_event WHERE message_id = $1 AND kind = $2",
+    )
+    .bind(message_id)
+    .bind(EventKind::Reported.as_str())
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// How often a message was the first of its session without a reply, by the position of its recipient.

@@ -139,11 +139,7 @@ impl ReportRows {
             let mut rows: Vec<ReportRow> = rows.into_values().collect();
             let is_delay = |row: &ReportRow| row.result.cause == ReportCause::Delayed;
             if rows.iter().any(is_delay) {
-                let events = delivery_events::of_message(work, &id).await?;
-                let reports = events
-                    .iter()
-                    .filter(|entry| entry.event.kind == EventKind::Reported);
-                let known: HashSet<i64> = reports.map(|entry| entry.position).collect();
+                let known = delivery_events::reported(work, &id).await?;
                 rows.retain(|row| !is_delay(row) || !known.contains(&row.key.position));
             }
             if !rows.is_empty() {

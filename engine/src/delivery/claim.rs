@@ -26,6 +26,10 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// their ended leases are taken over.
 const OUTAGE_GRACE: Duration = Duration::from_secs(10);
 
+/// The maximum number of recipients without an attempt that are recorded at once: their senders may want
+/// reports, which are written in the same commit.
+const UNSENDABLE: usize = 100;
+
 /// When to poll again.
 struct NextPoll {
     at: Instant,
@@ -206,12 +210,19 @@ impl Worker {
     /// Records the recipients that cannot be sent to, and returns the messages of the others.
     pub fn record_unsendable(self: &Arc<Self>, grouped: GroupedMessages) -> Vec<QueuedMessage> {
         if !grouped.unsendable.is_empty() {
-            let result = AttemptResult {
-                settled: grouped.unsendable,
-                ..AttemptResult::default()
-            };
             let worker = self.clone();
-            tokio::spawn(async move { worker.record(result).await });
+            let mut settled = grouped.unsendable;
+            tokio::spawn(async move {
+                while !settled.is_empty() {
+                    let rest = settled.split_off(settled.len().min(UNSENDABLE));
+                    let result = AttemptResult {
+                        settled,
+                        ..AttemptResult::default()
+                    };
+                    worker.record(result).await;
+                    settled = rest;
+                }
+            });
         }
         grouped.messages
     }

@@ -28,7 +28,8 @@ use request::{CommittedResults, WriteRequest, WriteResult};
 /// The maximum number of requests in a commit.
 const MAX_REQUESTS: usize = 512;
 
-/// A commit takes no more requests once it has this many octets of messages.
+/// A commit takes no more requests once it has this many octets of messages. Reports count too: each takes some
+/// statements.
 const MAX_OCTETS: usize = 8 * 1024 * 1024;
 
 /// A request, and where its result goes.
@@ -246,7 +247,21 @@ fn refuse(jobs: Vec<Job>, error: StoreError) {
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
+    use super::request::REPORT_OCTETS;
     use super::*;
+
+    #[tokio::test]
+    async fn a_commit_takes_a_limited_number_of_reports() {
+        let (jobs, mut queue) = mpsc::channel(MAX_REQUESTS);
+        for _ in 0..MAX_REQUESTS {
+            let (done, _) = oneshot::channel();
+            let request = Arc::new(WriteRequest::ReportDelays(vec!["01JD".to_owned()]));
+            let sent = jobs.try_send(Job { request, done });
+            assert!(sent.is_ok());
+        }
+        let gathered = gather(&mut queue).await.expect("jobs");
+        assert_eq!(gathered.len(), MAX_OCTETS / REPORT_OCTETS);
+    }
 
     #[tokio::test]
     async fn a_task_that_panics_is_started_again_until_it_ends() {

@@ -1,5 +1,6 @@
 //! Requests to the group commit, and what it returns once they are on disk.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 
 use domain::Timestamp;
@@ -20,6 +21,10 @@ use crate::store::recipients::{
     Claim, ClaimedRecipient, LeaseChange, RecipientKey, SettledRecipient,
 };
 use crate::store::{Connection, StoreError, delivery_events, pause};
+
+/// What a report counts for among the octets of a commit: about as much of the message is read, within the
+/// transaction.
+pub(super) const REPORT_OCTETS: usize = 64 * 1024;
 
 /// A message to insert.
 #[derive(Debug)]
@@ -175,12 +180,18 @@ impl WriteRequest {
         }
     }
 
-    /// The octets of messages in it.
+    /// The octets of messages in it, and of those that it may read for reports.
     pub(super) fn octets(&self) -> usize {
         match self {
             Self::Accept { messages, .. } => {
                 messages.iter().map(|message| message.bytes.len()).sum()
             }
+            Self::Settle { settled, .. } => {
+                let reported = settled.iter().filter(|row| row.report.is_some());
+                let messages = reported.map(|row| row.key.message_id.as_str());
+                REPORT_OCTETS * messages.collect::<HashSet<&str>>().len()
+            }
+            Self::ReportDelays(ids) => REPORT_OCTETS * ids.len(),
             _ => 0,
         }
     }

@@ -102,6 +102,30 @@ async fn a_report_on_mail_of_an_own_relay_leaves_through_it(env: TestEnv) {
     works.end().await;
 }
 
+async fn a_report_leaves_through_the_organisation_where_own_relays_are_off(env: TestEnv) {
+    let (admin, user) = (env.admin().await, env.user().await);
+    let organisation = Relay::start(RelayScript::pipelining());
+    let own = Relay::start(RelayScript::pipelining());
+    env.save(&admin, &organisation).await;
+    let saved = env.save_own(&user, own_form(&own), PasswordChange::Keep);
+    saved.await.expect("saved");
+    let sent = SubmittedEnvelope {
+        sender: Some("ann@example.org".parse().expect("an address")),
+        ..to("nobody@example.net", None)
+    };
+    let id = env.submit_reported(&user, sent).await;
+    env.set_policy(&admin, false, true).await;
+    organisation.reply_to("RCPT TO:<nobody@", NO_SUCH_USER);
+    let works = TestWorker::begin(&env, 4);
+    let report = organisation.wait_for_mails(1).await.remove(0);
+    assert_eq!(report.to, ["ann@example.org"]);
+    let from = report.header("From");
+    assert_eq!(from, Some("Mail Delivery System <alerts@example.org>"));
+    env.until(&user, &id, is(RecipientState::Failed)).await;
+    assert!(own.accepted().is_empty());
+    works.end().await;
+}
+
 async fn a_report_is_written_with_the_result_or_not_at_all(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
@@ -157,6 +181,7 @@ stories! {
         a_sender_that_gets_no_mail_gets_no_report;
         a_delay_is_reported_though_no_relay_is_reached;
         a_report_on_mail_of_an_own_relay_leaves_through_it;
+        a_report_leaves_through_the_organisation_where_own_relays_are_off;
         a_report_is_written_with_the_result_or_not_at_all;
     }
 }

@@ -18,7 +18,9 @@ use crate::store::delivery_events::{self, NewEvent};
 use crate::store::flows::{self, Flow, QueueClass, QueueTarget};
 use crate::store::messages::{self, MessageRow};
 use crate::store::recipients::{self, NewRecipient};
-use crate::store::{Connection, Scope, StoreError, information, relays, search, suppressions};
+use crate::store::{
+    Connection, Scope, StoreError, information, policy, relays, search, suppressions,
+};
 
 /// The octets of messages that the reports of a commit return whole. Further ones return the header: what a
 /// commit reads and writes must not depend on how many results are in it.
@@ -211,8 +213,8 @@ async fn new_report(
     }))
 }
 
-/// Where reports on a message come from: the relay of its account where it waited for that, else those of
-/// the organisation. `None` where none is configured.
+/// Where reports on a message come from: the relay of its account where it waited for that and accounts may
+/// have one, else those of the organisation. `None` where none is configured.
 async fn source(
     work: &mut Connection,
     message_id: &str,
@@ -220,8 +222,8 @@ async fn source(
     let waited = flows::queue_of(work, message_id).await?;
     let own = waited.and_then(|queue| QueueTarget::of(&queue).own);
     let of_account = match own {
-        Some(scope) => settings(work, scope).await?,
-        None => None,
+        Some(scope) if policy::read(work).await?.own_relays => settings(work, scope).await?,
+        _ => None,
     };
     let own = own.filter(|_| of_account.is_some());
     let settings = match of_account {

@@ -13,7 +13,7 @@ use crate::accounts::{Accounts, RelyingParty};
 use crate::audit::Audit;
 use crate::delivery::{Delivery, DeliveryServices};
 use crate::diagnosis::Diagnosis;
-use crate::domains::{DomainServices, Domains};
+use crate::domains::{DomainServices, Domains, LastDkimSigners};
 use crate::figures::FigureReader;
 use crate::health::{Health, HealthServices};
 use crate::home::Home;
@@ -150,12 +150,13 @@ impl Postern {
             settings.clone(),
         );
         let figures = FigureReader::new(store.clone(), clock.clone());
+        let dkim_signers = Arc::new(LastDkimSigners::new(vault.clone()));
         let diagnosis = Diagnosis::new(
             store.clone(),
             clock.clone(),
             accounts.clone(),
             audit.clone(),
-            settings.clone(),
+            (settings.clone(), dkim_signers.clone()),
             (dialer.clone(), account_dialer.clone()),
             &config.public_url,
         );
@@ -181,7 +182,7 @@ impl Postern {
             store.clone(),
             clock.clone(),
             (audit.clone(), refusals),
-            (settings.clone(), vault.clone()),
+            (settings.clone(), dkim_signers),
             hold,
             disk_space,
             &config.public_url,

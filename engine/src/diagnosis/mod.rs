@@ -14,6 +14,7 @@ use futures::{Stream, StreamExt};
 
 use crate::accounts::Accounts;
 use crate::audit::Audit;
+use crate::domains::LastDkimSigners;
 use crate::rate_limit::RateLimit;
 use crate::settings::Settings;
 use crate::smtp::Dialer;
@@ -36,6 +37,7 @@ pub struct Diagnosis {
     audit: Audit,
     accounts: Accounts,
     settings: Settings,
+    dkim_signers: Arc<LastDkimSigners>,
     dialer: Dialer,
     /// For the relays of accounts.
     account_dialer: Dialer,
@@ -57,7 +59,7 @@ impl Diagnosis {
         clock: Clock,
         accounts: Accounts,
         audit: Audit,
-        settings: Settings,
+        (settings, dkim_signers): (Settings, Arc<LastDkimSigners>),
         (dialer, account_dialer): (Dialer, Dialer),
         public_url: &str,
     ) -> Self {
@@ -67,6 +69,7 @@ impl Diagnosis {
             audit,
             accounts,
             settings,
+            dkim_signers,
             dialer,
             account_dialer,
             public_url: public_url.into(),

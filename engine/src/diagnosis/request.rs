@@ -1,5 +1,7 @@
 //! Requests for a diagnosis or a test mail: validated, rate-limited and audited before they run.
 
+use std::sync::Arc;
+
 use domain::form::Edit;
 use domain::refusal::REQUEST;
 use domain::view::PasswordChange;
@@ -14,7 +16,7 @@ use crate::Actor;
 use crate::audit::Action;
 use crate::settings::{relay_name, validate};
 use crate::smtp::Relay;
-use crate::store::commit;
+use crate::store::{commit, routing};
 
 /// The field of the faults of a diagnosis' recipient.
 pub const TO: &str = "to";
@@ -145,10 +147,13 @@ impl Diagnosis {
         };
         let mut work = self.store.begin().await?;
         self.settings.require_policy(&mut work).await?;
+        let mut signers = Arc::default();
         if request.mail {
             self.settings
                 .require_sender(&mut work, actor, &settings.from_address)
                 .await?;
+            let version = routing::version(&mut work).await?;
+            signers = self.dkim_signers.read(&mut work, version).await?;
         }
         let password = match request.typed {
             Some(typed) => Some(typed),
@@ -171,6 +176,7 @@ impl Diagnosis {
             relay: Relay { settings, password },
             recipient,
             message,
+            signers,
             until_sign_in: request.until_sign_in,
             permit,
         })

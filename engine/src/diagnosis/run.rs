@@ -2,6 +2,7 @@
 //!
 //! A run lasts as long as its stream: dropping the stream closes the connection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::cause::{self, Observation};
@@ -16,6 +17,7 @@ use super::permits::Permit;
 use super::progress::{stream_of, with_ticks};
 use super::test_message::TestMessage;
 use crate::Actor;
+use crate::mail::DkimSigners;
 use crate::smtp::{Envelope, Relay, Session, SessionObserver};
 use crate::store::{StoreError, commit, revisions};
 
@@ -36,6 +38,8 @@ pub(super) struct DiagnosisRun {
     pub recipient: Option<EmailAddress>,
     /// The message to send. Without one, the run ends before DATA.
     pub message: Option<TestMessage>,
+    /// The DKIM keys that sign the message, as they sign accepted ones.
+    pub signers: Arc<DkimSigners>,
     /// The run ends before MAIL.
     pub until_sign_in: bool,
     /// The permit of a diagnosis, released at its end. A test mail needs none.
@@ -147,12 +151,10 @@ impl DiagnosisRun {
         message: &TestMessage,
         envelope: &Envelope,
     ) -> Result<Sent, Failure> {
-        let mail = message.compose(
-            &self.relay.settings,
-            session.encryption(),
-            self.diagnosis.clock.now(),
-        );
-        let reply = session.send(envelope, &mail.bytes).await?;
+        let now = self.diagnosis.clock.now();
+        let mail = message.compose(&self.relay.settings, session.encryption(), now);
+        let bytes = self.signers.sign(mail.bytes, now);
+        let reply = session.send(envelope, &bytes).await?;
         Ok(Sent {
             reply,
             message_id: mail.message_id,

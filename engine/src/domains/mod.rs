@@ -2,8 +2,9 @@
 //!
 //! `in_use` reads the From domains and the relays that carry their mail; `findings` looks their records up
 //! (with the rules of `spf` and `dmarc`) and compares them with what they should be; `keys` makes, activates
-//! and removes key pairs. Acceptance signs with them: [`crate::mail`].
+//! and removes key pairs. `dkim_signers` has those that sign, for what composes messages.
 
+mod dkim_signers;
 mod dmarc;
 mod dns;
 mod findings;
@@ -16,6 +17,7 @@ mod spf;
 #[cfg(test)]
 mod zone_tests;
 
+pub(crate) use dkim_signers::LastDkimSigners;
 pub use keys::DkimActivation;
 pub(crate) use service::DomainServices;
 pub use service::Domains;

@@ -6,7 +6,7 @@
 //! `reservation` leases them to the worker of this process in the same commit. `hold` pauses delivery
 //! for `--hold-mail`. `queries` (with `waiting` and `failures`), `actions`, `pause` and `suppressions`
 //! are for people; `bulk_act` is the progress of an act on many messages. `own_mail` is for mail of
-//! Postern itself. `dkim_signers` sign accepted messages and reports. `meter` counts, and `open_tracking` counts loads of
+//! Postern itself. `meter` counts, and `open_tracking` counts loads of
 //! the images of messages. Delivery is a service of its own: `crate::delivery`.
 
 mod accept;
@@ -14,7 +14,6 @@ mod actions;
 mod batch;
 mod bulk_act;
 mod disk_space;
-mod dkim_signers;
 mod failures;
 mod feed;
 mod flow_ids;

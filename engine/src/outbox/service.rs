@@ -10,7 +10,6 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::bulk_act::BulkActs;
 use super::disk_space::DiskSpace;
-use super::dkim_signers::LastDkimSigners;
 use super::flow_ids::FlowIds;
 use super::group_commit::{GroupCommit, write_audit};
 use super::hold::Hold;
@@ -23,11 +22,11 @@ use super::reservation::LocalWorker;
 use super::turns::Searches;
 use crate::Clock;
 use crate::audit::{Audit, QueuedEntry};
+use crate::domains::LastDkimSigners;
 use crate::mail::{DefaultSender, DkimSigners, SenderSet};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::store::sending_limits::QuotasById;
-use crate::vault::Vault;
 
 /// The minimum time between two notifications of other nodes.
 const NOTIFY_INTERVAL: Duration = Duration::from_millis(100);
@@ -113,7 +112,7 @@ impl Outbox {
         store: Store,
         clock: Clock,
         (audit, refusals): (Audit, mpsc::Receiver<QueuedEntry>),
-        (settings, vault): (Settings, Arc<Vault>),
+        (settings, dkim_signers): (Settings, Arc<LastDkimSigners>),
         hold: Option<Hold>,
         disk_space: Option<DiskSpace>,
         public_url: &str,
@@ -123,7 +122,6 @@ impl Outbox {
         if !store.is_local() {
             tokio::spawn(notify_other_nodes(store.clone(), notify.clone()));
         }
-        let dkim_signers = Arc::new(LastDkimSigners::new(vault));
         let group_commit = GroupCommit::start(
             store.clone(),
             clock.clone(),

@@ -6,8 +6,9 @@ use domain::Kind;
 use domain::dkim::{DkimAlgorithm, DkimKeyState, DkimKeyView};
 use domain::domain_check::{CheckKind, CheckState};
 use domain::outbox::RecipientState;
-use domain::view::Role;
+use domain::view::{PasswordChange, Role};
 use engine::{Actor, DkimActivation, Postern, Submissions};
+use futures::StreamExt as _;
 use testkit::{Relay, RelayScript};
 
 use crate::environment::TestEnv;
@@ -101,6 +102,18 @@ async fn every_attempt_sends_the_signed_bytes(env: TestEnv) {
     let sent = &relay.accepted()[0].data;
     assert!(sent.contains(stored.trim_end()), "{sent}");
     works.end().await;
+}
+
+async fn a_test_mail_is_signed_as_other_mail_is(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    env.active_key("example.org", DkimAlgorithm::Ed25519).await;
+    let (diagnosis, to) = (env.postern.diagnosis(), "desk@example.net".to_owned());
+    let tested = diagnosis.test(&admin, None, PasswordChange::Keep, to).await;
+    let events = tested.expect("it runs").collect::<Vec<_>>().await;
+    assert!(!events.is_empty());
+    let sent = relay.wait_for_mails(1).await.remove(0);
+    assert_eq!(signatures(&sent.data).len(), 1, "{}", sent.data);
 }
 
 async fn a_key_takes_the_place_of_another_one(env: TestEnv) {
@@ -222,6 +235,7 @@ stories! {
     both {
         a_key_signs_the_mail_of_its_domain;
         every_attempt_sends_the_signed_bytes;
+        a_test_mail_is_signed_as_other_mail_is;
         a_key_takes_the_place_of_another_one;
         a_key_that_cannot_be_unsealed_signs_nothing;
         only_administrators_reach_keys;

@@ -180,11 +180,11 @@ mod tests {
     use domain::outbox::{DeliveryEvent, RecipientState, RelayChoice};
     use rusqlite::types::Value;
 
-    use super::super::super::dkim_signers::LastDkimSigners;
     use super::super::super::sending_limits::{HolderKind, LimitHolder};
     use super::super::request::{Lease, NewMessage};
     use super::super::transaction;
     use super::*;
+    use crate::domains::LastDkimSigners;
     use crate::store::delivery_events::NewEvent;
     use crate::store::flows::QueueClass;
     use crate::store::idempotency::IdempotencyKey;

@@ -16,9 +16,9 @@ use std::sync::Arc;
 use domain::{Refusal, Timestamp};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
-use super::dkim_signers::LastDkimSigners;
 use crate::Clock;
 use crate::audit::QueuedEntry;
+use crate::domains::LastDkimSigners;
 use crate::store::direct::DirectTransaction;
 use crate::store::{Store, StoreError, in_time};
 

@@ -7,10 +7,10 @@ use domain::outbox::{DeliveryEvent, EventKind, Priority};
 use domain::{EmailAddress, SmtpSettings, Timestamp};
 use ulid::Ulid;
 
-use super::super::dkim_signers::LastDkimSigners;
 use super::placement::Placement;
 use super::report_rows::{ReportRow, ReportRows};
 use super::request::{ControlState, NewMessage};
+use crate::domains::LastDkimSigners;
 use crate::mail::DkimSigners;
 use crate::reports::{Report, ReportedMessage, ReportedRecipient, compose, returns_whole};
 use crate::smtp::to_ascii;

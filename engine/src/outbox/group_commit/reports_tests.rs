@@ -8,10 +8,10 @@ use domain::dkim::{DkimAlgorithm, DkimKeyState, DkimKeyView};
 use domain::outbox::{Priority, RecipientState, ReportCause, ReportedResult};
 use domain::{Form, Label, Timestamp};
 
-use super::super::dkim_signers::LastDkimSigners;
 use super::figures::FigureShard;
 use super::request::{Lease, NewMessage, WriteRequest};
 use super::transaction;
+use crate::domains::LastDkimSigners;
 use crate::mail::{DKIM_SCOPE, NewDkimKey};
 use crate::store::dkim_keys::{self, DkimKeyRow};
 use crate::store::flows::QueueClass;

@@ -8,13 +8,13 @@ use std::time::Duration;
 use domain::Timestamp;
 use domain::outbox::EventKind;
 
-use super::super::dkim_signers::LastDkimSigners;
 use super::figures::{FigureShard, Tally};
 use super::placement::Placement;
 use super::quotas::{Quotas, holders};
 use super::report_rows::ReportRows;
 use super::reports;
 use super::request::{CommittedResults, ControlState, NewMessage, WriteRequest, WriteResult};
+use crate::domains::LastDkimSigners;
 use crate::store::idempotency::{self, IdempotencyKey, StoredAnswer};
 use crate::store::message_opens::{self, TrackedMessage};
 use crate::store::messages::{self, MessageRow};

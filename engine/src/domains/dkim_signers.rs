@@ -1,4 +1,4 @@
-//! The DKIM keys that sign accepted messages and reports, read again after a change.
+//! The DKIM keys that sign accepted messages, reports and test mails, read again after a change.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ struct VersionedSigners {
 }
 
 /// The active keys that were read last. Every change of them raises the version of the routing.
-pub(super) struct LastDkimSigners {
+pub(crate) struct LastDkimSigners {
     vault: Arc<Vault>,
     last: Mutex<Option<VersionedSigners>>,
 }

@@ -17,7 +17,7 @@ use crate::smtp::to_ascii;
 /// The name of the header field.
 const NAME: &str = "DKIM-Signature";
 
-/// The fields that are signed, as often as they are there (RFC 6376 section 5.4.1).
+/// The fields that are signed, as often as they are there up to [`MOST`] (RFC 6376 section 5.4.1).
 const SIGNED: [&str; 20] = [
     "From",
     "Reply-To",
@@ -40,6 +40,9 @@ const SIGNED: [&str; 20] = [
     "List-Owner",
     "List-Archive",
 ];
+
+/// The most fields of a name that are signed, the last ones: `h=` has a name for each.
+const MOST: usize = 16;
 
 /// The length at which lines of the field are folded, in octets.
 const FOLD: usize = 72;
@@ -150,10 +153,9 @@ impl DkimSigners {
         let mut fields = Vec::with_capacity(1024);
         let mut names = NameList::default();
         for name in SIGNED {
-            let mut present: Vec<_> = header.named(name).collect();
+            let present: Vec<_> = header.named(name).collect();
             // RFC 6376 section 5.4.2: several fields of a name are signed from the last to the first.
-            present.reverse();
-            for field in present {
+            for field in present.into_iter().rev().take(MOST) {
                 let value = &message[field.name.end + 1..field.all.end];
                 canonical::field(name, value, &mut fields);
                 names.push(name);

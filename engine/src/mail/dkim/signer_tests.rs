@@ -302,6 +302,16 @@ fn a_message_without_a_body_is_signed() {
     }
 }
 
+#[test]
+fn a_header_of_many_fields_has_a_short_signature() {
+    let many = "To: suzie@shopping.example.net\r\n".repeat(10_000);
+    let message = format!("{many}From: joe@football.example.com\r\n\r\nHi\r\n");
+    let signed = signed(&message);
+    let signature = signed.len() - message.len();
+    assert!(signature < 1000, "{signature} octets");
+    assert_eq!(verify(&signed, PUBLIC), Ok(()));
+}
+
 proptest! {
     #[test]
     fn every_message_verifies(

@@ -13,6 +13,10 @@ use crate::store::{StoreError, in_time, messages, search};
 /// How often to look for messages that are delayed by now.
 const INTERVAL: Duration = Duration::from_secs(5);
 
+/// Messages are looked at again for as long after they are delayed: a row that another transaction has locked
+/// is skipped, and is not always about to be settled.
+const AGAIN: Duration = Duration::from_secs(20);
+
 /// The longest span of times of acceptance that is looked through at once: after a start the messages of days
 /// are, and all of them in one query could take longer than a query may.
 const SPAN: Duration = Duration::from_hours(1);
@@ -31,7 +35,7 @@ impl Worker {
             let to = span_end(from, delayed);
             match self.report_accepted_between(from, to).await {
                 Ok(()) => {
-                    from = from.max(to);
+                    from = from.max(to - AGAIN);
                     if to < delayed {
                         continue;
                     }

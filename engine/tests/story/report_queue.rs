@@ -76,6 +76,34 @@ async fn a_delay_is_reported_though_no_relay_is_reached(env: TestEnv) {
     }
 }
 
+async fn a_delay_is_reported_though_its_recipient_was_locked(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    relay.reply_to("GREETING", "421 4.3.2 shutting down");
+    env.submit_reported(&admin, to("desk@example.net", Some("DELAY")))
+        .await;
+    env.pass(Duration::from_hours(4));
+    let mut other = env.connection().await;
+    execute(&mut other, "BEGIN; SELECT * FROM recipient FOR UPDATE").await;
+    let changes = env.postern.outbox().changes();
+    let before = *changes.borrow();
+    let works = TestWorker::begin(&env, 4);
+    // The worker looks for delays as it starts, and for mail each second.
+    wait_for("two commits", async || {
+        let count = *changes.borrow();
+        (count >= before + 2).then_some(()).ok_or(count)
+    })
+    .await;
+    assert_eq!(env.stored_reports().await, [""; 0]);
+    execute(&mut other, "COMMIT").await;
+    wait_for("a report of the delay", async || {
+        let stored = env.stored_reports().await.len();
+        (stored == 1).then_some(()).ok_or(stored)
+    })
+    .await;
+    works.end().await;
+}
+
 async fn a_report_on_mail_of_an_own_relay_leaves_through_it(env: TestEnv) {
     let (admin, user) = (env.admin().await, env.user().await);
     let organisation = Relay::start(RelayScript::pipelining());
@@ -183,5 +211,8 @@ stories! {
         a_report_on_mail_of_an_own_relay_leaves_through_it;
         a_report_leaves_through_the_organisation_where_own_relays_are_off;
         a_report_is_written_with_the_result_or_not_at_all;
+    }
+    postgres {
+        a_delay_is_reported_though_its_recipient_was_locked;
     }
 }

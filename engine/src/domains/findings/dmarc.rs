@@ -3,6 +3,7 @@
 use domain::dkim::DkimKeyState;
 use domain::domain_check::{CheckKind, CheckState, DomainFinding};
 
+use super::spf::SpfFinding;
 use super::subject::{CheckedDomain, finding, unknown};
 use crate::domains::dmarc::{DmarcPolicy, DmarcRecord, FoundDmarc, is_aligned};
 use crate::smtp::DnsFailure;
@@ -13,7 +14,7 @@ const FIRST: &str = "v=DMARC1; p=none";
 pub(super) fn of_found(
     checked: &CheckedDomain<'_>,
     found: Result<FoundDmarc, DnsFailure>,
-    spf: &DomainFinding,
+    spf: &SpfFinding,
     dkim: &[DomainFinding],
 ) -> DomainFinding {
     let name = checked.record_name(CheckKind::Dmarc);
@@ -57,7 +58,7 @@ fn explained(
     checked: &CheckedDomain<'_>,
     found: &FoundDmarc,
     record: DmarcRecord,
-    spf: &DomainFinding,
+    spf: &SpfFinding,
     dkim: &[DomainFinding],
 ) -> (CheckState, String) {
     let domain = checked.domain;
@@ -66,8 +67,9 @@ fn explained(
         false => record.subdomain_policy,
     };
     // The sender of the envelope has the From domain, and so have the keys.
-    let by_spf =
-        spf.state == CheckState::Ok && is_aligned(record.spf, domain, &spf.name, &found.domain);
+    let is_valid = spf.finding.state == CheckState::Ok
+        && is_aligned(record.spf, domain, &spf.finding.name, &found.domain);
+    let by_spf = is_valid && spf.is_covered;
     let active = |name: &str| {
         let mut keys = checked.keys.iter();
         keys.any(|key| {
@@ -89,12 +91,16 @@ fn explained(
             "Mail passes by SPF alone, which fails where mail is forwarded: sign it with DKIM too."
         }
         (false, true) => "Mail passes by DKIM, aligned with the From domain.",
+        (false, false) if is_valid => {
+            "Whether mail passes by SPF is not known, as DNS tells no address that a relay sends from: sign it with DKIM."
+        }
         (false, false) => {
             "Mail passes neither by SPF nor by DKIM of Postern: set one of them right first."
         }
     };
     let state = match (by_spf || by_dkim, policy) {
         (true, _) => CheckState::Ok,
+        (false, _) if is_valid => CheckState::Warning,
         (false, DmarcPolicy::None) => CheckState::Warning,
         (false, DmarcPolicy::Quarantine | DmarcPolicy::Reject) => CheckState::Fault,
     };

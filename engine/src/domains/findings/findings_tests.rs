@@ -187,9 +187,10 @@ async fn a_key_that_cannot_be_unsealed_is_named() {
 #[tokio::test]
 async fn dmarc_needs_spf_or_dkim() {
     use CheckState::{Fault, Ok, Warning};
-    let spf = "example.org TXT v=spf1 -all\n";
+    let spf = "example.org TXT v=spf1 a:mail.example.org -all\nmail.example.org A 198.51.100.1\n";
     let dkim = "s._domainkey.example.org TXT v=DKIM1; k=ed25519; p=AAAA\n";
     let active = [key("s", DkimKeyState::Active)];
+    let relays = [relay("Main relay", "mail.example.org")];
     for (zone, keys, state, why) in [
         (String::new(), &active[..0], Warning, "has a DMARC record"),
         (
@@ -209,6 +210,13 @@ async fn dmarc_needs_spf_or_dkim() {
             &[],
             Ok,
             "by SPF alone",
+        ),
+        // DNS knows no address of the relay.
+        (
+            "example.org TXT v=spf1 -all\n_dmarc.example.org TXT v=DMARC1; p=reject".to_owned(),
+            &[],
+            Warning,
+            "by SPF is not known",
         ),
         (
             format!("{dkim}_dmarc.example.org TXT v=DMARC1; p=reject; adkim=s"),
@@ -249,7 +257,7 @@ async fn dmarc_needs_spf_or_dkim() {
             "SERVFAIL",
         ),
     ] {
-        let found = findings(CheckKind::Dmarc, &zone, &[], keys).await;
+        let found = findings(CheckKind::Dmarc, &zone, &relays, keys).await;
         assert_eq!(found[0].state, state, "{zone}: {}", found[0].why);
         assert!(found[0].why.contains(why), "{zone}: {}", found[0].why);
     }

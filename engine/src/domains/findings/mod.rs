@@ -18,6 +18,8 @@ use super::dmarc::find;
 use super::dns::Dns;
 use crate::smtp::DnsFailure;
 
+use spf::SpfFinding;
+
 pub use dkim::published;
 pub use subject::{CheckedDomain, SendingRelay};
 
@@ -39,14 +41,14 @@ pub async fn check(dns: &dyn Dns, checked: &CheckedDomain<'_>) -> Vec<DomainFind
         let failure = DnsFailure(format!("no answer within {} s", LIMIT.as_secs()));
         subject::unknown(kind, checked.record_name(kind), &failure)
     };
-    let spf = spf.unwrap_or_else(|_| late(CheckKind::Spf));
+    let spf = spf.unwrap_or_else(|_| SpfFinding::uncovered(late(CheckKind::Spf)));
     let dkim = dkim.unwrap_or_else(|_| vec![late(CheckKind::Dkim)]);
     let mx = mx.unwrap_or_else(|_| late(CheckKind::Mx));
     let dmarc = match found {
         Ok(found) => dmarc::of_found(checked, found, &spf, &dkim),
         Err(_) => late(CheckKind::Dmarc),
     };
-    let mut findings = vec![spf];
+    let mut findings = vec![spf.finding];
     findings.extend(dkim);
     findings.extend([dmarc, mx]);
     for finding in &mut findings {

@@ -25,12 +25,31 @@ enum Coverage {
     Unknown,
 }
 
-pub(super) async fn check(dns: &dyn Dns, checked: &CheckedDomain<'_>) -> DomainFinding {
+/// The finding, and whether mail is known to pass.
+pub(super) struct SpfFinding {
+    pub finding: DomainFinding,
+    /// Whether the record covers all addresses of all relays, and there are some that DNS knows.
+    pub is_covered: bool,
+}
+
+impl SpfFinding {
+    /// That of a record that covers nothing.
+    pub fn uncovered(finding: DomainFinding) -> Self {
+        Self {
+            finding,
+            is_covered: false,
+        }
+    }
+}
+
+pub(super) async fn check(dns: &dyn Dns, checked: &CheckedDomain<'_>) -> SpfFinding {
     let domain = checked.domain;
     let name = domain.to_owned();
     let mut found = match dns::texts(dns, domain).await {
         Ok(found) => found,
-        Err(failure) => return unknown(CheckKind::Spf, name, &failure),
+        Err(failure) => {
+            return SpfFinding::uncovered(unknown(CheckKind::Spf, name, &failure));
+        }
     };
     found.retain(|text| is_spf(text));
     let mechanisms: Vec<String> = checked
@@ -43,23 +62,24 @@ pub(super) async fn check(dns: &dyn Dns, checked: &CheckedDomain<'_>) -> DomainF
     let record = match &found[..] {
         [] => {
             let why = "There is no SPF record, so receivers cannot tell which hosts may send mail of this domain. Large providers refuse such mail, or treat it as spam.";
-            return DomainFinding {
+            return SpfFinding::uncovered(DomainFinding {
                 expected: Some(merged(&[], &mechanisms)),
                 ..of(CheckState::Fault, why.to_owned())
-            };
+            });
         }
         [only] => only.clone(),
         _ => {
             let why = "There are several SPF records, which receivers treat as an error (RFC 7208 section 4.5). Publish one that has the mechanisms of all.";
-            return DomainFinding {
+            return SpfFinding::uncovered(DomainFinding {
                 expected: Some(merged(&found, &mechanisms)),
                 found: found.clone(),
                 ..of(CheckState::Fault, why.to_owned())
-            };
+            });
         }
     };
     // Mail of an address that the record does not cover goes through all of it.
     let general = evaluate(dns, domain, OF_NOBODY).await;
+    let mut is_covered = false;
     let finding = match general.result {
         SpfResult::PermError => of(
             CheckState::Fault,
@@ -85,6 +105,8 @@ pub(super) async fn check(dns: &dyn Dns, checked: &CheckedDomain<'_>) -> DomainF
                 let coverage = coverage(dns, domain, &record, relay).await;
                 coverages.push(coverage);
             }
+            let is_by_record = |coverage: &Coverage| matches!(coverage, Coverage::Covered(_));
+            is_covered = !coverages.is_empty() && coverages.iter().all(is_by_record);
             let (state, why) = explained(checked.relays, &coverages);
             let missing: Vec<String> = checked
                 .relays
@@ -99,7 +121,10 @@ pub(super) async fn check(dns: &dyn Dns, checked: &CheckedDomain<'_>) -> DomainF
             }
         }
     };
-    DomainFinding { found, ..finding }
+    SpfFinding {
+        finding: DomainFinding { found, ..finding },
+        is_covered,
+    }
 }
 
 /// Whether mail may leave by the addresses of a relay.

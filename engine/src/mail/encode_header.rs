@@ -48,8 +48,9 @@ const STRUCTURED_BEGINNINGS: [&str; 3] = ["Content-", "List-", "ARC-"];
 /// SMTPUTF8 (RFC 6531).
 ///
 /// # Errors
-/// The fault, as a sentence with the name of the field and its line: the field may have no encoded
-/// words, or is not a list of addresses.
+/// The fault, as a sentence that begins behind its subject, the field: it may have no encoded words, or is
+/// not a list of addresses. Its line is not counted here, as every field of a mail may have a fault and be
+/// sent as it is.
 pub(super) fn encode(header: &RawHeader<'_>, field: &HeaderField) -> Result<String, String> {
     let name = header.name(field);
     let is = |other: &&str| name.eq_ignore_ascii_case(other);
@@ -57,17 +58,15 @@ pub(super) fn encode(header: &RawHeader<'_>, field: &HeaderField) -> Result<Stri
         let beginning = name.get(..start.len());
         beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(start))
     };
-    let fault = |text: &str| format!("{name} in line {} {text}", header.line(field));
     let mut written = String::new();
     if ADDRESSES.iter().any(is) {
-        let mailboxes = mailboxes(header, field).map_err(|text| fault(&text))?;
+        let mailboxes = mailboxes(header, field)?;
         header::mailboxes(&mut written, name, &mailboxes);
     } else if STRUCTURED.iter().any(is)
         || (STRUCTURED_BEGINNINGS.iter().any(begins) && !is(&"Content-Description"))
     {
-        return Err(fault(
-            "has octets above 127, which this header may not have; write it in ASCII.",
-        ));
+        let text = "has octets above 127, which this header may not have; write it in ASCII.";
+        return Err(text.to_owned());
     } else {
         unstructured(&mut written, name, &header.value(field));
     }
@@ -107,5 +106,26 @@ fn mailboxes(header: &RawHeader<'_>, field: &HeaderField) -> Result<Vec<Mailbox>
     match mailboxes.is_empty() {
         true => Err("has octets above 127 and no address; write it in ASCII.".to_owned()),
         false => Ok(mailboxes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_begins_behind_the_field_and_its_line() {
+        for field in [
+            "Date: \u{fc}\r\n",
+            "To: \u{fc}\r\n",
+            "To: a:\u{fc}@b.example;\r\n",
+        ] {
+            let header = RawHeader::read(field.as_bytes()).expect("a header");
+            let fault = encode(&header, &header.fields[0]).expect_err("no encoded words");
+            assert!(
+                fault.starts_with("has octets above 127"),
+                "{field}: {fault}"
+            );
+        }
     }
 }

@@ -6,7 +6,7 @@ use domain::{EmailAddress, Kind, Refusal, Timestamp, sanitize};
 use super::lines::{self, Repair};
 use super::mailbox::Mailbox;
 use super::raw::{self, ADDED, EightBit, MissingFields};
-use super::raw_header::RawHeader;
+use super::raw_header::{HEADER_MAX, HEADER_TOO_LONG, RawHeader};
 use super::received::Received;
 use super::recipients::RecipientList;
 use super::submission::{ComposedMessage, DefaultSender, LARGEST, TOO_LARGE};
@@ -97,7 +97,11 @@ impl EnvelopeSubmission {
                 return Err(faults);
             }
         };
-        let header = RawHeader::read_until_body(without_mailbox_line(&lines));
+        let header = RawHeader::read_until_body(without_mailbox_line(&lines), HEADER_MAX);
+        if header.is_cut {
+            faults.add("raw", HEADER_TOO_LONG);
+            return Err(faults);
+        }
         if header.named("Received").nth(MAX_RECEIVED).is_some() {
             faults.add("raw", LOOP);
         }

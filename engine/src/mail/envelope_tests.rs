@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::envelope::{EnvelopeRecipient, EnvelopeSubmission, SubmittedEnvelope};
 use super::lines::Repair;
-use super::raw_header::RawHeader;
+use super::raw_header::{HEADER_MAX, RawHeader};
 use super::received::Received;
 use super::sender_identity::AccountSenders;
 use super::senders::SenderLimits;
@@ -203,7 +203,7 @@ type Change<'a> = &'a dyn Fn(&mut EnvelopeSubmission);
 fn faults_are_reported_by_their_field() {
     let many = (0..=1000).map(|n| recipient(&format!("a{n}@example.net")));
     let many: Vec<_> = many.collect();
-    let changes: [(&str, &str, Change<'_>); 13] = [
+    let changes: [(&str, &str, Change<'_>); 15] = [
         ("to", "at least one", &|one| one.envelope.recipients.clear()),
         ("to", "at most 1000 recipients", &|one| {
             one.envelope.recipients.clone_from(&many);
@@ -230,6 +230,12 @@ fn faults_are_reported_by_their_field() {
         ("raw", "25 MiB", &|one| {
             one.bytes = [&[b'x'; 510][..], b"\r\n"].concat().repeat(LARGEST / 512);
         }),
+        ("raw", "header of a mail has at most 1 MiB", &|one| {
+            one.bytes = b"a:\r\n".repeat(HEADER_MAX / 4 + 1);
+        }),
+        ("raw", "header of a mail has at most 1 MiB", &|one| {
+            one.bytes = [b"a:\r\n".to_vec(), b" b\r\n".repeat(HEADER_MAX / 4)].concat();
+        }),
         ("raw", "From is in lines 1 and 2", &|one| {
             one.bytes = b"From: a@b.example\r\nFrom: a@b.example\r\n\r\n".to_vec();
         }),
@@ -249,6 +255,22 @@ fn faults_are_reported_by_their_field() {
     let without = submission("", b"Subject: x\r\n\r\n").compose(None, "01JD", NOW);
     let refusal = without.expect_err("no settings");
     assert!(refusal.fields["from"].contains("null sender"), "{refusal}");
+}
+
+#[test]
+fn a_long_header_is_accepted_and_a_body_is_no_header() {
+    let from = b"From: a@b.example\r\n";
+    let fields = b"abc:\r\n".repeat((HEADER_MAX - from.len()) / 6);
+    let bodies = [
+        [&from[..], &fields].concat(),
+        [&from[..], b"\r\n", &fields, &fields].concat(),
+        [&from[..], b"no field\r\n", &fields, &fields].concat(),
+    ];
+    for bytes in bodies {
+        let submitted = submission("ops@example.org", &bytes);
+        let message = compose(submitted).expect("it has at most 1 MiB");
+        assert!(message.bytes.len() > bytes.len());
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::header;
 use super::lines;
 use super::mailbox::Mailbox;
 use super::mime::LINE;
-use super::raw_header::RawHeader;
+use super::raw_header::{HEADER_MAX, HEADER_TOO_LONG, RawHeader};
 use super::recipients::RecipientList;
 use super::submission::{self, ComposedMessage, DefaultSender, NO_SENDER, Submission};
 
@@ -57,7 +57,12 @@ pub(super) fn compose(
             return Err(faults);
         }
     };
-    let header = match RawHeader::read(&raw) {
+    let header = RawHeader::read_until_body(&raw, HEADER_MAX);
+    if header.is_cut {
+        faults.add("raw", HEADER_TOO_LONG);
+        return Err(faults);
+    }
+    let header = match header.whole() {
         Ok(header) if !header.fields.is_empty() => header,
         Ok(_) => {
             faults.add(
@@ -173,7 +178,10 @@ fn write(header: &RawHeader<'_>, eight_bit: EightBit, out: &mut Vec<u8>) -> Resu
             match encode_header::encode(header, field) {
                 Ok(encoded) => encoded,
                 Err(_) if eight_bit == EightBit::EncodedOrKept => continue,
-                Err(fault) => return Err(fault),
+                Err(fault) => {
+                    let (name, line) = (header.name(field), header.line(field));
+                    return Err(format!("{name} in line {line} {fault}"));
+                }
             }
         };
         out.extend_from_slice(&raw[kept..field.all.start]);

@@ -18,6 +18,13 @@ pub(super) struct HeaderField {
     pub all: Range<usize>,
 }
 
+/// The longest header of a message that is accepted, in octets, as Exim has it (`header_maxsize`). Each field
+/// takes several times its octets in memory, and a header of short fields alone would be as long as a mail.
+pub(super) const HEADER_MAX: usize = 1024 * 1024;
+
+/// The fault of a message with a longer one.
+pub(super) const HEADER_TOO_LONG: &str = "The header of a mail has at most 1 MiB.";
+
 /// The header of a message.
 #[derive(Debug)]
 pub(super) struct RawHeader<'a> {
@@ -27,6 +34,8 @@ pub(super) struct RawHeader<'a> {
     pub fields: Vec<HeaderField>,
     /// Where the line after the last field begins.
     pub end: usize,
+    /// Whether the header is longer than it was read.
+    pub is_cut: bool,
 }
 
 impl<'a> RawHeader<'a> {
@@ -35,25 +44,37 @@ impl<'a> RawHeader<'a> {
     /// # Errors
     /// The number, counted from 1, of the first line that is neither a field nor its continuation.
     pub fn read(bytes: &'a [u8]) -> Result<Self, usize> {
-        let header = Self::read_until_body(bytes);
-        match bytes.get(header.end) {
-            None | Some(b'\r') => Ok(header),
-            Some(_) => Err(memchr::memchr_iter(b'\n', &bytes[..header.end]).count() + 1),
+        Self::read_until_body(bytes, usize::MAX).whole()
+    }
+
+    /// The header, where an empty line or the end of the message ends it.
+    ///
+    /// # Errors
+    /// The number, counted from 1, of the line that ends it otherwise.
+    pub fn whole(self) -> Result<Self, usize> {
+        match self.bytes.get(self.end) {
+            None | Some(b'\r') => Ok(self),
+            Some(_) => Err(memchr::memchr_iter(b'\n', &self.bytes[..self.end]).count() + 1),
         }
     }
 
     /// Reads the header fields up to the first line that is neither a field nor its continuation. Where
     /// that line is not empty, it is the first one of a body without the empty line before it, as mail
-    /// programs write it that expect a server to complete the header.
-    pub fn read_until_body(bytes: &'a [u8]) -> Self {
+    /// programs write it that expect a server to complete the header. No line is read that ends behind
+    /// `most` octets.
+    pub fn read_until_body(bytes: &'a [u8], most: usize) -> Self {
         let mut fields: Vec<HeaderField> = Vec::with_capacity(16);
-        let mut start = 0;
+        let (mut start, mut is_cut) = (0, false);
         loop {
             let rest = &bytes[start..];
             let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
             let (line, end) = (&rest[..length], start + length);
             match (line.first(), fields.last_mut()) {
                 (None | Some(b'\r'), _) => break,
+                (Some(b' ' | b'\t'), Some(_)) if end > most => {
+                    is_cut = true;
+                    break;
+                }
                 (Some(b' ' | b'\t'), Some(field)) => {
                     field.value.end = end;
                     field.all.end = end;
@@ -61,6 +82,10 @@ impl<'a> RawHeader<'a> {
                 _ => {
                     let name = line.iter().take_while(|byte| is_ftext(**byte)).count();
                     if name == 0 || line.get(name) != Some(&b':') {
+                        break;
+                    }
+                    if end > most {
+                        is_cut = true;
                         break;
                     }
                     fields.push(HeaderField {
@@ -76,6 +101,7 @@ impl<'a> RawHeader<'a> {
             bytes,
             fields,
             end: start,
+            is_cut,
         }
     }
 

@@ -70,6 +70,8 @@ pub enum CommandFault {
     Http,
     /// The reply to it.
     Refused(SmtpReply),
+    /// The last reply: octets of a mail may follow that cannot be told from commands.
+    Closing(SmtpReply),
 }
 
 impl From<SmtpReply> for CommandFault {
@@ -107,6 +109,23 @@ const NO_VALUE: SmtpReply = SmtpReply::new(501, "5.5.4", "SMTPUTF8 has no value"
 /// # Errors
 /// [`CommandFault`]
 pub fn parse(line: &[u8]) -> Result<SmtpCommand<'_>, CommandFault> {
+    command(line).map_err(|fault| match fault {
+        CommandFault::Refused(reply) if begins_chunk(line) => CommandFault::Closing(reply),
+        fault => fault,
+    })
+}
+
+/// Whether a client sends a chunk behind the line, whatever is wrong with it.
+fn begins_chunk(line: &[u8]) -> bool {
+    line.split_at_checked(4).is_some_and(|(verb, rest)| {
+        verb.eq_ignore_ascii_case(b"BDAT")
+            && rest
+                .first()
+                .is_none_or(|octet| !octet.is_ascii_alphanumeric())
+    })
+}
+
+fn command(line: &[u8]) -> Result<SmtpCommand<'_>, CommandFault> {
     let line = std::str::from_utf8(line).map_err(|_| NOT_TEXT)?;
     if line.contains(char::is_control) {
         return Err(NOT_TEXT.into());

@@ -149,17 +149,40 @@ fn what_is_not_understood_is_refused() {
         (b"RCPT TO:<a@example.org> NOTIFY=NEVER,DELAY", "501 5.5.4"),
         (b"RCPT TO:<a@example.org> ORCPT=a@example.org", "501 5.5.4"),
         (b"RCPT TO:<a@example.org> SIZE=1", "555 5.5.4"),
-        (b"BDAT", "501 5.5.4"),
-        (b"BDAT x", "501 5.5.4"),
-        (b"BDAT +1", "501 5.5.4"),
-        (b"BDAT 1 FIRST", "501 5.5.4"),
-        (b"BDAT 100000000000000000000", "501 5.5.4"),
         (b"AUTH", "501 5.5.4"),
         (b"AUTH PLAIN a b", "501 5.5.4"),
     ] {
         let shown = String::from_utf8_lossy(line);
         assert_eq!(refused(line), expected, "{shown}");
     }
+}
+
+/// Octets of a mail follow the command, and would be read as commands.
+#[test]
+fn a_chunk_of_unknown_size_ends_the_session() {
+    for (line, expected) in [
+        (&b"BDAT"[..], "501 5.5.4"),
+        (b"BDAT x", "501 5.5.4"),
+        (b"bdat +1 LAST", "501 5.5.4"),
+        (b"BDAT 1 FIRST", "501 5.5.4"),
+        (b"BDAT 100000000000000000000", "501 5.5.4"),
+        (b"BDAT 86\tLAST", "500 5.5.2"),
+        (b"BDAT\t86 LAST", "500 5.5.2"),
+        (b"BDAT 86 \xff", "500 5.5.2"),
+    ] {
+        let shown = String::from_utf8_lossy(line);
+        match parse(line) {
+            Err(CommandFault::Closing(reply)) => {
+                assert_eq!(
+                    format!("{} {}", reply.code, reply.status),
+                    expected,
+                    "{shown}"
+                );
+            }
+            other => panic!("{shown}: {other:?}"),
+        }
+    }
+    assert_eq!(refused(b"BDATA 86"), "500 5.5.1");
 }
 
 #[test]

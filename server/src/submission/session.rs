@@ -140,6 +140,7 @@ impl Session {
             None => match command::parse(line) {
                 Ok(command) => self.command(command),
                 Err(CommandFault::Http) => SessionStep::HangUp,
+                Err(CommandFault::Closing(reply)) => SessionStep::Close(reply),
                 Err(CommandFault::Refused(reply)) => {
                     self.commands += 1;
                     SessionStep::Reply(reply)

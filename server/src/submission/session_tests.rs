@@ -167,6 +167,7 @@ fn chunks_belong_to_a_mail() {
             RCPT,
             ("BDAT 99999999999 LAST", "close 552 5.3.4"),
         ],
+        &[EHLO, MAIL, RCPT, ("BDAT 1,000 LAST", "close 501 5.5.4")],
     ] {
         run(&mut Session::new(local()), lines);
     }

@@ -24,6 +24,7 @@ use super::replies::{self, SmtpReply};
 use super::service::SubmissionService;
 use super::session::{Session, SessionStart, SessionStep};
 use super::stream::SubmissionStream;
+use super::times::SessionTimes;
 use crate::rest::BodyPermit;
 
 /// How many mails of a session are written to disk at once.
@@ -49,7 +50,7 @@ pub struct SubmissionConnection {
     /// The memory of the mail that is read.
     permit: Option<BodyPermit>,
     deadline: Deadline,
-    times: Times,
+    times: SessionTimes,
     stopped: watch::Receiver<bool>,
 }
 
@@ -58,19 +59,6 @@ enum Phase {
     Commands,
     Data(DataReader),
     Chunk(ChunkReader),
-}
-
-/// When things happened last.
-#[derive(Clone, Copy)]
-struct Times {
-    /// Something arrived.
-    heard: Instant,
-    /// A mail or a chunk was complete; at first, the session began.
-    mail: Instant,
-    /// The data of a mail or a chunk began.
-    data: Instant,
-    /// The actor was current.
-    checked: Instant,
 }
 
 /// How a connection ends, or goes on in TLS.
@@ -113,12 +101,7 @@ impl SubmissionConnection {
             phase: Phase::Commands,
             chunks: Vec::new(),
             permit: None,
-            times: Times {
-                heard: now,
-                mail: now,
-                data: now,
-                checked: now,
-            },
+            times: SessionTimes::new(now),
             stopped,
         }
     }
@@ -155,6 +138,9 @@ impl SubmissionConnection {
         while self.outgoing.mails() < AHEAD {
             let end = match &mut self.phase {
                 Phase::Commands => {
+                    if !self.session.has_chunks() {
+                        self.times.data = Instant::now();
+                    }
                     let step = match self.input.line() {
                         Ok(Some(line)) => self.session.line(line),
                         Ok(None) => return None,
@@ -206,7 +192,6 @@ impl SubmissionConnection {
             self.chunks = Vec::new();
             self.permit = None;
         }
-        self.times.data = Instant::now();
         match step {
             SessionStep::Data => {
                 self.outgoing.push(&replies::SEND_DATA);
@@ -216,6 +201,7 @@ impl SubmissionConnection {
                 self.phase = Phase::Chunk(ChunkReader::new(octets, is_last));
             }
             SessionStep::Discard { octets, reply } => {
+                self.times.data = Instant::now();
                 self.phase = Phase::Chunk(ChunkReader::refused(octets, reply));
             }
             SessionStep::Authenticate(credentials) => {
@@ -362,10 +348,17 @@ impl SubmissionConnection {
             self.send().await?;
             let may_read = self.outgoing.mails() < AHEAD;
             let may_stop = !self.session.is_in_mail() && matches!(self.phase, Phase::Commands);
-            let (end, last) = self.end();
+            let (limits, data) = (self.service.limits, self.octets());
+            let is_waiting = self.outgoing.mails() > 0;
+            // Also where the client never stops sending.
+            if !is_waiting && self.times.latest_end(&limits, data) <= Instant::now() {
+                return Ok(Some(ConnectionEnd::Last(replies::NO_MAIL)));
+            }
+            let (end, last) = self.times.end(&limits, data);
             tokio::select! {
                 biased;
-                reply = self.outgoing.next_mail(), if self.outgoing.mails() > 0 => {
+                reply = self.outgoing.next_mail(), if is_waiting => {
+                    self.times.replied(Instant::now());
                     let end = self.settled(reply);
                     if end.is_some() || !may_read {
                         return Ok(end);
@@ -378,7 +371,9 @@ impl SubmissionConnection {
                     self.times.heard = Instant::now();
                     return Ok(None);
                 }
-                () = self.deadline.passed(end) => return Ok(Some(ConnectionEnd::Last(last))),
+                () = self.deadline.passed(end), if !is_waiting => {
+                    return Ok(Some(ConnectionEnd::Last(last)));
+                }
                 () = stopping(&mut self.stopped), if may_stop => {
                     return Ok(Some(ConnectionEnd::Last(replies::STOPPING)));
                 }
@@ -386,18 +381,13 @@ impl SubmissionConnection {
         }
     }
 
-    /// When the session ends unless something arrives, and its last reply then.
-    fn end(&self) -> (Instant, SmtpReply) {
-        let limits = &self.service.limits;
-        let idle = self.times.heard + limits.idle;
-        let long = match &self.phase {
-            Phase::Commands => self.times.mail + limits.without_mail,
-            Phase::Data(reader) => self.times.data + limits.data(reader.received()),
-            Phase::Chunk(chunk) => self.times.data + limits.data(chunk.received()),
-        };
-        match long < idle {
-            true => (long, replies::NO_MAIL),
-            false => (idle, replies::IDLE),
+    /// How many octets arrived of the mail that is read, where one is.
+    fn octets(&self) -> Option<u64> {
+        let chunks = self.chunks.len() as u64;
+        match &self.phase {
+            Phase::Commands => self.session.has_chunks().then_some(chunks),
+            Phase::Data(reader) => Some(reader.received()),
+            Phase::Chunk(chunk) => Some(chunk.received().max(chunks)),
         }
     }
 

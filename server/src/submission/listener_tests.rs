@@ -289,6 +289,45 @@ async fn silent_and_aimless_clients_are_told_and_closed() {
     let mut client = gate.client().await;
     client.expect_reply("nothing", "421 4.4.2 No mail").await;
     client.expect_end().await;
+
+    let limits = SessionLimits {
+        without_mail: Duration::ZERO,
+        ..SessionLimits::default()
+    };
+    let gate = TestSubmission::open_within(on_tcp(), limits, 100).await;
+    let mut client = gate.silent_client().await;
+    client.send(&"NOOP\r\n".repeat(50)).await;
+    client.expect_reply("connect", "220 gate.test").await;
+    client
+        .expect_reply("what came too late", "421 4.4.2 No mail")
+        .await;
+    client.expect_end().await;
+}
+
+#[tokio::test]
+async fn chunks_do_not_give_a_mail_more_time() {
+    let limits = SessionLimits {
+        without_mail: Duration::from_millis(200),
+        ..SessionLimits::default()
+    };
+    let gate = TestSubmission::open_within(on_tcp(), limits, 100).await;
+    let mut client = gate.silent_client().await;
+    client
+        .send("EHLO app.test\r\nMAIL FROM:<>\r\nRCPT TO:<desk@example.net>\r\n")
+        .await;
+    let chunks = async {
+        let mut ticks = interval(Duration::from_millis(5));
+        loop {
+            ticks.tick().await;
+            client.send("BDAT 1\r\nx").await;
+            let reply = client.reply().await;
+            if reply.is_empty() || reply.starts_with("421 ") {
+                return reply;
+            }
+        }
+    };
+    let last = within(chunks).await;
+    assert!(last.starts_with("421 4.4.2 No mail"), "{last}");
 }
 
 #[tokio::test]

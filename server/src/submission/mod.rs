@@ -30,6 +30,7 @@ mod slots;
 mod stream;
 #[cfg(test)]
 mod test_client;
+mod times;
 mod tls;
 #[cfg(test)]
 mod tls_listener_tests;

@@ -126,6 +126,12 @@ impl Session {
         self.transaction.is_some()
     }
 
+    /// Whether a mail has begun whose first chunk was announced.
+    pub fn has_chunks(&self) -> bool {
+        let mail = self.transaction.as_ref();
+        mail.is_some_and(|mail| mail.chunks.is_some())
+    }
+
     /// The name of the submitter of the mail that has begun.
     pub fn submitter(&self) -> &str {
         self.transaction
@@ -246,10 +252,11 @@ impl Session {
     }
 
     fn command(&mut self, command: SmtpCommand<'_>) -> SessionStep {
-        let is_of_mail = matches!(
-            command,
-            SmtpCommand::Rcpt(_) | SmtpCommand::Data | SmtpCommand::Bdat { .. } | SmtpCommand::Quit
-        );
+        let is_of_mail = match command {
+            SmtpCommand::Rcpt(_) | SmtpCommand::Data | SmtpCommand::Quit => true,
+            SmtpCommand::Bdat { octets, is_last } => octets > 0 || is_last,
+            _ => false,
+        };
         self.commands += u32::from(!is_of_mail);
         match command {
             SmtpCommand::Mail(mail) => {

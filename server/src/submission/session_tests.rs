@@ -385,6 +385,21 @@ fn a_session_has_a_limited_number_of_commands_without_a_mail() {
 }
 
 #[test]
+fn empty_chunks_do_not_keep_a_mail_open() {
+    let mut session = Session::new(local());
+    run(&mut session, &[EHLO, MAIL, RCPT]);
+    assert!(!session.has_chunks());
+    for _ in 0..200 {
+        run(&mut session, &[("BDAT 1", "chunk 1 false")]);
+    }
+    assert!(session.has_chunks());
+    for _ in 0..98 {
+        run(&mut session, &[("BDAT 0", "chunk 0 false")]);
+    }
+    run(&mut session, &[("BDAT 0", "close 421 4.7.0")]);
+}
+
+#[test]
 fn an_actor_that_is_forgotten_submits_no_more() {
     let mut session = Session::new(local());
     run(&mut session, &[EHLO, MAIL, RCPT]);

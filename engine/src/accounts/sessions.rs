@@ -219,6 +219,22 @@ impl Accounts {
         }
     }
 
+    /// The actor of a long connection as it is now: the limits, the senders and the priorities of its token
+    /// may have been changed. `None` where [`Accounts::is_current`] is false.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn renewed(&self, actor: &Actor) -> Result<Option<Actor>, Refusal> {
+        if !self.is_current(actor).await? {
+            return Ok(None);
+        }
+        let Some(digest) = actor.token_digest() else {
+            return Ok(Some(actor.clone()));
+        };
+        let token = self.valid_token(digest).await?;
+        Ok(token.map(|token| Actor::token(token, digest.to_owned(), actor.origin.clone())))
+    }
+
     /// The session with this id, unless it has expired.
     async fn live_session(&self, id: &str) -> Result<Option<SessionRow>, Refusal> {
         let found = sessions::by_id(&mut *self.store.read().await?, id).await?;

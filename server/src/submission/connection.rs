@@ -297,14 +297,20 @@ impl SubmissionConnection {
     /// The data of a mail is complete. From here on it is accepted, while the client goes on.
     async fn end_of_mail(&mut self, data: Result<Vec<u8>, SmtpReply>) -> Option<ConnectionEnd> {
         let permit = self.permit.take();
-        let mail = self.session.finish()?;
+        let mut mail = self.session.finish()?;
         self.times.mail = Instant::now();
         let current = match data {
-            Ok(bytes) => self.check_actor(&mail.actor).await.map(|()| bytes),
+            Ok(bytes) => {
+                let actor = self.current_actor(mail.actor.clone()).await;
+                actor.map(|actor| (actor, bytes))
+            }
             Err(reply) => Err(reply),
         };
         let bytes = match current {
-            Ok(bytes) => bytes,
+            Ok((actor, bytes)) => {
+                mail.actor = actor;
+                bytes
+            }
             Err(reply) => {
                 let step = self.session.replied(reply);
                 return self.replied(step);
@@ -324,17 +330,20 @@ impl SubmissionConnection {
         None
     }
 
-    /// Checks now and then that the actor of a long session may still submit mail.
-    async fn check_actor(&mut self, actor: &Arc<Actor>) -> Result<(), SmtpReply> {
+    /// The actor of a long session as it is now, looked up now and then.
+    ///
+    /// # Errors
+    /// The reply where it may not submit mail any more, or the database fails.
+    async fn current_actor(&mut self, actor: Arc<Actor>) -> Result<Arc<Actor>, SmtpReply> {
         if self.times.checked.elapsed() < self.service.limits.recheck {
-            return Ok(());
+            return Ok(actor);
         }
-        match self.service.postern.accounts().is_current(actor).await {
-            Ok(true) => {
+        match self.service.postern.accounts().renewed(&actor).await {
+            Ok(Some(renewed)) => {
                 self.times.checked = Instant::now();
-                Ok(())
+                Ok(self.session.renew_actor(renewed))
             }
-            Ok(false) => {
+            Ok(None) => {
                 self.session.forget_actor();
                 Err(replies::NOT_CURRENT)
             }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use domain::SendingLimits;
 use engine::{AccountChange, Actor};
 use nix::unistd::getuid;
 use tokio::net::UnixStream;
@@ -116,6 +117,43 @@ async fn a_revoked_token_ends_the_mail_of_an_open_session() {
     let reply = client.send_mail(ANN).await;
     assert!(reply.starts_with("535 5.7.8 "), "{reply}");
     client.expect("MAIL FROM:<>", "530 5.7.0 ").await;
+}
+
+#[tokio::test]
+async fn a_new_limit_of_a_token_holds_in_an_open_session() {
+    let limits = SessionLimits {
+        recheck: Duration::ZERO,
+        ..SessionLimits::default()
+    };
+    let gate = TestSubmission::open_within(on_tcp(), limits, 100).await;
+    let token = gate.account(ANN).await;
+    let mut client = gate.client().await;
+    client.expect("EHLO app.test", "250").await;
+    let response = STANDARD.encode(format!("\0{ANN}\0{token}"));
+    client
+        .expect(&format!("AUTH PLAIN {response}"), "235 2.7.0")
+        .await;
+
+    let operator = Actor::local(0);
+    for (most, expected) in [(2, "250 2.0.0"), (1, "550 5.1.3 ")] {
+        let limits = SendingLimits {
+            max_recipients: Some(most),
+            ..SendingLimits::default()
+        };
+        let tokens = gate.postern.accounts().tokens(&operator).await;
+        let tokens = tokens.expect("a list");
+        let changed = gate.postern.limits();
+        let changed = changed.set_of_token(&operator, &tokens[0].id, limits);
+        changed.await.expect("changed");
+        client
+            .expect("MAIL FROM:<ann@example.org>", "250 2.1.0")
+            .await;
+        client.expect("RCPT TO:<a@example.net>", "250 2.1.5").await;
+        client.expect("RCPT TO:<b@example.net>", "250 2.1.5").await;
+        client.expect("DATA", "354 ").await;
+        client.send(DATA).await;
+        client.expect_reply("two recipients", expected).await;
+    }
 }
 
 #[tokio::test]

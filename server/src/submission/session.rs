@@ -208,6 +208,17 @@ impl Session {
         self.transaction = None;
     }
 
+    /// The actor as it is now: its limits may have been changed.
+    pub fn renew_actor(&mut self, actor: Actor) -> Arc<Actor> {
+        let actor = Arc::new(actor);
+        let known = match self.signed_in.is_some() {
+            true => &mut self.signed_in,
+            false => &mut self.start.local,
+        };
+        *known = Some(actor.clone());
+        actor
+    }
+
     /// TLS is active: the client begins anew (RFC 3207 section 4.2).
     pub fn secured(&mut self) {
         self.start.is_secure = true;

@@ -7,7 +7,8 @@ use super::failure::{EX_IOERR, EX_UNAVAILABLE, SendmailFailure};
 /// The largest mail that is read, in octets. The listener has a smaller limit, which its reply names.
 const INPUT_MAX: u64 = 64 << 20;
 
-/// Reads a mail. With `ends_at_dot` a line with a dot alone is its end.
+/// Reads a mail. With `ends_at_dot` a line with a dot alone is its end. NULs are left out: no mail may have
+/// them, and what a program printed, as for cron, is not refused for one.
 ///
 /// # Errors
 /// Where it cannot be read, or is too large.
@@ -25,6 +26,7 @@ pub fn read(input: &mut impl BufRead, ends_at_dot: bool) -> Result<Vec<u8>, Send
         let text = format!("the mail has more than {} MiB", INPUT_MAX >> 20);
         return Err(SendmailFailure::new(EX_UNAVAILABLE, text));
     }
+    mail.retain(|octet| *octet != 0);
     Ok(mail)
 }
 
@@ -55,6 +57,8 @@ mod tests {
             ("a\n..\n.b\n", true, "a\n..\n.b\n"),
             ("a\n.\nb\n", false, "a\n.\nb\n"),
             ("", true, ""),
+            ("a\0b\n\0\nc\n", true, "ab\n\nc\n"),
+            ("\0a\0", false, "a"),
         ] {
             let read = read(&mut input.as_bytes(), ends_at_dot).expect("read");
             assert_eq!(read, expected.as_bytes(), "{input:?} {ends_at_dot}");

@@ -25,6 +25,18 @@ pub enum ClientKey {
     User(u32),
 }
 
+impl ClientKey {
+    /// Whether it is of programs on this machine.
+    pub fn is_local(self) -> bool {
+        match self {
+            Self::Network(IpAddr::V4(address)) => address.is_loopback(),
+            // The network of ::1.
+            Self::Network(IpAddr::V6(network)) => network.is_unspecified(),
+            Self::User(_) => true,
+        }
+    }
+}
+
 impl SubmissionPeer {
     /// A client over TCP.
     pub fn tcp(address: IpAddr) -> Self {
@@ -101,6 +113,7 @@ mod tests {
         ] {
             let client = SubmissionPeer::tcp(address.parse().expect("an address"));
             assert_eq!(client.is_local(), is_local, "{address}");
+            assert_eq!(client.key().is_local(), is_local, "{address}");
             assert_eq!(client.in_trace("gate"), trace);
             assert_eq!(
                 (client.uid(), client.origin().address.is_some()),
@@ -109,6 +122,7 @@ mod tests {
         }
         let client = SubmissionPeer::Unix(1000);
         assert!(client.is_local() && client.uid() == Some(1000));
+        assert!(client.key().is_local());
         assert_eq!(client.in_trace("gate"), "uid 1000 on gate");
         assert_eq!(client.origin(), Origin::default());
     }

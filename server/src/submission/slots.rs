@@ -7,6 +7,10 @@ use parking_lot::Mutex;
 
 use super::client::ClientKey;
 
+/// The part of all connections, as a divisor, that other machines leave to programs on this one: whoever
+/// opens connections from many networks keeps no mail of cron from its listener.
+const LOCAL_PART: usize = 4;
+
 /// Counts the connections of all submission listeners. Cheap to clone.
 #[derive(Clone)]
 pub struct ConnectionSlots {
@@ -35,7 +39,11 @@ impl ConnectionSlots {
     pub fn take(&self, client: ClientKey) -> Option<ConnectionSlot> {
         let mut open = self.open.lock();
         let of_client = open.get(&client).copied().unwrap_or(0);
-        if of_client >= self.most_of_client || open.values().sum::<usize>() >= self.most {
+        let most = match client.is_local() {
+            true => self.most,
+            false => self.most - self.most / LOCAL_PART,
+        };
+        if of_client >= self.most_of_client || open.values().sum::<usize>() >= most {
             return None;
         }
         open.insert(client, of_client + 1);
@@ -60,6 +68,9 @@ impl Drop for ConnectionSlot {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
+    use super::super::client::SubmissionPeer;
     use super::*;
 
     #[test]
@@ -74,5 +85,17 @@ mod tests {
         assert!(take(3).is_some());
         drop(taken);
         assert!(slots.open.lock().is_empty());
+    }
+
+    #[test]
+    fn other_machines_leave_slots_to_programs_on_this_one() {
+        let slots = ConnectionSlots::new(8, 8);
+        let remote = |last: u8| slots.take(SubmissionPeer::tcp([192, 0, 2, last].into()).key());
+        let remote: Vec<_> = (0..8).map(remote).collect();
+        assert_eq!(remote.iter().flatten().count(), 6);
+        let local = slots.take(ClientKey::User(0));
+        let loopback = slots.take(SubmissionPeer::tcp(Ipv6Addr::LOCALHOST.into()).key());
+        assert!(local.is_some() && loopback.is_some());
+        assert!(slots.take(ClientKey::User(1)).is_none(), "all are taken");
     }
 }

@@ -359,7 +359,10 @@ impl SubmissionConnection {
             let may_stop = !self.session.is_in_mail() && matches!(self.phase, Phase::Commands);
             let (limits, data) = (self.service.limits, self.octets());
             let is_waiting = self.outgoing.mails() > 0;
-            // Also where the client never stops sending.
+            // Both also where the client never stops sending.
+            if may_stop && *self.stopped.borrow() {
+                return Ok(Some(ConnectionEnd::Last(replies::STOPPING)));
+            }
             if !is_waiting && self.times.latest_end(&limits, data) <= Instant::now() {
                 return Ok(Some(ConnectionEnd::Last(replies::NO_MAIL)));
             }

@@ -10,6 +10,8 @@ mod command;
 #[cfg(test)]
 mod command_tests;
 mod connection;
+#[cfg(test)]
+mod connection_tests;
 mod data;
 mod deadline;
 mod limits;

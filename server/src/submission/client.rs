@@ -67,6 +67,15 @@ impl SubmissionPeer {
         }
     }
 
+    /// Whose share of the memory for mails that are read its mail takes. Users of this machine have shares of
+    /// their own, also where they submit mail as one submitter: one of them does not use up that of all.
+    pub fn share_of(self, submitter: &str) -> String {
+        match self {
+            Self::Tcp(_) => submitter.to_owned(),
+            Self::Unix(uid) => format!("{submitter} (uid {uid})"),
+        }
+    }
+
     /// Its name in the trace field of its mail (RFC 5321 section 4.4): an address literal, or the user id and
     /// this machine.
     pub fn in_trace(self, host: &str) -> String {
@@ -125,6 +134,15 @@ mod tests {
         assert!(client.key().is_local());
         assert_eq!(client.in_trace("gate"), "uid 1000 on gate");
         assert_eq!(client.origin(), Origin::default());
+    }
+
+    #[test]
+    fn users_of_this_machine_have_shares_of_their_own() {
+        let tcp = SubmissionPeer::tcp([127, 0, 0, 1].into());
+        assert_eq!(tcp.share_of("ann@example.org"), "ann@example.org");
+        let share = |uid| SubmissionPeer::Unix(uid).share_of("local");
+        assert_eq!(share(1), share(1));
+        assert_ne!(share(1), share(2));
     }
 
     #[test]

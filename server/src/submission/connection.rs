@@ -155,7 +155,7 @@ impl SubmissionConnection {
                     }
                     let progress = reader.push(self.input.unread());
                     self.input.consume(progress.octets);
-                    let held = hold(&mut self.permit, &self.session, reader.size());
+                    let held = hold(&mut self.permit, &self.session, self.client, reader.size());
                     held.unwrap_or_else(|reply| reader.refuse(reply));
                     match (progress.is_end, reader.is_hopeless()) {
                         (true, _) => self.end_of_data().await,
@@ -169,7 +169,8 @@ impl SubmissionConnection {
                     }
                     let octets = chunk.push(self.input.unread(), &mut self.chunks);
                     self.input.consume(octets);
-                    let held = hold(&mut self.permit, &self.session, self.chunks.len());
+                    let stored = self.chunks.len();
+                    let held = hold(&mut self.permit, &self.session, self.client, stored);
                     if let Err(reply) = held {
                         chunk.refuse(reply);
                         self.session.reset();
@@ -476,13 +477,15 @@ impl SubmissionConnection {
 fn hold(
     permit: &mut Option<BodyPermit>,
     session: &Session,
+    client: SubmissionPeer,
     octets: usize,
 ) -> Result<(), SmtpReply> {
     if octets == 0 {
         *permit = None;
         return Ok(());
     }
-    let held = permit.get_or_insert_with(|| BodyPermit::new(session.submitter()));
+    let share = || client.share_of(session.submitter());
+    let held = permit.get_or_insert_with(|| BodyPermit::new(&share()));
     let grown = held.grow_to(octets);
     grown.map_err(|refusal| {
         *permit = None;

@@ -344,10 +344,7 @@ impl SubmissionConnection {
                 self.times.checked = Instant::now();
                 Ok(self.session.renew_actor(renewed))
             }
-            Ok(None) => {
-                self.session.forget_actor();
-                Err(replies::NOT_CURRENT)
-            }
+            Ok(None) => Err(self.session.forget_actor()),
             Err(refusal) => Err(replies::refused(&refusal)),
         }
     }

@@ -13,8 +13,8 @@ use super::limits::SessionLimits;
 use super::replies::{self, SmtpReply};
 use super::session_replies::{
     AUTH_AFTER_TLS, CHUNKS, EHLO_FIRST, HAS_TLS, HELP, IN_MAIL, MAIL_FIRST, NEEDS_SMTPUTF8,
-    NO_CERTIFICATE, NO_RECIPIENT, NO_TLS, RCPT_FIRST, SIGN_IN_FIRST, SIGNED_IN, START_TLS_FIRST,
-    TOO_MANY_RECIPIENTS, VRFY,
+    NO_CERTIFICATE, NO_LOCAL_ACCOUNT, NO_RECIPIENT, NO_TLS, RCPT_FIRST, SIGN_IN_FIRST, SIGNED_IN,
+    START_TLS_FIRST, TOO_MANY_RECIPIENTS, VRFY,
 };
 
 /// What a session is opened with.
@@ -97,6 +97,8 @@ pub struct Session {
     greeting: Option<Greeting>,
     /// The actor of a token.
     signed_in: Option<Arc<Actor>>,
+    /// Whether it was forgotten.
+    lost_token: bool,
     exchange: Option<AuthExchange>,
     transaction: Option<Transaction>,
     errors: u32,
@@ -109,6 +111,7 @@ impl Session {
             start,
             greeting: None,
             signed_in: None,
+            lost_token: false,
             exchange: None,
             transaction: None,
             errors: 0,
@@ -202,20 +205,23 @@ impl Session {
     }
 
     /// The actor may submit no more mail: the account is disabled, or the token is revoked or has expired.
-    pub fn forget_actor(&mut self) {
-        self.signed_in = None;
+    /// Returns the reply to its mail.
+    pub fn forget_actor(&mut self) -> SmtpReply {
         self.start.local = None;
         self.transaction = None;
+        self.lost_token = self.signed_in.take().is_some();
+        match self.lost_token {
+            true => replies::NOT_CURRENT,
+            false => NO_LOCAL_ACCOUNT,
+        }
     }
 
     /// The actor as it is now: its limits may have been changed.
     pub fn renew_actor(&mut self, actor: Actor) -> Arc<Actor> {
         let actor = Arc::new(actor);
-        let known = match self.signed_in.is_some() {
-            true => &mut self.signed_in,
-            false => &mut self.start.local,
-        };
-        *known = Some(actor.clone());
+        if let Some(known) = self.signed_in.as_mut().or(self.start.local.as_mut()) {
+            *known = actor.clone();
+        }
         actor
     }
 
@@ -360,6 +366,7 @@ impl Session {
         let known = self.signed_in.as_ref().or(self.start.local.as_ref());
         match known {
             Some(actor) => Ok(actor.clone()),
+            None if self.start.is_local && !self.lost_token => Err(NO_LOCAL_ACCOUNT),
             None if self.takes_passwords() => Err(SIGN_IN_FIRST),
             None if self.start.offers_tls => Err(START_TLS_FIRST),
             None => Err(NO_CERTIFICATE),

@@ -28,6 +28,13 @@ pub const NO_CERTIFICATE: SmtpReply = SmtpReply::new(
     "Programs of other machines sign in inside TLS, and this listener has no certificate; start \
      postern with --submission-cert and --submission-key",
 );
+/// Refused for now: a server whose relay host this is keeps its mail until the account is there.
+pub const NO_LOCAL_ACCOUNT: SmtpReply = SmtpReply::new(
+    451,
+    "4.3.5",
+    "The account of mail without AUTH is unknown or disabled (--local-account, --submit-users); try again \
+     later, or sign in with AUTH",
+);
 pub const NO_RECIPIENT: SmtpReply = SmtpReply::new(550, "5.1.3", "A recipient has an address");
 pub const TOO_MANY_RECIPIENTS: SmtpReply = SmtpReply::new(
     452,

@@ -403,9 +403,13 @@ fn empty_chunks_do_not_keep_a_mail_open() {
 fn an_actor_that_is_forgotten_submits_no_more() {
     let mut session = Session::new(local());
     run(&mut session, &[EHLO, MAIL, RCPT]);
-    session.forget_actor();
+    assert_eq!(session.forget_actor().code, 451);
     run(
         &mut session,
-        &[("DATA", "503 5.5.1"), ("MAIL FROM:<>", "530 5.7.0")],
+        &[("DATA", "503 5.5.1"), ("MAIL FROM:<>", "451 4.3.5")],
     );
+    let _ = session.authenticated(Ok(Actor::local_sender(None)));
+    run(&mut session, &[MAIL]);
+    assert_eq!(session.forget_actor(), replies::NOT_CURRENT);
+    run(&mut session, &[("MAIL FROM:<>", "530 5.7.0")]);
 }

@@ -132,10 +132,10 @@ pub struct SendEmail {
     /// A raw message (RFC 5322) in base64, in place of `subject`, `text`, `html`, `headers` and
     /// `attachments`. It is changed only by its line ends, by leaving out Bcc, and by a Date,
     /// Message-ID or From where one is missing; octets above 127 in its header become encoded words
-    /// (RFC 2047), or are refused where a header may have none. Without `to`, `cc` and `bcc` its
-    /// recipients are those of Resent-To, Resent-Cc and Resent-Bcc, or where it has none, those of
-    /// To, Cc and Bcc. With one of them, only the addresses in these fields get the mail, and a Bcc
-    /// header that names another is refused.
+    /// (RFC 2047), or are refused where a header may have none. The header has at most 1 MiB.
+    /// Without `to`, `cc` and `bcc` its recipients are those of Resent-To, Resent-Cc and Resent-Bcc,
+    /// or where it has none, those of To, Cc and Bcc. With one of them, only the addresses in these
+    /// fields get the mail, and a Bcc header that names another is refused.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = Option<String>, content_encoding = "base64")]
     raw: Option<Base64>,

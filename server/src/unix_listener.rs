@@ -11,13 +11,23 @@ use tokio::net::{UnixListener, UnixSocket};
 /// The connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
 
+/// Why a socket cannot be bound, in one line that names the path.
+#[derive(Debug, thiserror::Error)]
+pub enum SocketFault {
+    /// The file system has no sockets, or the path is too long for one.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The path is in use, is not a socket, or cannot be written to.
+    #[error("{0}")]
+    Refused(String),
+}
+
 /// Listens on a Unix socket at `path`, whose file has the permissions `mode` before anybody can connect.
 /// The socket of a process that ended without removing it is replaced.
 ///
 /// # Errors
-/// One line that names the path, where another process uses it, where it is not a socket, and where the
-/// socket cannot be made.
-pub fn bind(path: &Path, mode: u32) -> Result<UnixListener, String> {
+/// [`SocketFault`]
+pub fn bind(path: &Path, mode: u32) -> Result<UnixListener, SocketFault> {
     let socket = bound(path, mode)?;
     let file = SocketFile::of(path);
     let listener = socket
@@ -28,7 +38,7 @@ pub fn bind(path: &Path, mode: u32) -> Result<UnixListener, String> {
 }
 
 /// A socket at `path` with the permissions `mode`, which does not listen yet: connections are refused.
-fn bound(path: &Path, mode: u32) -> Result<UnixSocket, String> {
+fn bound(path: &Path, mode: u32) -> Result<UnixSocket, SocketFault> {
     remove_stale(path)?;
     let socket = UnixSocket::new_stream().map_err(|error| failed(path, &error))?;
     socket.bind(path).map_err(|error| failed(path, &error))?;
@@ -39,19 +49,24 @@ fn bound(path: &Path, mode: u32) -> Result<UnixSocket, String> {
     Ok(socket)
 }
 
-fn failed(path: &Path, error: &io::Error) -> String {
-    format!("cannot listen on {}: {error}", path.display())
+fn failed(path: &Path, error: &io::Error) -> SocketFault {
+    let text = format!("cannot listen on {}: {error}", path.display());
+    match error.kind() {
+        // What `bind` fails with on file systems without sockets, and for paths of more than 107 octets.
+        ErrorKind::Unsupported | ErrorKind::InvalidInput => SocketFault::Unsupported(text),
+        _ => SocketFault::Refused(text),
+    }
 }
 
 /// Removes a socket that no process has bound.
-fn remove_stale(path: &Path) -> Result<(), String> {
+fn remove_stale(path: &Path) -> Result<(), SocketFault> {
     let metadata = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         found => found.map_err(|error| failed(path, &error))?,
     };
     if !metadata.file_type().is_socket() {
-        let path = path.display();
-        return Err(format!("{path} is not a socket and is not replaced"));
+        let text = format!("{} is not a socket and is not replaced", path.display());
+        return Err(SocketFault::Refused(text));
     }
     // Unlike that of a stream, the connect of a datagram socket never waits, and it fails with another
     // error where a process has bound the socket, also before that process listens.
@@ -61,7 +76,10 @@ fn remove_stale(path: &Path) -> Result<(), String> {
             fs::remove_file(path).map_err(|error| failed(path, &error))
         }
         Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(failed(path, &error)),
-        _ => Err(format!("{} is in use by another process", path.display())),
+        _ => {
+            let text = format!("{} is in use by another process", path.display());
+            Err(SocketFault::Refused(text))
+        }
     }
 }
 
@@ -117,7 +135,7 @@ mod tests {
     async fn a_socket_in_use_is_refused_and_stays() {
         let (_folder, path) = place();
         let other = StdListener::bind(&path).expect("bound");
-        let refused = bind(&path, 0o600).expect_err("in use");
+        let refused = bind(&path, 0o600).expect_err("in use").to_string();
         assert!(refused.contains("in use"), "{refused}");
         assert!(refused.contains(&path.display().to_string()), "{refused}");
         let _client = UnixStream::connect(&path).expect("connected");
@@ -128,7 +146,7 @@ mod tests {
     async fn a_socket_that_does_not_listen_yet_is_in_use() {
         let (_folder, path) = place();
         let _other = bound(&path, 0o600).expect("bound");
-        let refused = bind(&path, 0o600).expect_err("in use");
+        let refused = bind(&path, 0o600).expect_err("in use").to_string();
         assert!(refused.contains("in use"), "{refused}");
     }
 
@@ -139,7 +157,7 @@ mod tests {
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&path, &link).expect("a link");
         for path in [&path, &link, &folder.path().to_owned()] {
-            let refused = bind(path, 0o600).expect_err("not a socket");
+            let refused = bind(path, 0o600).expect_err("not a socket").to_string();
             assert!(refused.contains("is not a socket"), "{refused}");
         }
         let kept = fs::read_to_string(&link).expect("read through the link");
@@ -180,6 +198,7 @@ mod tests {
             folder.path().join("x".repeat(120)),
         ] {
             let refused = bind(&path, 0o600).expect_err("no such folder, or too long");
+            let refused = refused.to_string();
             let named = format!("cannot listen on {}: ", path.display());
             assert!(refused.starts_with(&named), "{refused}");
         }

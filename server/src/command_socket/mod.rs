@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use domain::interface::{InterfaceEncryption, InterfaceKind};
 use engine::Postern;
+use futures::future::OptionFuture;
 use tokio::net::UnixListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -20,7 +21,7 @@ use tokio::time::timeout;
 
 use crate::cli::CommandSocketArgs;
 use crate::signals::GRACE;
-use crate::unix_listener::{self, SocketFile};
+use crate::unix_listener::{self, SocketFault, SocketFile};
 use session::{SessionServices, TIME};
 use users::SocketUsers;
 
@@ -35,16 +36,22 @@ const RETRY_ACCEPT: Duration = Duration::from_secs(1);
 
 /// The command socket, bound, and the sockets of other programs that are notified of saves.
 pub struct CommandSocket {
-    listener: UnixListener,
-    file: SocketFile,
-    path: PathBuf,
+    /// `None` where the data folder cannot hold a socket, and no other path is named.
+    bound: Option<BoundSocket>,
     users: SocketUsers,
     notified: Vec<PathBuf>,
 }
 
+struct BoundSocket {
+    listener: UnixListener,
+    file: SocketFile,
+    path: PathBuf,
+}
+
 impl CommandSocket {
     /// Binds the socket. Where other users are listed they can connect to it, else only root and the user
-    /// of this process.
+    /// of this process. A data folder that cannot hold a socket is no reason not to start, unless users are
+    /// listed.
     ///
     /// # Errors
     /// One line, where the socket cannot be bound, or a user is unknown.
@@ -55,14 +62,23 @@ impl CommandSocket {
             true => 0o666,
             false => 0o600,
         };
-        let listener = unix_listener::bind(&path, mode)
-            .map_err(|error| format!("{error}; --socket names another"))?;
+        let is_required = args.socket.is_some() || users.are_listed();
+        let bound = match unix_listener::bind(&path, mode) {
+            Ok(listener) => Some(BoundSocket {
+                listener,
+                file: SocketFile::of(&path),
+                path,
+            }),
+            Err(SocketFault::Unsupported(fault)) if !is_required => {
+                tracing::warn!("no command socket: {fault}; --socket names another path");
+                None
+            }
+            Err(fault) => return Err(format!("{fault}; --socket names another")),
+        };
         let notified = args.notify_sockets.iter().map(|path| path.trim());
         let notified = notified.filter(|path| !path.is_empty()).map(PathBuf::from);
         Ok(Self {
-            listener,
-            file: SocketFile::of(&path),
-            path,
+            bound,
             users,
             notified: notified.collect(),
         })
@@ -71,41 +87,38 @@ impl CommandSocket {
     /// Serves connections and notifies programs until `stopped` is true, and then up to 10 s until the
     /// commands under way have ended. The socket is removed before that.
     pub fn start(self, postern: &Postern, stopped: watch::Receiver<bool>) -> JoinHandle<()> {
-        let interface = postern.interfaces().open(
-            InterfaceKind::CommandSocket,
-            self.path.display().to_string(),
-            InterfaceEncryption::None,
-            true,
-        );
-        let services = SessionServices {
-            postern: postern.clone(),
-            users: self.users,
-            interface,
-            time: TIME,
-        };
         // Before the task runs, so that no save is missed.
         let saves = postern.settings().saves();
         let notifying = notification::run(saves, self.notified, stopped.clone());
-        let serving = serve(self.listener, self.file, services, stopped);
+        let serving = self.bound.map(|bound| {
+            let interface = postern.interfaces().open(
+                InterfaceKind::CommandSocket,
+                bound.path.display().to_string(),
+                InterfaceEncryption::None,
+                true,
+            );
+            let services = SessionServices {
+                postern: postern.clone(),
+                users: self.users,
+                interface,
+                time: TIME,
+            };
+            serve(bound, services, stopped)
+        });
         tokio::spawn(async move {
-            tokio::join!(serving, notifying);
+            tokio::join!(OptionFuture::from(serving), notifying);
         })
     }
 }
 
-async fn serve(
-    listener: UnixListener,
-    file: SocketFile,
-    services: SessionServices,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn serve(bound: BoundSocket, services: SessionServices, mut stopped: watch::Receiver<bool>) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let mut sessions = JoinSet::new();
     let accepting = async {
         // It is never closed.
         while let Ok(slot) = slots.clone().acquire_owned().await {
             while sessions.try_join_next().is_some() {}
-            match listener.accept().await {
+            match bound.listener.accept().await {
                 Ok((stream, _)) => {
                     let session = services.clone().serve(stream);
                     sessions.spawn(async move {
@@ -128,7 +141,8 @@ async fn serve(
         () = accepting => {}
         () = stop => {}
     }
-    drop((listener, file, services));
+    // Its file first: the path may be bound again from then on.
+    drop((bound.file, bound.listener, services));
     let ended = async { while sessions.join_next().await.is_some() {} };
     let _ = timeout(GRACE, ended).await;
 }

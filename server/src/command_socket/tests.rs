@@ -222,6 +222,18 @@ async fn the_socket_is_where_it_is_named_and_its_faults_name_the_option() {
 }
 
 #[tokio::test]
+async fn a_data_folder_that_can_hold_no_socket_is_served_without_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // The path of a socket has at most 107 octets.
+    let data = folder.path().join("x".repeat(120));
+    let open = |users: &[&str]| CommandSocket::open(&args(users, &[]), &data);
+    let socket = open(&[]).expect("a reason to start");
+    assert!(socket.bound.is_none());
+    let refused = open(&["65534"]).err().expect("a user is listed");
+    assert!(refused.contains("--socket"), "{refused}");
+}
+
+#[tokio::test]
 async fn the_socket_is_removed_at_the_end() {
     let env = SocketEnv::open(&[]).await;
     let path = env.path();

@@ -82,8 +82,9 @@ impl BoundListener {
     }
 
     fn unix(path: &Path) -> Result<Self, String> {
+        let listener = unix_listener::bind(path, SOCKET_MODE);
         Ok(Self {
-            listener: SubmissionListener::Unix(unix_listener::bind(path, SOCKET_MODE)?),
+            listener: SubmissionListener::Unix(listener.map_err(|fault| fault.to_string())?),
             kind: InterfaceKind::SubmitSocket,
             address: path.display().to_string(),
             encryption: InterfaceEncryption::None,

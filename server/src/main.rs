@@ -15,6 +15,7 @@ mod diagnose;
 mod health_checks;
 mod http;
 mod log;
+mod memory;
 mod open_files;
 mod peer;
 mod probe;
@@ -39,10 +40,6 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use cli::{Cli, Command};
-
-/// Memory of a mail is freed on another thread than it was allocated on, for which glibc's allocator locks.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     if let Some(code) = sendmail::run_if_called(std::env::args_os()) {
@@ -76,6 +73,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
+    memory::return_large_blocks();
     // Before any thread is started: switching the user affects the whole process.
     let bootstrap = commands::Bootstrap::new(&command)?;
     log::start(command.data_args().log, command.is_service());

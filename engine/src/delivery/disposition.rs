@@ -48,7 +48,7 @@ pub(super) struct RelayWideRefusal {
 pub(super) struct Attempt<'a> {
     pub relay: &'a str,
     pub scope: Scope,
-    /// Whether the relay reports what becomes of the message (RFC 3461).
+    /// Whether the relay offers DSN, and so reports on delivery itself (RFC 3461).
     pub offers_dsn: bool,
     /// Why that relay.
     pub choice: Option<Arc<RelayChoice>>,

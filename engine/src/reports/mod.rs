@@ -35,7 +35,7 @@ pub(crate) struct Report<'a> {
 
 /// The message that a report is about.
 pub(crate) struct ReportedMessage<'a> {
-    /// The sender of its envelope, to whom the report goes.
+    /// The sender of its envelope, the recipient of the report.
     pub sender: &'a EmailAddress,
     pub accepted: Timestamp,
     /// As it is displayed.

@@ -113,7 +113,7 @@ pub struct Settings {
     vault: Arc<Vault>,
     keys: Arc<BrowserKeys>,
     audit: Audit,
-    /// The version of the routing that this process wrote or was told of last.
+    /// The version of the routing that this process wrote or reloaded last.
     changes: watch::Sender<i64>,
     /// The version of the routing that this process wrote last.
     saves: watch::Sender<i64>,
@@ -179,7 +179,7 @@ impl Settings {
         self.saves.send_replace(version);
     }
 
-    /// A channel with the version of the routing that this process wrote or was told of last
+    /// A channel with the version of the routing that this process wrote or reloaded last
     /// ([`Settings::reload`]); 0 before that. Other writes by other processes are not announced.
     pub(crate) fn changes(&self) -> watch::Receiver<i64> {
         self.changes.subscribe()

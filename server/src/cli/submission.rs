@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
-/// Where mail is accepted over SMTP, and from whom.
+/// Where mail is accepted over SMTP, and for which accounts.
 #[derive(Clone, Debug, Default, Args)]
 pub struct SubmissionArgs {
     /// Accept mail over SMTP at this address and port, as in 127.0.0.1:2525, with STARTTLS where there is

@@ -1,4 +1,4 @@
-//! Tests of the states of a session: what each line does, in which state and for whom.
+//! Tests of the states of a session: what each line does, by state and client.
 
 use std::sync::Arc;
 

@@ -7,8 +7,8 @@ use parking_lot::Mutex;
 
 use super::client::ClientKey;
 
-/// The part of all connections, as a divisor, that other machines leave to programs on this one: whoever
-/// opens connections from many networks keeps no mail of cron from its listener.
+/// The part of all connections, as a divisor, that other machines leave to programs on this one, so that
+/// connections from many networks do not keep out mail of cron.
 const LOCAL_PART: usize = 4;
 
 /// Counts the connections of all submission listeners. Cheap to clone.

@@ -125,8 +125,8 @@ impl ReportRows {
         Ok(())
     }
 
-    /// The rows of each message, without delays whose recipient was reported before: a sender is told of a
-    /// delay once.
+    /// The rows of each message, without delays whose recipient was reported before: a delay is
+    /// reported once.
     ///
     /// # Errors
     /// Where the database fails.

@@ -6,6 +6,8 @@ use std::net::IpAddr;
 pub struct Transaction<'a> {
     /// The address that the client connected to.
     pub relay: IpAddr,
+    /// The sender of the envelope, without brackets; empty for the null sender.
+    pub from: &'a str,
     /// The accepted recipients, without brackets.
     pub recipients: &'a [String],
     /// Header and body as sent: after DATA with stuffed dots and without the final dot.

@@ -35,6 +35,8 @@ pub struct RelayScript {
     /// `EHLO-TLS` (the EHLO after STARTTLS), `RESPONSE` (a response to an AUTH challenge) or `END`
     /// (the end of a mail). After an action at `BDAT` the octets of the chunk are read as commands.
     pub actions: Vec<(&'static str, Action)>,
+    /// Replies to RCPT by the beginning of the recipient's address.
+    pub refusals: Vec<(&'static str, &'static str)>,
     #[cfg(feature = "tls")]
     pub tls: Option<ServerTls>,
     /// TLS from the first byte.
@@ -73,6 +75,12 @@ impl RelayScript {
         self.at(point, Action::Reply(format!("{reply}\r\n").into_bytes()))
     }
 
+    /// Refuses recipients whose address begins so, also where mails go to a callback.
+    pub fn refuse(mut self, begin: &'static str, reply: &'static str) -> Self {
+        self.refusals.push((begin, reply));
+        self
+    }
+
     /// Offers STARTTLS with this certificate.
     #[cfg(feature = "tls")]
     pub fn with_starttls(mut self, tls: ServerTls) -> Self {
@@ -96,6 +104,13 @@ impl RelayScript {
             Action::Repeat(_, pause) => !pause.is_zero(),
             _ => false,
         })
+    }
+
+    /// The reply that refuses a recipient.
+    pub(crate) fn refusal(&self, recipient: &str) -> Option<&'static str> {
+        let mut refusals = self.refusals.iter();
+        let found = refusals.find(|(begin, _)| recipient.starts_with(*begin));
+        found.map(|(_, reply)| *reply)
     }
 
     /// Takes the next action of a point.

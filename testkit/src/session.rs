@@ -171,8 +171,9 @@ impl Session<'_> {
     }
 
     fn recipient(&mut self, line: &str) -> io::Result<()> {
+        let refusal = self.script.refusal(address(line));
         let expected = match self.shared.allows_recipient(self.recipients.len()) {
-            true => "250 2.1.5 Ok",
+            true => refusal.unwrap_or("250 2.1.5 Ok"),
             false => "452 4.5.3 Error: too many recipients",
         };
         if self.answer("RCPT", line, expected)?.starts_with('2') {
@@ -226,6 +227,7 @@ impl Session<'_> {
         if let Some(accept) = &self.shared.callback {
             accept(&Transaction {
                 relay: self.relay,
+                from: &self.from,
                 recipients: &self.recipients,
                 content: &self.content,
             });

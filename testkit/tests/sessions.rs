@@ -61,6 +61,21 @@ fn packets_may_break_anywhere() {
 }
 
 #[test]
+fn a_recipient_may_be_refused_also_with_a_callback() {
+    let mails = Arc::new(Mutex::new(Vec::new()));
+    let list = Arc::clone(&mails);
+    let script = RelayScript::pipelining().refuse("2@", "550 5.1.1 No such user");
+    let relay = Relay::with_callback(script, move |mail| {
+        let envelope = (mail.from.to_owned(), mail.recipients.to_vec());
+        list.lock().push(envelope);
+    });
+    let replies = converse(&relay.expect("a relay"), &[TWO]);
+    assert_eq!(replies.matches("550 5.1.1 No such user\r\n").count(), 1);
+    let envelope = |to: &str| ("a@b".to_owned(), vec![to.to_owned()]);
+    assert_eq!(*mails.lock(), [envelope("1@c"), envelope("3@c")]);
+}
+
+#[test]
 fn the_record_has_what_was_received() {
     let relay = Relay::start(RelayScript::pipelining());
     converse(&relay, &[TWO]);

@@ -9,8 +9,9 @@ use std::path::PathBuf;
 
 const HELP: &str = "\
 Kills Postern, PostgreSQL and relays, cuts their network and the power of the disk, all under load, and
-verifies that no acknowledged mail is lost. `cargo xtask test` runs a small share of this. Then fuzzes
-the REST API.
+verifies that no acknowledged mail is lost. Part of the mail comes over SMTP, and the relay refuses some of
+its recipients: each is reported to the sender once. `cargo xtask test` runs a small share of this. Then
+fuzzes the REST API.
 
 Usage: cargo xtask soak [OPTION]...
 

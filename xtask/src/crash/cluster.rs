@@ -1,6 +1,9 @@
 //! The nodes of a run, their relay, and the proxies to and from them.
 
-use super::{producers::SubmissionLog, relay::CrashRelay};
+use super::{
+    producers::{Entrance, SubmissionLog},
+    relay::CrashRelay,
+};
 use crate::rig::{
     environment::{Database, Environment},
     http::Client,
@@ -11,7 +14,6 @@ use crate::rig::{
 use anyhow::{Context, Result, bail};
 use std::{
     fs,
-    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -53,7 +55,7 @@ pub struct Cluster<'e> {
     pub nodes: Vec<Option<Postern>>,
     /// The way of each node to PostgreSQL, where the layout wants one.
     pub links: Vec<Proxy>,
-    balancer: Option<Proxy>,
+    balancer: Option<Balancer>,
     pub relay: CrashRelay,
     pub log: Arc<SubmissionLog>,
     /// An API token of an administrator.
@@ -62,6 +64,23 @@ pub struct Cluster<'e> {
     pub is_last: bool,
     /// The longest time until another node had delivered the mail of a node that was gone.
     pub takeover: Duration,
+}
+
+/// The proxies in front of the nodes, for each of their protocols.
+struct Balancer {
+    http: Proxy,
+    smtp: Proxy,
+}
+
+impl Balancer {
+    fn start(nodes: &[Entrance]) -> Result<Self> {
+        let http: Vec<_> = nodes.iter().map(|node| node.http).collect();
+        let smtp: Vec<_> = nodes.iter().map(|node| node.smtp).collect();
+        Ok(Self {
+            http: Proxy::start(&http)?,
+            smtp: Proxy::start(&smtp)?,
+        })
+    }
 }
 
 impl<'e> Cluster<'e> {
@@ -90,8 +109,8 @@ impl<'e> Cluster<'e> {
                 links.push(link);
             }
         }
-        let addresses: Vec<_> = plans.iter().map(|plan| plan.address).collect();
-        let balancer = layout.is_balanced.then(|| Proxy::start(&addresses));
+        let entrances: Vec<_> = plans.iter().map(Entrance::of).collect::<Result<_>>()?;
+        let balancer = layout.is_balanced.then(|| Balancer::start(&entrances));
         let mut nodes = Vec::new();
         for plan in &plans {
             nodes.push(Some(plan.start()?));
@@ -114,10 +133,13 @@ impl<'e> Cluster<'e> {
     }
 
     /// Where producers submit mail.
-    pub fn entrances(&self) -> Vec<SocketAddr> {
+    pub fn entrances(&self) -> Result<Vec<Entrance>> {
         match &self.balancer {
-            Some(balancer) => vec![balancer.address],
-            None => self.plans.iter().map(|plan| plan.address).collect(),
+            Some(balancer) => Ok(vec![Entrance {
+                http: balancer.http.address,
+                smtp: balancer.smtp.address,
+            }]),
+            None => self.plans.iter().map(Entrance::of).collect(),
         }
     }
 
@@ -177,14 +199,16 @@ impl<'e> Cluster<'e> {
 
 /// A node on a fresh database.
 pub fn plan(environment: &mut Environment, engine: Database) -> Result<Plan> {
-    Ok(with_limits(environment.plan(engine)?))
+    loaded(environment.plan(engine)?)
 }
 
-/// The limits that crash runs and power cuts have in common.
-pub fn with_limits(plan: Plan) -> Plan {
-    plan.argument(&["--relay-connections", &CONNECTIONS.to_string()])
+/// The limits and interfaces that crash runs and power cuts have in common.
+pub fn loaded(plan: Plan) -> Result<Plan> {
+    let plan = plan
+        .argument(&["--relay-connections", &CONNECTIONS.to_string()])
         .argument(&["--in-doubt", &IN_DOUBT.to_string()])
-        .variable("POSTERN_LEASE_SECONDS", &LEASE.as_secs().to_string())
+        .variable("POSTERN_LEASE_SECONDS", &LEASE.as_secs().to_string());
+    plan.accepting_smtp()
 }
 
 fn copy_keys(from: &Plan, to: &Plan) -> Result<()> {

@@ -1,14 +1,19 @@
-//! Compares submitted mail with received mail and finds lost and duplicate ones.
+//! Compares submitted mail with received mail and reports, and finds lost and duplicate ones.
 
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// The beginning of the addresses that the relay refuses.
+pub const REFUSED: &str = "refused-";
 
 /// One submitted mail.
 #[derive(Clone, Debug)]
 pub struct Submission {
     pub number: u64,
-    /// Number of recipients; their addresses are `n<number>-<1…>@example.net`.
+    /// Number of recipients.
     pub recipients: u64,
+    /// So many of them, the last ones, are refused by the relay and reported to the sender.
+    pub refused: u64,
     /// The number of the first mail in the same request.
     pub batch: u64,
     pub outcome: Outcome,
@@ -22,39 +27,66 @@ impl Submission {
             Outcome::Refused | Outcome::Unknown => None,
         }
     }
+
+    /// Whether the relay refuses a recipient, by its index from 1.
+    pub fn is_refused(&self, recipient: u64) -> bool {
+        recipient + self.refused > self.recipients
+    }
+
+    /// The addresses of all recipients.
+    pub fn addresses(&self) -> Vec<String> {
+        let all = (1..=self.recipients).map(|recipient| {
+            let address = address(self.number, recipient);
+            match self.is_refused(recipient) {
+                true => format!("{REFUSED}{address}"),
+                false => address,
+            }
+        });
+        all.collect()
+    }
 }
 
-/// Postern's response to a submission.
+/// Postern's response to a submission, over HTTP or over SMTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// 202 with this id: the mail must arrive.
+    /// 202 or 250 with this id: the mail must arrive, or be reported as failed.
     Acknowledged(String),
-    /// 4xx: the mail must not arrive.
+    /// 4xx over HTTP, 5xx over SMTP: the mail must not arrive.
     Refused,
-    /// No response, or 5xx: the mail may arrive.
+    /// No response, 5xx over HTTP, or 4xx over SMTP: the mail may arrive.
     Unknown,
 }
 
 /// One transaction that the relay accepted.
 #[derive(Clone, Debug)]
 pub struct Receipt {
+    /// Number of the mail, also where it is a report on it.
     pub number: u64,
-    /// Indices of the recipients, from 1.
+    /// Indices of the recipients, from 1; those that a report names as failed.
     pub recipients: Vec<u64>,
+    /// Whether it is a report from the null sender to the sender of the mail.
+    pub is_report: bool,
     /// The Message-ID, which differs for each acceptance.
     pub message: String,
     /// Number of crashes before it.
     pub crashes: usize,
 }
 
-/// The address of a recipient.
-pub fn address(number: u64, recipient: u64) -> String {
+/// The sender of the envelope of a mail over SMTP, who receives the reports on it.
+pub fn sender(number: u64) -> String {
+    format!("s{number}@example.org")
+}
+
+/// The address of a recipient that the relay accepts.
+fn address(number: u64, recipient: u64) -> String {
     format!("n{number}-{recipient}@example.net")
 }
 
-/// Mail number and recipient index of an address.
+/// Mail number and recipient index of the address of a recipient.
 pub fn numbers(address: &str) -> Option<(u64, u64)> {
     let (number, recipient) = address
+        .strip_prefix(REFUSED)
+        .unwrap_or(address)
         .strip_prefix('n')?
         .split_once('@')?
         .0
@@ -68,7 +100,9 @@ pub struct Comparison {
     pub acknowledged: usize,
     pub unknown: usize,
     pub refused: usize,
-    /// Recipients of acknowledged mails that received nothing.
+    /// Recipients that the relay refused and a report named.
+    pub reported: usize,
+    /// Recipients of acknowledged mails that received nothing and were not reported.
     pub lost: usize,
     /// Mails that the relay accepted more than once.
     pub duplicates: usize,
@@ -87,6 +121,7 @@ pub fn compare(submissions: &[Submission], receipts: &[Receipt], in_doubt: usize
     // Number of crashes and transaction index of the last receipt of each recipient.
     let mut served: HashMap<(u64, u64), (usize, usize)> = HashMap::new();
     let mut messages: HashMap<u64, &str> = HashMap::new();
+    let mut reports: HashMap<(u64, u64), &str> = HashMap::new();
     // Repeated transactions by the crash that caused them. The second time, the recipients of one
     // transaction may come separately.
     let mut repeated: BTreeMap<usize, BTreeMap<usize, u64>> = BTreeMap::new();
@@ -106,7 +141,15 @@ pub fn compare(submissions: &[Submission], receipts: &[Receipt], in_doubt: usize
                 }
             }
         }
-        if *messages.entry(number).or_insert(&mail.message) != mail.message {
+        if mail.is_report {
+            for recipient in &mail.recipients {
+                let key = (number, *recipient);
+                if *reports.entry(key).or_insert(&mail.message) != mail.message {
+                    let fault = format!("recipient {recipient} of {number} was reported twice");
+                    comparison.faults.push(fault);
+                }
+            }
+        } else if *messages.entry(number).or_insert(&mail.message) != mail.message {
             let fault = format!("number {number} was accepted twice");
             comparison.faults.push(fault);
         }
@@ -118,9 +161,18 @@ pub fn compare(submissions: &[Submission], receipts: &[Receipt], in_doubt: usize
                 let fault = format!("number {number} was refused and sent");
                 comparison.faults.push(fault);
             }
+            Some(submission) if mail.is_report => {
+                let mut recipients = mail.recipients.iter();
+                if recipients.any(|recipient| !submission.is_refused(*recipient)) {
+                    let fault =
+                        format!("a report on {number} names a recipient that is not refused");
+                    comparison.faults.push(fault);
+                }
+            }
             Some(_) => {}
         }
     }
+    comparison.reported = reports.len();
     for (crash, mails) in repeated {
         comparison.duplicates += mails.len();
         comparison.most = comparison.most.max(mails.len());
@@ -136,24 +188,32 @@ pub fn compare(submissions: &[Submission], receipts: &[Receipt], in_doubt: usize
 
     let whole: HashSet<u64> = submissions
         .iter()
-        .filter(|mail| missing(mail, &served) == 0)
+        .filter(|mail| missing(mail, &served).is_empty())
         .map(|mail| mail.number)
         .collect();
     for mail in submissions {
         match &mail.outcome {
             Outcome::Acknowledged(id) => {
                 comparison.acknowledged += 1;
-                let lost = missing(mail, &served);
-                if lost > 0 {
-                    comparison.lost += lost;
+                for recipient in missing(mail, &served) {
+                    comparison.lost += 1;
                     let number = mail.number;
-                    let fault = format!("number {number}, acknowledged as {id}, did not arrive");
+                    let what = match mail.is_refused(recipient) {
+                        true => "was refused by the relay and not reported",
+                        false => "did not arrive",
+                    };
+                    let fault = format!("number {number}, acknowledged as {id}, {what}");
                     comparison.faults.push(fault);
                 }
             }
             Outcome::Refused => comparison.refused += 1,
             Outcome::Unknown => {
                 comparison.unknown += 1;
+                let missing = missing(mail, &served).len() as u64;
+                if missing > 0 && missing < mail.recipients {
+                    let fault = format!("number {} arrived in part", mail.number);
+                    comparison.faults.push(fault);
+                }
                 // An array is accepted as a whole or not at all.
                 if whole.contains(&mail.number) != whole.contains(&mail.batch) {
                     let batch = mail.batch;
@@ -166,14 +226,14 @@ pub fn compare(submissions: &[Submission], receipts: &[Receipt], in_doubt: usize
     comparison
 }
 
-/// Number of recipients of a mail that received nothing.
-fn missing(mail: &Submission, served: &HashMap<(u64, u64), (usize, usize)>) -> usize {
+/// The recipients of a mail that received nothing and were not reported.
+fn missing(mail: &Submission, served: &HashMap<(u64, u64), (usize, usize)>) -> Vec<u64> {
     (1..=mail.recipients)
         .filter(|recipient| !served.contains_key(&(mail.number, *recipient)))
-        .count()
+        .collect()
 }
 
-/// Number of recipients of acknowledged mails that received nothing.
+/// Number of recipients of acknowledged mails that received nothing and were not reported.
 pub fn missing_recipients(submissions: &[Submission], receipts: &[Receipt]) -> usize {
     let served: HashSet<(u64, u64)> = receipts
         .iter()
@@ -204,8 +264,18 @@ mod tests {
         Submission {
             number,
             recipients: 1,
+            refused: 0,
             batch: number,
             outcome,
+        }
+    }
+
+    /// An acknowledged mail with two recipients, of which the relay refuses the second.
+    fn refused_by_relay(number: u64) -> Submission {
+        Submission {
+            recipients: 2,
+            refused: 1,
+            ..acknowledged(number)
         }
     }
 
@@ -217,8 +287,19 @@ mod tests {
         Receipt {
             number,
             recipients: vec![1],
+            is_report: false,
             message: format!("<{number}@example.org>"),
             crashes,
+        }
+    }
+
+    /// A report that names the second recipient.
+    fn report(number: u64, crashes: usize) -> Receipt {
+        Receipt {
+            recipients: vec![2],
+            is_report: true,
+            message: format!("<report-{number}@example.org>"),
+            ..receipt(number, crashes)
         }
     }
 
@@ -240,6 +321,45 @@ mod tests {
     }
 
     #[test]
+    fn a_recipient_that_the_relay_refuses_is_reported_once() {
+        let mail = [refused_by_relay(1)];
+        let faults = |receipts: &[Receipt]| compare(&mail, receipts, 1).faults;
+        assert_eq!(
+            faults(&[receipt(1, 0)]),
+            ["number 1, acknowledged as id1, was refused by the relay and not reported"]
+        );
+        let both = compare(&mail, &[receipt(1, 0), report(1, 0)], 1);
+        assert!(both.faults.is_empty(), "{:?}", both.faults);
+        assert_eq!((both.reported, both.lost, both.duplicates), (1, 0, 0));
+        // A report in doubt arrives twice after a crash, as any mail. It stays the same mail.
+        let again = compare(&mail, &[receipt(1, 0), report(1, 0), report(1, 1)], 1);
+        assert!(again.faults.is_empty(), "{:?}", again.faults);
+        assert_eq!((again.reported, again.duplicates), (1, 1));
+        let mut second = report(1, 1);
+        second.message = "<another@example.org>".to_owned();
+        assert_eq!(
+            faults(&[receipt(1, 0), report(1, 0), second]),
+            ["recipient 2 of 1 was reported twice"]
+        );
+        assert_eq!(
+            faults(&[receipt(1, 0), report(1, 0), report(1, 0)]).len(),
+            1
+        );
+    }
+
+    #[test]
+    fn only_what_the_relay_refuses_is_reported() {
+        let mut mail = refused_by_relay(1);
+        mail.refused = 0;
+        let faults = compare(&[mail], &[receipt(1, 0), report(1, 0)], 8).faults;
+        assert_eq!(
+            faults,
+            ["a report on 1 names a recipient that is not refused"]
+        );
+        assert_eq!(compare(&[], &[report(0, 0)], 8).faults.len(), 1);
+    }
+
+    #[test]
     fn recipients_are_missing_until_they_have_received_an_acknowledged_mail() {
         let mut mails = [acknowledged(1), submission(2, Outcome::Unknown)];
         mails[0].recipients = 2;
@@ -254,6 +374,10 @@ mod tests {
             submission(2, Outcome::Unknown),
         ];
         assert!(compare(&unknown, &[receipt(2, 0)], 8).faults.is_empty());
+        let mut mail = refused_by_relay(3);
+        mail.outcome = Outcome::Unknown;
+        let faults = compare(&[mail], &[receipt(3, 0)], 8).faults;
+        assert_eq!(faults, ["number 3 arrived in part"]);
     }
 
     #[test]
@@ -321,7 +445,10 @@ mod tests {
 
     #[test]
     fn an_address_contains_its_numbers() {
-        assert_eq!(numbers(&address(12, 3)), Some((12, 3)));
+        let addresses = refused_by_relay(12).addresses();
+        assert_eq!(addresses[1], "refused-n12-2@example.net");
+        let found: Vec<_> = addresses.iter().map(|address| numbers(address)).collect();
+        assert_eq!(found, [Some((12, 1)), Some((12, 2))]);
         assert_eq!(numbers("someone@example.net"), None);
     }
 }

@@ -8,6 +8,7 @@ pub mod relay;
 mod relays;
 pub mod run;
 mod scenario;
+mod smtp;
 
 use crate::{
     console,
@@ -115,8 +116,8 @@ pub fn report(faults: &[String], seed: u64) -> Result<()> {
 }
 
 const HEAD: &str = "\
-| | times | acknowledged | lost | never answered | refused | duplicates | most at once | in doubt | taken over within |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| | times | acknowledged | lost | never answered | refused | reported | duplicates | most at once | in doubt | taken over within |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 ";
 
 fn line(what: &str, times: usize, outcome: &RunResult) -> String {
@@ -125,11 +126,12 @@ fn line(what: &str, times: usize, outcome: &RunResult) -> String {
         .takeover
         .map(|time| format!("{:.1} s", time.as_secs_f64()));
     format!(
-        "| {what} | {times} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
+        "| {what} | {times} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
         comparison.acknowledged,
         comparison.lost,
         comparison.unknown,
         comparison.refused,
+        comparison.reported,
         comparison.duplicates,
         comparison.most,
         outcome.in_doubt,

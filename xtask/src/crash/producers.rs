@@ -1,8 +1,11 @@
 //! Threads that submit mail while Postern crashes, and record each response.
 
-use super::ledger::{Outcome, Submission, address, ids};
-use crate::rig::{http::Client, random::Random, until};
-use anyhow::{Result, bail};
+use super::{
+    ledger::{Outcome, Submission, ids},
+    smtp::SmtpSubmitter,
+};
+use crate::rig::{http::Client, postern::Plan, random::Random, until};
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::{
     io,
@@ -35,6 +38,23 @@ pub struct SubmissionLog {
     max_backlog: u64,
 }
 
+/// Where producers submit mail to a node, or to several behind a proxy.
+#[derive(Clone, Copy)]
+pub struct Entrance {
+    pub http: SocketAddr,
+    pub smtp: SocketAddr,
+}
+
+impl Entrance {
+    /// That of a node which accepts mail over SMTP.
+    pub fn of(plan: &Plan) -> Result<Self> {
+        Ok(Self {
+            http: plan.address,
+            smtp: plan.submission.context("the node accepts no SMTP")?,
+        })
+    }
+}
+
 pub struct Producers {
     shared: Arc<SubmissionLog>,
     threads: Vec<JoinHandle<()>>,
@@ -51,15 +71,19 @@ enum SubmissionKind {
     Keyed,
     /// Invalid: a single mail, or an array in which one mail is invalid.
     Invalid,
+    /// Over SMTP, one mail at a time with up to three recipients, of which the relay refuses some.
+    Smtp,
 }
 
-const SUBMISSION_KINDS: [SubmissionKind; 6] = [
-    SubmissionKind::Single,
+// Each of two nodes has one over SMTP.
+const SUBMISSION_KINDS: [SubmissionKind; 7] = [
     SubmissionKind::Single,
     SubmissionKind::Single,
     SubmissionKind::Array,
     SubmissionKind::Keyed,
     SubmissionKind::Invalid,
+    SubmissionKind::Smtp,
+    SubmissionKind::Smtp,
 ];
 
 impl SubmissionLog {
@@ -104,27 +128,29 @@ impl SubmissionLog {
 }
 
 impl Producers {
-    /// Starts one thread per kind of submission; the nodes are assigned in turn.
+    /// Starts one thread per kind of submission; the entrances are assigned in turn.
     pub fn start(
         shared: Arc<SubmissionLog>,
-        nodes: &[SocketAddr],
+        entrances: &[Entrance],
         token: &str,
         random: &mut Random,
     ) -> Self {
-        let threads = SUBMISSION_KINDS
-            .iter()
-            .zip(nodes.iter().cycle())
-            .map(|(kind, node)| {
-                let mut producer = Producer {
-                    kind: *kind,
-                    node: *node,
-                    token: token.to_owned(),
-                    random: Random::new(random.next()),
-                    shared: Arc::clone(&shared),
-                    client: None,
-                };
-                thread::spawn(move || producer.run())
-            });
+        let threads =
+            SUBMISSION_KINDS
+                .iter()
+                .zip(entrances.iter().cycle())
+                .map(|(kind, entrance)| {
+                    let mut producer = Producer {
+                        kind: *kind,
+                        node: entrance.http,
+                        smtp: SmtpSubmitter::new(entrance.smtp, Random::new(random.next())),
+                        token: token.to_owned(),
+                        random: Random::new(random.next()),
+                        shared: Arc::clone(&shared),
+                        client: None,
+                    };
+                    thread::spawn(move || producer.run())
+                });
         Self {
             threads: threads.collect(),
             shared,
@@ -155,6 +181,7 @@ impl Producers {
 struct Producer {
     kind: SubmissionKind,
     node: SocketAddr,
+    smtp: SmtpSubmitter,
     token: String,
     random: Random,
     shared: Arc<SubmissionLog>,
@@ -180,30 +207,18 @@ impl Producer {
         let count = match self.kind {
             SubmissionKind::Array => self.random.between(2, 20),
             SubmissionKind::Invalid => self.random.between(1, 3),
-            SubmissionKind::Single | SubmissionKind::Keyed => 1,
+            SubmissionKind::Single | SubmissionKind::Keyed | SubmissionKind::Smtp => 1,
         };
         let batch = self.shared.next.fetch_add(count, Ordering::Relaxed);
         let mut mails: Vec<Submission> = (batch..batch + count)
-            .map(|number| Submission {
-                number,
-                recipients: if self.random.once_in(4) { 2 } else { 1 },
-                batch,
-                outcome: Outcome::Unknown,
-            })
+            .map(|number| self.mail(number, batch))
             .collect();
-        let mut bodies: Vec<Value> = mails.iter().map(body).collect();
-        if let (SubmissionKind::Invalid, Some(last)) = (self.kind, bodies.last_mut()) {
-            last["to"] = json!("nobody");
-        }
-        let body = match (self.kind, bodies.len()) {
-            (SubmissionKind::Array, _) | (_, 2..) => Value::Array(bodies),
-            _ => bodies.remove(0),
+        let outcomes: Vec<Outcome> = match self.kind {
+            SubmissionKind::Smtp => mails.iter().map(|mail| self.over_smtp(mail)).collect(),
+            _ => self.over_http(batch, &mails),
         };
-        for (mail, answer) in mails
-            .iter_mut()
-            .zip(self.outcomes(batch, &body, count as usize))
-        {
-            mail.outcome = answer;
+        for (mail, outcome) in mails.iter_mut().zip(outcomes) {
+            mail.outcome = outcome;
         }
         let acknowledged = mails
             .iter()
@@ -218,6 +233,51 @@ impl Producer {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         submissions.append(&mut mails);
+    }
+
+    /// A mail that is not submitted yet. Only the sender of a mail over SMTP receives reports.
+    fn mail(&mut self, number: u64, batch: u64) -> Submission {
+        let (recipients, refused) = match self.kind {
+            SubmissionKind::Smtp => {
+                let recipients = self.random.between(1, 3);
+                let refuses = self.random.once_in(2);
+                let refused = if refuses {
+                    self.random.between(0, recipients)
+                } else {
+                    0
+                };
+                (recipients, refused)
+            }
+            _ => (if self.random.once_in(4) { 2 } else { 1 }, 0),
+        };
+        Submission {
+            number,
+            recipients,
+            refused,
+            batch,
+            outcome: Outcome::Unknown,
+        }
+    }
+
+    fn over_smtp(&mut self, mail: &Submission) -> Outcome {
+        let outcome = self.smtp.submit(mail);
+        if outcome == Outcome::Unknown {
+            sleep(RETRY_PAUSE);
+        }
+        outcome
+    }
+
+    /// Submits mails in one request.
+    fn over_http(&mut self, batch: u64, mails: &[Submission]) -> Vec<Outcome> {
+        let mut bodies: Vec<Value> = mails.iter().map(body).collect();
+        if let (SubmissionKind::Invalid, Some(last)) = (self.kind, bodies.last_mut()) {
+            last["to"] = json!("nobody");
+        }
+        let body = match (self.kind, bodies.len()) {
+            (SubmissionKind::Array, _) | (_, 2..) => Value::Array(bodies),
+            _ => bodies.remove(0),
+        };
+        self.outcomes(batch, &body, mails.len())
     }
 
     /// Submits one request and returns the outcome of each of its mails.
@@ -260,11 +320,8 @@ impl Producer {
 
 fn body(mail: &Submission) -> Value {
     let number = mail.number;
-    let to: Vec<String> = (1..=mail.recipients)
-        .map(|recipient| address(number, recipient))
-        .collect();
     json!({
-        "to": to,
+        "to": mail.addresses(),
         "subject": format!("Number {number}"),
         "text": format!("This is number {number}.\n").repeat(40),
         "headers": { "X-Number": number.to_string() },

@@ -1,7 +1,7 @@
-//! The relay of the crash runs: records each mail with the number of crashes before it.
+//! The relay of the crash runs: records mails and reports with the number of crashes before each.
 
 use super::{
-    ledger::{Receipt, Submission, missing_recipients, numbers},
+    ledger::{REFUSED, Receipt, Submission, missing_recipients, numbers, sender},
     producers::SubmissionLog,
 };
 use crate::rig::{chunking_relay, until};
@@ -22,6 +22,9 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The time for each mail of a connection while the relay is slow.
 const SLOW: Duration = Duration::from_millis(500);
+
+/// The reply to recipients that it refuses.
+const REFUSAL: &str = "550 5.1.1 No such user";
 
 pub struct CrashRelay {
     pub relay: Relay,
@@ -52,13 +55,18 @@ impl CrashRelay {
         let is_slow: Arc<AtomicBool> = Arc::default();
         let (list, count, shared) = (receipts.clone(), crashes.clone(), Arc::clone(shared));
         let (own, slow) = (received.clone(), is_slow.clone());
-        let relay = Relay::with_callback(chunking_relay(), move |mail| {
+        let script = chunking_relay().refuse(REFUSED, REFUSAL);
+        let relay = Relay::with_callback(script, move |mail| {
             {
                 let now = count.load(Ordering::Acquire);
                 let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
                 own.fetch_add(1, Ordering::Relaxed);
                 for one in receipts_of(mail, now) {
-                    shared.receipts.fetch_add(1, Ordering::Relaxed);
+                    // A mail is counted with its first recipient: the others may be reported by themselves.
+                    let first = one.recipients.contains(&1);
+                    shared
+                        .receipts
+                        .fetch_add(u64::from(first), Ordering::Relaxed);
                     list.push(one);
                 }
             }
@@ -113,19 +121,52 @@ impl CrashRelay {
 
 /// The receipts of one transaction.
 fn receipts_of(mail: &Transaction<'_>, crashes: usize) -> Vec<Receipt> {
+    let is_report = mail.from.is_empty();
     let mut recipients: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
-    for address in mail.recipients {
-        // An unknown address counts as mail 0, which is never submitted.
-        let (number, recipient) = numbers(address).unwrap_or((0, 0));
+    let results = match is_report {
+        true => reported(mail),
+        false => received(mail),
+    };
+    for (number, recipient) in results {
         recipients.entry(number).or_default().push(recipient);
     }
     let receipts = recipients.into_iter().map(|(number, recipients)| Receipt {
         number,
         recipients,
+        is_report,
         message: message_id(mail.content),
         crashes,
     });
     receipts.collect()
+}
+
+/// An unknown address counts as one of mail 0, which is never submitted.
+const UNKNOWN: (u64, u64) = (0, 0);
+
+/// Mail number and index of each recipient.
+fn received(mail: &Transaction<'_>) -> Vec<(u64, u64)> {
+    let numbers = |address: &String| numbers(address).unwrap_or(UNKNOWN);
+    mail.recipients.iter().map(numbers).collect()
+}
+
+/// Mail number and index of each recipient that a report to the sender of that mail names as failed
+/// (RFC 3464 section 2.3).
+fn reported(mail: &Transaction<'_>) -> Vec<(u64, u64)> {
+    let content = String::from_utf8_lossy(mail.content);
+    let mut action_is_failed = true;
+    let mut named = Vec::new();
+    for line in content.lines() {
+        if let Some(address) = line.strip_prefix("Final-Recipient: rfc822; ") {
+            let of_sender = |(number, _): &(u64, u64)| mail.recipients == [sender(*number)];
+            named.push(numbers(address).filter(of_sender).unwrap_or(UNKNOWN));
+        } else if let Some(action) = line.strip_prefix("Action: ") {
+            action_is_failed &= action == "failed";
+        }
+    }
+    match named.is_empty() || !action_is_failed {
+        true => vec![UNKNOWN],
+        false => named,
+    }
 }
 
 /// The Message-ID of a mail; empty if it has none.
@@ -137,4 +178,52 @@ fn message_id(content: &[u8]) -> String {
     ids.next()
         .map(|(_, id)| id.trim().to_owned())
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    /// Number and recipients of the receipts of a mail.
+    fn receipts(from: &str, to: &str, content: &str) -> Vec<(u64, Vec<u64>)> {
+        let mail = Transaction {
+            relay: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            from,
+            recipients: &[to.to_owned()],
+            content: content.as_bytes(),
+        };
+        let receipts = receipts_of(&mail, 0).into_iter();
+        let parts = |one: Receipt| {
+            assert_eq!(one.is_report, from.is_empty());
+            (one.number, one.recipients)
+        };
+        receipts.map(parts).collect()
+    }
+
+    #[test]
+    fn a_report_names_recipients_of_the_mail_of_its_sender() {
+        let report = "Message-ID: <a@b>\r\n\r\n\
+                      Final-Recipient: rfc822; refused-n7-1@example.net\r\nAction: failed\r\n\r\n\
+                      Final-Recipient: rfc822; refused-n7-2@example.net\r\nAction: failed\r\n";
+        let found = receipts("", "s7@example.org", report);
+        assert_eq!(found, [(7, vec![1, 2])]);
+        let other = receipts("", "s8@example.org", report);
+        assert_eq!(other, [(0, vec![0, 0])]);
+        let delayed = report.replace("failed", "delayed");
+        for content in [delayed.as_str(), "Subject: A"] {
+            let found = receipts("", "s7@example.org", content);
+            assert_eq!(found, [(0, vec![0])], "{content}");
+        }
+    }
+
+    #[test]
+    fn a_mail_is_known_by_its_recipients() {
+        for (to, expected) in [
+            ("n7-2@example.net", (7, vec![2])),
+            ("s7@example.org", (0, vec![0])),
+        ] {
+            assert_eq!(receipts("s7@example.org", to, "Subject: A"), [expected]);
+        }
+    }
 }

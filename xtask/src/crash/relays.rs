@@ -2,10 +2,9 @@
 
 use super::{
     cluster::{IN_DOUBT, plan},
-    ledger::compare,
-    producers::{Producers, SubmissionLog},
+    producers::{Entrance, Producers, SubmissionLog},
     relay::CrashRelay,
-    run::{MAX_BACKLOG, RunResult, drain, unrecorded},
+    run::{MAX_BACKLOG, RunResult, drain, verify},
 };
 use crate::rig::{
     environment::{Database, Environment},
@@ -61,7 +60,7 @@ pub fn run(
     let token = plan.token()?;
     let postern = plan.start()?;
     relays.configure(&postern, &token)?;
-    let producers = Producers::start(Arc::clone(&log), &[plan.address], &token, random);
+    let producers = Producers::start(Arc::clone(&log), &[Entrance::of(&plan)?], &token, random);
     let acknowledged = |mails: u64| {
         postern.wait("enough mails acknowledged", LOAD_TIMEOUT, || {
             log.acknowledged.load(Ordering::Relaxed) >= mails
@@ -100,10 +99,8 @@ pub fn run(
     drain(&postern)?;
 
     let submissions = log.submissions();
-    let mut comparison = compare(&submissions, &first.receipts(), IN_DOUBT);
     let mut client = Client::with_token(plan.address, &token)?;
-    let unrecorded = unrecorded(&mut client, &submissions)?;
-    comparison.faults.extend(unrecorded);
+    let mut comparison = verify(&mut client, &submissions, &first.receipts(), IN_DOUBT)?;
     if backs_off(&plan, &token, address)? {
         let fault = "the first relay is reported as backing off in the end".to_owned();
         comparison.faults.push(fault);

@@ -2,7 +2,7 @@
 
 use super::{
     cluster::{Cluster, IN_DOUBT},
-    ledger::{Comparison, Submission, compare},
+    ledger::{Comparison, Receipt, Submission, compare, numbers},
     producers::{Producers, SubmissionLog},
     scenario::Scenario,
 };
@@ -10,6 +10,7 @@ use crate::rig::{
     environment::Environment, http::Client, metrics::Metrics, postern::Postern, random::Random,
 };
 use anyhow::Result;
+use serde_json::Value;
 use std::{sync::Arc, thread::sleep, time::Duration};
 
 /// Range of the delay between a start and the next event, in milliseconds.
@@ -20,6 +21,9 @@ pub const MAX_BACKLOG: u64 = 400;
 
 /// Limit for delivering the rest after the last event. Leased mail waits for its lease to expire.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Of so many acknowledged mails the relay refuses some.
+const ENOUGH: usize = 500;
 
 /// The result of a run.
 pub struct RunResult {
@@ -39,7 +43,7 @@ pub fn run(
     let deadlocks = environment.deadlocks();
     let log = SubmissionLog::new(MAX_BACKLOG);
     let mut cluster = Cluster::start(environment, &scenario.layout, Arc::clone(&log))?;
-    let entrances = cluster.entrances();
+    let entrances = cluster.entrances()?;
     let producers = Producers::start(log, &entrances, &cluster.token, random);
     producers.wait_for_first()?;
     for left in (0..times).rev() {
@@ -55,10 +59,9 @@ pub fn run(
     drain(node)?;
     let submissions = cluster.log.submissions();
     let in_doubt = IN_DOUBT * scenario.victims;
-    let mut comparison = compare(&submissions, &cluster.relay.receipts(), in_doubt);
+    let receipts = cluster.relay.receipts();
     let mut client = Client::with_token(node.address, &cluster.token)?;
-    let unrecorded = unrecorded(&mut client, &submissions)?;
-    comparison.faults.extend(unrecorded);
+    let mut comparison = verify(&mut client, &submissions, &receipts, in_doubt)?;
     let deadlocks = cluster.environment.deadlocks() - deadlocks;
     if deadlocks > 0 {
         let fault = format!("{deadlocks} deadlocks in PostgreSQL");
@@ -82,24 +85,89 @@ pub fn drain(node: &Postern) -> Result<()> {
     })
 }
 
-/// Faults for mails that arrived but are not recorded as delivered, in a sample of up to 300.
-pub fn unrecorded(client: &mut Client, submissions: &[Submission]) -> Result<Vec<String>> {
+/// Compares submissions with what the relay received, and with what Postern recorded. `in_doubt` is as for
+/// [`compare`].
+pub fn verify(
+    client: &mut Client,
+    submissions: &[Submission],
+    receipts: &[Receipt],
+    in_doubt: usize,
+) -> Result<Comparison> {
+    let mut comparison = compare(submissions, receipts, in_doubt);
+    if comparison.acknowledged >= ENOUGH && comparison.reported == 0 {
+        let fault = "the relay refused nothing: lost reports would go unnoticed";
+        comparison.faults.push(fault.to_owned());
+    }
+    let unrecorded = unrecorded(client, submissions)?;
+    comparison.faults.extend(unrecorded);
+    Ok(comparison)
+}
+
+/// Faults for recipients that are not recorded as delivered, or as failed where the relay refuses them, in a
+/// sample of up to 300 mails.
+fn unrecorded(client: &mut Client, submissions: &[Submission]) -> Result<Vec<String>> {
     const SAMPLE: usize = 300;
-    let acknowledged: Vec<&String> = submissions.iter().filter_map(Submission::id).collect();
+    let acknowledged = submissions.iter();
+    let acknowledged: Vec<_> = acknowledged
+        .filter_map(|mail| Some((mail, mail.id()?)))
+        .collect();
     let step = acknowledged.len().div_ceil(SAMPLE).max(1);
     let mut faults = Vec::new();
-    for id in acknowledged.into_iter().step_by(step) {
+    for (mail, id) in acknowledged.into_iter().step_by(step) {
         let answer = client.get(&format!("/api/messages/{id}"))?;
         let text = answer.text();
-        let answer = answer.json()?;
-        let recipients = answer["data"]["recipients"].as_array();
-        let delivered = recipients.is_some_and(|all| {
-            let mut states = all.iter().map(|one| &one["state"]);
-            !all.is_empty() && states.all(|state| state == "delivered")
-        });
-        if !delivered {
-            faults.push(format!("{id} is not recorded as delivered: {text}"));
+        if !is_recorded(mail, &answer.json()?["data"]["recipients"]) {
+            faults.push(format!(
+                "{id} is not recorded as delivered or failed: {text}"
+            ));
         }
     }
     Ok(faults)
+}
+
+/// Whether these recipients, as the REST API reports them, have the states that the relay gave them.
+fn is_recorded(mail: &Submission, recipients: &Value) -> bool {
+    let Some(recipients) = recipients.as_array() else {
+        return false;
+    };
+    let mut states = recipients.iter().map(|one| {
+        let (_, recipient) = numbers(one["address"].as_str()?)?;
+        let expected = match mail.is_refused(recipient) {
+            true => "failed",
+            false => "delivered",
+        };
+        Some(one["state"] == expected)
+    });
+    recipients.len() as u64 == mail.recipients && states.all(|matches| matches == Some(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crash::ledger::Outcome;
+    use serde_json::json;
+
+    #[test]
+    fn recipients_are_recorded_as_the_relay_replied() {
+        let mail = Submission {
+            number: 7,
+            recipients: 2,
+            refused: 1,
+            batch: 7,
+            outcome: Outcome::Unknown,
+        };
+        let addresses = mail.addresses();
+        let [first, second] = &addresses[..] else {
+            panic!("two addresses");
+        };
+        let row = |address: &str, state: &str| json!({ "address": address, "state": state });
+        let (delivered, failed) = (row(first, "delivered"), row(second, "failed"));
+        assert!(is_recorded(&mail, &json!([delivered, failed])));
+        assert!(!is_recorded(&mail, &json!([delivered])));
+        for (one, other) in [("delivered", "delivered"), ("delivered", "queued")] {
+            let rows = json!([row(first, one), row(second, other)]);
+            assert!(!is_recorded(&mail, &rows), "{one} {other}");
+        }
+        assert!(!is_recorded(&mail, &Value::Null));
+    }
 }

@@ -30,11 +30,12 @@ pub fn powercut(program: &Path, cuts: usize, seed: u64) -> Result<()> {
     let found = run::run(program, cuts, run::SyncBehaviour::Honoured, &mut random)?;
     step.done(&format!("{} mails acknowledged", found.acknowledged));
     print!(
-        "| power cuts | acknowledged | lost | duplicates | most at one cut | in doubt |\n\
-         | --- | --- | --- | --- | --- | --- |\n\
-         | {cuts} | {} | {} | {} | {} | {} |\n",
+        "| power cuts | acknowledged | lost | reported | duplicates | most at one cut | in doubt |\n\
+         | --- | --- | --- | --- | --- | --- | --- |\n\
+         | {cuts} | {} | {} | {} | {} | {} | {} |\n",
         found.acknowledged,
         found.lost,
+        found.reported,
         found.duplicates,
         found.most,
         crate::crash::cluster::IN_DOUBT

@@ -6,11 +6,11 @@ use super::{
 };
 use crate::{
     crash::{
-        cluster::{IN_DOUBT, with_limits},
-        ledger::{Comparison, Submission, compare},
-        producers::{Producers, SubmissionLog},
+        cluster::{IN_DOUBT, loaded},
+        ledger::{Comparison, Submission},
+        producers::{Entrance, Producers, SubmissionLog},
         relay::CrashRelay,
-        run::{DELAY_MS, MAX_BACKLOG, drain, unrecorded},
+        run::{DELAY_MS, MAX_BACKLOG, drain, verify},
     },
     guard::TempDir,
     rig::{
@@ -52,7 +52,7 @@ pub fn run(
 
     let shared = SubmissionLog::new(MAX_BACKLOG);
     let relay = CrashRelay::start(&shared)?;
-    let plan = with_limits(Plan::new(program, &folder.0, "postern", None)?);
+    let plan = loaded(Plan::new(program, &folder.0, "postern", None)?)?;
     let token = plan.token()?;
     let mut postern = plan.start()?;
     match syncs {
@@ -65,7 +65,7 @@ pub fn run(
     }
 
     let (mut lost, mut checked) = (Vec::new(), 0);
-    let producers = Producers::start(Arc::clone(&shared), &[plan.address], &token, random);
+    let producers = Producers::start(Arc::clone(&shared), &[Entrance::of(&plan)?], &token, random);
     producers.wait_for_first()?;
     for cut in 0..cuts {
         sleep(Duration::from_millis(
@@ -100,12 +100,9 @@ pub fn run(
 
     drain(&postern)?;
     let submissions = shared.submissions();
-    let mut comparison = compare(&submissions, &relay.receipts(), IN_DOUBT);
-    comparison.faults.extend(lost);
     let mut client = Client::with_token(plan.address, &token)?;
-    comparison
-        .faults
-        .extend(unrecorded(&mut client, &submissions)?);
+    let mut comparison = verify(&mut client, &submissions, &relay.receipts(), IN_DOUBT)?;
+    comparison.faults.extend(lost);
     postern.stop()?;
     mount.unmount()?;
     Ok(comparison)

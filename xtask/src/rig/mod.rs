@@ -8,6 +8,7 @@ pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod random;
+pub mod smtp;
 
 use std::{thread::sleep, time::Duration};
 use testkit::RelayScript;

@@ -38,6 +38,8 @@ pub struct Plan {
     /// The URL of a PostgreSQL database; `None` for SQLite in the data folder.
     database: Option<String>,
     pub address: SocketAddr,
+    /// Where it accepts mail over SMTP; `None` where it does not.
+    pub submission: Option<SocketAddr>,
     /// Further arguments of `postern serve`.
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
@@ -65,6 +67,7 @@ impl Plan {
             data: folder.join(name),
             database,
             address: free_address()?,
+            submission: None,
             arguments: Vec::new(),
             variables: Vec::new(),
             log: folder.join(format!("{name}.log")),
@@ -89,10 +92,20 @@ impl Plan {
         self
     }
 
+    /// Accepts mail over SMTP too, at a free port.
+    pub fn accepting_smtp(self) -> Result<Self> {
+        Ok(Self {
+            submission: Some(free_address()?),
+            ..self
+        })
+    }
+
     /// A second node on the same database, with a data folder of its own.
     pub fn sibling(&self, folder: &Path, name: &str) -> Result<Self> {
         let other = Self::new(&self.program, folder, name, self.database.clone())?;
+        let submission = self.submission.map(|_| free_address());
         Ok(Self {
+            submission: submission.transpose()?,
             arguments: self.arguments.clone(),
             variables: self.variables.clone(),
             ..other
@@ -119,6 +132,9 @@ impl Plan {
     pub fn start(&self) -> Result<Postern> {
         let log = File::options().create(true).append(true).open(&self.log)?;
         let mut command = self.command(&["serve"]);
+        if let Some(address) = self.submission {
+            command.args(["--submission", &address.to_string()]);
+        }
         command
             .args(["--listen", &self.address.to_string()])
             .args(&self.arguments)

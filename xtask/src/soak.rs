@@ -3,6 +3,7 @@
 use crate::{
     build, console, crash, fuzz, own_relays, powercut,
     rig::{environment::Database, random::Random},
+    test,
 };
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ const HELP: &str = "\
 Kills Postern, PostgreSQL and relays, cuts their network and the power of the disk, all under load, and
 verifies that no acknowledged mail is lost. Part of the mail comes over SMTP, and the relay refuses some of
 its recipients: each is reported to the sender once. `cargo xtask test` runs a small share of this. Then
-fuzzes the REST API.
+fuzzes the REST API and what reads SMTP.
 
 Usage: cargo xtask soak [OPTION]...
 
@@ -28,6 +29,8 @@ Options:
                   three times the mean (default: 1000)
   --fuzz N        send about N random requests to each operation of the REST API, with the tokens of
                   administrators and of a user and without one, on each database (default: 50)
+  --readers N     read N random inputs as each of commands, data and chunks over SMTP, and as messages of
+                  the command socket (default: 100000)
   --sqlite        all but the power cuts on SQLite only
   --postgres      all but the power cuts on PostgreSQL only
   --seed SEED     repeat the random delays and requests of the run that printed this seed
@@ -50,6 +53,7 @@ struct Options {
     power_cuts: usize,
     accounts: usize,
     fuzz: usize,
+    readers: u32,
     seed: u64,
     program: Option<PathBuf>,
 }
@@ -100,6 +104,16 @@ pub fn soak(arguments: &[String]) -> Result<()> {
         let (databases, seed) = (&options.databases, options.seed);
         check(fuzz::fuzz(program, options.fuzz, databases, seed));
     }
+    if options.readers > 0 {
+        let (readers, seed) = (options.readers, options.seed);
+        console::note(&format!("seed {seed}"));
+        let step = console::step("Fuzz what reads SMTP and the command socket");
+        let outcome = test::readers(readers, seed);
+        if outcome.is_ok() {
+            step.done(&format!("{readers} inputs of each property"));
+        }
+        check(outcome);
+    }
     if failed {
         bail!("the soak test failed");
     }
@@ -116,6 +130,7 @@ impl Options {
             power_cuts: 20,
             accounts: 1000,
             fuzz: 50,
+            readers: 100_000,
             seed: Random::seed(),
             program: None,
         };
@@ -132,6 +147,7 @@ impl Options {
                 "--power-cuts" => options.power_cuts = value()?.parse().context("--power-cuts")?,
                 "--accounts" => options.accounts = value()?.parse().context("--accounts")?,
                 "--fuzz" => options.fuzz = value()?.parse().context("--fuzz")?,
+                "--readers" => options.readers = value()?.parse().context("--readers")?,
                 "--seed" => options.seed = value()?.parse().context("--seed")?,
                 "--program" => options.program = Some(value()?.into()),
                 "--sqlite" => options.databases = vec![Database::Sqlite],
@@ -148,7 +164,7 @@ impl Options {
 fn options_are_parsed() {
     let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let options = Options::parse(&words(
-        "--crashes 7 --outages 2 --accounts 5 --postgres --fuzz 9 --seed 3",
+        "--crashes 7 --outages 2 --accounts 5 --postgres --fuzz 9 --readers 4 --seed 3",
     ));
     let options = options.expect("valid").expect("options");
     assert_eq!(
@@ -162,6 +178,7 @@ fn options_are_parsed() {
         ),
         (7, 2, 20, 5, 9, 3)
     );
+    assert_eq!(options.readers, 4);
     assert_eq!(options.databases, [Database::Postgres]);
     assert!(Options::parse(&words("--help")).expect("valid").is_none());
     assert!(Options::parse(&words("--crashes")).is_err());

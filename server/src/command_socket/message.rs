@@ -73,6 +73,8 @@ fn without_line_end(text: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn test_to(address: &str) -> SocketCommand {
@@ -208,6 +210,40 @@ mod tests {
             let fault = parse(read, *ended).expect_err("a fault");
             assert!(fault.starts_with(expected), "{fault}");
             assert!(!fault.contains('\n'), "{fault}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_message_is_understood_or_refused(
+            read in prop::collection::vec(any::<u8>(), 0..60),
+            ended in any::<bool>(),
+        ) {
+            match parse(&read, ended) {
+                Ok(None) => prop_assert!(!ended),
+                Ok(Some(_)) => {}
+                Err(fault) => prop_assert!(!fault.contains('\n')),
+            }
+        }
+
+        #[test]
+        fn messages_like_commands_are_understood_or_refused(
+            name in prop::sample::select(vec!["SEND_TEST_EMAIL", "SYSTEM_UPDATED", "REBOOT", ""]),
+            rest in "[*%2Aa@RESTü\r\n]{0,20}",
+            ended in any::<bool>(),
+        ) {
+            let message = format!("{name}{rest}");
+            match parse(message.as_bytes(), ended) {
+                Ok(None) => prop_assert!(!ended),
+                Ok(Some(_)) => prop_assert!(message.starts_with('S')),
+                Err(fault) => prop_assert!(!fault.contains('\n')),
+            }
+        }
+
+        #[test]
+        fn an_argument_is_read_as_it_was_written(argument in "[a-z*@.%ü\r\n]{0,20}") {
+            let message = format!("SEND_TEST_EMAIL*{}*", argument.replace('*', "%2A"));
+            prop_assert_eq!(parse(message.as_bytes(), false), Ok(Some(test_to(&argument))));
         }
     }
 }

@@ -6,6 +6,8 @@ mod steps;
 use crate::console;
 use anyhow::{Result, bail};
 use std::time::{Duration, Instant};
+#[cfg(target_os = "linux")]
+pub use steps::readers;
 
 struct Step {
     name: &'static str,

@@ -20,6 +20,16 @@ use std::{env, path::PathBuf, process::Command};
 /// `cargo xtask` itself was built with; cargo chooses features for the packages of a call.
 const ALL_BUT_XTASK: [&str; 3] = ["--workspace", "--exclude", "xtask"];
 
+/// The tests of what reads SMTP and the messages of the command socket.
+#[cfg(target_os = "linux")]
+const READERS: [&str; 5] = [
+    "submission::command_tests::",
+    "submission::line::",
+    "submission::data::",
+    "submission::bdat::",
+    "command_socket::message::",
+];
+
 pub fn format() -> Result<()> {
     run(cargo().args(["fmt", "--all", "--check"]))
 }
@@ -67,6 +77,19 @@ pub fn unit() -> Result<()> {
         // There are no doc tests, and rustdoc would read every crate to find none.
         .args(["--lib", "--bins", "--tests"])
         .env("POSTERN_TEST_POSTGRES", postgres.url()))
+}
+
+/// Runs the tests of what reads SMTP and the messages of the command socket, with so many random inputs for
+/// each property.
+#[cfg(target_os = "linux")]
+pub fn readers(inputs: u32, seed: u64) -> Result<()> {
+    run(linted()?
+        .arg("test")
+        .args(ALL_BUT_XTASK)
+        .args(["--bins", "--"])
+        .args(READERS)
+        .env("PROPTEST_CASES", inputs.to_string())
+        .env("PROPTEST_RNG_SEED", seed.to_string()))
 }
 
 pub fn end_to_end() -> Result<()> {

@@ -110,6 +110,18 @@ impl DomainCheck {
     }
 }
 
+/// The check of the From domain beside a diagnosis, for the relay that was connected to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DiagnosedDomain {
+    /// The domain in ASCII.
+    pub domain: String,
+    /// Whether DNS answered until the end of the diagnosis.
+    pub answered: bool,
+    /// What was found; empty where DNS did not answer in time.
+    pub findings: Vec<DomainFinding>,
+}
+
 /// A From domain in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FromDomain {

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use crate::capability::Capability;
 use crate::cause::Finding;
 use crate::certificate::Handshake;
+use crate::domain_check::DiagnosedDomain;
 use crate::stage::{Failure, Stage};
 use crate::{Reply, Timestamp};
 
@@ -61,6 +62,9 @@ pub enum Event {
         /// Whole seconds since the start.
         seconds: u64,
     },
+    /// The From domain was checked, beside the session. Comes before `over`, and only where the relay of a
+    /// diagnosis was connected to and the domain is a name of public DNS.
+    Domain(DiagnosedDomain),
     /// The run ended.
     Over(RunSummary),
 }
@@ -283,6 +287,15 @@ mod tests {
         assert_eq!(
             serde_json::to_string(&tried).expect("JSON"),
             r#"{"event":"tried","address":"192.0.2.1:25","outcome":"no_answer","milliseconds":5000.0}"#
+        );
+        let checked = Event::Domain(DiagnosedDomain {
+            domain: "example.org".to_owned(),
+            answered: false,
+            findings: Vec::new(),
+        });
+        assert_eq!(
+            serde_json::to_string(&checked).expect("JSON"),
+            r#"{"event":"domain","domain":"example.org","answered":false,"findings":[]}"#
         );
     }
 

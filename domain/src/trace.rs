@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::capability::Capability;
 use crate::certificate::Handshake;
+use crate::domain_check::DiagnosedDomain;
 use crate::event::{ConnectAttempt, DialogueLine, Elapsed, Event, Resolution, RunSummary};
 use crate::stage::Stage;
 
@@ -19,6 +20,9 @@ pub struct Trace {
     pub steps: Vec<Step>,
     /// The planned stages that were not reached, or not yet.
     pub not_reached: Vec<Stage>,
+    /// The check of the From domain; absent where there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain: Option<DiagnosedDomain>,
     /// Whole seconds since the start, while the run lasts.
     #[serde(skip)]
     pub seconds: u64,
@@ -154,6 +158,7 @@ impl Trace {
             Event::Offered { capabilities } => self.now(|step| step.capabilities = capabilities),
             Event::Line(line) => self.now(|step| step.lines.push(line)),
             Event::Tick { seconds } => self.seconds = seconds,
+            Event::Domain(checked) => self.domain = Some(checked),
             Event::Over(over) => self.summary = Some(over),
         }
     }
@@ -249,6 +254,22 @@ mod tests {
         assert_eq!(trace.steps[1].lines, [line]);
         assert_eq!(trace.steps[1].state, StepState::Failed);
         assert_eq!((trace.running(), trace.elapsed()), (None, Elapsed(9)));
+    }
+
+    #[test]
+    fn the_check_of_the_from_domain_belongs_to_the_run() {
+        let mut trace = trace(&[], &[Stage::Greeting]);
+        let without = serde_json::to_value(&trace).expect("JSON");
+        assert_eq!(without.get("domain"), None);
+        let checked = DiagnosedDomain {
+            domain: "example.org".to_owned(),
+            answered: true,
+            findings: Vec::new(),
+        };
+        trace.apply(Event::Domain(checked.clone()));
+        assert_eq!(trace.domain, Some(checked));
+        let document = serde_json::to_value(&trace).expect("JSON");
+        assert_eq!(document["domain"]["domain"], "example.org");
     }
 
     #[test]

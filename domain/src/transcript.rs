@@ -1,6 +1,7 @@
 //! A test or diagnosis as lines of text, for the terminal and the clipboard.
 
 use crate::cause::Cause;
+use crate::domain_check::{CheckState, DiagnosedDomain, DomainFinding};
 use crate::event::{DialogueLine, Outcome, Side};
 use crate::trace::{Step, StepState, Trace};
 
@@ -55,8 +56,49 @@ impl DialogueLine {
     }
 }
 
+impl DomainFinding {
+    /// The state, the records as they are and as they should be, and why.
+    pub fn transcript_lines(&self) -> Vec<TranscriptLine> {
+        let tone = match self.state {
+            CheckState::Ok => Tone::Good,
+            CheckState::Warning => Tone::Strong,
+            CheckState::Fault => Tone::Bad,
+        };
+        let (kind, state) = (self.kind.name(), self.state.as_str());
+        let mut lines = vec![(tone, format!("{kind:<6} {state:<8} {}", self.name))];
+        if self.found.is_empty() {
+            lines.push((Tone::Plain, "       is        no record".to_owned()));
+        }
+        for record in &self.found {
+            lines.push((Tone::Plain, format!("       is        {record}")));
+        }
+        if let Some(expected) = &self.expected {
+            lines.push((Tone::Plain, format!("       should be {expected}")));
+        }
+        lines.push((Tone::Faint, format!("       {}", self.why)));
+        lines
+    }
+}
+
+impl DiagnosedDomain {
+    /// The From domain with its findings.
+    fn transcript_lines(&self) -> Vec<TranscriptLine> {
+        let domain = &self.domain;
+        if !self.answered {
+            let text = format!(
+                "From domain {domain}: DNS did not answer in time, so it was not checked; see postern check-domain {domain}"
+            );
+            return vec![(Tone::Strong, text)];
+        }
+        let mut lines = vec![(Tone::Strong, format!("From domain {domain}"))];
+        let findings = self.findings.iter();
+        lines.extend(findings.flat_map(DomainFinding::transcript_lines));
+        lines
+    }
+}
+
 impl Trace {
-    /// The stages not reached, the outcome, and the cause with its steps.
+    /// The stages not reached, the From domain, the outcome, and the cause with its steps.
     pub fn summary_lines(&self) -> Vec<TranscriptLine> {
         let Some(over) = &self.summary else {
             let text = "The run was interrupted.";
@@ -68,6 +110,10 @@ impl Trace {
             lines.push((Tone::Faint, format!("not reached: {}", ahead.join(", "))));
         }
         lines.push((Tone::Plain, String::new()));
+        if let Some(checked) = &self.domain {
+            lines.extend(checked.transcript_lines());
+            lines.push((Tone::Plain, String::new()));
+        }
         let took = over.milliseconds;
         let encryption = over.encryption.as_deref().unwrap_or("no encryption");
         match &over.outcome {
@@ -124,6 +170,7 @@ fn push_cause(lines: &mut Vec<(Tone, String)>, cause: &Cause) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain_check::CheckKind;
     use crate::event::{Elapsed, RunSummary};
     use crate::{Event, Failure, Reply, Stage};
 
@@ -173,6 +220,52 @@ mod tests {
              RCPT TO names the recipient    1.5 ms  failed\n    > RCPT TO:<a@example.net>\n    < 550 5.1.1 nobody\n\
              not reached: QUIT ends the session\n\n\
              failed after 2.0 ms at “RCPT TO names the recipient”\nThe relay replied: 550 5.1.1 nobody\n"
+        );
+    }
+
+    #[test]
+    fn the_from_domain_is_shown_before_the_outcome() {
+        let transcript = |answered, findings| {
+            let mut trace = Trace::default();
+            trace.apply(Event::Domain(DiagnosedDomain {
+                domain: "example.org".to_owned(),
+                answered,
+                findings,
+            }));
+            trace.apply(Event::Over(RunSummary {
+                milliseconds: Elapsed(37_000),
+                encryption: None,
+                outcome: Outcome::Passed,
+            }));
+            trace.transcript()
+        };
+        let finding = DomainFinding {
+            kind: CheckKind::Spf,
+            state: CheckState::Fault,
+            name: "example.org".to_owned(),
+            found: vec!["v=spf1 -all".to_owned()],
+            expected: Some("v=spf1 mx -all".to_owned()),
+            why: "The record does not cover the relay.".to_owned(),
+        };
+        let missing = DomainFinding {
+            kind: CheckKind::Dmarc,
+            state: CheckState::Warning,
+            name: "_dmarc.example.org".to_owned(),
+            found: Vec::new(),
+            expected: None,
+            why: "There is none.".to_owned(),
+        };
+        assert_eq!(
+            transcript(true, vec![finding, missing]),
+            "\n\n\nFrom domain example.org\n\
+             SPF    fault    example.org\n       is        v=spf1 -all\n       should be v=spf1 mx -all\n       \
+             The record does not cover the relay.\n\
+             DMARC  warning  _dmarc.example.org\n       is        no record\n       There is none.\n\n\
+             every stage passed in 37 ms, no encryption; nothing was sent\n"
+        );
+        assert!(
+            transcript(false, Vec::new())
+                .contains("From domain example.org: DNS did not answer in time")
         );
     }
 

@@ -12,7 +12,7 @@ use crate::account_mail::AccountMail;
 use crate::accounts::{Accounts, RelyingParty};
 use crate::audit::Audit;
 use crate::delivery::{Delivery, DeliveryServices};
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::{Diagnosis, DiagnosisServices};
 use crate::domains::{DomainServices, Domains, LastDkimSigners};
 use crate::figures::FigureReader;
 use crate::health::{Health, HealthServices};
@@ -151,13 +151,26 @@ impl Postern {
         );
         let figures = FigureReader::new(store.clone(), clock.clone());
         let dkim_signers = Arc::new(LastDkimSigners::new(vault.clone()));
+        let domains = Domains::new(DomainServices {
+            store: store.clone(),
+            clock: clock.clone(),
+            audit: audit.clone(),
+            vault: vault.clone(),
+            settings: settings.clone(),
+            dns: Arc::new(dialer.clone()),
+        });
         let diagnosis = Diagnosis::new(
-            store.clone(),
-            clock.clone(),
-            accounts.clone(),
-            audit.clone(),
-            (settings.clone(), dkim_signers.clone()),
-            (dialer.clone(), account_dialer.clone()),
+            DiagnosisServices {
+                store: store.clone(),
+                clock: clock.clone(),
+                accounts: accounts.clone(),
+                audit: audit.clone(),
+                settings: settings.clone(),
+                domains: domains.clone(),
+                dkim_signers: dkim_signers.clone(),
+                dialer: dialer.clone(),
+                account_dialer: account_dialer.clone(),
+            },
             &config.public_url,
         );
         let reported = Arc::<Notify>::default();
@@ -197,14 +210,6 @@ impl Postern {
             outbox.clone(),
             &config.public_url,
         );
-        let domains = Domains::new(DomainServices {
-            store: store.clone(),
-            clock: clock.clone(),
-            audit: audit.clone(),
-            vault: vault.clone(),
-            settings: settings.clone(),
-            dns: Arc::new(dialer.clone()),
-        });
         let feed = LiveFeed::new(accounts.clone(), outbox.clone(), clock.clone());
         let notifications = Notifications::new(
             NotificationServices {

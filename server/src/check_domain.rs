@@ -4,8 +4,8 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use domain::domain_check::{CheckState, DomainCheck};
-use domain::transcript::{Tone, TranscriptLine};
+use domain::domain_check::{CheckState, DomainCheck, DomainFinding};
+use domain::transcript::TranscriptLine;
 use serde_json::json;
 
 use crate::cli::CheckDomainArgs;
@@ -41,33 +41,14 @@ fn as_json(check: &DomainCheck) -> serde_json::Value {
 }
 
 fn lines(check: &DomainCheck) -> Vec<TranscriptLine> {
-    let mut lines = Vec::new();
-    for finding in &check.findings {
-        let tone = match finding.state {
-            CheckState::Ok => Tone::Good,
-            CheckState::Warning => Tone::Strong,
-            CheckState::Fault => Tone::Bad,
-        };
-        let (kind, state) = (finding.kind.name(), finding.state.as_str());
-        lines.push((tone, format!("{kind:<6} {state:<8} {}", finding.name)));
-        if finding.found.is_empty() {
-            lines.push((Tone::Plain, "       is        no record".to_owned()));
-        }
-        for record in &finding.found {
-            lines.push((Tone::Plain, format!("       is        {record}")));
-        }
-        if let Some(expected) = &finding.expected {
-            lines.push((Tone::Plain, format!("       should be {expected}")));
-        }
-        lines.push((Tone::Faint, format!("       {}", finding.why)));
-    }
-    lines
+    let findings = check.findings.iter();
+    findings.flat_map(DomainFinding::transcript_lines).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use domain::Timestamp;
-    use domain::domain_check::{CheckKind, DomainFinding};
+    use domain::domain_check::CheckKind;
 
     use super::*;
 

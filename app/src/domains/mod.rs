@@ -9,6 +9,7 @@ mod removal_page;
 mod requests;
 
 pub use domain_page::DomainPage;
+pub(crate) use finding::Finding;
 pub use list_page::DomainsPage;
 pub use removal_page::DkimKeyRemovalPage;
 pub use requests::{DkimKeyActivation, DkimKeyId, NewDkimKeyForm, typed_domain_path};

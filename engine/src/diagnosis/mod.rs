@@ -14,7 +14,7 @@ use futures::{Stream, StreamExt};
 
 use crate::accounts::Accounts;
 use crate::audit::Audit;
-use crate::domains::LastDkimSigners;
+use crate::domains::{Domains, LastDkimSigners};
 use crate::rate_limit::RateLimit;
 use crate::settings::Settings;
 use crate::smtp::Dialer;
@@ -38,6 +38,8 @@ pub struct Diagnosis {
     accounts: Accounts,
     settings: Settings,
     dkim_signers: Arc<LastDkimSigners>,
+    /// Checks the From domains of the organisation's relays; `None` for the relays of accounts.
+    domains: Option<Domains>,
     dialer: Dialer,
     /// For the relays of accounts.
     account_dialer: Dialer,
@@ -53,25 +55,31 @@ pub struct Diagnosis {
     account_permits: Permits,
 }
 
+/// What the service uses.
+pub(crate) struct DiagnosisServices {
+    pub store: Store,
+    pub clock: Clock,
+    pub accounts: Accounts,
+    pub audit: Audit,
+    pub settings: Settings,
+    pub domains: Domains,
+    pub dkim_signers: Arc<LastDkimSigners>,
+    pub dialer: Dialer,
+    pub account_dialer: Dialer,
+}
+
 impl Diagnosis {
-    pub(crate) fn new(
-        store: Store,
-        clock: Clock,
-        accounts: Accounts,
-        audit: Audit,
-        (settings, dkim_signers): (Settings, Arc<LastDkimSigners>),
-        (dialer, account_dialer): (Dialer, Dialer),
-        public_url: &str,
-    ) -> Self {
+    pub(crate) fn new(services: DiagnosisServices, public_url: &str) -> Self {
         Self {
-            store,
-            clock,
-            audit,
-            accounts,
-            settings,
-            dkim_signers,
-            dialer,
-            account_dialer,
+            store: services.store,
+            clock: services.clock,
+            audit: services.audit,
+            accounts: services.accounts,
+            settings: services.settings,
+            dkim_signers: services.dkim_signers,
+            domains: Some(services.domains),
+            dialer: services.dialer,
+            account_dialer: services.account_dialer,
             public_url: public_url.into(),
             tests: Arc::new(RateLimit::a_minute(6)),
             diagnoses: Arc::new(RateLimit::a_minute(12)),
@@ -98,6 +106,7 @@ impl Diagnosis {
     pub fn of_account(&self, actor: &Actor) -> Result<Self, Refusal> {
         Ok(Self {
             settings: self.settings.of_account(actor)?,
+            domains: None,
             dialer: self.account_dialer.clone(),
             permits: self.account_permits.clone(),
             ..self.clone()

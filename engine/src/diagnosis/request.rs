@@ -14,6 +14,7 @@ use super::test_message::TestMessage;
 use super::{Diagnosis, RECIPIENT};
 use crate::Actor;
 use crate::audit::Action;
+use crate::domains::SessionCheck;
 use crate::settings::{relay_name, validate};
 use crate::smtp::Relay;
 use crate::store::{commit, routing};
@@ -163,6 +164,13 @@ impl Diagnosis {
                     .await?
             }
         };
+        let domains = self.domains.clone();
+        let session_check = match action {
+            Action::Diagnose if !request.until_sign_in => {
+                domains.and_then(|domains| SessionCheck::new(domains, &settings))
+            }
+            _ => None,
+        };
         let detail = match &recipient {
             Some(recipient) => format!("{} to {}", relay_name(&form), recipient.redacted()),
             None => relay_name(&form),
@@ -178,6 +186,7 @@ impl Diagnosis {
             message,
             signers,
             until_sign_in: request.until_sign_in,
+            session_check,
             permit,
         })
     }

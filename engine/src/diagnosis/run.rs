@@ -2,14 +2,17 @@
 //!
 //! A run lasts as long as its stream: dropping the stream closes the connection.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::cause::{self, Observation};
-use domain::event::{Outcome, RunSummary};
+use domain::event::{ConnectOutcome, Outcome, RunSummary};
 use domain::view::Stamp;
 use domain::{EmailAddress, Event, Failure, Fault, Refusal, Stage, Timestamp};
 use futures::Stream;
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::Diagnosis;
@@ -17,6 +20,7 @@ use super::permits::Permit;
 use super::progress::{stream_of, with_ticks};
 use super::test_message::TestMessage;
 use crate::Actor;
+use crate::domains::SessionCheck;
 use crate::mail::DkimSigners;
 use crate::smtp::{Envelope, Relay, Session, SessionObserver};
 use crate::store::{StoreError, commit, revisions};
@@ -42,6 +46,8 @@ pub(super) struct DiagnosisRun {
     pub signers: Arc<DkimSigners>,
     /// The run ends before MAIL.
     pub until_sign_in: bool,
+    /// Checks the From domain beside the session of a diagnosis.
+    pub session_check: Option<SessionCheck>,
     /// The permit of a diagnosis, released at its end. A test mail needs none.
     pub permit: Option<Permit>,
 }
@@ -56,13 +62,22 @@ impl DiagnosisRun {
     /// Starts the run and returns its events. Dropping the stream ends the run and its connection.
     pub fn begin(self) -> impl Stream<Item = Event> + Send + use<> {
         stream_of(|events| {
-            self.run(SessionObserver::new(move |event| {
+            let (sender, connected) = oneshot::channel();
+            let sender = Mutex::new(Some(sender));
+            let witness = SessionObserver::new(move |event| {
+                if let Some(address) = connected_address(&event)
+                    && let Some(sender) = sender.lock().take()
+                {
+                    // Without a check nobody receives it.
+                    let _ = sender.send(address);
+                }
                 drop(events.unbounded_send(event));
-            }))
+            });
+            self.run(witness, connected)
         })
     }
 
-    async fn run(self, witness: SessionObserver) {
+    async fn run(self, witness: SessionObserver, connected: oneshot::Receiver<IpAddr>) {
         let settings = &self.relay.settings;
         witness.emit(|| {
             let mut plan = Stage::plan(settings, self.recipient.is_some(), self.message.is_some());
@@ -73,7 +88,35 @@ impl DiagnosisRun {
                 plan,
             }
         });
-        let outcome = match self.in_time(&witness).await {
+        let session = async {
+            let outcome = self.outcome(&witness).await;
+            RunSummary {
+                milliseconds: witness.elapsed(),
+                encryption: witness.encryption().map(ToOwned::to_owned),
+                outcome,
+            }
+        };
+        let run = async {
+            match &self.session_check {
+                Some(check) => check.beside(session, connected).await,
+                None => (session.await, None),
+            }
+        };
+        let tick = |seconds| witness.emit(|| Event::Tick { seconds });
+        let (summary, checked) = with_ticks(run, tick).await;
+        // Released before the last event, so that a client can start the next run when it receives
+        // it.
+        drop(self.permit);
+        if let Some(checked) = checked {
+            witness.emit(|| Event::Domain(checked));
+        }
+        witness.emit(|| Event::Over(summary));
+    }
+
+    /// Runs the session, and finds the cause where it fails.
+    async fn outcome(&self, witness: &SessionObserver) -> Outcome {
+        let settings = &self.relay.settings;
+        match self.in_time(witness).await {
             Ok(None) => {
                 witness.passed();
                 Outcome::Passed
@@ -102,24 +145,13 @@ impl DiagnosisRun {
                     failure,
                 }
             }
-        };
-        // Released before the last event, so that a client can start the next run when it receives
-        // it.
-        drop(self.permit);
-        witness.emit(|| {
-            Event::Over(RunSummary {
-                milliseconds: witness.elapsed(),
-                encryption: witness.encryption().map(ToOwned::to_owned),
-                outcome,
-            })
-        });
+        }
     }
 
-    /// Runs the session with a deadline of [`LIMIT`] and a tick each second.
+    /// Runs the session with a deadline of [`LIMIT`].
     async fn in_time(&self, witness: &SessionObserver) -> Result<Option<Sent>, Failure> {
         let session = timeout(LIMIT, self.session(witness));
-        let tick = |seconds| witness.emit(|| Event::Tick { seconds });
-        with_ticks(session, tick).await.unwrap_or_else(|_| {
+        session.await.unwrap_or_else(|_| {
             let stage = witness.stage().unwrap_or(Stage::Dns);
             let detail = format!(
                 "The test took longer than {} s and was ended.",
@@ -185,4 +217,14 @@ impl DiagnosisRun {
         commit(work).await?;
         Ok(stamp)
     }
+}
+
+/// The address of the relay, if this event is that it was connected to.
+fn connected_address(event: &Event) -> Option<IpAddr> {
+    let Event::Tried(tried) = event else {
+        return None;
+    };
+    let is_connected = tried.outcome == ConnectOutcome::Connected;
+    let address = tried.address.parse::<SocketAddr>().ok()?;
+    is_connected.then(|| address.ip())
 }

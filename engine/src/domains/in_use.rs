@@ -109,12 +109,14 @@ impl DomainsInUse {
             SendingRelay {
                 name: relay.config.name.clone(),
                 host: relay.settings.host.clone(),
+                address: None,
             }
         });
         let of_accounts = self.own.iter().filter(|(own, _)| own == domain);
         let of_accounts = of_accounts.map(|(_, host)| SendingRelay {
             name: "the relay of an account".to_owned(),
             host: host.clone(),
+            address: None,
         });
         let mut found: Vec<SendingRelay> = Vec::new();
         for relay in of_organisation.chain(of_accounts) {

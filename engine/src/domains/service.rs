@@ -1,18 +1,19 @@
 //! The service: From domains with their checks, which are kept for some seconds.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::dkim::DkimKeyView;
-use domain::domain_check::{DomainCheck, FromDomain};
+use domain::domain_check::{DomainCheck, DomainFinding, FromDomain};
 use domain::host::check_name;
-use domain::{Kind, Refusal};
+use domain::{Host, Kind, Refusal};
 use futures::future::join_all;
 use parking_lot::Mutex;
 
 use super::dns::Dns;
-use super::findings::{CheckedDomain, check};
+use super::findings::{CheckedDomain, SendingRelay, check};
 use super::in_use::DomainsInUse;
 use crate::audit::{Action, Audit};
 use crate::mail::DKIM_SCOPE;
@@ -125,6 +126,31 @@ impl Domains {
             .await
     }
 
+    /// The findings about a domain in ASCII, for mail that leaves through the relay with this host, which was
+    /// connected to at this address. The caller has authorised the actor. Takes at most about 10 s.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub(super) async fn findings_through(
+        &self,
+        domain: &str,
+        host: &Host,
+        address: IpAddr,
+    ) -> Result<Vec<DomainFinding>, Refusal> {
+        let keys = self.keys_of(domain).await?;
+        let relays = [SendingRelay {
+            name: host.to_string(),
+            host: host.clone(),
+            address: Some(address),
+        }];
+        let subject = CheckedDomain {
+            domain,
+            relays: &relays,
+            keys: &keys,
+        };
+        Ok(check(&*self.dns, &subject).await)
+    }
+
     async fn in_use(&self) -> Result<(i64, DomainsInUse), Refusal> {
         let mut connection = self.store.read().await?;
         // Before the relays: they may change meanwhile.
@@ -212,7 +238,7 @@ pub(super) fn parse(typed: &str) -> Result<String, Refusal> {
     let typed = typed.trim().trim_end_matches('.');
     let ascii = to_ascii(typed).ok_or_else(|| refused("This name has no form in DNS."))?;
     check_name(&ascii).map_err(refused)?;
-    if ascii.is_empty() || !ascii.contains('.') || ascii.parse::<std::net::IpAddr>().is_ok() {
+    if ascii.is_empty() || !ascii.contains('.') || ascii.parse::<IpAddr>().is_ok() {
         return Err(refused("Enter the name of a domain, as in example.org."));
     }
     Ok(ascii.to_ascii_lowercase())

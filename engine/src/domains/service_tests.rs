@@ -7,6 +7,7 @@ use domain::domain_check::{CheckKind, CheckState};
 use domain::{Form, Kind, Label};
 
 use super::DkimActivation;
+use super::dns::Dns;
 use super::service::{DomainServices, Domains};
 use super::zone_tests::TestZone;
 use crate::audit::Audit;
@@ -16,7 +17,7 @@ use crate::vault::{BrowserKeys, Vault};
 use crate::{Actor, Clock};
 
 /// What services with different zones share.
-struct TestServices {
+pub(super) struct TestServices {
     _folder: tempfile::TempDir,
     store: Store,
     clock: Clock,
@@ -26,7 +27,7 @@ struct TestServices {
 }
 
 impl TestServices {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path(), None).await.expect("a database");
         let clock = Clock::default();
@@ -54,13 +55,17 @@ impl TestServices {
     }
 
     fn domains(&self, zone: &str) -> Domains {
+        self.domains_with(Arc::new(TestZone::parse(zone)))
+    }
+
+    pub(super) fn domains_with(&self, dns: Arc<dyn Dns>) -> Domains {
         Domains::new(DomainServices {
             store: self.store.clone(),
             clock: self.clock.clone(),
             audit: self.audit.clone(),
             vault: self.vault.clone(),
             settings: self.settings.clone(),
-            dns: Arc::new(TestZone::parse(zone)),
+            dns,
         })
     }
 

@@ -1,5 +1,6 @@
 //! Reports of runs, drawn on the server as snapshots. Leptos escapes every text of a relay.
 
+mod from_domain;
 mod probe;
 mod stage;
 mod transcript;
@@ -16,6 +17,7 @@ use futures::{Stream, StreamExt};
 use leptos::prelude::*;
 
 use crate::live::{RunKind, RunRequest, Snapshot};
+use from_domain::FromDomainReport;
 use transcript::Transcript;
 use verdict::Verdict;
 use waterfall::Waterfall;
@@ -89,10 +91,12 @@ fn trace_snapshot(trace: &Trace) -> Snapshot {
         _ => None,
     });
     let over = trace.summary.as_ref();
+    let checked = trace.domain.as_ref();
     let html = view! {
         <div id=RunKind::Test.report()>
             {over.map(|over| view! { <Verdict trace=trace.clone() over=over.clone() /> })}
             <Waterfall trace=trace.clone() />
+            {checked.map(|checked| view! { <FromDomainReport checked=checked.clone() /> })}
             {over.map(|_| view! { <Transcript trace=trace.clone() /> })}
         </div>
     };

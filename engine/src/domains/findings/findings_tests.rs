@@ -11,6 +11,7 @@ fn relay(name: &str, host: &str) -> SendingRelay {
     SendingRelay {
         name: name.to_owned(),
         host: host.parse().expect("a host"),
+        address: None,
     }
 }
 

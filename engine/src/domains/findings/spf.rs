@@ -143,9 +143,10 @@ async fn coverage(dns: &dyn Dns, domain: &str, record: &str, relay: &SendingRela
     if mechanism.starts_with("include:") && SpfRecord::parse(record).is_ok_and(is_listed) {
         return Coverage::Covered(mechanism);
     }
-    let addresses = match &relay.host {
-        Host::Address(address) => vec![*address],
-        Host::Name(name) => {
+    let addresses = match (relay.address, &relay.host) {
+        (Some(address), _) => vec![address],
+        (None, Host::Address(address)) => vec![*address],
+        (None, Host::Name(name)) => {
             let (v4, v6) = futures::join!(
                 dns::addresses(dns, name, DnsType::A),
                 dns::addresses(dns, name, DnsType::Aaaa),

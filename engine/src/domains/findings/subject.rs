@@ -1,5 +1,7 @@
 //! What a check is about, and the parts that all findings share.
 
+use std::net::IpAddr;
+
 use domain::Host;
 use domain::dkim::DkimKeyView;
 use domain::domain_check::{CheckKind, CheckState, DomainFinding};
@@ -12,6 +14,8 @@ pub struct SendingRelay {
     /// As people call it.
     pub name: String,
     pub host: Host,
+    /// The only address to compare with SPF, instead of those that the host has in DNS.
+    pub address: Option<IpAddr>,
 }
 
 /// A domain in ASCII, and what sends and signs its mail.

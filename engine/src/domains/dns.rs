@@ -1,10 +1,15 @@
 //! Look-ups of DNS for the checks, which tests answer from a zone of their own.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use tokio::sync::Semaphore;
 
 use crate::smtp::{Dialer, DnsData, DnsFailure, DnsType};
+
+/// The most look-ups at the same time: a resolver drops what many domains ask at once.
+const LOOKUPS_MAX: usize = 32;
 
 /// Answers look-ups.
 pub trait Dns: Send + Sync {
@@ -26,6 +31,36 @@ impl Dns for Dialer {
         kind: DnsType,
     ) -> BoxFuture<'a, Result<Vec<DnsData>, DnsFailure>> {
         Box::pin(self.dns_records(name, kind))
+    }
+}
+
+/// Answers by another one, at most [`LOOKUPS_MAX`] look-ups at the same time; the others wait in turn.
+pub struct LimitedDns {
+    dns: Arc<dyn Dns>,
+    permits: Semaphore,
+}
+
+impl LimitedDns {
+    pub fn new(dns: Arc<dyn Dns>) -> Self {
+        Self {
+            dns,
+            permits: Semaphore::new(LOOKUPS_MAX),
+        }
+    }
+}
+
+impl Dns for LimitedDns {
+    fn records<'a>(
+        &'a self,
+        name: &'a str,
+        kind: DnsType,
+    ) -> BoxFuture<'a, Result<Vec<DnsData>, DnsFailure>> {
+        Box::pin(async move {
+            let permit = self.permits.acquire().await;
+            let answer = self.dns.records(name, kind).await;
+            drop(permit);
+            answer
+        })
     }
 }
 
@@ -79,4 +114,46 @@ pub async fn exchanges(dns: &dyn Dns, name: &str) -> Result<Vec<Exchange>, DnsFa
 pub struct Exchange {
     pub preference: u16,
     pub host: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures::future::join_all;
+
+    use super::*;
+
+    /// Counts the look-ups that run, and the most that ran at the same time.
+    #[derive(Default)]
+    struct CountingDns {
+        running: AtomicUsize,
+        most: AtomicUsize,
+    }
+
+    impl Dns for CountingDns {
+        fn records<'a>(
+            &'a self,
+            _: &'a str,
+            _: DnsType,
+        ) -> BoxFuture<'a, Result<Vec<DnsData>, DnsFailure>> {
+            Box::pin(async move {
+                let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
+                self.most.fetch_max(running, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                self.running.fetch_sub(1, Ordering::SeqCst);
+                Ok(Vec::new())
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn lookups_of_many_domains_wait_in_turn() {
+        let counting = Arc::new(CountingDns::default());
+        let limited = LimitedDns::new(counting.clone());
+        let lookups = (0..800).map(|_| limited.records("example.org", DnsType::Txt));
+        let answers = join_all(lookups).await;
+        assert!(answers.iter().all(Result::is_ok));
+        assert_eq!(counting.most.load(Ordering::SeqCst), LOOKUPS_MAX);
+    }
 }

@@ -12,7 +12,7 @@ use domain::{Host, Kind, Refusal};
 use futures::future::join_all;
 use parking_lot::Mutex;
 
-use super::dns::Dns;
+use super::dns::{Dns, LimitedDns};
 use super::findings::{CheckedDomain, SendingRelay, check};
 use super::in_use::DomainsInUse;
 use crate::audit::{Action, Audit};
@@ -27,7 +27,7 @@ use crate::{Actor, Clock};
 /// How long a check is kept: a page that is loaded again does not ask DNS again at once.
 const KEPT: Duration = Duration::from_secs(5);
 
-/// The most domains that are listed, and checked at a time.
+/// The most domains that are listed. Their look-ups are limited by [`LimitedDns`].
 const MOST: usize = 200;
 
 /// A check, and of what it was made.
@@ -72,7 +72,7 @@ impl Domains {
             audit: services.audit,
             vault: services.vault,
             settings: services.settings,
-            dns: services.dns,
+            dns: Arc::new(LimitedDns::new(services.dns)),
             kept: Arc::default(),
             making: Arc::default(),
         }

@@ -8,6 +8,9 @@ use super::subject::{CheckedDomain, finding, unknown};
 use crate::domains::dns::{self, Dns};
 use crate::smtp::DnsFailure;
 
+/// The hash algorithm of signatures of Postern, as `h=` names it.
+const HASH: &str = "sha256";
+
 pub(super) async fn check(dns: &dyn Dns, checked: &CheckedDomain<'_>) -> Vec<DomainFinding> {
     let mut findings = join_all(checked.keys.iter().map(|key| of_key(dns, key))).await;
     let is_signed = checked
@@ -35,9 +38,19 @@ pub struct PublishedKey {
 }
 
 impl PublishedKey {
-    /// Whether there is one record, with the public key.
+    /// Whether there is one record, with the public key, that receivers use for signatures of Postern.
     pub fn is(&self, key: &DkimKeyView) -> bool {
-        matches!(&self.texts[..], [only] if has_key(only, key))
+        let use_of_key = self.use_of(key);
+        matches!(use_of_key, Some(KeyUse::Verify | KeyUse::Test))
+    }
+
+    /// What receivers use the records for; `None` where there are none.
+    fn use_of(&self, key: &DkimKeyView) -> Option<KeyUse> {
+        match &self.texts[..] {
+            [] => None,
+            [only] => Some(KeyUse::read(only, key)),
+            _ => Some(KeyUse::OtherKey),
+        }
     }
 }
 
@@ -50,26 +63,83 @@ pub async fn published(dns: &dyn Dns, key: &DkimKeyView) -> Result<PublishedKey,
     Ok(PublishedKey { texts })
 }
 
-/// Whether a record has the public key (RFC 6376 section 3.6.1).
-fn has_key(record: &str, key: &DkimKeyView) -> bool {
-    let tags = record.split(';').filter_map(|tag| tag.split_once('='));
-    let mut version = "DKIM1";
-    let mut algorithm = DkimAlgorithm::Rsa.as_str();
-    let mut public = String::new();
-    for (name, value) in tags {
-        match name.trim() {
-            "v" => version = value.trim(),
-            "k" => algorithm = value.trim(),
-            "p" => public = value.split_ascii_whitespace().collect(),
-            _ => {}
+/// What receivers use a record for that is published for a key of Postern (RFC 6376 section 3.6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KeyUse {
+    /// It verifies signatures.
+    Verify,
+    /// It verifies signatures as a test (`t=y`).
+    Test,
+    /// Its hash algorithms (`h=`) are others than that of Postern.
+    OtherHash,
+    /// Its services (`s=`) are others than mail.
+    OtherService,
+    /// It has another public key, or another version or algorithm.
+    OtherKey,
+}
+
+impl KeyUse {
+    fn read(record: &str, key: &DkimKeyView) -> Self {
+        let tags = record.split(';').filter_map(|tag| tag.split_once('='));
+        let mut version = "DKIM1";
+        let mut algorithm = DkimAlgorithm::Rsa.as_str();
+        let mut public = String::new();
+        let (mut flags, mut hashes, mut services) = ("", HASH, "*");
+        for (name, value) in tags {
+            let value = value.trim();
+            match name.trim() {
+                "v" => version = value,
+                "k" => algorithm = value,
+                "p" => public = value.split_ascii_whitespace().collect(),
+                "t" => flags = value,
+                "h" => hashes = value,
+                "s" => services = value,
+                _ => {}
+            }
+        }
+        let is_key =
+            version == "DKIM1" && algorithm == key.algorithm.as_str() && public == key.public_key;
+        if !is_key {
+            Self::OtherKey
+        } else if !names(hashes, HASH) {
+            Self::OtherHash
+        } else if !names(services, "*") && !names(services, "email") {
+            Self::OtherService
+        } else if names(flags, "y") {
+            Self::Test
+        } else {
+            Self::Verify
         }
     }
-    version == "DKIM1" && algorithm == key.algorithm.as_str() && public == key.public_key
+
+    /// What follows for receivers, where it is not as it should be and the key is the right one.
+    fn fault(self) -> Option<&'static str> {
+        match self {
+            Self::Verify | Self::OtherKey => None,
+            Self::Test => Some(
+                "The record is marked as a test (t=y): receivers may treat mail as not signed. Remove t=y from it.",
+            ),
+            Self::OtherHash => Some(
+                "The record does not allow the hash algorithm of the signatures (h= without sha256): receivers ignore them. Put this record in its place.",
+            ),
+            Self::OtherService => Some(
+                "The record is not for mail (s= without * or email): receivers ignore the signatures. Put this record in its place.",
+            ),
+        }
+    }
+}
+
+/// Whether a list that is separated by colons has a name.
+fn names(list: &str, name: &str) -> bool {
+    let mut listed = list.split(':');
+    listed.any(|listed| listed.trim().eq_ignore_ascii_case(name))
 }
 
 fn compared(key: &DkimKeyView, published: PublishedKey) -> DomainFinding {
     let is_there = published.is(key);
-    let is_other = !published.texts.is_empty();
+    let use_of_key = published.use_of(key);
+    let is_other = use_of_key == Some(KeyUse::OtherKey);
+    let fault = use_of_key.and_then(KeyUse::fault);
     let (state, why) = match (key.state, is_there) {
         (DkimKeyState::Pending | DkimKeyState::Active, _) if !key.is_usable => (
             CheckState::Fault,
@@ -91,6 +161,10 @@ fn compared(key: &DkimKeyView, published: PublishedKey) -> DomainFinding {
             CheckState::Fault,
             "Mail is signed with this key, but the record in DNS is another one: receivers find the signatures wrong. Put this record in its place.".to_owned(),
         ),
+        (DkimKeyState::Active, false) if fault.is_some() => (
+            CheckState::Fault,
+            "Mail is signed with this key.".to_owned(),
+        ),
         (DkimKeyState::Active, false) => (
             CheckState::Fault,
             "Mail is signed with this key, but its record is not in DNS: receivers cannot verify it.".to_owned(),
@@ -104,9 +178,14 @@ fn compared(key: &DkimKeyView, published: PublishedKey) -> DomainFinding {
             "Mail on its way is still signed with this key, and receivers can no longer verify it. Keep its record until the key is deleted here.".to_owned(),
         ),
     };
+    let (state, why) = match fault {
+        Some(fault) => (state.max(CheckState::Warning), format!("{why} {fault}")),
+        None => (state, why),
+    };
+    let is_right = use_of_key == Some(KeyUse::Verify);
     DomainFinding {
         found: published.texts,
-        expected: (!is_there).then(|| key.record()),
+        expected: (!is_right).then(|| key.record()),
         ..finding(CheckKind::Dkim, key.record_name(), state, why)
     }
 }

@@ -170,6 +170,33 @@ async fn records_of_keys_are_compared() {
 }
 
 #[tokio::test]
+async fn a_record_that_receivers_do_not_use_is_named() {
+    use CheckState::{Fault, Ok, Warning};
+    use DkimKeyState::{Active, Pending, Retiring};
+    for (state, tags, expected, text) in [
+        (Active, "t=y", Warning, "(t=y)"),
+        (Active, "t=s : y", Warning, "(t=y)"),
+        (Pending, "t=y", Warning, "(t=y)"),
+        (Active, "t=s", Ok, "can verify it"),
+        (Active, "h=sha1:sha256; s=email", Ok, "can verify it"),
+        (Active, "s=*", Ok, "can verify it"),
+        (Active, "h=sha1", Fault, "(h= without sha256)"),
+        (Active, "s=tlsrpt", Fault, "(s= without * or email)"),
+        (Pending, "s=tlsrpt", Warning, "(s= without * or email)"),
+        (Retiring, "h=sha1", Warning, "(h= without sha256)"),
+    ] {
+        let zone = format!("s._domainkey.example.org TXT v=DKIM1; k=ed25519; {tags}; p=AAAA");
+        let found = findings(CheckKind::Dkim, &zone, &[], &[key("s", state)]).await;
+        let of_key = found.last().expect("a finding");
+        assert_eq!(of_key.state, expected, "{state:?} {tags}: {}", of_key.why);
+        assert!(of_key.why.contains(text), "{tags}: {}", of_key.why);
+        assert!(!of_key.why.contains("another one"), "{}", of_key.why);
+        let record = (expected != Ok).then_some("v=DKIM1; k=ed25519; p=AAAA");
+        assert_eq!(of_key.expected.as_deref(), record, "{tags}");
+    }
+}
+
+#[tokio::test]
 async fn a_key_that_cannot_be_unsealed_is_named() {
     let lost = DkimKeyView {
         is_usable: false,

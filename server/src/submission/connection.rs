@@ -23,7 +23,7 @@ use super::queue;
 use super::replies::{self, SmtpReply};
 use super::service::SubmissionService;
 use super::session::{Session, SessionStart, SessionStep};
-use super::stream::SubmissionStream;
+use super::stream::{SubmissionStream, shut_down};
 use super::times::SessionTimes;
 use crate::rest::BodyPermit;
 
@@ -433,7 +433,7 @@ impl SubmissionConnection {
     async fn settle_all(mut self) {
         while self.outgoing.next_mail().await.is_some() {}
         if self.send().await.is_ok() {
-            let _ = self.stream.shutdown().await;
+            let _ = shut_down(&mut self.stream, self.service.limits.write).await;
         }
     }
 
@@ -441,7 +441,8 @@ impl SubmissionConnection {
     async fn close(mut self, last: SmtpReply) {
         while self.outgoing.next_mail().await.is_some() {}
         self.outgoing.push(&last);
-        if self.send().await.is_err() || self.stream.shutdown().await.is_err() {
+        let limit = self.service.limits.write;
+        if self.send().await.is_err() || shut_down(&mut self.stream, limit).await.is_err() {
             return;
         }
         let mut rest = self.stream.take(LINGER_MAX);

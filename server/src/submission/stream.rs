@@ -47,6 +47,14 @@ impl SubmissionStream {
     }
 }
 
+/// Closes the sending half within a time: TLS sends a last record, which a client may not read.
+///
+/// # Errors
+/// Where the client is gone, or the time has passed.
+pub async fn shut_down(stream: &mut (impl AsyncWrite + Unpin), limit: Duration) -> io::Result<()> {
+    timeout(limit, stream.shutdown()).await?
+}
+
 impl AsyncRead for SubmissionStream {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -100,5 +108,38 @@ impl AsyncWrite for SubmissionStream {
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(context),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client that reads nothing.
+    struct StuckStream;
+
+    impl AsyncWrite for StuckStream {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_nothing_does_not_hold_the_end() {
+        let closed = shut_down(&mut StuckStream, Duration::from_secs(9)).await;
+        let error = closed.expect_err("the time has passed");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -81,7 +81,8 @@ impl EnvelopeSubmission {
     /// of a message with the null sender, `id` is that of the message.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] under `from` for the sender, `to` for the recipients, and `raw` for the message.
+    /// [`Kind::Invalid`] under `from` for the sender, `to` for the recipients, `received` for a mail loop, and
+    /// `raw` for the message; [`Kind::TooLarge`] under `raw` where it is too large with the added fields.
     pub fn compose(
         self,
         default: Option<&DefaultSender>,
@@ -103,7 +104,7 @@ impl EnvelopeSubmission {
             return Err(faults);
         }
         if header.named("Received").nth(MAX_RECEIVED).is_some() {
-            faults.add("raw", LOOP);
+            faults.add("received", LOOP);
         }
         if let Some(fault) = raw::authors_fault(&header) {
             faults.add("raw", fault);
@@ -126,7 +127,7 @@ impl EnvelopeSubmission {
         let missing = MissingFields { from, id, now };
         let composed = raw::complete(&header, missing, EightBit::EncodedOrKept, bytes)?;
         if composed.bytes.len() > LARGEST {
-            return Err(Refusal::of(Kind::Invalid, "raw", TOO_LARGE));
+            return Err(Refusal::of(Kind::TooLarge, "raw", TOO_LARGE));
         }
         Ok(ComposedMessage {
             null_sender: envelope.sender.is_none(),

@@ -1,7 +1,7 @@
 //! Tests of whole messages with an envelope.
 
 use domain::dsn::{MessageDsn, NotifyOn, RecipientDsn, ReturnContent};
-use domain::{Refusal, Timestamp};
+use domain::{Kind, Refusal, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -192,9 +192,21 @@ fn a_mail_loop_is_refused() {
         let result = compose(submission("ops@example.org", raw.as_bytes()));
         assert_eq!(result.is_err(), refused, "{hops}");
         if let Err(refusal) = result {
-            assert!(refusal.fields["raw"].starts_with("Mail loop"), "{refusal}");
+            assert!(
+                refusal.fields["received"].starts_with("Mail loop"),
+                "{refusal}"
+            );
         }
     }
+}
+
+#[test]
+fn a_mail_that_the_added_fields_make_too_large_is_named_so() {
+    let bytes = [&[b'x'; 510][..], b"\r\n"].concat().repeat(LARGEST / 512);
+    assert_eq!(bytes.len(), LARGEST);
+    let refusal = compose(submission("ops@example.org", &bytes)).expect_err("too large");
+    assert_eq!(refusal.kind, Kind::TooLarge);
+    assert!(refusal.fields["raw"].contains("25 MiB"), "{refusal}");
 }
 
 type Change<'a> = &'a dyn Fn(&mut EnvelopeSubmission);

@@ -180,7 +180,7 @@ impl Outbox {
     ///
     /// # Errors
     /// Those of [`Outbox::accept`], [`Kind::Invalid`] under `from` for the sender, `to` for the recipients,
-    /// and `raw` for the message.
+    /// `received` for a mail loop, and `raw` for the message; [`Kind::TooLarge`] under `raw`.
     pub async fn accept_envelope(
         &self,
         actor: &Actor,

@@ -169,6 +169,7 @@ pub fn refused(refusal: &Refusal) -> SmtpReply {
         Kind::TooLarge => (552, "5.3.4"),
         Kind::Unauthenticated => (535, "5.7.8"),
         Kind::Forbidden => (550, "5.7.1"),
+        _ if has("received") => (554, "5.4.6"),
         _ if has("from") => (550, "5.7.1"),
         _ if has("to") => (550, "5.1.3"),
         _ => (550, "5.6.0"),
@@ -227,6 +228,8 @@ mod tests {
             (of(Kind::Invalid, "from", "No."), "550 5.7.1 No.\r\n"),
             (of(Kind::Invalid, "to", "No."), "550 5.1.3 No.\r\n"),
             (of(Kind::Invalid, "raw", "No."), "550 5.6.0 No.\r\n"),
+            (of(Kind::Invalid, "received", "No."), "554 5.4.6 No.\r\n"),
+            (of(Kind::TooLarge, "raw", "No."), "552 5.3.4 No.\r\n"),
             (Refusal::new(Kind::Forbidden, "No."), "550 5.7.1 No.\r\n"),
             (Refusal::new(Kind::TooLarge, "No."), "552 5.3.4 No.\r\n"),
             (

@@ -86,6 +86,7 @@ const NOT_TEXT: SmtpReply = SmtpReply::new(
     "A command is UTF-8 without control characters",
 );
 pub const UNKNOWN: SmtpReply = SmtpReply::new(500, "5.5.1", "This command is not known");
+const NO_EXPN: SmtpReply = SmtpReply::new(502, "5.5.1", "Lists are not expanded here");
 const NO_ARGUMENT: SmtpReply = SmtpReply::new(501, "5.5.4", "This command has no argument");
 const NO_NAME: SmtpReply =
     SmtpReply::new(501, "5.5.4", "Name your host, as in EHLO app.example.org");
@@ -181,6 +182,9 @@ fn command(line: &[u8]) -> Result<SmtpCommand<'_>, CommandFault> {
     }
     if is("VRFY") {
         return Ok(SmtpCommand::Vrfy);
+    }
+    if is("EXPN") {
+        return Err(NO_EXPN.into());
     }
     Err(UNKNOWN.into())
 }

@@ -113,7 +113,7 @@ fn what_is_not_understood_is_refused() {
     for (line, expected) in [
         (&b""[..], "500 5.5.1"),
         (b"FOO", "500 5.5.1"),
-        (b"EXPN list", "500 5.5.1"),
+        (b"EXPN list", "502 5.5.1"),
         (b"LHLO gate", "500 5.5.1"),
         (b"MAILFROM:<a@example.org>", "500 5.5.1"),
         (b" NOOP", "500 5.5.1"),

@@ -121,7 +121,7 @@ fn commands_have_their_order() {
             ("HELP", "214 2.0.0"),
         ],
         &[("QUIT", "close 221 2.0.0")],
-        &[("EXPN a", "500 5.5.1"), ("GET / HTTP/1.1", "hang up")],
+        &[("EXPN a", "502 5.5.1"), ("GET / HTTP/1.1", "hang up")],
     ] {
         run(&mut Session::new(local()), lines);
     }

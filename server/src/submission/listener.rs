@@ -19,6 +19,7 @@ use super::service::SubmissionService;
 use super::slots::ConnectionSlots;
 use super::stream::SubmissionStream;
 use crate::peer;
+use crate::unix_listener::SocketFile;
 
 /// The pause after an accept failed.
 const RETRY_ACCEPT: Duration = Duration::from_secs(1);
@@ -52,12 +53,14 @@ impl SubmissionListener {
         }
     }
 
-    /// Accepts connections until the process stops, and waits until all have ended.
+    /// Accepts connections until the process stops, and waits until all have ended. `file` is that of a Unix
+    /// socket, which is removed before the socket is closed.
     pub async fn serve(
         self,
         service: Arc<SubmissionService>,
         interface: OpenInterface,
         slots: ConnectionSlots,
+        file: Option<SocketFile>,
         mut stopped: watch::Receiver<bool>,
     ) {
         let acceptor = match &self {
@@ -104,6 +107,7 @@ impl SubmissionListener {
                 () = stopping(&mut stopped) => break,
             }
         }
+        drop(file);
         drop(self);
         while connections.join_next().await.is_some() {}
     }

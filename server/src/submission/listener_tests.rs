@@ -474,6 +474,20 @@ async fn users_of_the_unix_socket_have_accounts() {
 }
 
 #[tokio::test]
+async fn the_unix_socket_is_removed_at_a_clean_stop() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("submit.sock");
+    let args = SubmissionArgs {
+        submit_socket: Some(path.clone()),
+        ..SubmissionArgs::default()
+    };
+    let gate = TestSubmission::open(args).await;
+    assert!(path.exists());
+    gate.stopped().await;
+    assert!(!path.exists());
+}
+
+#[tokio::test]
 async fn an_interface_shows_who_used_it_last() {
     let gate = TestSubmission::open(on_tcp()).await;
     let mut client = gate.client().await;

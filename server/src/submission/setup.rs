@@ -20,7 +20,7 @@ use super::slots::ConnectionSlots;
 use super::tls;
 use crate::cli::SubmissionArgs;
 use crate::open_files;
-use crate::unix_listener;
+use crate::unix_listener::{self, SocketFile};
 
 /// The permissions of the Unix socket: every user of this machine may submit mail.
 const SOCKET_MODE: u32 = 0o666;
@@ -41,6 +41,8 @@ pub struct BoundSubmission {
 /// A socket and how the console lists it.
 struct BoundListener {
     listener: SubmissionListener,
+    /// That of a Unix socket.
+    file: Option<SocketFile>,
     kind: InterfaceKind,
     address: String,
     encryption: InterfaceEncryption,
@@ -59,6 +61,7 @@ impl BoundListener {
         }
         Ok(Self {
             listener: SubmissionListener::Plain(listener),
+            file: None,
             kind: InterfaceKind::Submission,
             address: address.to_string(),
             encryption: match has_tls {
@@ -74,6 +77,7 @@ impl BoundListener {
         let (listener, address) = bind(address).await?;
         Ok(Self {
             listener: SubmissionListener::Implicit(listener, tls.clone()),
+            file: None,
             kind: InterfaceKind::Submissions,
             address: address.to_string(),
             encryption: InterfaceEncryption::Implicit,
@@ -85,6 +89,7 @@ impl BoundListener {
         let listener = unix_listener::bind(path, SOCKET_MODE);
         Ok(Self {
             listener: SubmissionListener::Unix(listener.map_err(|fault| fault.to_string())?),
+            file: Some(SocketFile::of(path)),
             kind: InterfaceKind::SubmitSocket,
             address: path.display().to_string(),
             encryption: InterfaceEncryption::None,
@@ -182,7 +187,7 @@ impl BoundSubmission {
             let (slots, stopped) = (self.slots.clone(), stopped.clone());
             bound
                 .listener
-                .serve(service.clone(), interface, slots, stopped)
+                .serve(service.clone(), interface, slots, bound.file, stopped)
         });
         join_all(serving).await;
     }

@@ -4,18 +4,18 @@ mod answer;
 mod message;
 mod notification;
 mod session;
+mod slots;
 mod users;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use domain::interface::{InterfaceEncryption, InterfaceKind};
 use engine::Postern;
 use futures::future::OptionFuture;
 use tokio::net::UnixListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
@@ -23,13 +23,11 @@ use crate::cli::CommandSocketArgs;
 use crate::signals::GRACE;
 use crate::unix_listener::{self, SocketFault, SocketFile};
 use session::{SessionServices, TIME};
+use slots::SocketSlots;
 use users::SocketUsers;
 
 /// The socket in the data folder, where no other is named.
 const NAME: &str = "postern.sock";
-
-/// The connections at once; further ones wait.
-const CONNECTIONS: usize = 64;
 
 /// The pause after an accept failed.
 const RETRY_ACCEPT: Duration = Duration::from_secs(1);
@@ -112,39 +110,43 @@ impl CommandSocket {
 }
 
 async fn serve(bound: BoundSocket, services: SessionServices, mut stopped: watch::Receiver<bool>) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let mut sessions = JoinSet::new();
-    let accepting = async {
-        // It is never closed.
-        while let Ok(slot) = slots.clone().acquire_owned().await {
-            while sessions.try_join_next().is_some() {}
-            match bound.listener.accept().await {
-                Ok((stream, _)) => {
-                    let session = services.clone().serve(stream);
-                    sessions.spawn(async move {
-                        session.await;
-                        drop(slot);
-                    });
-                }
-                Err(error) => {
-                    tracing::error!(
-                        error = &error as &dyn Error,
-                        "the command socket accepts no connection; trying again in a second"
-                    );
-                    tokio::time::sleep(RETRY_ACCEPT).await;
-                }
-            }
-        }
-    };
     let stop = async { drop(stopped.wait_for(|stop| *stop).await) };
     tokio::select! {
-        () = accepting => {}
+        () = accept(&bound.listener, &services, &mut sessions) => {}
         () = stop => {}
     }
     // Its file first: the path may be bound again from then on.
     drop((bound.file, bound.listener, services));
     let ended = async { while sessions.join_next().await.is_some() {} };
     let _ = timeout(GRACE, ended).await;
+}
+
+/// Accepts connections, without end.
+async fn accept(listener: &UnixListener, services: &SessionServices, sessions: &mut JoinSet<()>) {
+    let slots = SocketSlots::new();
+    loop {
+        while sessions.try_join_next().is_some() {}
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let Some(slot) = slots.take(services.admit(&stream)).await else {
+                    continue;
+                };
+                let session = services.clone().serve(stream);
+                sessions.spawn(async move {
+                    session.await;
+                    drop(slot);
+                });
+            }
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn Error,
+                    "the command socket accepts no connection; trying again in a second"
+                );
+                tokio::time::sleep(RETRY_ACCEPT).await;
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -31,6 +31,11 @@ pub struct SessionServices {
 }
 
 impl SessionServices {
+    /// Whether the user of the calling process may use the socket.
+    pub fn admit(&self, stream: &UnixStream) -> bool {
+        peer::of(stream).is_ok_and(|peer| self.users.contain(peer.uid))
+    }
+
     /// Reads a command, runs it and answers.
     pub async fn serve(self, mut stream: UnixStream) {
         let line = match self.run(&mut stream).await {

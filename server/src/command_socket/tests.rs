@@ -193,6 +193,26 @@ async fn a_user_who_is_not_listed_is_refused() {
 }
 
 #[tokio::test]
+async fn users_who_are_not_listed_are_refused_at_the_socket() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = CommandSocket::open(&args(&[], &[]), folder.path());
+    let mut socket = socket.expect("a socket");
+    socket.users = SocketUsers::none();
+    let postern = postern(folder.path()).await;
+    let (stop, stopped) = watch::channel(false);
+    let running = socket.start(&postern, stopped);
+    let env = SocketEnv {
+        folder,
+        postern,
+        stop,
+        running,
+    };
+    let refused = env.ask(b"SYSTEM_UPDATED*RESET*").await;
+    assert!(refused.contains("POSTERN_SOCKET_USERS"), "{refused}");
+    env.close().await;
+}
+
+#[tokio::test]
 async fn the_socket_is_private_unless_other_users_are_listed() {
     for (users, expected) in [(vec![], 0o600), (vec!["12345"], 0o666)] {
         let folder = tempfile::tempdir().expect("a folder");

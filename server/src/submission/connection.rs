@@ -322,7 +322,7 @@ impl SubmissionConnection {
         self.outgoing.push_mail(Box::pin(async move {
             let actor = mail.actor.clone();
             let reply = service.accept(client, mail, bytes).await;
-            if !reply.is_error() {
+            if reply.code == 250 {
                 interface.used_by(actor.name());
             }
             drop(permit);

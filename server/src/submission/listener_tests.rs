@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::SendingLimits;
+use domain::interface::InterfaceKind;
 use engine::{AccountChange, Actor};
 use nix::unistd::getuid;
 use tokio::net::UnixStream;
@@ -502,4 +503,51 @@ async fn an_interface_shows_who_used_it_last() {
     assert!(interface.is_loopback);
     let last = interface.last_use.as_ref().expect("a use");
     assert_eq!(last.by, "local");
+}
+
+#[tokio::test]
+async fn an_interface_is_not_used_by_mail_that_is_to_come_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("submit.sock");
+    let args = SubmissionArgs {
+        local_account: Some(ANN.to_owned()),
+        submit_socket: Some(path.clone()),
+        ..on_tcp()
+    };
+    let gate = TestSubmission::open(args).await;
+    let _ = gate.account(ANN).await;
+    let operator = Actor::local(0);
+    let found = gate.postern.accounts().read_by_email(&operator, ANN).await;
+    let limits = SendingLimits {
+        max_per_day: Some(1),
+        ..SendingLimits::default()
+    };
+    let id = found.expect("an account").id;
+    let changed = gate.postern.limits();
+    let changed = changed.set_of_account(&operator, &id, limits).await;
+    changed.expect("changed");
+
+    let stream = UnixStream::connect(&path).await.expect("connects");
+    let mut first = SmtpTestClient::new(stream);
+    first.expect_reply("nothing", "220 gate.test").await;
+    first.expect("EHLO app.test", "250").await;
+    let reply = first.send_mail(ANN).await;
+    assert!(reply.starts_with("250 2.0.0 "), "{reply}");
+    let mut second = gate.client().await;
+    second.expect("EHLO app.test", "250").await;
+    let reply = second.send_mail(ANN).await;
+    assert!(reply.starts_with("451 4.7.1 "), "{reply}");
+
+    let listed = gate.postern.interfaces().list(&operator).await;
+    let uses = listed.expect("a list").into_iter();
+    let uses = uses.map(|interface| (interface.kind, interface.last_use.is_some()));
+    let uses: Vec<_> = uses.collect();
+    assert!(
+        uses.contains(&(InterfaceKind::Submission, false)),
+        "{uses:?}"
+    );
+    assert!(
+        uses.contains(&(InterfaceKind::SubmitSocket, true)),
+        "{uses:?}"
+    );
 }

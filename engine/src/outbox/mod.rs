@@ -23,6 +23,7 @@ mod known_accounts;
 mod last_limits;
 mod mail_outage;
 mod meter;
+mod oldest;
 mod open_tracking;
 mod own_mail;
 mod pause;

@@ -1,10 +1,9 @@
 //! The queue as `mailq` prints it: asked for by `XQUEUE` on the listener's Unix socket.
 
-use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 
-use domain::outbox::{MessageView, RecipientState, RecipientView, Search};
+use domain::outbox::{MessageView, RecipientState, RecipientView};
 use domain::sanitize::printable;
 use domain::{Kind, Refusal, Timestamp};
 use engine::{Actor, Postern};
@@ -17,8 +16,8 @@ use crate::commands::host;
 /// The command. It is not SMTP: only the listener's Unix socket has it, for [`print`].
 pub const QUEUE_COMMAND: &str = "XQUEUE";
 
-/// The most messages that are listed.
-const LISTED_MAX: usize = 500;
+/// The most messages that are listed: the oldest.
+const LISTED_MAX: u32 = 500;
 
 /// The longest line, in octets: a reply line has at most 512 (RFC 5321 section 4.5.3.1.5).
 const LINE_MAX: usize = 400;
@@ -59,36 +58,27 @@ pub async fn queue_for(postern: &Postern, uid: u32) -> Result<Vec<String>, Refus
         let text = "Only root and the user of Postern see the queue.";
         return Err(Refusal::new(Kind::Forbidden, text));
     }
-    queue_lines(postern, &Actor::local(uid)).await
+    queue_lines(postern, &Actor::local(uid), LISTED_MAX).await
 }
 
-/// The messages that `actor` sees and that wait, as Postfix lists them: oldest first, times in UTC. Each line
+/// The oldest messages that wait, at most `most`, as Postfix lists them: oldest first, times in UTC. Each line
 /// has at most 400 octets.
 ///
 /// # Errors
-/// [`Kind::Forbidden`] for an actor that only sends; [`Kind::Unavailable`] where the database fails.
-pub async fn queue_lines(postern: &Postern, actor: &Actor) -> Result<Vec<String>, Refusal> {
+/// [`Kind::Forbidden`] for an actor that does not see every message; [`Kind::Unavailable`] where the database
+/// fails.
+pub async fn queue_lines(
+    postern: &Postern,
+    actor: &Actor,
+    most: u32,
+) -> Result<Vec<String>, Refusal> {
     let outbox = postern.outbox();
-    let (mut ids, mut is_cut) = (BTreeSet::new(), false);
-    for state in WAITING {
-        let search = Search {
-            state: Some(state),
-            ..Search::default()
-        };
-        let mut behind = None;
-        loop {
-            let page = outbox.page(actor, &search, behind.as_ref()).await?;
-            ids.extend(page.lines.into_iter().map(|row| row.id));
-            behind = page.next;
-            is_cut |= behind.is_some() && ids.len() >= LISTED_MAX;
-            if behind.is_none() || is_cut {
-                break;
-            }
-        }
-    }
-    is_cut |= ids.len() > LISTED_MAX;
+    // One more shows whether there are more.
+    let mut ids = outbox.oldest(actor, &WAITING, most + 1).await?;
+    let is_cut = ids.len() > most as usize;
+    ids.truncate(most as usize);
     let mut messages = Vec::new();
-    for id in ids.into_iter().take(LISTED_MAX) {
+    for id in ids {
         match outbox.message(actor, &id).await {
             Ok(message) => messages.push(message),
             // It was removed meanwhile.
@@ -303,7 +293,9 @@ mod tests {
         let mail = Submissions::One(Box::new(mail));
         let accepted = postern.outbox().accept(&actor, mail, None).await;
         let ids = accepted.expect("accepted").ids;
-        let lines = queue_lines(&postern, &actor).await.expect("listed");
+        let lines = queue_lines(&postern, &actor, LISTED_MAX)
+            .await
+            .expect("listed");
         assert!(lines[1].starts_with(&ids[0]), "{lines:?}");
         assert!(lines[1].ends_with(" alerts@example.org"), "{lines:?}");
         let to: Vec<&str> = lines[2..4].iter().map(|line| line.trim()).collect();
@@ -311,6 +303,29 @@ mod tests {
         assert!(lines[5].ends_with(" Kbytes in 1 Request."), "{lines:?}");
         let own = queue_for(&postern, getuid().as_raw()).await;
         assert_eq!(own, Ok(lines));
+
+        let mut ids = ids;
+        for _ in 0..2 {
+            let mail = Submission {
+                to: vec!["b@example.net".to_owned()],
+                subject: Some("Fire".to_owned()),
+                text: Some("Hello again.".to_owned()),
+                ..Submission::default()
+            };
+            let mail = Submissions::One(Box::new(mail));
+            let accepted = postern.outbox().accept(&actor, mail, None).await;
+            ids.extend(accepted.expect("accepted").ids);
+        }
+        ids.sort();
+        let lines = queue_lines(&postern, &actor, 2).await.expect("listed");
+        let listed = lines.iter().filter(|line| line.starts_with("01"));
+        let listed: Vec<&str> = listed.filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(listed, ids[..2]);
+        let last = lines.last().expect("a line");
+        assert!(
+            last.ends_with(" in 2 Requests. More are not listed."),
+            "{last}"
+        );
         let other = queue_for(&postern, 4_000_000_000).await;
         assert_eq!(other.expect_err("another user").kind, Kind::Forbidden);
         postern.close().await;

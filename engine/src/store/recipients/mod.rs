@@ -3,6 +3,7 @@
 mod change;
 mod claim;
 mod lease;
+mod oldest;
 mod settle;
 
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub use claim::{CLOCK_SKEW, Claim, ClaimedRecipient, claim, claim_directly, hori
 pub use lease::{
     LeaseChange, change_leases, change_leases_directly, expire_all_leases, release_all,
 };
+pub use oldest::oldest_messages;
 pub use settle::{OwnedResult, SettledRecipient, settle, settle_directly};
 
 use super::direct::DirectTransaction;

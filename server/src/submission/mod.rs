@@ -31,6 +31,8 @@ mod setup;
 mod slots;
 mod stream;
 #[cfg(test)]
+mod submit_socket_tests;
+#[cfg(test)]
 mod test_client;
 mod times;
 mod tls;

@@ -1,5 +1,6 @@
 //! The composer: validates a submission and writes its message.
 
+use domain::dsn::MessageDsn;
 use domain::{Kind, Refusal, Timestamp};
 
 use super::submission::{ComposedMessage, DefaultSender, LARGEST, Submission, TOO_LARGE};
@@ -19,6 +20,8 @@ impl Submission {
         id: &str,
         now: Timestamp,
     ) -> Result<ComposedMessage, Refusal> {
+        // What an envelope without parameters of RFC 3461 says: failures are reported.
+        let dsn = self.report.then(MessageDsn::default);
         let (composed, largest) = match self.raw.take() {
             Some(raw) => (raw::compose(&self, raw, sender, id, now)?, "raw"),
             None => {
@@ -29,6 +32,6 @@ impl Submission {
         if composed.bytes.len() > LARGEST {
             return Err(Refusal::of(Kind::Invalid, largest, TOO_LARGE));
         }
-        Ok(composed)
+        Ok(ComposedMessage { dsn, ..composed })
     }
 }

@@ -41,6 +41,8 @@ pub struct Submission {
     pub priority: Option<Priority>,
     /// Whether to count how often its HTML is shown.
     pub track_opens: bool,
+    /// Whether failures are reported to its From address (RFC 3464).
+    pub report: bool,
 }
 
 /// A file of a submission.

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use domain::dsn::{NotifyOn, RecipientDsn, ReturnContent};
 use domain::outbox::{EventKind, MessageAction, MessageView, RecipientState, Selection};
-use engine::{Actor, EnvelopeRecipient, EnvelopeSubmission, Received, Repair, SubmittedEnvelope};
+use engine::{
+    Actor, EnvelopeRecipient, EnvelopeSubmission, Received, Repair, Submission, Submissions,
+    SubmittedEnvelope,
+};
 use testkit::{AcceptedMail, Relay, RelayScript};
 
 use crate::environment::TestEnv;
-use crate::outbox::{TestWorker, is, states};
+use crate::outbox::{TestWorker, is, mail, states};
 use crate::wait::wait_for;
 
 /// Longer than any backoff of a message.
@@ -283,6 +286,47 @@ async fn mail_without_an_envelope_of_its_own_gets_no_report(env: TestEnv) {
     works.end().await;
 }
 
+async fn mail_without_an_envelope_gets_a_report_where_it_asks_for_it(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    relay.reply_to("RCPT TO:<nobody@", NO_SUCH_USER);
+    let works = TestWorker::begin(&env, 4);
+    let asked = Submission {
+        from: Some("Guard <guard@example.org>".to_owned()),
+        report: true,
+        ..mail(&["nobody@example.net", "desk@example.net"], "Fire")
+    };
+    let raw = Submission {
+        raw: Some(b"From: night@example.org\r\nSubject: Smoke\r\n\r\nHello\r\n".to_vec()),
+        to: vec!["nobody@example.net".to_owned()],
+        report: true,
+        ..Submission::default()
+    };
+    let silent = mail(&["nobody@example.net"], "Silent");
+    let submissions = Submissions::Many(vec![asked, raw, silent]);
+    let outbox = env.postern.outbox();
+    let accepted = outbox.accept(&admin, submissions, None).await;
+    let ids = accepted.expect("accepted").ids;
+    for id in &ids {
+        let failed = |message: &MessageView| states(message)[0] == RecipientState::Failed;
+        env.until(&admin, id, failed).await;
+    }
+    // Three mails failed; the first also has a recipient that is delivered.
+    relay.wait_for_mails(3).await;
+    let mut to: Vec<String> = from_nobody(&relay)
+        .into_iter()
+        .flat_map(|report| report.to)
+        .collect();
+    to.sort_unstable();
+    assert_eq!(to, ["guard@example.org", "night@example.org"]);
+    let numbers = [1, 1, 0];
+    for (id, number) in ids.iter().zip(numbers) {
+        let message = outbox.message(&admin, id).await.expect("there");
+        assert_eq!(reported(&message, 0).len(), number, "{id}");
+    }
+    works.end().await;
+}
+
 async fn a_delay_is_reported_once_after_four_hours(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
@@ -421,6 +465,7 @@ stories! {
         recipients_that_fail_together_are_in_one_report;
         a_report_is_sent_only_where_the_sender_asks_for_it;
         mail_without_an_envelope_of_its_own_gets_no_report;
+        mail_without_an_envelope_gets_a_report_where_it_asks_for_it;
         a_delay_is_reported_once_after_four_hours;
         nothing_is_reported_to_the_null_sender;
         failures_without_an_attempt_are_reported_and_acts_of_people_are_not;

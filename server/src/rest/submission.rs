@@ -151,6 +151,10 @@ pub struct SendEmail {
     /// and no program is recorded. Not with `raw`, and not where the policy switches it off.
     #[serde(default, deserialize_with = "lenient")]
     track_opens: Option<bool>,
+    /// Whether each recipient that fails is reported by mail (RFC 3464) to the address in From; off by
+    /// default. Recipients that fail at once are in one report. It is not sent to a suppressed address.
+    #[serde(default, deserialize_with = "lenient")]
+    report: Option<bool>,
 }
 
 impl SendEmail {
@@ -170,6 +174,7 @@ impl SendEmail {
             raw: self.raw.map(|Base64(octets)| octets),
             priority: self.priority,
             track_opens: self.track_opens.unwrap_or_default(),
+            report: self.report.unwrap_or_default(),
         }
     }
 }

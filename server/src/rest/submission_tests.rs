@@ -76,12 +76,13 @@ fn every_field_is_parsed() {
 #[test]
 fn null_is_the_same_as_absent() {
     let mail = one(
-        r#"{"from":null,"to":null,"subject":null,"text":null,"headers":null,"attachments":null,"raw":null,"priority":null,"track_opens":null}"#,
+        r#"{"from":null,"to":null,"subject":null,"text":null,"headers":null,"attachments":null,"raw":null,"priority":null,"track_opens":null,"report":null}"#,
     );
     assert!(mail.from.is_none() && mail.to.is_empty() && mail.subject.is_none());
     assert!(mail.headers.is_empty() && mail.attachments.is_empty() && mail.raw.is_none());
     assert_eq!(mail.priority, None);
     assert!(!mail.track_opens && one(r#"{"track_opens":true}"#).track_opens);
+    assert!(!mail.report && one(r#"{"report":true}"#).report);
     assert_eq!(one(r#"{"priority":"bulk"}"#).priority, Some(Priority::Bulk));
 }
 
@@ -106,6 +107,7 @@ fn every_wrong_type_is_reported_by_field() {
         "raw": "not base64!",
         "priority": "urgent",
         "track_opens": "yes",
+        "report": 1,
         "body": "x",
     }));
     let fields: Vec<_> = found.iter().map(|(field, _)| field.as_str()).collect();
@@ -130,6 +132,7 @@ fn every_wrong_type_is_reported_by_field() {
             "priority",
             "raw",
             "reply_to",
+            "report",
             "subject",
             "text",
             "to[1]",
@@ -147,6 +150,7 @@ fn every_wrong_type_is_reported_by_field() {
     assert_eq!(text("body"), Some("There is no such field."));
     assert_eq!(text("from"), Some("This is a string."));
     assert_eq!(text("track_opens"), Some("This is true or false."));
+    assert_eq!(text("report"), Some("This is true or false."));
     assert_eq!(text("priority"), Some("Choose high, normal or bulk."));
     assert_eq!(text("attachments[1].filename"), Some("This is a string."));
     assert_eq!(

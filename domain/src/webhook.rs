@@ -10,7 +10,7 @@ use crate::Timestamp;
 use crate::health::{HealthChange, HealthState};
 use crate::outbox::Jitter;
 
-/// The maximum number of endpoints.
+/// The maximum number of endpoints of the organisation, and of an account.
 pub const WEBHOOKS_MAX: usize = 10;
 
 /// The maximum length of the URL of an endpoint, in octets.
@@ -31,7 +31,13 @@ pub enum WebhookEvent {
     RelayDegraded,
     /// A relay is healthy again.
     RelayRecovered,
-    /// An administrator tests the endpoint.
+    /// A relay accepted a message for a recipient.
+    MessageDelivered,
+    /// An attempt failed for a recipient, and another one follows.
+    MessageDeferred,
+    /// A message failed for a recipient, for good.
+    MessageFailed,
+    /// Somebody tests the endpoint.
     Test,
 }
 
@@ -54,6 +60,9 @@ impl WebhookEvent {
             Self::RelayDown => "relay.down",
             Self::RelayDegraded => "relay.degraded",
             Self::RelayRecovered => "relay.recovered",
+            Self::MessageDelivered => "message.delivered",
+            Self::MessageDeferred => "message.deferred",
+            Self::MessageFailed => "message.failed",
             Self::Test => "webhook.test",
         }
     }
@@ -74,6 +83,43 @@ pub fn change_body(event: WebhookEvent, change: &HealthChange) -> String {
             "failing_since": change.failing_since.map(Timestamp::rfc3339),
             "stage": failure.map(|failure| failure.stage.as_str()),
             "cause": failure.map(|failure| &failure.summary),
+        }),
+    )
+}
+
+/// What the event of a message says of a recipient.
+#[derive(Clone, Copy, Debug)]
+pub struct RecipientReport<'a> {
+    /// The id of the message.
+    pub id: &'a str,
+    /// The header field Message-ID, with its angle brackets.
+    pub message_id: &'a str,
+    /// The address.
+    pub recipient: &'a str,
+    /// Host and port of the relay; empty without an attempt.
+    pub relay: &'a str,
+    /// The relay's reply, or what was observed.
+    pub reply: &'a str,
+    /// The number of attempts.
+    pub attempts: i64,
+    /// When the next attempt is due.
+    pub next_attempt: Option<Timestamp>,
+}
+
+/// The body of the event of a recipient of a message.
+pub fn message_body(event: WebhookEvent, report: &RecipientReport<'_>, at: Timestamp) -> String {
+    let relay = Some(report.relay).filter(|relay| !relay.is_empty());
+    body(
+        event,
+        at,
+        &json!({
+            "id": report.id,
+            "message_id": report.message_id,
+            "recipient": report.recipient,
+            "relay": relay,
+            "reply": report.reply,
+            "attempts": report.attempts,
+            "next_attempt": report.next_attempt.map(Timestamp::rfc3339),
         }),
     )
 }
@@ -134,7 +180,7 @@ impl WebhookDeliveryState {
     }
 }
 
-/// A delivery of an event to an endpoint, as administrators see it.
+/// A delivery of an event to an endpoint, as its owners see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookDelivery {
     /// The id of the event, as in the header `webhook-id`.
@@ -157,7 +203,7 @@ pub struct WebhookDelivery {
     pub answer: Option<String>,
 }
 
-/// An endpoint, as administrators see it.
+/// An endpoint, as its owners see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookView {
     /// A ULID.
@@ -254,6 +300,49 @@ mod tests {
             serde_json::from_str(&test_body("a@example.org", Timestamp(0))).expect("JSON");
         assert_eq!(test["type"], "webhook.test");
         assert_eq!(test["data"]["requested_by"], "a@example.org");
+    }
+
+    #[test]
+    fn the_event_of_a_message_says_what_became_of_a_recipient() {
+        let deferred = RecipientReport {
+            id: "01JD",
+            message_id: "<01JD@example.org>",
+            recipient: "desk@example.net",
+            relay: "smtp.example.org:25",
+            reply: "450 4.2.0 \"Greylisted\"",
+            attempts: 1,
+            next_attempt: Some(Timestamp(1_709_251_260_000)),
+        };
+        let at = Timestamp(1_709_251_199_000);
+        let read = |event, report: &RecipientReport<'_>| -> serde_json::Value {
+            serde_json::from_str(&message_body(event, report, at)).expect("JSON")
+        };
+        let expected = json!({
+            "type": "message.deferred",
+            "timestamp": "2024-02-29T23:59:59Z",
+            "data": {
+                "id": "01JD",
+                "message_id": "<01JD@example.org>",
+                "recipient": "desk@example.net",
+                "relay": "smtp.example.org:25",
+                "reply": "450 4.2.0 \"Greylisted\"",
+                "attempts": 1,
+                "next_attempt": "2024-03-01T00:01:00Z",
+            },
+        });
+        assert_eq!(read(WebhookEvent::MessageDeferred, &deferred), expected);
+        let failed = RecipientReport {
+            relay: "",
+            next_attempt: None,
+            ..deferred
+        };
+        let failed = read(WebhookEvent::MessageFailed, &failed);
+        assert_eq!(failed["type"], "message.failed");
+        for absent in ["relay", "next_attempt"] {
+            assert_eq!(failed["data"][absent], serde_json::Value::Null, "{absent}");
+        }
+        let delivered = read(WebhookEvent::MessageDelivered, &deferred);
+        assert_eq!(delivered["type"], "message.delivered");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod senders;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use std::fmt;
 use std::net::IpAddr;

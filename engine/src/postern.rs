@@ -196,8 +196,8 @@ impl Postern {
             clock.clone(),
             (audit.clone(), refusals),
             (settings.clone(), dkim_signers),
-            hold,
-            disk_space,
+            (hold, disk_space),
+            reported.clone(),
             &config.public_url,
         );
         let account_mail = AccountMail::new(accounts.clone(), outbox.clone(), &config.public_url);
@@ -220,6 +220,7 @@ impl Postern {
                 health: health.clone(),
                 outbox: outbox.clone(),
                 dialer: dialer.clone(),
+                account_dialer: account_dialer.clone(),
                 added: reported,
             },
             &config.public_url,

@@ -64,6 +64,8 @@ mod keys;
 mod lifetime;
 #[path = "story/lockout.rs"]
 mod lockout;
+#[path = "story/message_webhooks.rs"]
+mod message_webhooks;
 #[path = "story/migrations.rs"]
 mod migrations;
 #[path = "story/nodes.rs"]

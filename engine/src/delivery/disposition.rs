@@ -10,6 +10,7 @@ use domain::outbox::{
     ReportCause, Suppression, disposition, exceeds_recipients_limit, is_delayed, is_expired,
     is_suppressible, message_backoff, relay_wide_refusal,
 };
+use domain::webhook::WebhookEvent;
 use domain::{Failure, Reply, SmtpSettings, Timestamp};
 
 use super::queued_message::QueuedMessage;
@@ -105,7 +106,11 @@ pub(super) fn by_replies(
                     false => recipient.report(ReportCause::Relayed, &reply, attempt.now),
                 };
                 let settled = attempt.settled(recipient, RecipientState::Delivered, None, reply);
-                result.settled.push(SettledRecipient { report, ..settled });
+                result.settled.push(SettledRecipient {
+                    report,
+                    event: recipient.event(WebhookEvent::MessageDelivered),
+                    ..settled
+                });
             }
             Err(failure) => {
                 let failed = FailedAttempt {
@@ -242,6 +247,11 @@ impl Attempt<'_> {
         let cause = self.report_cause(disposition, &settled);
         let report = |cause| recipient.report(cause, &failure.reply_or_detail(), self.now);
         settled.report = cause.and_then(report);
+        // One that is held has not failed: a person decides whether another attempt follows.
+        settled.event = recipient.event(match state {
+            RecipientState::Failed => WebhookEvent::MessageFailed,
+            _ => WebhookEvent::MessageDeferred,
+        });
         result.settled.push(settled);
     }
 
@@ -325,6 +335,7 @@ impl Attempt<'_> {
             submitter: recipient.submitter.clone(),
             scope: Some(self.scope),
             report: None,
+            event: None,
         }
     }
 }

@@ -31,6 +31,7 @@ fn recipient(position: i64, attempts: i64) -> ClaimedRecipient {
         suppressed: None,
         submitter: None,
         reports: WantedReports::default(),
+        webhook: None,
     }
 }
 

@@ -80,6 +80,7 @@ impl LocalWorker for Worker {
             size: new.message.size,
             bytes: Some(new.bytes.as_slice().into()),
             dsn: parse_dsn(new.message.dsn.as_deref()),
+            webhook: new.message.webhook.as_deref().map(Arc::from),
         });
         let now = self.services.clock.now();
         let grouped = group_by_message(class, leased, stored.collect(), now);

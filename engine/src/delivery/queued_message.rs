@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use domain::dsn::MessageDsn;
 use domain::outbox::{RecipientState, RelayChoice, ReportCause, WantedReports};
+use domain::webhook::WebhookEvent;
 use domain::{EmailAddress, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -80,6 +81,7 @@ pub(super) fn group_by_message(
         let position = recipient.key.position;
         let reports = found.map(|found| wanted_reports(found, position));
         recipient.reports = reports.unwrap_or_default();
+        recipient.webhook = found.and_then(|found| found.webhook.clone());
         if let Some(reply) = &recipient.suppressed {
             let text = format!(
                 "Not attempted: the address is on the suppression list. The reply was: {reply}"
@@ -288,6 +290,7 @@ pub(super) fn failed(
         submitter: recipient.submitter.clone(),
         scope: None,
         report,
+        event: recipient.event(WebhookEvent::MessageFailed),
     }
 }
 

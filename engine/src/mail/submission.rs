@@ -43,6 +43,8 @@ pub struct Submission {
     pub track_opens: bool,
     /// Whether failures are reported to its From address (RFC 3464).
     pub report: bool,
+    /// The id of the webhook of the account that gets the events of the message.
+    pub webhook: Option<String>,
 }
 
 /// A file of a submission.

@@ -1,4 +1,4 @@
-//! The endpoints of webhooks: added, changed, tested and removed by administrators.
+//! The endpoints of webhooks of one owner: listed, added, changed, tested and removed.
 
 use domain::outbox::is_id;
 use domain::webhook::{
@@ -14,6 +14,9 @@ use crate::audit::Action;
 use crate::store::webhook_deliveries::NewWebhookEvent;
 use crate::store::webhooks::WebhookRow;
 use crate::store::{Connection, StoreError, commit, routing, webhook_deliveries, webhooks};
+
+/// The account that endpoints belong to, by its id; `None` for the organisation.
+pub(super) type WebhookOwner<'a> = Option<&'a str>;
 
 /// The scope that secrets are sealed for; the label is the id of the endpoint.
 pub(super) const SCOPE: &str = "webhook";
@@ -37,231 +40,225 @@ pub struct NewWebhook {
 }
 
 impl Notifications {
-    /// The endpoints, the oldest first, for administrators.
-    ///
-    /// # Errors
-    /// [`Kind::Forbidden`] for any other actor.
-    pub async fn webhooks(&self, actor: &Actor) -> Result<Vec<WebhookView>, Refusal> {
-        let listed = async {
-            let mut connection = self.store.read().await?;
-            let rows = webhooks::all(&mut connection).await?;
-            let mut views = Vec::with_capacity(rows.len());
-            for row in rows {
-                views.push(view(&mut connection, row).await?);
-            }
-            Ok(views)
-        };
-        self.audit
-            .administer(actor, Action::ReadWebhooks, listed)
-            .await
+    /// The endpoints, the oldest first.
+    pub(super) async fn endpoints(
+        &self,
+        owner: WebhookOwner<'_>,
+    ) -> Result<Vec<WebhookView>, Refusal> {
+        let mut connection = self.store.read().await?;
+        let rows = webhooks::of_owner(&mut connection, owner).await?;
+        let mut views = Vec::with_capacity(rows.len());
+        for row in rows {
+            views.push(view(&mut connection, row).await?);
+        }
+        Ok(views)
     }
 
-    /// The newest 20 deliveries of an endpoint, newest first, for administrators.
+    /// The newest 20 deliveries of an endpoint, newest first.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] under `id`; [`Kind::Forbidden`] for any other actor.
-    pub async fn webhook_deliveries(
+    /// [`Kind::NotFound`] under `id`.
+    pub(super) async fn deliveries(
         &self,
-        actor: &Actor,
+        owner: WebhookOwner<'_>,
         id: &str,
     ) -> Result<Vec<WebhookDelivery>, Refusal> {
-        let listed = async {
-            let mut connection = self.store.read().await?;
-            if !is_id(id) || webhooks::by_id(&mut connection, id, "").await?.is_none() {
-                return Err(not_found());
-            }
-            Ok(webhook_deliveries::newest(&mut connection, id, DELIVERIES).await?)
-        };
-        self.audit
-            .administer(actor, Action::ReadWebhooks, listed)
-            .await
+        let mut connection = self.store.read().await?;
+        owned(&mut connection, owner, id, "").await?;
+        Ok(webhook_deliveries::newest(&mut connection, id, DELIVERIES).await?)
     }
 
-    /// Adds an endpoint, with a secret of its own. Only administrators may.
+    /// Adds an endpoint, with a secret of its own.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] or [`Kind::Conflict`] under `url`; [`Kind::Conflict`] if there are 10 already;
-    /// [`Kind::Forbidden`] for any other actor.
-    pub async fn create_webhook(&self, actor: &Actor, url: &str) -> Result<NewWebhook, Refusal> {
-        let created = async {
-            let endpoint = parse(url)?;
-            let mut work = self.store.begin().await?;
-            // Endpoints that are added at the same time are counted one after another: each locks this
-            // row, which always exists.
-            routing::lock(&mut work, self.store.for_update()).await?;
-            if webhooks::all(&mut work).await?.len() >= WEBHOOKS_MAX {
-                let text = format!("There are {WEBHOOKS_MAX} webhooks already. Remove one first.");
-                return Err(Refusal::new(Kind::Conflict, text));
-            }
-            let id = ulid::Ulid::new().to_string();
-            let secret = new_secret();
-            let row = WebhookRow {
-                secret: self.vault.seal(SCOPE, &id, secret.as_bytes()),
-                id,
-                url: endpoint.url,
-                enabled: true,
-                gone_at: None,
-                created_at: self.clock.now(),
-                created_by: actor.name().to_owned(),
-            };
-            write(&mut work, &row).await?;
-            self.audit
-                .record(&mut work, actor, Action::CreateWebhook, endpoint.authority)
-                .await?;
-            let view = view(&mut work, row).await?;
-            commit(work).await?;
-            Ok(NewWebhook {
-                view,
-                secret: SecretString::new(secret.as_str()),
-            })
+    /// [`Kind::Invalid`] or [`Kind::Conflict`] under `url`; [`Kind::Conflict`] if there are 10 already.
+    pub(super) async fn create_endpoint(
+        &self,
+        actor: &Actor,
+        owner: WebhookOwner<'_>,
+        url: &str,
+    ) -> Result<NewWebhook, Refusal> {
+        let endpoint = parse(owner, url)?;
+        let mut work = self.store.begin().await?;
+        // Endpoints that are added at the same time are counted one after another: each locks this
+        // row, which always exists.
+        routing::lock(&mut work, self.store.for_update()).await?;
+        if webhooks::of_owner(&mut work, owner).await?.len() >= WEBHOOKS_MAX {
+            let text = format!("There are {WEBHOOKS_MAX} webhooks already. Remove one first.");
+            return Err(Refusal::new(Kind::Conflict, text));
+        }
+        let id = ulid::Ulid::new().to_string();
+        let secret = new_secret();
+        let row = WebhookRow {
+            secret: self.vault.seal(SCOPE, &id, secret.as_bytes()),
+            id,
+            url: endpoint.url,
+            enabled: true,
+            gone_at: None,
+            created_at: self.clock.now(),
+            created_by: actor.name().to_owned(),
+            account: owner.map(str::to_owned),
         };
+        write(&mut work, &row).await?;
         self.audit
-            .administer(actor, Action::CreateWebhook, created)
-            .await
+            .record(&mut work, actor, Action::CreateWebhook, endpoint.authority)
+            .await?;
+        let view = view(&mut work, row).await?;
+        commit(work).await?;
+        Ok(NewWebhook {
+            view,
+            secret: SecretString::new(secret.as_str()),
+        })
     }
 
     /// Changes the URL of an endpoint, or switches it on or off. Switched off, the events that wait for it
-    /// are cancelled. Only administrators may.
+    /// are cancelled.
     ///
     /// # Errors
-    /// As [`Notifications::create_webhook`]; [`Kind::NotFound`] under `id`.
-    pub async fn change_webhook(
+    /// As [`Notifications::create_endpoint`]; [`Kind::NotFound`] under `id`.
+    pub(super) async fn change_endpoint(
         &self,
         actor: &Actor,
+        owner: WebhookOwner<'_>,
         id: &str,
         change: WebhookChange,
     ) -> Result<WebhookView, Refusal> {
-        let changed = async {
-            let endpoint = change.url.as_deref().map(parse).transpose()?;
-            let mut work = self.store.begin().await?;
-            let mut row = self.row(&mut work, id).await?;
-            let mut changes = Vec::new();
-            if let Some(endpoint) = endpoint
-                && endpoint.url != row.url
-            {
-                changes.push(format!("URL at {}", endpoint.authority));
-                row.url = endpoint.url;
-            }
-            if let Some(enabled) = change.enabled
-                && enabled != row.enabled
-            {
-                changes.push(if enabled { "on" } else { "off" }.to_owned());
-                row.enabled = enabled;
-                row.gone_at = None;
-            }
-            if !changes.is_empty() {
-                write(&mut work, &row).await?;
-                if !row.enabled {
-                    webhook_deliveries::cancel(&mut work, id).await?;
-                }
-                let detail = format!("{}: {}", host(&row), changes.join(", "));
-                self.audit
-                    .record(&mut work, actor, Action::ChangeWebhook, detail)
-                    .await?;
-            }
-            let view = view(&mut work, row).await?;
-            commit(work).await?;
-            Ok(view)
-        };
-        self.audit
-            .administer(actor, Action::ChangeWebhook, changed)
-            .await
-    }
-
-    /// Makes a new secret for an endpoint, which is shown once. The one before ends. Only administrators
-    /// may.
-    ///
-    /// # Errors
-    /// [`Kind::NotFound`] under `id`; [`Kind::Forbidden`] for any other actor.
-    pub async fn renew_webhook_secret(
-        &self,
-        actor: &Actor,
-        id: &str,
-    ) -> Result<SecretString, Refusal> {
-        let renewed = async {
-            let mut work = self.store.begin().await?;
-            let mut row = self.row(&mut work, id).await?;
-            let secret = new_secret();
-            row.secret = self.vault.seal(SCOPE, id, secret.as_bytes());
+        let url = change.url.as_deref();
+        let endpoint = url.map(|url| parse(owner, url)).transpose()?;
+        let mut work = self.store.begin().await?;
+        let mut row = self.row(&mut work, owner, id).await?;
+        let mut changes = Vec::new();
+        if let Some(endpoint) = endpoint
+            && endpoint.url != row.url
+        {
+            changes.push(format!("URL at {}", endpoint.authority));
+            row.url = endpoint.url;
+        }
+        if let Some(enabled) = change.enabled
+            && enabled != row.enabled
+        {
+            changes.push(if enabled { "on" } else { "off" }.to_owned());
+            row.enabled = enabled;
+            row.gone_at = None;
+        }
+        if !changes.is_empty() {
             write(&mut work, &row).await?;
-            let detail = format!("{}: new secret", host(&row));
+            if !row.enabled {
+                webhook_deliveries::cancel(&mut work, id).await?;
+            }
+            let detail = format!("{}: {}", host(&row), changes.join(", "));
             self.audit
                 .record(&mut work, actor, Action::ChangeWebhook, detail)
                 .await?;
-            commit(work).await?;
-            Ok(SecretString::new(secret.as_str()))
-        };
-        self.audit
-            .administer(actor, Action::ChangeWebhook, renewed)
-            .await
+        }
+        let view = view(&mut work, row).await?;
+        commit(work).await?;
+        Ok(view)
     }
 
-    /// Removes an endpoint with its deliveries. Only administrators may.
+    /// Makes a new secret for an endpoint. The one before ends.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] under `id`; [`Kind::Forbidden`] for any other actor.
-    pub async fn remove_webhook(&self, actor: &Actor, id: &str) -> Result<(), Refusal> {
-        let removed = async {
-            let mut work = self.store.begin().await?;
-            let row = self.row(&mut work, id).await?;
-            webhooks::remove(&mut work, id).await?;
-            self.audit
-                .record(&mut work, actor, Action::RemoveWebhook, host(&row))
-                .await?;
-            commit(work).await?;
-            Ok(())
-        };
+    /// [`Kind::NotFound`] under `id`.
+    pub(super) async fn renew_secret(
+        &self,
+        actor: &Actor,
+        owner: WebhookOwner<'_>,
+        id: &str,
+    ) -> Result<SecretString, Refusal> {
+        let mut work = self.store.begin().await?;
+        let mut row = self.row(&mut work, owner, id).await?;
+        let secret = new_secret();
+        row.secret = self.vault.seal(SCOPE, id, secret.as_bytes());
+        write(&mut work, &row).await?;
+        let detail = format!("{}: new secret", host(&row));
         self.audit
-            .administer(actor, Action::RemoveWebhook, removed)
-            .await
+            .record(&mut work, actor, Action::ChangeWebhook, detail)
+            .await?;
+        commit(work).await?;
+        Ok(SecretString::new(secret.as_str()))
     }
 
-    /// Queues a test event for an endpoint, and tries the events before it again at once. Only administrators
-    /// may.
+    /// Removes an endpoint with its deliveries.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] under `id`; [`Kind::Conflict`] if it is switched off, or if 20 events wait already;
-    /// [`Kind::Forbidden`] for any other actor.
-    pub async fn test_webhook(&self, actor: &Actor, id: &str) -> Result<(), Refusal> {
-        let tested = async {
-            let mut work = self.store.begin().await?;
-            let row = self.row(&mut work, id).await?;
-            if !row.enabled {
-                let text = "This webhook is switched off. Switch it on first.";
-                return Err(Refusal::new(Kind::Conflict, text));
-            }
-            let now = self.clock.now();
-            webhook_deliveries::retry_now(&mut work, id, now).await?;
-            if webhook_deliveries::queued(&mut work, id).await? >= QUEUED_MAX {
-                commit(work).await?;
-                self.wake();
-                let text = format!(
-                    "{QUEUED_MAX} events wait for this webhook already. The oldest is tried again now."
-                );
-                return Err(Refusal::new(Kind::Conflict, text));
-            }
-            let event = NewWebhookEvent::new(WebhookEvent::Test, test_body(actor.name(), now), now);
-            webhook_deliveries::add(&mut work, id, &event).await?;
-            self.audit
-                .record(&mut work, actor, Action::TestWebhook, host(&row))
-                .await?;
+    /// [`Kind::NotFound`] under `id`.
+    pub(super) async fn remove_endpoint(
+        &self,
+        actor: &Actor,
+        owner: WebhookOwner<'_>,
+        id: &str,
+    ) -> Result<(), Refusal> {
+        let mut work = self.store.begin().await?;
+        let row = self.row(&mut work, owner, id).await?;
+        webhooks::remove(&mut work, id).await?;
+        self.audit
+            .record(&mut work, actor, Action::RemoveWebhook, host(&row))
+            .await?;
+        commit(work).await?;
+        Ok(())
+    }
+
+    /// Queues a test event for an endpoint, and tries the events before it again at once.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] under `id`; [`Kind::Conflict`] if it is switched off, or if 20 events wait already.
+    pub(super) async fn test_endpoint(
+        &self,
+        actor: &Actor,
+        owner: WebhookOwner<'_>,
+        id: &str,
+    ) -> Result<(), Refusal> {
+        let mut work = self.store.begin().await?;
+        let row = self.row(&mut work, owner, id).await?;
+        if !row.enabled {
+            let text = "This webhook is switched off. Switch it on first.";
+            return Err(Refusal::new(Kind::Conflict, text));
+        }
+        let now = self.clock.now();
+        webhook_deliveries::retry_now(&mut work, id, now).await?;
+        if webhook_deliveries::queued(&mut work, id).await? >= QUEUED_MAX {
             commit(work).await?;
             self.wake();
-            Ok(())
-        };
+            let text = format!(
+                "{QUEUED_MAX} events wait for this webhook already. The oldest is tried again now."
+            );
+            return Err(Refusal::new(Kind::Conflict, text));
+        }
+        let event = NewWebhookEvent::new(WebhookEvent::Test, test_body(actor.name(), now), now);
+        webhook_deliveries::add(&mut work, id, &event).await?;
         self.audit
-            .administer(actor, Action::TestWebhook, tested)
-            .await
+            .record(&mut work, actor, Action::TestWebhook, host(&row))
+            .await?;
+        commit(work).await?;
+        self.wake();
+        Ok(())
     }
 
-    async fn row(&self, work: &mut Connection, id: &str) -> Result<WebhookRow, Refusal> {
-        // PostgreSQL refuses a text with a NUL.
-        if !is_id(id) {
-            return Err(not_found());
-        }
-        let found = webhooks::by_id(work, id, self.store.for_update()).await?;
-        found.ok_or_else(not_found)
+    async fn row(
+        &self,
+        work: &mut Connection,
+        owner: WebhookOwner<'_>,
+        id: &str,
+    ) -> Result<WebhookRow, Refusal> {
+        owned(work, owner, id, self.store.for_update()).await
     }
+}
+
+/// The endpoint with an id, if it belongs to the owner.
+async fn owned(
+    connection: &mut Connection,
+    owner: WebhookOwner<'_>,
+    id: &str,
+    for_update: &str,
+) -> Result<WebhookRow, Refusal> {
+    // PostgreSQL refuses a text with a NUL.
+    if !is_id(id) {
+        return Err(not_found());
+    }
+    let found = webhooks::by_id(connection, id, for_update).await?;
+    let found = found.filter(|found| found.account.as_deref() == owner);
+    found.ok_or_else(not_found)
 }
 
 fn not_found() -> Refusal {
@@ -269,8 +266,13 @@ fn not_found() -> Refusal {
     Refusal::of(Kind::NotFound, "id", text)
 }
 
-fn parse(url: &str) -> Result<Endpoint, Refusal> {
-    Endpoint::parse(url).map_err(|fault| Refusal::of(Kind::Invalid, URL, fault))
+/// An endpoint of an account is not on this machine: events for it are always encrypted.
+fn parse(owner: WebhookOwner<'_>, url: &str) -> Result<Endpoint, Refusal> {
+    let parsed = Endpoint::parse(url).and_then(|endpoint| match owner {
+        Some(_) if !endpoint.encrypted => Err("The URL begins with https://."),
+        _ => Ok(endpoint),
+    });
+    parsed.map_err(|fault| Refusal::of(Kind::Invalid, URL, fault))
 }
 
 /// Host and port of an endpoint, for the audit log.

@@ -1,6 +1,7 @@
 //! The notifications service: webhooks, and mail about changes of the health of relays.
 //!
-//! A change of state is queued in the transaction that writes it, by the store. The service claims events,
+//! A change of state is queued in the transaction that writes it, by the store, and an event of a message in
+//! the commit that writes the result, by the outbox. The service claims events,
 //! signs them and records the outcomes; its caller speaks HTTP, over a connection that the service makes.
 
 mod attempt;
@@ -8,6 +9,8 @@ mod endpoint;
 mod endpoints;
 mod mail;
 mod mail_rule;
+mod of_account;
+mod organisation;
 mod queue;
 mod service;
 mod signature;

@@ -41,7 +41,10 @@ impl Notifications {
         for event in claimed.await? {
             let secret = self.vault.unseal(SCOPE, &event.webhook_id, &event.secret);
             let seconds = now.0.div_euclid(1000);
-            let dialer = self.dialer.clone();
+            let dialer = match event.of_account {
+                true => self.account_dialer.clone(),
+                false => self.dialer.clone(),
+            };
             match WebhookAttempt::new(event, &owner, secret.ok().as_ref(), seconds, dialer) {
                 Ok(attempt) => attempts.push(attempt),
                 Err(UnsendableEvent { event, reason }) => {

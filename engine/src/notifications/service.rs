@@ -30,6 +30,8 @@ pub struct Notifications {
     pub(super) health: Health,
     pub(super) outbox: Arc<Outbox>,
     pub(super) dialer: Dialer,
+    /// Connects to public addresses, and to what the operator allows: for endpoints of accounts.
+    pub(super) account_dialer: Dialer,
     pub(super) public_url: Arc<str>,
     /// Notified when this process queues an event.
     added: Arc<Notify>,
@@ -44,6 +46,7 @@ pub(crate) struct NotificationServices {
     pub health: Health,
     pub outbox: Arc<Outbox>,
     pub dialer: Dialer,
+    pub account_dialer: Dialer,
     pub added: Arc<Notify>,
 }
 
@@ -58,6 +61,7 @@ impl Notifications {
             health: services.health,
             outbox: services.outbox,
             dialer: services.dialer,
+            account_dialer: services.account_dialer,
             public_url: public_url.trim_end_matches('/').into(),
             added: services.added,
         }

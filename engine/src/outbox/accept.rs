@@ -1,6 +1,6 @@
 //! Acceptance: submissions are validated and composed, and on disk before their ids are returned.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +25,7 @@ use crate::store::idempotency::{self, IdempotencyKey};
 use crate::store::messages::Submitter;
 use crate::store::{
     Connection, Scope, information, policy, relays, routing, sender_identities, sending_limits,
+    webhooks,
 };
 
 /// The maximum number of messages of one request.
@@ -78,9 +79,10 @@ impl Outbox {
     ///
     /// # Errors
     /// [`Kind::Invalid`] with every fault by field, of many messages as `[3].to`, also under `from` where
-    /// the account or the token may not send from an address, and under `track_opens` where opens cannot be
-    /// tracked; [`Kind::Conflict`] while a request with this key is under way; [`Kind::TooMany`] with the
-    /// seconds to wait while the account or its token is at a limit of messages; [`Kind::Unavailable`]
+    /// the account or the token may not send from an address, under `track_opens` where opens cannot be
+    /// tracked, and under `webhook` where the account has no such webhook; [`Kind::Conflict`] while a request
+    /// with this key is under way; [`Kind::TooMany`] with the seconds to wait while the account or its token
+    /// is at a limit of messages; [`Kind::Unavailable`]
     /// where the database fails or its disk has no more free space than its reserve;
     /// [`Kind::Unauthenticated`] where the account was deleted or disabled before the commit, on any node.
     /// On PostgreSQL a commit that has begun by then goes on, and on both databases a request with a token
@@ -242,6 +244,7 @@ impl Outbox {
         if let Some(disk) = &self.disk_space {
             disk.take(submissions.len(), octets)?;
         }
+        let webhooks = self.webhooks_for(actor, &submissions).await?;
         let batch = Batch {
             ids: submissions.iter().map(|_| self.new_id(now)).collect(),
             submissions,
@@ -254,6 +257,7 @@ impl Outbox {
             settings,
             priorities: actor.priorities(),
             recipient_limit,
+            webhooks,
             public_url: self.public_url.clone(),
             now,
         };
@@ -264,6 +268,20 @@ impl Outbox {
         } else {
             batch.compose()
         }
+    }
+
+    /// The ids of the webhooks of the actor's account. They are read only for messages that name one.
+    async fn webhooks_for(
+        &self,
+        actor: &Actor,
+        submissions: &[Uncomposed],
+    ) -> Result<HashSet<String>, Refusal> {
+        let is_named = submissions.iter().any(|one| one.webhook().is_some());
+        let Some(account) = actor.account().filter(|_| is_named) else {
+            return Ok(HashSet::new());
+        };
+        let mut connection = self.store.read().await?;
+        Ok(webhooks::ids_of_account(&mut connection, &account.id).await?)
     }
 
     /// Marks a key as under way.

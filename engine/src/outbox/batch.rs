@@ -1,5 +1,6 @@
 //! The messages of one request: composed, checked against their limits, and given a queue.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use domain::outbox::{Priority, PriorityLimits};
@@ -46,6 +47,26 @@ impl Uncomposed {
         }
     }
 
+    /// The id of the webhook that it names.
+    pub fn webhook(&self) -> Option<&str> {
+        match self {
+            Self::Submission(submission) => submission.webhook.as_deref(),
+            Self::Envelope(_) => None,
+        }
+    }
+
+    /// The id of the webhook that it names, which is one of `known`.
+    fn known_webhook(&self, known: &HashSet<String>) -> Result<Option<String>, Refusal> {
+        match self.webhook() {
+            Some(id) if !known.contains(id) => {
+                let text = "The account has no such webhook. Its webhooks are on their page, and at \
+                            /api/message-webhooks.";
+                Err(Refusal::of(Kind::Invalid, "webhook", text))
+            }
+            named => Ok(named.map(str::to_owned)),
+        }
+    }
+
     /// The fields of the request that have its header fields and its recipients.
     fn fields(&self) -> (&'static str, &'static str) {
         match self {
@@ -79,6 +100,8 @@ pub(super) struct Batch {
     pub senders: SenderLimits,
     pub priorities: PriorityLimits,
     pub recipient_limit: Option<RecipientLimit>,
+    /// The ids of the webhooks that messages may name.
+    pub webhooks: HashSet<String>,
     pub public_url: Arc<str>,
     pub now: Timestamp,
 }
@@ -104,6 +127,7 @@ impl Batch {
             let open_id = submission.add_image(images);
             let priority = self.priorities.choose(submission.priority());
             let priority = priority.map_err(|text| Refusal::of(Kind::Invalid, "priority", text));
+            let webhook = submission.known_webhook(&self.webhooks);
             let (headers, recipients) = submission.fields();
             let composed = submission.compose(sender, &id, self.now);
             let checked =
@@ -114,8 +138,9 @@ impl Batch {
                 }
                 Ok(composed)
             });
-            match Refusal::both(Refusal::both(checked, priority), open_id) {
-                Ok(((finished, priority), open_id)) => {
+            let options = Refusal::both(priority, Refusal::both(open_id, webhook));
+            match Refusal::both(checked, options) {
+                Ok((finished, (priority, (open_id, webhook)))) => {
                     let queue = self.settings.queue(own, &finished.from);
                     let queue = queue.unwrap_or_else(|| global.clone());
                     let class = QueueClass { queue, priority };
@@ -124,10 +149,10 @@ impl Batch {
                         ..finished
                     };
                     let submitter = self.submitter.clone();
-                    messages.push(NewMessage {
-                        open_id,
-                        ..new_message(finished, id, submitter, class)
-                    });
+                    let mut new = new_message(finished, id, submitter, class);
+                    new.open_id = open_id;
+                    new.message.webhook = webhook;
+                    messages.push(new);
                 }
                 Err(refusal) if self.many => {
                     for (field, text) in refusal.fields {
@@ -142,7 +167,7 @@ impl Batch {
     }
 }
 
-/// The message to store, whose opens are not tracked. Its flow is not known yet.
+/// The message to store, whose opens are not tracked and whose events no webhook gets. Its flow is not known yet.
 fn new_message(
     finished: ComposedMessage,
     id: String,
@@ -162,6 +187,7 @@ fn new_message(
             message_id: finished.message_id,
             size: i64::try_from(finished.bytes.len()).unwrap_or(i64::MAX),
             dsn: finished.dsn.map(|dsn| dsn.to_json()),
+            webhook: None,
         },
         bytes: finished.bytes,
         recipients: finished

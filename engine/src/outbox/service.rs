@@ -107,14 +107,14 @@ pub struct Outbox {
 
 impl Outbox {
     /// Starts the service. With a hold delivery is paused from the start. `refusals` are rows of the
-    /// audit log to write.
+    /// audit log to write. `events_queued` is notified when events of webhooks are queued.
     pub(crate) fn start(
         store: Store,
         clock: Clock,
         (audit, refusals): (Audit, mpsc::Receiver<QueuedEntry>),
         (settings, dkim_signers): (Settings, Arc<LastDkimSigners>),
-        hold: Option<Hold>,
-        disk_space: Option<DiskSpace>,
+        (hold, disk_space): (Option<Hold>, Option<DiskSpace>),
+        events_queued: Arc<Notify>,
         public_url: &str,
     ) -> Arc<Self> {
         let changes = watch::Sender::new(0);
@@ -128,6 +128,7 @@ impl Outbox {
             dkim_signers.clone(),
             hold.is_some(),
             changes.clone(),
+            events_queued,
         );
         tokio::spawn(write_audit(group_commit.clone(), refusals));
         let open_loads = OpenLoads::start(store.clone());

@@ -1,5 +1,6 @@
 //! The tables `message` and `message_body`: each submitted message, once.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::dsn::MessageDsn;
@@ -30,6 +31,8 @@ pub struct MessageRow {
     pub size: i64,
     /// What its envelope says of reports, as [`MessageDsn::to_json`]; `None` where nobody gets one.
     pub dsn: Option<String>,
+    /// The id of the webhook that gets its events.
+    pub webhook: Option<String>,
 }
 
 /// A stored sender as pages and interfaces show it: the null sender as `<>`.
@@ -51,6 +54,7 @@ impl FromRow<'_, AnyRow> for MessageRow {
             message_id: row.try_get(5)?,
             size: row.try_get(6)?,
             dsn: row.try_get(7)?,
+            webhook: row.try_get(8)?,
         })
     }
 }
@@ -64,8 +68,8 @@ pub async fn add<'a>(
     messages: &[(&'a MessageRow, &'a [u8])],
 ) -> Result<(), StoreError> {
     for block in blocks(messages) {
-        let columns =
-            "id, account_id, token_id, sender, subject, subject_folded, message_id, size, dsn";
+        let columns = "id, account_id, token_id, sender, subject, subject_folded, message_id, \
+                       size, dsn, webhook_id";
         let sql = insert("message", columns, block.places);
         let mut query = sqlx::query(in_order(connection, sql));
         for row in block.iter() {
@@ -79,7 +83,8 @@ pub async fn add<'a>(
                 .bind(message.and_then(|message| folded(&message.subject)))
                 .bind(message.map(|message| &message.message_id))
                 .bind(message.map(|message| message.size))
-                .bind(message.and_then(|message| message.dsn.as_ref()));
+                .bind(message.and_then(|message| message.dsn.as_ref()))
+                .bind(message.and_then(|message| message.webhook.as_ref()));
         }
         query.execute(&mut *connection).await?;
         let sql = insert("message_body", "id, bytes", block.places);
@@ -105,8 +110,8 @@ pub fn add_directly(
 ) -> Result<(), StoreError> {
     work.execute(
         "INSERT INTO message \
-         (id, account_id, token_id, sender, subject, subject_folded, message_id, size, dsn) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         (id, account_id, token_id, sender, subject, subject_folded, message_id, size, dsn, \
+         webhook_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         params![
             message.id,
             message.account,
@@ -117,6 +122,7 @@ pub fn add_directly(
             message.message_id,
             message.size,
             message.dsn,
+            message.webhook,
         ],
     )?;
     work.execute(
@@ -135,7 +141,7 @@ pub async fn by_id(
     id: &str,
 ) -> Result<Option<MessageRow>, StoreError> {
     let query = sqlx::query_as(
-        "SELECT id, account_id, token_id, sender, subject, message_id, size, dsn \
+        "SELECT id, account_id, token_id, sender, subject, message_id, size, dsn, webhook_id \
          FROM message WHERE id = $1",
     );
     Ok(query.bind(id).fetch_optional(connection).await?)
@@ -233,6 +239,8 @@ pub struct StoredMessage {
     pub bytes: Option<Arc<[u8]>>,
     /// What its envelope says of reports; `None` where it says nothing.
     pub dsn: Option<Arc<MessageDsn>>,
+    /// The id of the webhook that gets its events.
+    pub webhook: Option<Arc<str>>,
 }
 
 /// What an envelope says of reports, from its stored form.
@@ -243,6 +251,7 @@ pub fn parse_dsn(stored: Option<&str>) -> Option<Arc<MessageDsn>> {
 impl FromRow<'_, AnyRow> for StoredMessage {
     fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
         let bytes: Option<Vec<u8>> = row.try_get(3)?;
+        let webhook: Option<String> = row.try_get(7)?;
         Ok(Self {
             id: row.try_get(0)?,
             submitter: Arc::new(Submitter {
@@ -253,6 +262,7 @@ impl FromRow<'_, AnyRow> for StoredMessage {
             size: row.try_get(2)?,
             bytes: bytes.map(Arc::from),
             dsn: parse_dsn(row.try_get::<Option<String>, _>(6)?.as_deref()),
+            webhook: webhook.map(Arc::from),
         })
     }
 }
@@ -269,8 +279,8 @@ pub async fn load(
     let mut found = Vec::with_capacity(ids.len());
     for block in blocks(ids) {
         let sql = format!(
-            "SELECT m.id, m.sender, m.size, b.bytes, m.account_id, m.token_id, m.dsn \
-             FROM message m \
+            "SELECT m.id, m.sender, m.size, b.bytes, m.account_id, m.token_id, m.dsn, \
+             m.webhook_id FROM message m \
              LEFT JOIN message_body b ON b.id = m.id AND m.size <= $1 WHERE m.id IN ({})",
             list(1, block.places)
         );
@@ -279,6 +289,28 @@ pub async fn load(
             query = query.bind(id);
         }
         found.extend(query.fetch_all(&mut *connection).await?);
+    }
+    Ok(found)
+}
+
+/// The header fields Message-ID of the messages with these ids, by id.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn message_ids(
+    connection: &mut Connection,
+    ids: &[&str],
+) -> Result<HashMap<String, String>, StoreError> {
+    let mut found = HashMap::with_capacity(ids.len());
+    for block in blocks(ids) {
+        let places = list(0, block.places);
+        let sql = format!("SELECT id, message_id FROM message WHERE id IN ({places})");
+        let mut query = sqlx::query_as(in_order(connection, sql));
+        for id in block.iter() {
+            query = query.bind(id.copied());
+        }
+        let rows: Vec<(String, String)> = query.fetch_all(&mut *connection).await?;
+        found.extend(rows);
     }
     Ok(found)
 }

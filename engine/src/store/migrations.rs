@@ -46,7 +46,8 @@ macro_rules! files {
             "0033_relay_connections",
             "0034_message_dsn",
             "0035_dkim_key",
-            "0036_relay_outage"
+            "0036_relay_outage",
+            "0037_message_webhooks"
         )
     };
     ($database:literal, $($name:literal),+) => {

@@ -8,7 +8,7 @@ use super::health_mail::{MailedChange, NewHealthMail};
 use super::webhook_deliveries::NewWebhookEvent;
 use super::{Connection, StoreError, health_mail, webhook_deliveries, webhooks};
 
-/// Queues the report of a change of state: an event for every webhook that is switched on, and a mail to
+/// Queues the report of a change of state: an event for every webhook of the organisation that is switched on, and a mail to
 /// every administrator. A change of the own relay of an account is mailed to that account only. Changes
 /// that are no failure and end none are not reported.
 ///
@@ -95,8 +95,8 @@ mod tests {
         }
     }
 
-    /// A database with an administrator, a disabled administrator, a user, a webhook, and another webhook
-    /// that is switched off.
+    /// A database with an administrator, a disabled administrator, a user, a webhook, another webhook that is
+    /// switched off, and a webhook of the user.
     async fn opened(folder: &std::path::Path) -> Store {
         let store = Store::open(folder, None).await.expect("a database");
         let mut work = store.begin().await.expect("begins");
@@ -118,7 +118,11 @@ mod tests {
             .execute(&mut *work)
             .await
             .expect("disabled");
-        for (id, enabled) in [("on", true), ("off", false)] {
+        for (id, enabled, account) in [
+            ("on", true, None),
+            ("off", false, None),
+            ("own", true, Some("user")),
+        ] {
             let row = WebhookRow {
                 id: id.to_owned(),
                 url: format!("https://example.org/{id}"),
@@ -127,6 +131,7 @@ mod tests {
                 gone_at: None,
                 created_at: Timestamp(0),
                 created_by: String::new(),
+                account: account.map(str::to_owned),
             };
             webhooks::write(&mut work, &row).await.expect("a webhook");
         }
@@ -181,6 +186,9 @@ mod tests {
         assert_eq!((mail.change.to, mail.change.at), (Down, Timestamp(2_000)));
         assert_eq!(on, ["relay.down"]);
         assert!(off.is_empty());
+        let mut connection = store.read().await.expect("a connection");
+        let own = webhook_deliveries::queued(&mut connection, "own").await;
+        assert_eq!(own.expect("a number"), 0);
     }
 
     #[tokio::test]

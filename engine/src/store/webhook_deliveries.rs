@@ -8,6 +8,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
 use super::recipients::CLOCK_SKEW;
+use super::rows::{blocks, in_order, insert};
 use super::{Connection, StoreError};
 
 /// The columns of [`WebhookDelivery`].
@@ -70,31 +71,49 @@ pub async fn add(
     webhook: &str,
     event: &NewWebhookEvent,
 ) -> Result<bool, StoreError> {
+    add_all(connection, webhook, std::slice::from_ref(event)).await
+}
+
+/// As [`add`], of events in their order.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn add_all(
+    connection: &mut Connection,
+    webhook: &str,
+    events: &[NewWebhookEvent],
+) -> Result<bool, StoreError> {
     // The row is locked from here on, so that numbers are committed in their order.
-    let number: Option<i64> = sqlx::query_scalar(
-        "UPDATE webhook SET last_number = last_number + 1 WHERE id = $1 AND enabled = 1 \
+    let last: Option<i64> = sqlx::query_scalar(
+        "UPDATE webhook SET last_number = last_number + $1 WHERE id = $2 AND enabled = 1 \
          RETURNING last_number",
     )
+    .bind(i64::try_from(events.len()).unwrap_or(i64::MAX))
     .bind(webhook)
     .fetch_optional(&mut *connection)
     .await?;
-    let Some(number) = number else {
+    let Some(last) = last else {
         return Ok(false);
     };
-    sqlx::query(
-        "INSERT INTO webhook_delivery \
-         (webhook_id, number, event_id, event, body, state, created_at, due_at) \
-         VALUES ($1, $2, $3, $4, $5, 'queued', $6, $7)",
-    )
-    .bind(webhook)
-    .bind(number)
-    .bind(&event.id)
-    .bind(event.event.as_str())
-    .bind(&event.body)
-    .bind(event.at.0)
-    .bind(event.at.0)
-    .execute(connection)
-    .await?;
+    let mut number = last - i64::try_from(events.len()).unwrap_or(i64::MAX);
+    for block in blocks(events) {
+        let columns = "webhook_id, number, event_id, event, body, state, created_at, due_at";
+        let sql = insert("webhook_delivery", columns, block.places);
+        let mut query = sqlx::query(in_order(connection, sql));
+        for event in block.iter() {
+            number += 1;
+            query = query
+                .bind(event.map(|_| webhook))
+                .bind(event.map(|_| number))
+                .bind(event.map(|event| &event.id))
+                .bind(event.map(|event| event.event.as_str()))
+                .bind(event.map(|event| &event.body))
+                .bind(event.map(|_| WebhookDeliveryState::Queued.as_str()))
+                .bind(event.map(|event| event.at.0))
+                .bind(event.map(|event| event.at.0));
+        }
+        query.execute(&mut *connection).await?;
+    }
     Ok(true)
 }
 
@@ -111,11 +130,14 @@ pub struct ClaimedEvent {
     pub url: String,
     /// Sealed.
     pub secret: String,
+    /// Whether the endpoint belongs to an account.
+    pub of_account: bool,
     due_at: Timestamp,
 }
 
 impl FromRow<'_, AnyRow> for ClaimedEvent {
     fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let account: Option<String> = row.try_get(9)?;
         Ok(Self {
             webhook_id: row.try_get(0)?,
             number: row.try_get(1)?,
@@ -126,6 +148,7 @@ impl FromRow<'_, AnyRow> for ClaimedEvent {
             url: row.try_get(6)?,
             secret: row.try_get(7)?,
             due_at: Timestamp(row.try_get(8)?),
+            of_account: account.is_some(),
         })
     }
 }
@@ -180,7 +203,7 @@ pub async fn claim(
     for webhook in leased {
         let oldest: Option<ClaimedEvent> = sqlx::query_as(
             "SELECT d.webhook_id, d.number, d.event_id, d.body, d.created_at, d.attempts, w.url, \
-             w.secret, d.due_at FROM webhook_delivery d JOIN webhook w ON w.id = d.webhook_id \
+             w.secret, d.due_at, w.account_id FROM webhook_delivery d JOIN webhook w ON w.id = d.webhook_id \
              WHERE d.webhook_id = $1 AND d.state = 'queued' ORDER BY d.number LIMIT 1",
         )
         .bind(&webhook)

@@ -1,10 +1,15 @@
-//! The table `webhook`: the endpoints that events are sent to.
+//! The table `webhook`: the endpoints that events are sent to, of the organisation and of accounts.
+
+use std::collections::HashSet;
 
 use domain::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
 use super::{Connection, StoreError};
+
+/// The columns of [`WebhookRow`].
+const COLUMNS: &str = "id, url, secret, enabled, gone_at, created_at, created_by, account_id";
 
 /// An endpoint.
 #[derive(Clone, Debug)]
@@ -19,6 +24,8 @@ pub struct WebhookRow {
     pub gone_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub created_by: String,
+    /// The id of the account that it belongs to; `None` for the organisation.
+    pub account: Option<String>,
 }
 
 impl FromRow<'_, AnyRow> for WebhookRow {
@@ -33,20 +40,38 @@ impl FromRow<'_, AnyRow> for WebhookRow {
             gone_at: gone_at.map(Timestamp),
             created_at: Timestamp(row.try_get(5)?),
             created_by: row.try_get(6)?,
+            account: row.try_get(7)?,
         })
     }
 }
 
-/// All endpoints, the oldest first.
+/// The endpoints of an account, or for `None` of the organisation, the oldest first.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn all(connection: &mut Connection) -> Result<Vec<WebhookRow>, StoreError> {
-    let query = sqlx::query_as(
-        "SELECT id, url, secret, enabled, gone_at, created_at, created_by FROM webhook \
-         ORDER BY created_at, id",
+pub async fn of_owner(
+    connection: &mut Connection,
+    account: Option<&str>,
+) -> Result<Vec<WebhookRow>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM webhook WHERE COALESCE(account_id, '') = $1 ORDER BY created_at, id"
     );
+    let query = sqlx::query_as(sqlx::AssertSqlSafe(sql));
+    let query = query.bind(account.unwrap_or_default());
     Ok(query.fetch_all(connection).await?)
+}
+
+/// The ids of the endpoints of an account.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn ids_of_account(
+    connection: &mut Connection,
+    account: &str,
+) -> Result<HashSet<String>, StoreError> {
+    let query = sqlx::query_scalar("SELECT id FROM webhook WHERE account_id = $1");
+    let ids: Vec<String> = query.bind(account).fetch_all(connection).await?;
+    Ok(ids.into_iter().collect())
 }
 
 /// The endpoint with an id. `for_update` locks it until the transaction ends
@@ -59,10 +84,7 @@ pub async fn by_id(
     id: &str,
     for_update: &str,
 ) -> Result<Option<WebhookRow>, StoreError> {
-    let sql = format!(
-        "SELECT id, url, secret, enabled, gone_at, created_at, created_by FROM webhook \
-         WHERE id = $1{for_update}"
-    );
+    let sql = format!("SELECT {COLUMNS} FROM webhook WHERE id = $1{for_update}");
     let query = sqlx::query_as(sqlx::AssertSqlSafe(sql));
     Ok(query.bind(id).fetch_optional(connection).await?)
 }
@@ -70,11 +92,12 @@ pub async fn by_id(
 /// Inserts an endpoint, or overwrites the URL, the secret and the state of the one with its id.
 ///
 /// # Errors
-/// [`StoreError::is_taken`] where another one has its URL; otherwise where the database fails.
+/// [`StoreError::is_taken`] where another one of its owner has its URL; otherwise where the database fails.
 pub async fn write(connection: &mut Connection, webhook: &WebhookRow) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO webhook (id, url, secret, enabled, gone_at, created_at, created_by) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET \
+        "INSERT INTO webhook \
+         (id, url, secret, enabled, gone_at, created_at, created_by, account_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET \
          url = excluded.url, secret = excluded.secret, enabled = excluded.enabled, \
          gone_at = excluded.gone_at",
     )
@@ -85,6 +108,7 @@ pub async fn write(connection: &mut Connection, webhook: &WebhookRow) -> Result<
     .bind(webhook.gone_at.map(|at| at.0))
     .bind(webhook.created_at.0)
     .bind(&webhook.created_by)
+    .bind(&webhook.account)
     .execute(connection)
     .await?;
     Ok(())
@@ -102,11 +126,13 @@ pub async fn remove(connection: &mut Connection, id: &str) -> Result<(), StoreEr
     Ok(())
 }
 
-/// The ids of the endpoints that are switched on, in their order.
+/// The ids of the endpoints of the organisation that are switched on, in their order.
 ///
 /// # Errors
 /// Where the database fails.
 pub async fn enabled_ids(connection: &mut Connection) -> Result<Vec<String>, StoreError> {
-    let query = sqlx::query_scalar("SELECT id FROM webhook WHERE enabled = 1 ORDER BY id");
+    let query = sqlx::query_scalar(
+        "SELECT id FROM webhook WHERE enabled = 1 AND account_id IS NULL ORDER BY id",
+    );
     Ok(query.fetch_all(connection).await?)
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::contract_accounts::{accounts, limits};
 use super::contract_domains::domains;
 use super::contract_interfaces::interfaces;
+use super::contract_message_webhooks::message_webhooks;
 use super::contract_senders::senders;
 use super::contract_webhooks::webhooks;
 use super::relay_contract_tests::{policy, relays};
@@ -47,6 +48,7 @@ async fn responses_match_the_document() {
     policy(&mut api).await;
     interfaces(&mut api).await;
     webhooks(&mut api).await;
+    message_webhooks(&mut api).await;
     domains(&mut api).await;
     smtp_settings(&mut api).await;
     let (status, document) = api.call("get", "/api/openapi.json", Call::default()).await;

@@ -15,6 +15,8 @@ mod contract_domains;
 #[cfg(test)]
 mod contract_interfaces;
 #[cfg(test)]
+mod contract_message_webhooks;
+#[cfg(test)]
 mod contract_open_tracking;
 #[cfg(test)]
 mod contract_senders;
@@ -36,6 +38,7 @@ mod json;
 mod keys;
 mod limits;
 mod message_actions;
+mod message_webhooks;
 mod messages;
 pub mod openapi;
 mod outbox;
@@ -130,6 +133,11 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(webhooks::renew_secret))
         .routes(routes!(webhooks::test))
         .routes(routes!(webhooks::deliveries))
+        .routes(routes!(message_webhooks::list, message_webhooks::create))
+        .routes(routes!(message_webhooks::change, message_webhooks::remove))
+        .routes(routes!(message_webhooks::renew_secret))
+        .routes(routes!(message_webhooks::test))
+        .routes(routes!(message_webhooks::deliveries))
         .routes(routes!(domains::list))
         .routes(routes!(domains::read))
         .routes(routes!(domains::create_key))

@@ -26,6 +26,7 @@ use super::smtp_settings::SmtpError;
         (name = "Configuration", description = "The relay: settings, test, diagnosis and probe."),
         (name = "Relays", description = "Several relays: their order, From domains, limits, settings and health."),
         (name = "Webhooks", description = "Events about the health of relays, posted to URLs and signed."),
+        (name = "Message webhooks", description = "Webhooks of your own account: events about the messages that name them."),
         (name = "Domains", description = "From domains: whether receivers believe their mail, and the keys of DKIM."),
         (name = "My relay", description = "The relay of your own account. Its errors are `{\"error\":text,\"errors\":{field: text}}`."),
         (name = "Accounts", description = "The people who may sign in."),

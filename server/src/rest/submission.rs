@@ -155,6 +155,10 @@ pub struct SendEmail {
     /// default. Recipients that fail at once are in one report. It is not sent to a suppressed address.
     #[serde(default, deserialize_with = "lenient")]
     report: Option<bool>,
+    /// The id of a webhook of your account (`/api/message-webhooks`), which gets the events of this mail:
+    /// `message.delivered`, `message.deferred` and `message.failed`, for each recipient.
+    #[serde(default, deserialize_with = "lenient")]
+    webhook: Option<String>,
 }
 
 impl SendEmail {
@@ -175,6 +179,7 @@ impl SendEmail {
             priority: self.priority,
             track_opens: self.track_opens.unwrap_or_default(),
             report: self.report.unwrap_or_default(),
+            webhook: self.webhook,
         }
     }
 }

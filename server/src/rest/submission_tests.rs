@@ -76,13 +76,15 @@ fn every_field_is_parsed() {
 #[test]
 fn null_is_the_same_as_absent() {
     let mail = one(
-        r#"{"from":null,"to":null,"subject":null,"text":null,"headers":null,"attachments":null,"raw":null,"priority":null,"track_opens":null,"report":null}"#,
+        r#"{"from":null,"to":null,"subject":null,"text":null,"headers":null,"attachments":null,"raw":null,"priority":null,"track_opens":null,"report":null,"webhook":null}"#,
     );
     assert!(mail.from.is_none() && mail.to.is_empty() && mail.subject.is_none());
     assert!(mail.headers.is_empty() && mail.attachments.is_empty() && mail.raw.is_none());
     assert_eq!(mail.priority, None);
     assert!(!mail.track_opens && one(r#"{"track_opens":true}"#).track_opens);
     assert!(!mail.report && one(r#"{"report":true}"#).report);
+    assert_eq!(mail.webhook, None);
+    assert_eq!(one(r#"{"webhook":"01J"}"#).webhook.as_deref(), Some("01J"));
     assert_eq!(one(r#"{"priority":"bulk"}"#).priority, Some(Priority::Bulk));
 }
 
@@ -108,6 +110,7 @@ fn every_wrong_type_is_reported_by_field() {
         "priority": "urgent",
         "track_opens": "yes",
         "report": 1,
+        "webhook": true,
         "body": "x",
     }));
     let fields: Vec<_> = found.iter().map(|(field, _)| field.as_str()).collect();
@@ -139,6 +142,7 @@ fn every_wrong_type_is_reported_by_field() {
             "to[2]",
             "to[3]",
             "track_opens",
+            "webhook",
         ]
     );
     let text = |field: &str| {

@@ -18,7 +18,8 @@ use crate::http::AppState;
 pub struct ApiWebhookDelivery {
     /// As in the header `webhook-id`, the same in every attempt.
     event_id: String,
-    /// `relay.down`, `relay.degraded`, `relay.recovered` or `webhook.test`.
+    /// `relay.down`, `relay.degraded`, `relay.recovered` or `webhook.test`; of a webhook of an account
+    /// `message.delivered`, `message.deferred`, `message.failed` or `webhook.test`.
     event: String,
     /// `cancelled` where the webhook was switched off before.
     state: WebhookDeliveryState,
@@ -90,26 +91,27 @@ impl From<WebhookView> for ApiWebhook {
 /// A webhook that was added.
 #[derive(Serialize, ToSchema)]
 pub struct CreatedWebhook {
-    id: String,
+    pub id: String,
     /// `whsec_` and 32 octets in Base64, with which the receiver verifies signatures. Shown once.
-    secret: String,
+    pub secret: String,
 }
 
 /// A new secret.
 #[derive(Serialize, ToSchema)]
 pub struct WebhookSecret {
     /// Shown once.
-    secret: String,
+    pub secret: String,
 }
 
 /// A webhook to add.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "url": "https://example.org/hooks/postern" }))]
 pub struct NewWebhookRequest {
-    /// `https`; `http` only to this machine. Without user, password and fragment.
+    /// `https`; `http` only to this machine, and only for webhooks of the organisation. Without user, password
+    /// and fragment.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(required, nullable = false)]
-    url: Option<String>,
+    pub url: Option<String>,
 }
 
 impl Administrative for NewWebhookRequest {
@@ -121,10 +123,10 @@ impl Administrative for NewWebhookRequest {
 #[schema(example = json!({ "enabled": false }))]
 pub struct WebhookUpdate {
     #[serde(default, deserialize_with = "lenient")]
-    url: Option<String>,
+    pub url: Option<String>,
     /// Switched off, the events that wait are cancelled.
     #[serde(default, deserialize_with = "lenient")]
-    enabled: Option<bool>,
+    pub enabled: Option<bool>,
 }
 
 impl Administrative for WebhookUpdate {

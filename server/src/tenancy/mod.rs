@@ -5,3 +5,4 @@ mod rest;
 mod rules;
 mod server;
 mod tenant;
+mod things;

@@ -51,6 +51,7 @@ impl Rule {
             _ if caller.spec.is_disabled => 401,
             Touches::Caller => 200,
             Touches::CallerInvalid => 422,
+            Touches::Private => 404,
             _ if is_admin && reads => 200,
             _ if is_admin => return None,
             Touches::Owned => 404,

@@ -12,11 +12,14 @@ pub enum Touches {
     Nothing,
     /// Those of the caller. It has no parameter that names those of another account.
     Caller,
-    /// As [`Touches::Caller`], by a request that is invalid: a valid one would send mail.
+    /// As [`Touches::Caller`], by a request that is invalid: a valid one would send mail, or succeed once
+    /// only.
     CallerInvalid,
     /// The thing in its path or query, which is one account's: another user gets 404, as where there is
     /// none.
     Owned,
+    /// As [`Touches::Owned`], of a thing that administrators do not see either.
+    Private,
     /// Those of a person, which tokens of users do not reach. A session that names those of another
     /// account gets this status.
     Person(u16),
@@ -145,6 +148,16 @@ fn webhook(pair: &Pair<'_>) -> Asked {
     Asked::with("id", &pair.server.webhook_id)
 }
 
+/// The webhook of an account.
+fn message_webhook(pair: &Pair<'_>) -> Asked {
+    Asked::with("id", &pair.owner.webhook_id)
+}
+
+/// A rule of an operation on the webhook of an account, which changes it.
+const fn private(operation: &'static str, asks: fn(&Pair<'_>) -> Asked) -> Rule {
+    rule(operation, Touches::Private, ADMINISTERS, asks)
+}
+
 fn domain(_: &Pair<'_>) -> Asked {
     Asked::with("domain", NO_DOMAIN)
 }
@@ -243,6 +256,25 @@ pub const RULES: &[Rule] = &[
     organisation("post /api/webhooks/{id}/secret", webhook),
     organisation("post /api/webhooks/{id}/test", webhook),
     organisation("delete /api/webhooks/{id}", webhook),
+    rule("get /api/message-webhooks", Touches::Caller, READS, nothing),
+    rule(
+        "post /api/message-webhooks",
+        Touches::CallerInvalid,
+        ADMINISTERS,
+        |_| Asked::default().posting(json!({ "url": "http://127.0.0.1/" })),
+    ),
+    rule(
+        "get /api/message-webhooks/{id}/deliveries",
+        Touches::Private,
+        READS,
+        message_webhook,
+    ),
+    private("patch /api/message-webhooks/{id}", |pair| {
+        message_webhook(pair).posting(json!({ "enabled": false }))
+    }),
+    private("post /api/message-webhooks/{id}/secret", message_webhook),
+    private("post /api/message-webhooks/{id}/test", message_webhook),
+    private("delete /api/message-webhooks/{id}", message_webhook),
     organisation("get /api/domains", nothing),
     organisation("get /api/domains/{domain}", domain),
     organisation("post /api/domains/{domain}/keys", |pair| {

@@ -10,7 +10,7 @@ use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, SET_
 use axum::http::{Request, Response};
 use domain::dkim::DkimAlgorithm;
 use domain::relay::{Change, RelayChange};
-use domain::view::{PasswordChange, Role};
+use domain::view::PasswordChange;
 use domain::{Form, Label, SecretString};
 use engine::smtp::PublicAddresses;
 use engine::{AccountChange, Actor, Config, DeliveryConfig, NewToken, Origin, Postern, Retention};
@@ -187,6 +187,7 @@ impl TenantServer {
             token,
             token_id: listed.expect("listed").id,
             sender_id: sender.id,
+            webhook_id: String::new(),
             narrow,
             cookie,
             session_id: session.id,
@@ -245,6 +246,16 @@ impl TenantServer {
         self.dkim_key_id = key.await.expect("made").id;
         for tenant in &self.tenants {
             self.restore(tenant).await;
+        }
+        for at in 0..self.tenants.len() {
+            let actor = self.actor(&self.tenants[at]).await;
+            let url = format!("https://{}-hooks.example/", self.tenants[at].spec.mark);
+            let webhook = self
+                .postern
+                .notifications()
+                .create_own_webhook(&actor, &url)
+                .await;
+            self.tenants[at].webhook_id = webhook.expect("added").view.id;
         }
     }
 
@@ -377,52 +388,6 @@ impl TenantServer {
         }
     }
 
-    /// All that an account has, as it sees it, or as an administrator sees it where it is disabled.
-    pub async fn things_of(&self, tenant: &Tenant) -> Vec<(String, Value)> {
-        let mut urls: Vec<String> = Vec::new();
-        let viewer = match tenant.spec.is_disabled {
-            true => {
-                let account = format!("/api/accounts/{}", tenant.id);
-                urls.extend([format!("{account}/senders"), account]);
-                self.admin()
-            }
-            false => {
-                let own = ["/api/smtp/settings", "/api/tokens", "/api/senders"];
-                urls.extend(own.map(str::to_owned));
-                tenant
-            }
-        };
-        urls.extend(
-            tenant
-                .messages
-                .iter()
-                .map(|id| format!("/api/messages/{id}")),
-        );
-        if tenant.spec.role == Role::Admin {
-            let of_organisation = [
-                "/api/setup/email_smtp",
-                "/api/relays",
-                "/api/policy",
-                "/api/suppressions",
-                "/api/accounts",
-            ];
-            urls.extend(of_organisation.map(str::to_owned));
-            urls.push(format!("/api/relays/{}/email_smtp", self.relay_id));
-        }
-        let mut things = Vec::new();
-        for url in urls {
-            let session = Credential::Session(&viewer.cookie);
-            let mut read = self.send(session, TenantRequest::get(&url)).await;
-            assert_eq!(read.status, 200, "{url}: {}", read.text);
-            // What changes by itself: uses, and the results of checks.
-            for name in ["last_used", "health"] {
-                remove(&mut read.json, name);
-            }
-            things.push((url, read.json));
-        }
-        things
-    }
-
     /// The answer to a request from this machine.
     pub async fn answer(
         &self,
@@ -484,17 +449,5 @@ impl TenantAnswer {
                 self.text
             );
         }
-    }
-}
-
-/// Removes a name from all objects of a value.
-fn remove(value: &mut Value, name: &str) {
-    match value {
-        Value::Object(map) => {
-            map.remove(name);
-            map.values_mut().for_each(|value| remove(value, name));
-        }
-        Value::Array(values) => values.iter_mut().for_each(|value| remove(value, name)),
-        _ => {}
     }
 }

@@ -21,6 +21,8 @@ pub struct Tenant {
     pub token_id: String,
     /// A further address that it sends from.
     pub sender_id: String,
+    /// A webhook that its messages may name.
+    pub webhook_id: String,
     /// Tokens with one scope each.
     pub narrow: Vec<(&'static str, String)>,
     pub cookie: String,

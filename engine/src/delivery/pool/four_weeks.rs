@@ -306,6 +306,7 @@ fn queued(index: usize, mail: &Mail) -> QueuedMessage {
         suppressed: None,
         submitter: None,
         reports: WantedReports::default(),
+        webhook: None,
     };
     let mut message = QueuedMessage::of(vec![recipient]);
     message.id = index.to_string();

@@ -21,8 +21,13 @@ use crate::store::{
 /// Whether [`write`] can write a request. Others are rare.
 pub(super) fn can_write(request: &WriteRequest) -> bool {
     match request {
-        WriteRequest::Settle { suppressions, .. } => {
-            suppressions.is_empty() && !request.has_reports()
+        WriteRequest::Settle {
+            settled,
+            suppressions,
+            ..
+        } => {
+            let is_told = |row: &SettledRecipient| row.report.is_some() || row.event.is_some();
+            suppressions.is_empty() && !settled.iter().any(is_told)
         }
         WriteRequest::ReportDelays(_) | WriteRequest::Audit(_) => false,
         _ => true,
@@ -61,7 +66,11 @@ pub(super) fn write(
     sending_limits::save_directly(work, &quotas.changed())?;
     let counted = shard.add(tally, now);
     figures::write_directly(work, &counted.at, &counted.rows)?;
-    Ok(CommittedResults { results, counted })
+    Ok(CommittedResults {
+        results,
+        counted,
+        events: 0,
+    })
 }
 
 /// Inserts messages, unless their request is outdated, their key was answered before or they are beyond a
@@ -258,6 +267,7 @@ mod tests {
                 message_id: format!("<{id}@example.org>"),
                 size: 5,
                 dsn: is_leased.then(|| r#"{"ret":"HDRS"}"#.to_owned()),
+                webhook: is_leased.then(|| "webhook".to_owned()),
             },
             bytes: b"Hello".to_vec(),
             recipients: vec!["a@example.net".to_owned(), "Ü@example.net".to_owned()],
@@ -305,6 +315,7 @@ mod tests {
             })),
             scope: Some(Scope::Global),
             report: None,
+            event: None,
         };
         let deferred = SettledRecipient {
             state: RecipientState::Deferred,

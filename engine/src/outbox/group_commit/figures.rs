@@ -196,6 +196,7 @@ mod tests {
             token: token.map(str::to_owned),
             sender: "alerts@example.org".to_owned(),
             dsn: None,
+            webhook: None,
             subject: String::new(),
             message_id: "<1@example.org>".to_owned(),
             size: 1,
@@ -222,6 +223,7 @@ mod tests {
             })),
             scope,
             report: None,
+            event: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod direct;
 mod figures;
+mod message_events;
 mod placement;
 mod quotas;
 mod report_rows;
@@ -14,7 +15,7 @@ pub(crate) mod transaction;
 use std::sync::Arc;
 
 use domain::{Refusal, Timestamp};
-use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 
 use crate::Clock;
 use crate::audit::QueuedEntry;
@@ -47,13 +48,14 @@ pub(crate) struct GroupCommit {
 impl GroupCommit {
     /// Spawns the tasks that commit: one on SQLite, two on PostgreSQL. They end with the last handle.
     /// `changes` counts commits. With `hold_mail` delivery is paused from the start. `dkim_signers` sign
-    /// reports.
+    /// reports. `events_queued` is notified when events of webhooks are queued.
     pub(super) fn start(
         store: Store,
         clock: Clock,
         dkim_signers: Arc<LastDkimSigners>,
         hold_mail: bool,
         changes: watch::Sender<u64>,
+        events_queued: Arc<Notify>,
     ) -> Self {
         let (jobs, queue) = mpsc::channel(4 * MAX_REQUESTS);
         let queue = Arc::new(Mutex::new(queue));
@@ -64,6 +66,7 @@ impl GroupCommit {
                 dkim_signers: dkim_signers.clone(),
                 hold_mail,
                 changes: changes.clone(),
+                events_queued: events_queued.clone(),
             };
             let queue = queue.clone();
             tokio::spawn(restarted(move || committer.clone().run(queue.clone())));
@@ -125,6 +128,8 @@ struct Committer {
     dkim_signers: Arc<LastDkimSigners>,
     hold_mail: bool,
     changes: watch::Sender<u64>,
+    /// Notified when events of webhooks are queued.
+    events_queued: Arc<Notify>,
 }
 
 impl Committer {
@@ -171,11 +176,18 @@ impl Committer {
         let now = self.clock.now();
         let is_change = requests.iter().any(|request| request.is_change());
         let written = in_time(self.write(requests, figures.clone(), now)).await;
-        let CommittedResults { results, counted } = written.inspect_err(|_| {
+        let CommittedResults {
+            results,
+            counted,
+            events,
+        } = written.inspect_err(|_| {
             *figures = FigureShard::new();
         })?;
         figures.written(counted);
         self.store.wrote();
+        if events > 0 {
+            self.events_queued.notify_one();
+        }
         if is_change {
             self.changes.send_modify(|count| *count += 1);
         }

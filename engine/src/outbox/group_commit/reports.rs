@@ -204,6 +204,7 @@ async fn new_report(
             message_id: composed.message_id,
             size: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
             dsn: None,
+            webhook: None,
         },
         bytes,
         recipients: vec![sender.as_str().to_owned()],

@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use domain::dkim::{DkimAlgorithm, DkimKeyState, DkimKeyView};
 use domain::outbox::{Priority, RecipientState, ReportCause, ReportedResult};
+use domain::webhook::WebhookEvent;
 use domain::{Form, Label, Timestamp};
 
 use super::figures::FigureShard;
 use super::request::{Lease, NewMessage, WriteRequest};
-use super::transaction;
+use super::{direct, transaction};
 use crate::domains::LastDkimSigners;
 use crate::mail::{DKIM_SCOPE, NewDkimKey};
 use crate::store::dkim_keys::{self, DkimKeyRow};
 use crate::store::flows::QueueClass;
 use crate::store::messages::MessageRow;
-use crate::store::recipients::{RecipientKey, SettledRecipient};
+use crate::store::recipients::{RecipientEvent, RecipientKey, SettledRecipient};
 use crate::store::{Store, commit, routing};
 use crate::vault::Vault;
 
@@ -36,6 +37,7 @@ fn message(id: &str) -> NewMessage {
             message_id: format!("<{id}@example.org>"),
             size: 17,
             dsn: Some("{}".to_owned()),
+            webhook: None,
         },
         bytes: b"Subject: Fire\r\n\r\n".to_vec(),
         recipients: vec!["nobody@example.net".to_owned()],
@@ -87,6 +89,7 @@ fn refuse(owner: &str, ids: &[&str]) -> WriteRequest {
             diagnostic: reply.to_owned(),
             at: NOW,
         })),
+        event: None,
     };
     WriteRequest::Settle {
         owner: owner.into(),
@@ -268,4 +271,52 @@ async fn a_commit_returns_only_so_much_of_the_messages() {
     };
     assert_eq!(with("Content-Type: message/rfc822\r\n"), 1);
     assert_eq!(with("Content-Type: text/rfc822-headers\r\n"), 1);
+}
+
+#[tokio::test]
+async fn an_event_is_queued_with_the_result_or_not_at_all() {
+    let webhook = |id: &str, enabled: i64| {
+        format!(
+            "INSERT INTO webhook (id, url, secret, enabled, created_at, created_by) \
+             VALUES ('{id}', 'https://example.org/{id}', '', {enabled}, 0, '')"
+        )
+    };
+    let ids = ["01JD0000000000000000000001", "01JD0000000000000000000002"];
+    for (owner, named, expected) in [
+        (OWNER, "on", &[1_i64, 2][..]),
+        (OWNER, "off", &[]),
+        (OWNER, "removed", &[]),
+        // The lease is another worker's, which writes its own result.
+        ("other", "on", &[]),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let test = TestStore::open(folder.path()).await;
+        execute(&test.store, &[webhook("on", 1), webhook("off", 0)]).await;
+        test.write(false, accept(ids.map(message))).await;
+        let mut request = refuse(owner, &ids);
+        if let WriteRequest::Settle { settled, .. } = &mut request {
+            for row in settled {
+                row.report = None;
+                row.event = Some(Arc::new(RecipientEvent {
+                    webhook: named.into(),
+                    event: WebhookEvent::MessageFailed,
+                    address: "nobody@example.net".to_owned(),
+                }));
+            }
+        }
+        assert!(!direct::can_write(&request), "it queues no events");
+        test.write(false, request).await;
+        let query = "SELECT number, body FROM webhook_delivery \
+                     WHERE event = 'message.failed' AND state = 'queued' ORDER BY number";
+        let mut connection = test.store.read().await.expect("a connection");
+        let rows: Result<Vec<(i64, String)>, _> =
+            sqlx::query_as(query).fetch_all(&mut *connection).await;
+        let rows = rows.expect("rows");
+        let numbers: Vec<i64> = rows.iter().map(|(number, _)| *number).collect();
+        assert_eq!(numbers, expected, "{owner} {named}");
+        for ((_, body), id) in rows.iter().zip(ids) {
+            assert!(body.contains(&format!("<{id}@example.org>")), "{body}");
+            assert!(body.contains("550 5.1.1 no such user"), "{body}");
+        }
+    }
 }

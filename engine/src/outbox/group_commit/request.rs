@@ -268,6 +268,8 @@ pub struct WriteResult {
 pub(super) struct CommittedResults {
     pub results: Vec<WriteResult>,
     pub counted: ShardRows,
+    /// How many events of webhooks were queued.
+    pub events: usize,
 }
 
 impl WriteResult {

@@ -9,6 +9,7 @@ use domain::Timestamp;
 use domain::outbox::EventKind;
 
 use super::figures::{FigureShard, Tally};
+use super::message_events;
 use super::placement::Placement;
 use super::quotas::{Quotas, holders};
 use super::report_rows::ReportRows;
@@ -73,6 +74,8 @@ pub(super) async fn write(
     if let Some((_, result)) = reporting.find(|(request, _)| request.has_reports()) {
         result.reports = sent.len();
     }
+    let settled = written.iter().map(|row| row.result).collect();
+    let events = message_events::write(&mut work, settled, now).await?;
     let mut tally = Tally::default();
     count_accepted(&mut tally, requests, &results);
     for new in &sent {
@@ -92,7 +95,11 @@ pub(super) async fn write(
     let counted = shard.add(tally, now);
     figures::write(&mut work, &counted.at, &counted.rows).await?;
     commit(work).await?;
-    Ok(CommittedResults { results, counted })
+    Ok(CommittedResults {
+        results,
+        counted,
+        events,
+    })
 }
 
 /// Counts the messages that are inserted.

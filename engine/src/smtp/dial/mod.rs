@@ -187,7 +187,9 @@ impl Dialer {
             true => Failure::new(
                 Stage::Tcp,
                 Fault::AddressNotPublic,
-                format!("{addresses} is not a public address, as the relay of an account has"),
+                format!(
+                    "{addresses} is not a public address, as relays and webhooks of accounts have"
+                ),
             ),
             false => Failure::new(
                 Stage::Tcp,

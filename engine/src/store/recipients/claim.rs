@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::outbox::{MAXIMAL_BACKOFF, ReportCause, ReportedResult, WantedReports};
+use domain::webhook::WebhookEvent;
 use rusqlite::params;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
-use super::{NewRecipient, RecipientKey};
+use super::{NewRecipient, RecipientEvent, RecipientKey};
 use crate::store::direct::DirectTransaction;
 use crate::store::messages::Submitter;
 use crate::store::{Connection, StoreError};
@@ -34,6 +35,8 @@ pub struct ClaimedRecipient {
     pub submitter: Option<Arc<Submitter>>,
     /// What its sender asks to be told, once that is read.
     pub reports: WantedReports,
+    /// The id of the webhook that gets the events of the message, once that is read.
+    pub webhook: Option<Arc<str>>,
 }
 
 impl FromRow<'_, AnyRow> for ClaimedRecipient {
@@ -45,6 +48,7 @@ impl FromRow<'_, AnyRow> for ClaimedRecipient {
             suppressed: None,
             submitter: None,
             reports: WantedReports::default(),
+            webhook: None,
         })
     }
 }
@@ -67,6 +71,16 @@ impl ClaimedRecipient {
         })
     }
 
+    /// The event of a result, if the message names a webhook.
+    pub fn event(&self, event: WebhookEvent) -> Option<Arc<RecipientEvent>> {
+        let webhook = self.webhook.as_ref()?;
+        Some(Arc::new(RecipientEvent {
+            webhook: webhook.clone(),
+            event,
+            address: self.address.clone(),
+        }))
+    }
+
     /// A row that was inserted with a lease.
     pub fn inserted(row: &NewRecipient<'_>) -> Self {
         Self {
@@ -79,6 +93,7 @@ impl ClaimedRecipient {
             suppressed: None,
             submitter: None,
             reports: WantedReports::default(),
+            webhook: None,
         }
     }
 }
@@ -158,6 +173,7 @@ pub fn claim_directly(
                 suppressed: None,
                 submitter: None,
                 reports: WantedReports::default(),
+                webhook: None,
             })
         })?);
     }

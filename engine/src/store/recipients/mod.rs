@@ -20,7 +20,7 @@ pub use lease::{
     LeaseChange, change_leases, change_leases_directly, expire_all_leases, release_all,
 };
 pub use oldest::oldest_messages;
-pub use settle::{OwnedResult, SettledRecipient, settle, settle_directly};
+pub use settle::{OwnedResult, RecipientEvent, SettledRecipient, settle, settle_directly};
 
 use super::direct::DirectTransaction;
 use super::fold::folded;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::outbox::{RecipientState, RelayChoice, ReportedResult};
+use domain::webhook::WebhookEvent;
 use rusqlite::params;
 use sqlx::FromRow as _;
 
@@ -13,6 +14,17 @@ use crate::store::direct::DirectTransaction;
 use crate::store::messages::Submitter;
 use crate::store::rows::{blocks, in_order, json, milliseconds, values};
 use crate::store::{Connection, Scope, StoreError};
+
+/// The event of a recipient, for the webhook that its message names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecipientEvent {
+    /// The id of the webhook.
+    pub webhook: Arc<str>,
+    /// What happened.
+    pub event: WebhookEvent,
+    /// The recipient.
+    pub address: String,
+}
 
 /// The result of an attempt for one recipient.
 #[derive(Clone, Debug)]
@@ -37,6 +49,8 @@ pub struct SettledRecipient {
     /// What the sender of the message asks to be told of it: the commit that writes the result writes
     /// the report.
     pub report: Option<Arc<ReportedResult>>,
+    /// The event that the commit which writes the result queues for a webhook.
+    pub event: Option<Arc<RecipientEvent>>,
 }
 
 /// A result, and the owner of the lease it was made under.

@@ -32,7 +32,9 @@ use crate::senders::{CONFIRM_SENDER, SENDERS, SenderConfirmationPage, SendersPag
 use crate::settings::{SETTINGS, SettingsPage};
 use crate::suppressions::{SUPPRESSIONS, SuppressionsPage};
 use crate::webhooks::{
-    CHANGE_WEBHOOK, REMOVE_WEBHOOK, WEBHOOKS, WebhookRemovalPage, WebhookUrlPage, WebhooksPage,
+    CHANGE_OWN_WEBHOOK, CHANGE_WEBHOOK, OWN_WEBHOOKS, OwnWebhookRemovalPage, OwnWebhookUrlPage,
+    OwnWebhooksPage, REMOVE_OWN_WEBHOOK, REMOVE_WEBHOOK, WEBHOOKS, WebhookRemovalPage,
+    WebhookUrlPage, WebhooksPage,
 };
 
 /// A path without parameters, as the features define theirs.
@@ -125,6 +127,17 @@ pub fn App() -> impl IntoView {
                 />
                 <Route path=FixedPath(ACCOUNT) view=AccountPage ssr=SsrMode::Async />
                 <Route path=FixedPath(TOKENS) view=TokensPage ssr=SsrMode::Async />
+                <Route path=FixedPath(OWN_WEBHOOKS) view=OwnWebhooksPage ssr=SsrMode::Async />
+                <Route
+                    path=FixedPath(CHANGE_OWN_WEBHOOK)
+                    view=OwnWebhookUrlPage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=FixedPath(REMOVE_OWN_WEBHOOK)
+                    view=OwnWebhookRemovalPage
+                    ssr=SsrMode::Async
+                />
                 <Route path=FixedPath(SENDERS) view=SendersPage ssr=SsrMode::Async />
                 <Route
                     path=FixedPath(CONFIRM_SENDER)

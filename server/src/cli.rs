@@ -164,7 +164,7 @@ pub struct DeliveryArgs {
         value_parser = clap::value_parser!(u16).range(1..=1000)
     )]
     pub relay_connections: u16,
-    /// Networks in which relays of accounts are allowed although their addresses are not public, as in
+    /// Networks in which relays and webhooks of accounts are allowed although their addresses are not public, as in
     /// 10.1.0.0/16; the networks of --relay-deny stay denied
     #[arg(
         long,
@@ -374,7 +374,7 @@ impl Command {
         }
     }
 
-    /// The networks in which relays of accounts are allowed although their addresses are not public.
+    /// The networks in which relays and webhooks of accounts are allowed although their addresses are not public.
     pub fn user_relay_allow(&self) -> &str {
         match self {
             Self::Serve { delivery, .. } | Self::Deliver { delivery, .. } => {

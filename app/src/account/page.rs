@@ -12,6 +12,7 @@ use crate::layout::console_page;
 use crate::limits::OwnLimitsSection;
 use crate::request::{fault, other_fault};
 use crate::senders::SENDERS;
+use crate::webhooks::OWN_WEBHOOKS;
 
 const FIELDS: [&str; 2] = ["current", "new"];
 
@@ -43,6 +44,13 @@ pub fn AccountPage() -> impl IntoView {
                     text="What applications send and read mail with, as you."
                     href=TOKENS
                     link="Manage API tokens"
+                />
+                <Managed
+                    id="webhooks"
+                    title="Message webhooks"
+                    text="Where applications are told what became of the mail that they submit."
+                    href=OWN_WEBHOOKS
+                    link="Manage message webhooks"
                 />
                 <Sessions actor=actor.clone() />
                 <OwnLimitsSection actor />

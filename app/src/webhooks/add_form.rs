@@ -2,13 +2,13 @@
 
 use leptos::prelude::*;
 
-use super::WEBHOOKS;
+use super::WebhookScope;
 use super::requests::{TypedWebhook, URL};
 use crate::components::FormField;
 use crate::request::fault;
 
 #[component]
-pub fn AddWebhook() -> AnyView {
+pub fn AddWebhook(scope: WebhookScope) -> AnyView {
     let typed = use_context::<TypedWebhook>().unwrap_or_default();
     view! {
         <section class="card" aria-labelledby="add-title">
@@ -18,7 +18,7 @@ pub fn AddWebhook() -> AnyView {
                     "Its secret, with which the receiver verifies the signatures, is made here and shown once."
                 </p>
             </header>
-            <form class="card-body" method="post" action=WEBHOOKS>
+            <form class="card-body" method="post" action=scope.paths().list>
                 <div class="narrow">
                     <FormField
                         name=URL

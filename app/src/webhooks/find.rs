@@ -4,17 +4,24 @@ use domain::webhook::WebhookView;
 use domain::{Kind, Refusal};
 use engine::{Actor, Postern};
 
+use super::WebhookScope;
+
 /// The webhook with this id.
 ///
 /// # Errors
-/// Those of the id; [`Kind::NotFound`] under `id`; [`Kind::Forbidden`] unless the actor is an
-/// administrator.
+/// Those of the id; [`Kind::NotFound`] under `id`; [`Kind::Forbidden`] for webhooks of the organisation unless
+/// the actor is an administrator.
 pub async fn find_webhook(
     postern: &Postern,
     actor: &Actor,
+    scope: WebhookScope,
     id: Result<String, Refusal>,
 ) -> Result<WebhookView, Refusal> {
-    let listed = postern.notifications().webhooks(actor).await?;
+    let notifications = postern.notifications();
+    let listed = match scope {
+        WebhookScope::Organisation => notifications.webhooks(actor).await?,
+        WebhookScope::Account => notifications.own_webhooks(actor).await?,
+    };
     let id = id?;
     let found = listed.into_iter().find(|webhook| webhook.id == id);
     found.ok_or_else(|| {

@@ -1,13 +1,15 @@
-//! The page of the webhooks, for administrators.
+//! The page of the webhooks: of the organisation for administrators, and of the own account.
 
 use domain::Refusal;
 use domain::webhook::{WebhookDelivery, WebhookView};
 use engine::{Actor, Postern};
 use leptos::prelude::*;
 
+use super::WebhookScope;
 use super::add_form::AddWebhook;
 use super::requests::{ShownWebhookSecret, URL};
 use super::webhook_row::WebhookRow;
+use crate::account::ACCOUNT;
 use crate::components::{ErrorNotice, SuccessNotice, refused};
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;
@@ -20,11 +22,28 @@ struct Listed {
     deliveries: Vec<WebhookDelivery>,
 }
 
-async fn listed(postern: &Postern, actor: &Actor) -> Result<Vec<Listed>, Refusal> {
+async fn listed(
+    postern: &Postern,
+    actor: &Actor,
+    scope: WebhookScope,
+) -> Result<Vec<Listed>, Refusal> {
     let notifications = postern.notifications();
+    let webhooks = match scope {
+        WebhookScope::Organisation => notifications.webhooks(actor).await?,
+        WebhookScope::Account => notifications.own_webhooks(actor).await?,
+    };
     let mut listed = Vec::new();
-    for webhook in notifications.webhooks(actor).await? {
-        let deliveries = notifications.webhook_deliveries(actor, &webhook.id).await;
+    for webhook in webhooks {
+        let deliveries = match scope {
+            WebhookScope::Organisation => {
+                notifications.webhook_deliveries(actor, &webhook.id).await
+            }
+            WebhookScope::Account => {
+                notifications
+                    .own_webhook_deliveries(actor, &webhook.id)
+                    .await
+            }
+        };
         listed.push(Listed {
             // Another request may have removed it meanwhile.
             deliveries: deliveries.unwrap_or_default(),
@@ -36,35 +55,70 @@ async fn listed(postern: &Postern, actor: &Actor) -> Result<Vec<Listed>, Refusal
 
 #[component]
 pub fn WebhooksPage() -> impl IntoView {
-    console_page("Webhooks", |actor| {
+    webhooks_page(WebhookScope::Organisation)
+}
+
+#[component]
+pub fn OwnWebhooksPage() -> impl IntoView {
+    webhooks_page(WebhookScope::Account)
+}
+
+fn webhooks_page(scope: WebhookScope) -> AnyView {
+    let title = match scope {
+        WebhookScope::Organisation => "Webhooks",
+        WebhookScope::Account => "Message webhooks",
+    };
+    console_page(title, move |actor| {
         let postern = expect_context::<Postern>();
         let fault = other_fault(&[URL]);
         let done = flash().and_then(done);
         let secret = use_context::<ShownWebhookSecret>();
         Suspend::new(async move {
-            let listed = match listed(&postern, &actor).await {
+            let listed = match listed(&postern, &actor, scope).await {
                 Ok(listed) => listed,
                 Err(refusal) => return refused(&refusal),
             };
             view! {
                 <div class="page">
-                    <header class="page-head">
-                        <h1>"Webhooks"</h1>
-                        <p>
-                            "When a "<a href=RELAYS>"relay"</a>
-                            " goes down, fails now and then or recovers, an event is posted to each of these URLs, signed by the Standard Webhooks specification and tried again for up to 3 days. Administrators get a mail as well."
-                        </p>
-                    </header>
+                    <WebhooksHead scope title />
                     {fault.map(|text| view! { <ErrorNotice text /> })}
                     {done.map(|text| view! { <SuccessNotice text /> })}
                     {secret.map(|shown| view! { <Secret shown /> })}
-                    <List listed />
-                    <AddWebhook />
+                    <List scope listed />
+                    <AddWebhook scope />
                 </div>
             }
             .into_any()
         })
     })
+}
+
+#[component]
+fn WebhooksHead(scope: WebhookScope, title: &'static str) -> AnyView {
+    match scope {
+        WebhookScope::Organisation => view! {
+            <header class="page-head">
+                <h1>{title}</h1>
+                <p>
+                    "When a "<a href=RELAYS>"relay"</a>
+                    " goes down, fails now and then or recovers, an event is posted to each of these URLs, signed by the Standard Webhooks specification and tried again for up to 3 days. Administrators get a mail as well."
+                </p>
+            </header>
+        }
+        .into_any(),
+        WebhookScope::Account => view! {
+            <header class="page-head outbox-head">
+                <a class="page-back" href=ACCOUNT>
+                    "Account"
+                </a>
+                <h1>{title}</h1>
+                <p>
+                    "A mail that you submit over HTTP names one of these URLs. When it is delivered, deferred or failed, an event for each recipient is posted to that URL, signed by the Standard Webhooks specification and tried again for up to 3 days."
+                </p>
+            </header>
+        }
+        .into_any(),
+    }
 }
 
 /// What the form before this page did, if it leads here.
@@ -99,7 +153,7 @@ fn Secret(shown: ShownWebhookSecret) -> AnyView {
 }
 
 #[component]
-fn List(listed: Vec<Listed>) -> AnyView {
+fn List(scope: WebhookScope, listed: Vec<Listed>) -> AnyView {
     if listed.is_empty() {
         return view! { <p class="card mail-empty">"There is no webhook."</p> }.into_any();
     }
@@ -107,7 +161,7 @@ fn List(listed: Vec<Listed>) -> AnyView {
         |Listed {
              webhook,
              deliveries,
-         }| view! { <WebhookRow webhook deliveries /> },
+         }| view! { <WebhookRow scope webhook deliveries /> },
     );
     view! { <ul class="card suppressions">{rows.collect_view()}</ul> }.into_any()
 }

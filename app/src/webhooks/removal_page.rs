@@ -6,19 +6,28 @@ use leptos::prelude::*;
 
 use super::find::find_webhook;
 use super::format::webhook_host;
-use super::{REMOVE_WEBHOOK, WEBHOOKS, webhook_id};
+use super::{WebhookScope, webhook_id};
 use crate::components::{RemovalQuestion, refused};
 use crate::layout::console_page;
 use crate::request::{other_fault, queries};
 
 #[component]
 pub fn WebhookRemovalPage() -> impl IntoView {
-    console_page("Remove a webhook", |actor| {
+    removal_page(WebhookScope::Organisation)
+}
+
+#[component]
+pub fn OwnWebhookRemovalPage() -> impl IntoView {
+    removal_page(WebhookScope::Account)
+}
+
+fn removal_page(scope: WebhookScope) -> AnyView {
+    console_page("Remove a webhook", move |actor| {
         let postern = expect_context::<Postern>();
         let id = webhook_id(&queries());
         let fault = other_fault(&[]);
         Suspend::new(async move {
-            match question(&postern, &actor, id, fault).await {
+            match question(&postern, &actor, scope, id, fault).await {
                 Ok(page) => page,
                 Err(refusal) => refused(&refusal),
             }
@@ -29,19 +38,21 @@ pub fn WebhookRemovalPage() -> impl IntoView {
 async fn question(
     postern: &Postern,
     actor: &Actor,
+    scope: WebhookScope,
     id: Result<String, Refusal>,
     fault: Option<String>,
 ) -> Result<AnyView, Refusal> {
-    let webhook = find_webhook(postern, actor, id).await?;
+    let webhook = find_webhook(postern, actor, scope, id).await?;
+    let paths = scope.paths();
     let title = format!("Remove the webhook at {}?", webhook_host(&webhook.url));
     Ok(view! {
         <RemovalQuestion
             title
             fault
-            action=REMOVE_WEBHOOK
+            action=paths.remove
             fields=vec![("id", webhook.id)]
             button=Some("Remove webhook")
-            back=WEBHOOKS
+            back=paths.list
         >
             <p>
                 <strong>"Its secret and the list of its deliveries are deleted."</strong>

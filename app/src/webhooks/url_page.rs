@@ -6,36 +6,46 @@ use leptos::prelude::*;
 use super::find::find_webhook;
 use super::format::webhook_host;
 use super::requests::{TypedWebhook, URL};
-use super::{CHANGE_WEBHOOK, WEBHOOKS, webhook_id};
+use super::{WebhookScope, webhook_id};
 use crate::components::{ErrorNotice, FormField, HiddenFields, refused};
 use crate::layout::console_page;
 use crate::request::{fault, other_fault, queries};
 
 #[component]
 pub fn WebhookUrlPage() -> impl IntoView {
-    console_page("Change a webhook", |actor| {
+    url_page(WebhookScope::Organisation)
+}
+
+#[component]
+pub fn OwnWebhookUrlPage() -> impl IntoView {
+    url_page(WebhookScope::Account)
+}
+
+fn url_page(scope: WebhookScope) -> AnyView {
+    console_page("Change a webhook", move |actor| {
         let postern = expect_context::<Postern>();
         let id = webhook_id(&queries());
         let (of_url, other) = (fault(URL), other_fault(&[URL]));
         let typed = use_context::<TypedWebhook>();
         Suspend::new(async move {
-            let webhook = match find_webhook(&postern, &actor, id).await {
+            let webhook = match find_webhook(&postern, &actor, scope, id).await {
                 Ok(webhook) => webhook,
                 Err(refusal) => return refused(&refusal),
             };
             let title = format!("Change the webhook at {}", webhook_host(&webhook.url));
+            let paths = scope.paths();
             let url = typed.map_or(webhook.url, |TypedWebhook(url)| url);
             view! {
                 <div class="page">
                     <header class="page-head outbox-head">
-                        <a class="page-back" href=WEBHOOKS>
+                        <a class="page-back" href=paths.list>
                             "Webhooks"
                         </a>
                         <h1>{title}</h1>
                     </header>
                     {other.map(|text| view! { <ErrorNotice text /> })}
                     <section class="card">
-                        <form class="card-body" method="post" action=CHANGE_WEBHOOK>
+                        <form class="card-body" method="post" action=paths.change>
                             <HiddenFields fields=vec![("id", webhook.id)] />
                             <div class="narrow">
                                 <FormField

@@ -4,12 +4,23 @@ use domain::webhook::{WebhookDelivery, WebhookView};
 use leptos::prelude::*;
 
 use super::format::{answer, attempts, delivery_badge, webhook_badge, webhook_host};
-use super::{CHANGE_WEBHOOK, REMOVE_WEBHOOK, TEST_WEBHOOK, WEBHOOK_SECRET};
+use super::{WebhookPaths, WebhookScope};
 use crate::components::{ActionButton, Time, exact};
 use crate::request::with_query;
 
 #[component]
-pub fn WebhookRow(webhook: WebhookView, deliveries: Vec<WebhookDelivery>) -> AnyView {
+pub fn WebhookRow(
+    scope: WebhookScope,
+    webhook: WebhookView,
+    deliveries: Vec<WebhookDelivery>,
+) -> AnyView {
+    let WebhookPaths {
+        change,
+        secret,
+        test,
+        remove,
+        ..
+    } = scope.paths();
     let host = webhook_host(&webhook.url).to_owned();
     let badge = webhook_badge(&webhook);
     let gone = webhook.gone_at.filter(|_| !webhook.enabled).map(|at| {
@@ -41,10 +52,17 @@ pub fn WebhookRow(webhook: WebhookView, deliveries: Vec<WebhookDelivery>) -> Any
     };
     let id = ("id", webhook.id.clone());
     let test = webhook.enabled.then(|| {
-        view! { <ActionButton action=TEST_WEBHOOK text="Send a test event" about=host.clone() fields=vec![id.clone()] /> }
+        view! { <ActionButton action=test text="Send a test event" about=host.clone() fields=vec![id.clone()] /> }
     });
-    let change = with_query(CHANGE_WEBHOOK, [("id", &webhook.id)]);
-    let remove = with_query(REMOVE_WEBHOOK, [("id", &webhook.id)]);
+    let change_page = with_query(change, [("id", &webhook.id)]);
+    let removal_page = with_query(remove, [("id", &webhook.id)]);
+    let named = (scope == WebhookScope::Account).then(|| {
+        view! {
+            <span class="mail-detail">
+                "Messages name it by its id, " <code>{webhook.id.clone()}</code>
+            </span>
+        }
+    });
     view! {
         <li>
             <div class="suppression-info">
@@ -54,6 +72,7 @@ pub fn WebhookRow(webhook: WebhookView, deliveries: Vec<WebhookDelivery>) -> Any
                 <span class="mail-detail">
                     "Added " <Time at=webhook.created_at /> " by " {webhook.created_by}
                 </span>
+                {named}
                 {gone}
                 {last}
                 {waiting}
@@ -61,22 +80,22 @@ pub fn WebhookRow(webhook: WebhookView, deliveries: Vec<WebhookDelivery>) -> Any
             <div class="actions">
                 {test}
                 <ActionButton
-                    action=CHANGE_WEBHOOK
+                    action=change
                     text=switch
                     about=host.clone()
                     fields=vec![id.clone(), ("enabled", enabled.to_owned())]
                 />
                 <a
                     class="button button-secondary button-small"
-                    href=change
+                    href=change_page
                     aria-label=format!("Change URL: {host}")
                 >
                     "Change URL"
                 </a>
-                <ActionButton action=WEBHOOK_SECRET text="New secret" about=host.clone() fields=vec![id] />
+                <ActionButton action=secret text="New secret" about=host.clone() fields=vec![id] />
                 <a
                     class="button button-danger button-small"
-                    href=remove
+                    href=removal_page
                     aria-label=format!("Remove: {host}")
                 >
                     "Remove"

@@ -1,4 +1,4 @@
-//! The webhooks of an account, which its messages name: the account adds, changes, tests and removes them.
+//! The webhooks of an account, which its messages name: listed, added, changed, tested and removed.
 
 use domain::webhook::{WebhookChange, WebhookDelivery, WebhookView};
 use domain::{Refusal, SecretString};

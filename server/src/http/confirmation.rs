@@ -12,7 +12,10 @@ use app::domains::{ACTIVATE_DKIM_KEY, MAKE_DKIM_KEY, REMOVE_DKIM_KEY};
 use app::entrance::LoginQuery;
 use app::limits::LIMITS;
 use app::policy::POLICY;
-use app::webhooks::{CHANGE_WEBHOOK, REMOVE_WEBHOOK, WEBHOOK_SECRET, WEBHOOKS};
+use app::webhooks::{
+    CHANGE_OWN_WEBHOOK, CHANGE_WEBHOOK, OWN_WEBHOOK_SECRET, OWN_WEBHOOKS, REMOVE_OWN_WEBHOOK,
+    REMOVE_WEBHOOK, WEBHOOK_SECRET, WEBHOOKS,
+};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Query, Request, State};
@@ -52,6 +55,10 @@ pub(super) const GUARDED: &[(&str, &str)] = &[
     ("POST", CHANGE_WEBHOOK),
     ("POST", WEBHOOK_SECRET),
     ("POST", REMOVE_WEBHOOK),
+    ("POST", OWN_WEBHOOKS),
+    ("POST", CHANGE_OWN_WEBHOOK),
+    ("POST", OWN_WEBHOOK_SECRET),
+    ("POST", REMOVE_OWN_WEBHOOK),
     ("POST", MAKE_DKIM_KEY),
     ("POST", ACTIVATE_DKIM_KEY),
     ("POST", REMOVE_DKIM_KEY),

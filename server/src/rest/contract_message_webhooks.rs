@@ -1,4 +1,4 @@
-//! Calls the operations on webhooks of accounts, and submits mail that names one, for the contract tests.
+//! Calls the operations on webhooks of accounts, and submits mail that names one: contract tests.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! `/api/message-webhooks`: the webhooks of an account, which its messages name, and their last deliveries.
+//! `/api/message-webhooks`: the webhooks of an account, which its messages name, and their log.
 
 use axum::extract::State;
 use domain::webhook::WebhookChange;

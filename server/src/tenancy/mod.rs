@@ -1,5 +1,6 @@
 //! Tests that no account reaches what belongs to another: over REST, on pages and by forms.
 
+mod forms;
 mod pages;
 mod rest;
 mod rules;

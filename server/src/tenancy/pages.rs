@@ -3,24 +3,23 @@
 use std::collections::BTreeSet;
 
 use app::account::second_factor::SECOND_FACTOR;
-use app::account::{ACCOUNT, CONFIRM_IDENTITY, END_SESSION, REVOKE_TOKEN, TOKENS};
-use app::accounts::{
-    ACCOUNTS, ADD_SENDER_OF, CHANGE_ACCOUNT, DELETE_ACCOUNT, END_SESSION_OF, INVITE_AGAIN,
-    REMOVE_SENDER_OF, REVOKE_TOKEN_OF, account_path,
-};
-use app::domains::{ACTIVATE_DKIM_KEY, DOMAINS, MAKE_DKIM_KEY, REMOVE_DKIM_KEY, domain_path};
+use app::account::{ACCOUNT, CONFIRM_IDENTITY, TOKENS};
+use app::accounts::{ACCOUNTS, DELETE_ACCOUNT, account_path};
+use app::domains::{DOMAINS, REMOVE_DKIM_KEY, domain_path};
 use app::entrance::{INVITATION, LOGIN, RESET, SECOND_STEP, SETUP};
 use app::figures::{FIGURES, figures_path};
 use app::home::HOME;
 use app::interfaces::INTERFACES;
 use app::limits::LIMITS;
 use app::my_relay::{MY_RELAY, REMOVE_MY_RELAY};
-use app::outbox::{ACT, CONFIRM, OUTBOX, PAUSE, STOP_ACT, message_path, source_path};
+use app::outbox::{CONFIRM, OUTBOX, message_path, source_path};
 use app::policy::POLICY;
-use app::relays::{CHANGE_RELAY, CHECK_RELAY, RELAYS, REMOVE_RELAY, relay_path};
-use app::senders::{CONFIRM_SENDER, REMOVE_SENDER, SEND_AGAIN, SENDERS};
-use app::suppressions::{REMOVE, SUPPRESSIONS};
-use app::webhooks::{CHANGE_WEBHOOK, REMOVE_WEBHOOK, TEST_WEBHOOK, WEBHOOK_SECRET, WEBHOOKS};
+use app::relays::{RELAYS, REMOVE_RELAY, relay_path};
+use app::senders::{CONFIRM_SENDER, SENDERS};
+use app::suppressions::SUPPRESSIONS;
+use app::webhooks::{
+    CHANGE_OWN_WEBHOOK, CHANGE_WEBHOOK, OWN_WEBHOOKS, REMOVE_OWN_WEBHOOK, REMOVE_WEBHOOK, WEBHOOKS,
+};
 use app::{App, BROWSER_KEY, SETTINGS, WATCH, with_query};
 use domain::Form;
 use domain::figures::FigureSubject;
@@ -31,6 +30,7 @@ use leptos::server_fn::axum::server_fn_paths;
 use leptos_axum::generate_route_list;
 use serde_json::{Value, json};
 
+use super::forms::FORMS;
 use super::rules::Pair;
 use super::server::{Credential, TenantRequest, TenantServer};
 use super::tenant::{NO_DOMAIN, Tenant};
@@ -44,6 +44,8 @@ enum Shows {
     Caller,
     /// The message in its path, or the account in its query: 404.
     Message,
+    /// The thing in its query, which administrators do not see either: 404.
+    Private,
     /// Things of the organisation, or of all accounts: 403.
     Organisation,
 }
@@ -66,7 +68,7 @@ fn page(route: impl Into<String>, shows: Shows, url: fn(&Pair<'_>) -> String) ->
 
 /// The rule of every page.
 fn pages() -> Vec<PageRule> {
-    use Shows::{Caller, Message, Nothing, Organisation};
+    use Shows::{Caller, Message, Nothing, Organisation, Private};
     vec![
         page(LOGIN, Nothing, |_| LOGIN.to_owned()),
         page(SECOND_STEP, Nothing, |_| SECOND_STEP.to_owned()),
@@ -144,136 +146,17 @@ fn pages() -> Vec<PageRule> {
         }),
         page(ACCOUNT, Caller, |_| ACCOUNT.to_owned()),
         page(TOKENS, Caller, |_| TOKENS.to_owned()),
+        page(OWN_WEBHOOKS, Caller, |_| OWN_WEBHOOKS.to_owned()),
+        page(CHANGE_OWN_WEBHOOK, Private, |pair| {
+            with_query(CHANGE_OWN_WEBHOOK, [("id", &pair.owner.webhook_id)])
+        }),
+        page(REMOVE_OWN_WEBHOOK, Private, |pair| {
+            with_query(REMOVE_OWN_WEBHOOK, [("id", &pair.owner.webhook_id)])
+        }),
         page(SECOND_FACTOR, Caller, |_| SECOND_FACTOR.to_owned()),
         page(CONFIRM_IDENTITY, Caller, |_| CONFIRM_IDENTITY.to_owned()),
     ]
 }
-
-/// A form that names what belongs to another account or to the organisation, and what a user gets.
-struct FormRule {
-    action: &'static str,
-    status: u16,
-    fields: fn(&Pair<'_>) -> Vec<(&'static str, String)>,
-}
-
-const fn form(
-    action: &'static str,
-    status: u16,
-    fields: fn(&Pair<'_>) -> Vec<(&'static str, String)>,
-) -> FormRule {
-    FormRule {
-        action,
-        status,
-        fields,
-    }
-}
-
-const FORMS: &[FormRule] = &[
-    form(END_SESSION, 404, |pair| {
-        vec![("id", pair.owner.session_id.clone())]
-    }),
-    form(REVOKE_TOKEN, 404, |pair| {
-        vec![("id", pair.owner.token_id.clone())]
-    }),
-    form(END_SESSION_OF, 403, |pair| {
-        let (account, id) = (pair.owner.id.clone(), pair.owner.session_id.clone());
-        vec![("account", account), ("id", id)]
-    }),
-    // As REVOKE_TOKEN: a user revokes own tokens by it.
-    form(REVOKE_TOKEN_OF, 404, |pair| {
-        let (account, id) = (pair.owner.id.clone(), pair.owner.token_id.clone());
-        vec![("account", account), ("id", id)]
-    }),
-    form(ACCOUNTS, 403, |pair| {
-        let email = format!("new-{}", pair.caller.spec.email());
-        let with = ("with", "invitation".to_owned());
-        vec![("email", email), ("role", "admin".to_owned()), with]
-    }),
-    form(CHANGE_ACCOUNT, 403, |pair| {
-        vec![("id", pair.owner.id.clone()), ("disabled", "1".to_owned())]
-    }),
-    form(INVITE_AGAIN, 403, |pair| {
-        vec![("id", pair.owner.id.clone())]
-    }),
-    form(DELETE_ACCOUNT, 403, |pair| {
-        vec![("id", pair.owner.id.clone())]
-    }),
-    form(LIMITS, 403, |pair| {
-        let limit = ("max_per_day", "1".to_owned());
-        vec![("account", pair.owner.id.clone()), limit]
-    }),
-    form(LIMITS, 403, |pair| {
-        let limit = ("max_per_day", "1".to_owned());
-        vec![("token", pair.owner.token_id.clone()), limit]
-    }),
-    form(REMOVE_SENDER, 404, |pair| {
-        vec![("id", pair.owner.sender_id.clone())]
-    }),
-    form(SEND_AGAIN, 404, |pair| {
-        vec![("id", pair.owner.sender_id.clone())]
-    }),
-    form(ADD_SENDER_OF, 403, |pair| {
-        let address = ("address", "example.com".to_owned());
-        vec![("account", pair.owner.id.clone()), address]
-    }),
-    form(REMOVE_SENDER_OF, 403, |pair| {
-        let id = ("id", pair.owner.sender_id.clone());
-        vec![("account", pair.owner.id.clone()), id]
-    }),
-    form(ACT, 403, |pair| {
-        let id = pair.owner.message().to_owned();
-        vec![("act", "cancel".to_owned()), ("message", id)]
-    }),
-    form(STOP_ACT, 403, |_| Vec::new()),
-    form(PAUSE, 403, |_| vec![("pause", "1".to_owned())]),
-    form(REMOVE, 403, |pair| {
-        vec![("remove", pair.owner.spec.nobody())]
-    }),
-    form(POLICY, 403, |_| Vec::new()),
-    form(RELAYS, 403, |_| vec![("name", "Another".to_owned())]),
-    form(CHANGE_RELAY, 403, |pair| {
-        let id = pair.server.relay_id.clone();
-        vec![("id", id), ("name", "Another".to_owned())]
-    }),
-    form(CHECK_RELAY, 403, |pair| {
-        vec![("id", pair.server.relay_id.clone())]
-    }),
-    form(REMOVE_RELAY, 403, |pair| {
-        vec![("id", pair.server.relay_id.clone())]
-    }),
-    form(WEBHOOKS, 403, |_| {
-        vec![("url", "https://example.org/another".to_owned())]
-    }),
-    form(CHANGE_WEBHOOK, 403, |pair| {
-        let id = pair.server.webhook_id.clone();
-        vec![("id", id), ("enabled", "0".to_owned())]
-    }),
-    form(CHANGE_WEBHOOK, 403, |pair| {
-        let id = pair.server.webhook_id.clone();
-        vec![("id", id), ("url", "https://example.org/mine".to_owned())]
-    }),
-    form(WEBHOOK_SECRET, 403, |pair| {
-        vec![("id", pair.server.webhook_id.clone())]
-    }),
-    form(TEST_WEBHOOK, 403, |pair| {
-        vec![("id", pair.server.webhook_id.clone())]
-    }),
-    form(REMOVE_WEBHOOK, 403, |pair| {
-        vec![("id", pair.server.webhook_id.clone())]
-    }),
-    form(MAKE_DKIM_KEY, 403, |_| {
-        let algorithm = ("algorithm", "rsa".to_owned());
-        vec![("domain", NO_DOMAIN.to_owned()), algorithm]
-    }),
-    form(ACTIVATE_DKIM_KEY, 403, |pair| {
-        let id = ("id", pair.server.dkim_key_id.clone());
-        vec![("domain", NO_DOMAIN.to_owned()), id]
-    }),
-    form(REMOVE_DKIM_KEY, 403, |pair| {
-        let id = ("id", pair.server.dkim_key_id.clone());
-        vec![("domain", NO_DOMAIN.to_owned()), id]
-    }),
-];
 
 /// The path of a server function with arguments, and the status for a user.
 struct FunctionRule {
@@ -386,6 +269,7 @@ impl Pair<'_> {
                 // Whether a link is valid is not the matter here.
                 Shows::Nothing => &[200, 303, 403, 404, 410],
                 _ if self.caller.spec.is_disabled => &[303],
+                Shows::Private => &[404],
                 _ if self.caller.spec.role == Role::Admin => &[200],
                 Shows::Caller => &[200],
                 Shows::Message => &[404],

@@ -1,4 +1,4 @@
-//! Queues the events of webhooks in the commit that settles the recipients they are about: each once.
+//! Queues the events of webhooks in the commit that settles their recipients: each once.
 
 use domain::Timestamp;
 use domain::webhook::{RecipientReport, message_body};

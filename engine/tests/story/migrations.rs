@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use domain::Label;
 use domain::outbox::{EventKind, PriorityLimits, RecipientState, SuppressionSearch};
 use domain::view::{PasswordChange, Verification};
+use domain::{Kind, Label};
 use engine::{Actor, Origin, Postern, Scope, TokenScope};
 use futures::future::join_all;
 use serde_json::Value;
@@ -110,6 +110,18 @@ const DOWN: &str = "
 INSERT INTO relay_health
     (relay_id, revision, state, since, failing_since, recent, run_since, reported, due_at)
 VALUES ('global', 7, 'down', 60000, 60000, '-', 60000, 'down', 0);
+";
+
+/// The last migration in which all webhooks were the organisation's.
+const OF_ORGANISATION: i64 = 36;
+
+/// A webhook with a delivery, in the columns of migration 36.
+const WEBHOOK: &str = "
+INSERT INTO webhook (id, url, secret, enabled, created_at, created_by, last_number)
+VALUES ('01JD0000000000000000000000', 'https://hooks.example.org/', '', 1, 1000, 'admin@example.org', 1);
+INSERT INTO webhook_delivery (webhook_id, number, event_id, event, body, state, created_at, due_at, attempts,
+                              attempted_at, status, answer)
+VALUES ('01JD0000000000000000000000', 1, 'msg_1', 'relay.down', '{}', 'delivered', 2000, 2000, 1, 3000, 204, '');
 ";
 
 /// Opens a database with these rows in the tables of an earlier version.
@@ -226,6 +238,24 @@ async fn an_outage_that_was_announced_ends_with_an_announcement(env: TestEnv) {
     assert_eq!(body["data"]["failing_since"], "1970-01-01T00:01:00Z");
 }
 
+async fn webhooks_of_the_organisation_keep_their_deliveries(env: TestEnv) {
+    let postern = opened(&env, OF_ORGANISATION, WEBHOOK).await;
+    let (admin, service) = (Actor::local(0), postern.notifications());
+    let listed = service.webhooks(&admin).await.expect("a list");
+    let [webhook] = &listed[..] else {
+        panic!("{listed:?}");
+    };
+    assert_eq!((&*webhook.id, webhook.enabled), (ID, true));
+    let tested = service.test_webhook(&admin, ID).await;
+    tested.expect("queued behind the one before");
+    let deliveries = service.webhook_deliveries(&admin, ID).await;
+    let events = deliveries.expect("a list").into_iter();
+    let events: Vec<String> = events.map(|delivery| delivery.event).collect();
+    assert_eq!(events, ["webhook.test", "relay.down"]);
+    let again = service.create_webhook(&admin, &webhook.url).await;
+    assert_eq!(again.expect_err("taken").kind, Kind::Conflict);
+}
+
 async fn bodies_of_earlier_versions_are_kept(env: TestEnv) {
     let octets = match env.config.database {
         Some(_) => r"'\x466972650d0a'",
@@ -264,6 +294,7 @@ stories! {
         bodies_of_earlier_versions_are_kept;
         messages_of_earlier_versions_stay_readable;
         an_outage_that_was_announced_ends_with_an_announcement;
+        webhooks_of_the_organisation_keep_their_deliveries;
         a_token_without_limits_keeps_what_it_could_do;
         tokens_of_administrators_keep_sending_from_any_address;
         processes_that_open_a_new_database_together_all_open_it;

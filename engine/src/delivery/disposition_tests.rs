@@ -8,6 +8,7 @@ use domain::outbox::{
     DELAYED_AFTER, EventKind, RecipientState, ReportCause, ReportedResult, WantedReports,
     message_backoff,
 };
+use domain::webhook::WebhookEvent;
 use domain::{Failure, Fault, Form, Label, Reply, SmtpSettings, Stage, Timestamp};
 
 use super::disposition::{
@@ -15,7 +16,7 @@ use super::disposition::{
 };
 use super::queued_message::QueuedMessage;
 use crate::store::Scope;
-use crate::store::recipients::{ClaimedRecipient, RecipientKey};
+use crate::store::recipients::{ClaimedRecipient, RecipientEvent, RecipientKey};
 use crate::store::search::first_id;
 
 const NOW: Timestamp = Timestamp(1_000_000_000_000);
@@ -171,6 +172,40 @@ fn results_are_reported_where_the_sender_asks_for_it() {
 }
 
 #[test]
+fn results_are_events_where_the_message_names_a_webhook() {
+    use WebhookEvent::{MessageDeferred, MessageDelivered, MessageFailed};
+    let settings = settings();
+    let greylisted = Err((450, "4.2.0 greylisted"));
+    for (attempts, reply, expected) in [
+        (0, Ok("2.0.0 queued"), Some(MessageDelivered)),
+        (0, Err((550, "5.1.1 no such user")), Some(MessageFailed)),
+        (0, greylisted, Some(MessageDeferred)),
+        (3, greylisted, Some(MessageDeferred)),
+        (125, greylisted, Some(MessageFailed)),
+        // The relay takes no mail at all.
+        (3, Err((421, "4.3.2 shutting down")), None),
+    ] {
+        let reply = match reply {
+            Ok(text) => Ok(Reply::new(250, [text.as_bytes()].into_iter())),
+            Err((code, text)) => Err(rejected(Stage::Rcpt, code, text)),
+        };
+        for (webhook, expected) in [(Some("01JD"), expected), (None, None)] {
+            let mut one = recipient(0, attempts);
+            one.webhook = webhook.map(Into::into);
+            let message = QueuedMessage::of(vec![one]);
+            let result = by_replies(&message, std::slice::from_ref(&reply), &attempt(&settings));
+            let event = result.settled[0].event.as_deref();
+            let expected = expected.map(|event| RecipientEvent {
+                webhook: "01JD".into(),
+                event,
+                address: "0@example.org".to_owned(),
+            });
+            assert_eq!(event, expected.as_ref(), "{attempts} {webhook:?}");
+        }
+    }
+}
+
+#[test]
 fn a_deferred_recipient_fails_after_five_days_of_attempts() {
     let greylisted = || Err(rejected(Stage::Rcpt, 450, "4.2.0 greylisted"));
     for (attempts, state) in [
@@ -321,7 +356,9 @@ fn a_message_that_may_have_arrived_three_times_is_held() {
         ),
         (Unanswered::EndedSession, 2, RecipientState::Deferred, false),
     ] {
-        let message = QueuedMessage::of(vec![recipient(0, 1)]);
+        let mut one = recipient(0, 1);
+        one.webhook = Some("01JD".into());
+        let message = QueuedMessage::of(vec![one]);
         let attempt = Attempt {
             unanswered_before: HashMap::from([(0, before), (1, 9)]),
             ..attempt(&settings)
@@ -335,6 +372,8 @@ fn a_message_that_may_have_arrived_three_times_is_held() {
         );
         assert_eq!(row.due.is_none(), state == RecipientState::Held);
         assert_eq!(result.events[0].first_unanswered, counts, "{unanswered:?}");
+        let event = row.event.as_ref().map(|event| event.event);
+        assert_eq!(event, Some(WebhookEvent::MessageDeferred), "it may be sent");
     }
 }
 

@@ -8,9 +8,9 @@ use super::health_mail::{MailedChange, NewHealthMail};
 use super::webhook_deliveries::NewWebhookEvent;
 use super::{Connection, StoreError, health_mail, webhook_deliveries, webhooks};
 
-/// Queues the report of a change of state: an event for every webhook of the organisation that is switched on, and a mail to
-/// every administrator. A change of the own relay of an account is mailed to that account only. Changes
-/// that are no failure and end none are not reported.
+/// Queues the report of a change of state: an event for every webhook of the organisation that is switched
+/// on, and a mail to every administrator. A change of the own relay of an account is mailed to that account
+/// only. Changes that are no failure and end none are not reported.
 ///
 /// A mail about an earlier failure of the relay that is not sent yet becomes a part of the new one.
 ///

@@ -59,8 +59,8 @@ impl Uncomposed {
     fn known_webhook(&self, known: &HashSet<String>) -> Result<Option<String>, Refusal> {
         match self.webhook() {
             Some(id) if !known.contains(id) => {
-                let text = "The account has no such webhook. Its webhooks are on their page, and at \
-                            /api/message-webhooks.";
+                let text = "The account has no such webhook. Those that it has are at \
+                            /account/webhooks and at /api/message-webhooks.";
                 Err(Refusal::of(Kind::Invalid, "webhook", text))
             }
             named => Ok(named.map(str::to_owned)),

@@ -9,6 +9,7 @@ use crate::request::fault;
 
 #[component]
 pub fn AddWebhook(scope: WebhookScope) -> AnyView {
+    let action = scope.paths().list;
     let typed = use_context::<TypedWebhook>().unwrap_or_default();
     view! {
         <section class="card" aria-labelledby="add-title">
@@ -18,7 +19,7 @@ pub fn AddWebhook(scope: WebhookScope) -> AnyView {
                     "Its secret, with which the receiver verifies the signatures, is made here and shown once."
                 </p>
             </header>
-            <form class="card-body" method="post" action=scope.paths().list>
+            <form class="card-body" method="post" action=action>
                 <div class="narrow">
                     <FormField
                         name=URL

@@ -1,10 +1,13 @@
 //! The routes of the console. Form posts and `/` are handled by the server crate.
 
 use leptos::prelude::*;
+use leptos::tachys::view::iterators::StaticVec;
 use leptos_meta::{Title, provide_meta_context};
+use leptos_router::any_nested_route::{AnyNestedRoute, IntoAnyNestedRoute as _};
+use leptos_router::components::{Router, Routes};
 use leptos_router::{
-    ParamSegment, PartialPathMatch, PathSegment, PossibleRouteMatch, SsrMode,
-    components::{Route, Router, Routes},
+    ChooseView, NestedRoute, ParamSegment, PartialPathMatch, PathSegment, PossibleRouteMatch,
+    SsrMode,
 };
 
 use crate::account::second_factor::{SECOND_FACTOR, SecondFactorPage};
@@ -59,8 +62,7 @@ impl PossibleRouteMatch for FixedPath {
     }
 }
 
-/// Every page by its path. With `SsrMode::Async` a page is sent when it is complete, so that its
-/// status code is right.
+/// Every page by its path.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
@@ -68,91 +70,72 @@ pub fn App() -> impl IntoView {
         <Title formatter=|title| format!("{title} · Postern") />
         <Router>
             <Routes fallback=NotFound>
-                <Route path=FixedPath(LOGIN) view=LoginPage ssr=SsrMode::Async />
-                <Route path=FixedPath(SECOND_STEP) view=SecondStepPage ssr=SsrMode::Async />
-                <Route path=FixedPath(SETUP) view=SetupPage ssr=SsrMode::Async />
-                <Route path=FixedPath(INVITATION) view=InvitationPage ssr=SsrMode::Async />
-                <Route path=FixedPath(RESET) view=ResetPage ssr=SsrMode::Async />
-                <Route path=FixedPath(HOME) view=HomePage ssr=SsrMode::Async />
-                <Route path=FixedPath(SETTINGS) view=SettingsPage ssr=SsrMode::Async />
-                <Route path=FixedPath(RELAYS) view=RelaysPage ssr=SsrMode::Async />
-                <Route path=FixedPath(REMOVE_RELAY) view=RemovalPage ssr=SsrMode::Async />
-                <Route
-                    path=(FixedPath(RELAYS), ParamSegment("id"))
-                    view=RelayPage
-                    ssr=SsrMode::Async
-                />
-                <Route path=FixedPath(REMOVE_MY_RELAY) view=MyRelayRemovalPage ssr=SsrMode::Async />
-                <Route path=FixedPath(MY_RELAY) view=MyRelayPage ssr=SsrMode::Async />
-                <Route path=FixedPath(POLICY) view=PolicyPage ssr=SsrMode::Async />
-                <Route path=FixedPath(OUTBOX) view=ListPage ssr=SsrMode::Async />
-                <Route path=FixedPath(CONFIRM) view=ConfirmPage ssr=SsrMode::Async />
-                <Route path=FixedPath(SUPPRESSIONS) view=SuppressionsPage ssr=SsrMode::Async />
-                <Route
-                    path=(FixedPath(OUTBOX), ParamSegment("id"))
-                    view=MessagePage
-                    ssr=SsrMode::Async
-                />
-                <Route path=FixedPath(FIGURES) view=FiguresPage ssr=SsrMode::Async />
-                <Route path=FixedPath(ACCOUNTS) view=AccountsPage ssr=SsrMode::Async />
-                <Route path=FixedPath(INTERFACES) view=InterfacesPage ssr=SsrMode::Async />
-                <Route path=FixedPath(WEBHOOKS) view=WebhooksPage ssr=SsrMode::Async />
-                <Route path=FixedPath(CHANGE_WEBHOOK) view=WebhookUrlPage ssr=SsrMode::Async />
-                <Route
-                    path=FixedPath(REMOVE_WEBHOOK)
-                    view=WebhookRemovalPage
-                    ssr=SsrMode::Async
-                />
-                <Route path=FixedPath(DOMAINS) view=DomainsPage ssr=SsrMode::Async />
-                <Route
-                    path=FixedPath(REMOVE_DKIM_KEY)
-                    view=DkimKeyRemovalPage
-                    ssr=SsrMode::Async
-                />
-                <Route
-                    path=(FixedPath(DOMAINS), ParamSegment("domain"))
-                    view=DomainPage
-                    ssr=SsrMode::Async
-                />
-                <Route path=FixedPath(LIMITS) view=LimitsPage ssr=SsrMode::Async />
-                <Route
-                    path=FixedPath(DELETE_ACCOUNT)
-                    view=AccountRemovalPage
-                    ssr=SsrMode::Async
-                />
-                <Route
-                    path=(FixedPath(ACCOUNTS), ParamSegment("id"))
-                    view=AccountDetailsPage
-                    ssr=SsrMode::Async
-                />
-                <Route path=FixedPath(ACCOUNT) view=AccountPage ssr=SsrMode::Async />
-                <Route path=FixedPath(TOKENS) view=TokensPage ssr=SsrMode::Async />
-                <Route path=FixedPath(OWN_WEBHOOKS) view=OwnWebhooksPage ssr=SsrMode::Async />
-                <Route
-                    path=FixedPath(CHANGE_OWN_WEBHOOK)
-                    view=OwnWebhookUrlPage
-                    ssr=SsrMode::Async
-                />
-                <Route
-                    path=FixedPath(REMOVE_OWN_WEBHOOK)
-                    view=OwnWebhookRemovalPage
-                    ssr=SsrMode::Async
-                />
-                <Route path=FixedPath(SENDERS) view=SendersPage ssr=SsrMode::Async />
-                <Route
-                    path=FixedPath(CONFIRM_SENDER)
-                    view=SenderConfirmationPage
-                    ssr=SsrMode::Async
-                />
-                <Route path=FixedPath(SECOND_FACTOR) view=SecondFactorPage ssr=SsrMode::Async />
-                <Route
-                    path=FixedPath(CONFIRM_IDENTITY)
-                    view=ConfirmIdentityPage
-                    ssr=SsrMode::Async
-                />
+                <Pages />
             </Routes>
         </Router>
     }
+}
+
+#[component(transparent)]
+fn Pages() -> StaticVec<AnyNestedRoute> {
+    let pages = vec![
+        page(FixedPath(LOGIN), LoginPage),
+        page(FixedPath(SECOND_STEP), SecondStepPage),
+        page(FixedPath(SETUP), SetupPage),
+        page(FixedPath(INVITATION), InvitationPage),
+        page(FixedPath(RESET), ResetPage),
+        page(FixedPath(HOME), HomePage),
+        page(FixedPath(SETTINGS), SettingsPage),
+        page(FixedPath(RELAYS), RelaysPage),
+        page(FixedPath(REMOVE_RELAY), RemovalPage),
+        page((FixedPath(RELAYS), ParamSegment("id")), RelayPage),
+        page(FixedPath(REMOVE_MY_RELAY), MyRelayRemovalPage),
+        page(FixedPath(MY_RELAY), MyRelayPage),
+        page(FixedPath(POLICY), PolicyPage),
+        page(FixedPath(OUTBOX), ListPage),
+        page(FixedPath(CONFIRM), ConfirmPage),
+        page(FixedPath(SUPPRESSIONS), SuppressionsPage),
+        page((FixedPath(OUTBOX), ParamSegment("id")), MessagePage),
+        page(FixedPath(FIGURES), FiguresPage),
+        page(FixedPath(ACCOUNTS), AccountsPage),
+        page(FixedPath(INTERFACES), InterfacesPage),
+        page(FixedPath(WEBHOOKS), WebhooksPage),
+        page(FixedPath(CHANGE_WEBHOOK), WebhookUrlPage),
+        page(FixedPath(REMOVE_WEBHOOK), WebhookRemovalPage),
+        page(FixedPath(DOMAINS), DomainsPage),
+        page(FixedPath(REMOVE_DKIM_KEY), DkimKeyRemovalPage),
+        page((FixedPath(DOMAINS), ParamSegment("domain")), DomainPage),
+        page(FixedPath(LIMITS), LimitsPage),
+        page(FixedPath(DELETE_ACCOUNT), AccountRemovalPage),
+        page(
+            (FixedPath(ACCOUNTS), ParamSegment("id")),
+            AccountDetailsPage,
+        ),
+        page(FixedPath(ACCOUNT), AccountPage),
+        page(FixedPath(TOKENS), TokensPage),
+        page(FixedPath(OWN_WEBHOOKS), OwnWebhooksPage),
+        page(FixedPath(CHANGE_OWN_WEBHOOK), OwnWebhookUrlPage),
+        page(FixedPath(REMOVE_OWN_WEBHOOK), OwnWebhookRemovalPage),
+        page(FixedPath(SENDERS), SendersPage),
+        page(FixedPath(CONFIRM_SENDER), SenderConfirmationPage),
+        page(FixedPath(SECOND_FACTOR), SecondFactorPage),
+        page(FixedPath(CONFIRM_IDENTITY), ConfirmIdentityPage),
+    ];
+    pages.into()
+}
+
+/// A page, sent when it is complete (`SsrMode::Async`), so that its status code is right.
+///
+/// The type of the page is erased: one type of all pages takes minutes to compile, and rendering it
+/// without optimisation more stack than a thread has.
+fn page<Path, Page>(path: Path, page: Page) -> AnyNestedRoute
+where
+    Path: PossibleRouteMatch + Clone + Send + 'static,
+    Page: ChooseView + Clone + 'static,
+{
+    NestedRoute::new(path, page)
+        .ssr_mode(SsrMode::Async)
+        .into_any_nested_route()
 }
 
 #[cfg(test)]

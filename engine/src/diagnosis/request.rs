@@ -89,7 +89,8 @@ impl Diagnosis {
         action: Action,
         request: DiagnosisRequest,
     ) -> Result<impl Stream<Item = Event> + Send + use<>, Refusal> {
-        let asking = self.ask(actor, action, request);
+        // On the heap: callers hold this future several times over in theirs.
+        let asking = Box::pin(self.ask(actor, action, request));
         let run = self.settings.manage(actor, action, asking).await?;
         Ok(self.while_current(actor, run.begin()))
     }

@@ -31,6 +31,7 @@ pub mod rate_window;
 pub mod refusal;
 pub mod relay;
 pub mod reply;
+pub mod revision;
 pub mod sanitize;
 pub mod secret;
 pub mod sending_limits;

@@ -48,6 +48,8 @@ mod health_access;
 mod health_mail;
 #[path = "story/health_reports.rs"]
 mod health_reports;
+#[path = "story/history.rs"]
+mod history;
 #[path = "story/holding.rs"]
 mod holding;
 #[path = "story/home.rs"]

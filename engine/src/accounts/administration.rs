@@ -153,7 +153,7 @@ impl Accounts {
     }
 
     /// Deletes an account that no stored mail was submitted by, with its sessions, its tokens, its
-    /// sender addresses, and the settings and passwords of its own relay.
+    /// sender addresses, and the settings, revisions and passwords of its own relay.
     ///
     /// # Errors
     /// [`Kind::NotFound`] under `id`; [`Kind::Conflict`] while there is mail of it, or if no other
@@ -176,7 +176,7 @@ impl Accounts {
                 accounts::remove(&mut work, id).await?;
                 if let Some(scope) = Scope::of_account(id) {
                     information::remove(&mut work, scope).await?;
-                    revisions::forget_all_passwords(&mut work, scope).await?;
+                    revisions::remove_all(&mut work, scope).await?;
                 }
                 self.audit
                     .record(&mut work, actor, Action::DeleteAccount, account.email)

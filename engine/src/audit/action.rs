@@ -76,6 +76,9 @@ pub enum Action {
     /// The settings were saved.
     #[strum(serialize = "save settings")]
     SaveSettings,
+    /// An earlier revision of the settings was brought back.
+    #[strum(serialize = "restore revision")]
+    RestoreRevision,
     /// A relay was added.
     #[strum(serialize = "create relay")]
     CreateRelay,
@@ -183,6 +186,7 @@ mod tests {
             (Action::ConfirmSession, "confirm session"),
             (Action::AcceptInvitation, "accept invitation"),
             (Action::ReadCertificates, "read certificates"),
+            (Action::RestoreRevision, "restore revision"),
             (Action::ChangeRelay, "change relay"),
             (Action::CheckRelay, "check relay"),
             (Action::RelayHealth, "relay health"),

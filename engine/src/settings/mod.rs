@@ -2,6 +2,7 @@
 
 mod account_relay;
 mod certificates;
+mod history;
 mod own_relay;
 mod password;
 mod relay_change;
@@ -216,10 +217,17 @@ impl Settings {
 
     /// Reads the saved settings on `connection`.
     async fn read(&self, connection: &mut Connection) -> Result<SavedSettings, Refusal> {
+        self.require_relay(connection).await?;
+        Ok(SavedSettings::read(connection, self.scope).await?)
+    }
+
+    /// Refuses the settings of a relay that was removed. The own relay of an account is there without
+    /// settings as well.
+    async fn require_relay(&self, connection: &mut Connection) -> Result<(), Refusal> {
         if !self.scope.is_own() && !relays::contains(connection, self.scope).await? {
             return Err(no_such_relay());
         }
-        Ok(SavedSettings::read(connection, self.scope).await?)
+        Ok(())
     }
 
     /// The saved configuration, for administrators; that of an account's own relay for the account.

@@ -123,7 +123,8 @@ impl Settings {
     }
 
     /// Removes the settings of an account's own relay, and all its passwords: its mail leaves through
-    /// the relays of the organisation. Returns whether there were any.
+    /// the relays of the organisation. Its revisions stay, without passwords. Returns whether there were
+    /// any settings.
     ///
     /// # Errors
     /// [`Kind::Forbidden`] for an actor of another account, and for the settings of the organisation.
@@ -148,11 +149,14 @@ impl Settings {
                     at: self.clock.now(),
                     by: actor.name().to_owned(),
                 },
+                origin: actor.origin.to_string(),
+                restored: None,
                 form: Form::default(),
                 password: None,
                 password_from: None,
             };
             revisions::add(&mut work, self.scope, &removal).await?;
+            revisions::forget_old(&mut work, self.scope, removal.number).await?;
             self.audit
                 .record(&mut work, actor, Action::RemoveRelay, "own relay")
                 .await?;

@@ -211,8 +211,8 @@ impl Relays {
             .await
     }
 
-    /// Removes the relay with this id, its settings and all its passwords. The first relay stays; it
-    /// can be switched off.
+    /// Removes the relay with this id, its settings, its revisions and all its passwords. The first relay
+    /// stays; it can be switched off.
     ///
     /// # Errors
     /// [`Kind::Invalid`] for the first relay; [`Kind::Conflict`] if `from_revision` is not the newest;
@@ -235,7 +235,7 @@ impl Relays {
                 }
                 relays::remove(&mut work, *scope).await?;
                 information::remove(&mut work, *scope).await?;
-                revisions::forget_all_passwords(&mut work, *scope).await?;
+                revisions::remove_all(&mut work, *scope).await?;
                 let detail = named(config, *scope);
                 self.audit
                     .record(&mut work, actor, Action::RemoveRelay, detail)

@@ -12,6 +12,14 @@ use crate::store::information;
 use crate::store::revisions::{self, Revision};
 use crate::store::{Connection, StoreError, commit, routing};
 
+/// Settings to write, and their password.
+pub(super) struct NewSettings {
+    pub(super) form: Form,
+    pub(super) password: PasswordChoice,
+    /// The revision that they bring back.
+    pub(super) restored: Option<i64>,
+}
+
 impl Settings {
     /// Saves the settings and returns what is saved now. A save that changes nothing makes no
     /// revision.
@@ -34,13 +42,7 @@ impl Settings {
     ) -> Result<SettingsView, Refusal> {
         let edit = edit.into();
         self.manage(actor, Action::SaveSettings, async {
-            if matches!(password, PasswordChange::Sealed(_)) {
-                self.openings.take(
-                    actor.name(),
-                    self.clock.monotonic(),
-                    "At most sixty saves with a new password a minute are allowed.",
-                )?;
-            }
+            self.limit_openings(actor, &password)?;
             let unsealed = self.unseal(&password).await;
             let mut work = self.store.begin().await?;
             let version = routing::raise(&mut work).await?;
@@ -57,10 +59,13 @@ impl Settings {
             let chosen = self
                 .choose_password(&mut work, &saved, &settings, &password, unsealed)
                 .await?;
-            let form = Form::from(&settings);
-            let changed = changes(&saved, &form, &chosen);
+            let new = NewSettings {
+                form: Form::from(&settings),
+                password: chosen,
+                restored: None,
+            };
+            let changed = self.write(&mut work, actor, &saved, new).await?;
             if !changed.is_empty() {
-                self.write(&mut work, actor, saved, form, chosen).await?;
                 let detail = self.detail(changed.join(", "));
                 self.audit
                     .record(&mut work, actor, Action::SaveSettings, detail)
@@ -75,15 +80,43 @@ impl Settings {
         .await
     }
 
-    /// Writes the settings, their password and a new revision.
-    async fn write(
+    /// Limits the sealed passwords that an actor saves or restores a revision with.
+    ///
+    /// # Errors
+    /// [`Kind::TooMany`] beyond 60 a minute.
+    pub(super) fn limit_openings(
+        &self,
+        actor: &Actor,
+        password: &PasswordChange,
+    ) -> Result<(), Refusal> {
+        if !matches!(password, PasswordChange::Sealed(_)) {
+            return Ok(());
+        }
+        self.openings.take(
+            actor.name(),
+            self.clock.monotonic(),
+            "At most sixty saves with a new password a minute are allowed.",
+        )
+    }
+
+    /// Writes settings that differ from those saved, their password and a new revision. Returns the
+    /// names of the fields that changed; if there are none, nothing is written.
+    pub(super) async fn write(
         &self,
         work: &mut Connection,
         actor: &Actor,
-        saved: SavedSettings,
-        form: Form,
-        chosen: PasswordChoice,
-    ) -> Result<(), StoreError> {
+        saved: &SavedSettings,
+        new: NewSettings,
+    ) -> Result<Vec<&'static str>, StoreError> {
+        let NewSettings {
+            form,
+            password: chosen,
+            restored,
+        } = new;
+        let changed = changes(saved, &form, &chosen);
+        if changed.is_empty() {
+            return Ok(changed);
+        }
         let number = saved.revision() + 1;
         let scope = self.scope.to_string();
         let sealed = |password: &SecretString, label: &str| {
@@ -112,12 +145,16 @@ impl Settings {
         let revision = Revision {
             number,
             saved: stamp,
+            origin: actor.origin.to_string(),
+            restored,
             form,
             password: brought,
             password_from,
         };
         revisions::add(work, self.scope, &revision).await?;
-        revisions::forget_passwords(work, self.scope, password_from).await
+        revisions::forget_passwords(work, self.scope, password_from).await?;
+        revisions::forget_old(work, self.scope, number).await?;
+        Ok(changed)
     }
 }
 

@@ -47,7 +47,8 @@ macro_rules! files {
             "0034_message_dsn",
             "0035_dkim_key",
             "0036_relay_outage",
-            "0037_message_webhooks"
+            "0037_message_webhooks",
+            "0038_revision_history"
         )
     };
     ($database:literal, $($name:literal),+) => {

@@ -10,11 +10,18 @@ use super::{Connection, Scope, StoreError};
 /// How many earlier passwords are kept beside the current one.
 pub const EARLIER_PASSWORDS: i64 = 3;
 
+/// How many revisions of a scope are kept, beside those that hold a password or the newest proof.
+pub const REVISIONS_KEPT: i64 = 100;
+
 /// A save.
 #[derive(Debug)]
 pub struct Revision {
     pub number: i64,
     pub saved: Stamp,
+    /// An IP address, or `this machine`; empty where it was not recorded.
+    pub origin: String,
+    /// The revision that it brought back.
+    pub restored: Option<i64>,
     pub form: Form,
     /// Sealed; only in the revision that brought it, and until it is the fifth newest.
     pub password: Option<String>,
@@ -34,6 +41,29 @@ impl FromRow<'_, AnyRow> for Revision {
             form: form.map_err(|error| sqlx::Error::Decode(error.into()))?,
             password: row.try_get(4)?,
             password_from: row.try_get(5)?,
+            origin: row.try_get(6)?,
+            restored: row.try_get(7)?,
+        })
+    }
+}
+
+/// A revision, and whether a test mail verified it.
+#[derive(Debug)]
+pub struct KeptRevision {
+    pub revision: Revision,
+    pub verified: Option<Stamp>,
+}
+
+impl FromRow<'_, AnyRow> for KeptRevision {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let (at, by): (Option<i64>, Option<String>) = (row.try_get(8)?, row.try_get(9)?);
+        let verified = at.zip(by).map(|(at, by)| Stamp {
+            at: Timestamp(at),
+            by,
+        });
+        Ok(Self {
+            revision: Revision::from_row(row)?,
+            verified,
         })
     }
 }
@@ -66,13 +96,49 @@ pub async fn newest(
     scope: Scope,
 ) -> Result<Option<Revision>, StoreError> {
     let query = sqlx::query_as(
-        "SELECT number, saved_at, saved_by, form, password, password_from FROM revision \
+        "SELECT number, saved_at, saved_by, form, password, password_from, saved_from, restored_from \
+         FROM revision \
          WHERE scope = $1 ORDER BY number DESC LIMIT 1",
     );
     Ok(query
         .bind(scope.to_string())
         .fetch_optional(connection)
         .await?)
+}
+
+/// The revision with this number.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn numbered(
+    connection: &mut Connection,
+    scope: Scope,
+    number: i64,
+) -> Result<Option<Revision>, StoreError> {
+    let query = sqlx::query_as(
+        "SELECT number, saved_at, saved_by, form, password, password_from, saved_from, restored_from \
+         FROM revision WHERE scope = $1 AND number = $2",
+    );
+    Ok(query
+        .bind(scope.to_string())
+        .bind(number)
+        .fetch_optional(connection)
+        .await?)
+}
+
+/// All revisions that are kept, newest first.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn kept(
+    connection: &mut Connection,
+    scope: Scope,
+) -> Result<Vec<KeptRevision>, StoreError> {
+    let query = sqlx::query_as(
+        "SELECT number, saved_at, saved_by, form, password, password_from, saved_from, restored_from, \
+         verified_at, verified_by FROM revision WHERE scope = $1 ORDER BY number DESC",
+    );
+    Ok(query.bind(scope.to_string()).fetch_all(connection).await?)
 }
 
 /// The revisions that brought a password which is still kept, newest first.
@@ -84,7 +150,8 @@ pub async fn with_password(
     scope: Scope,
 ) -> Result<Vec<Revision>, StoreError> {
     let query = sqlx::query_as(
-        "SELECT number, saved_at, saved_by, form, password, password_from FROM revision \
+        "SELECT number, saved_at, saved_by, form, password, password_from, saved_from, restored_from \
+         FROM revision \
          WHERE scope = $1 AND password IS NOT NULL ORDER BY number DESC",
     );
     Ok(query.bind(scope.to_string()).fetch_all(connection).await?)
@@ -120,8 +187,8 @@ pub async fn add(
     let form =
         serde_json::to_string(&revision.form).map_err(|error| sqlx::Error::Encode(error.into()))?;
     sqlx::query(
-        "INSERT INTO revision (scope, number, saved_at, saved_by, form, password, password_from) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO revision (scope, number, saved_at, saved_by, form, password, password_from, \
+         saved_from, restored_from) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(scope.to_string())
     .bind(revision.number)
@@ -130,8 +197,44 @@ pub async fn add(
     .bind(form)
     .bind(revision.password.as_deref())
     .bind(revision.password_from)
+    .bind(&revision.origin)
+    .bind(revision.restored)
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// Deletes the revisions before the newest [`REVISIONS_KEPT`], which end with `newest`. Those that hold a
+/// password stay, and the newest that a test mail verified.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn forget_old(
+    connection: &mut Connection,
+    scope: Scope,
+    newest: i64,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM revision WHERE scope = $1 AND number <= $2 AND password IS NULL \
+         AND number <> (SELECT COALESCE(MAX(number), 0) FROM revision \
+         WHERE scope = $1 AND verified_at IS NOT NULL)",
+    )
+    .bind(scope.to_string())
+    .bind(newest - REVISIONS_KEPT)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Deletes all revisions of a scope.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn remove_all(connection: &mut Connection, scope: Scope) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM revision WHERE scope = $1")
+        .bind(scope.to_string())
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::outbox::{EventKind, PriorityLimits, RecipientState, SuppressionSearch};
 use domain::view::{PasswordChange, Verification};
 use domain::{Kind, Label};
-use engine::{Actor, Origin, Postern, Scope, TokenScope};
+use engine::{Actor, Config, Origin, Postern, Scope, TokenScope};
 use futures::future::join_all;
 use serde_json::Value;
 use sqlx::migrate::Migrator;
@@ -124,8 +124,26 @@ INSERT INTO webhook_delivery (webhook_id, number, event_id, event, body, state, 
 VALUES ('01JD0000000000000000000000', 1, 'msg_1', 'relay.down', '{}', 'delivered', 2000, 2000, 1, 3000, 204, '');
 ";
 
+/// The last migration in which revisions outlived their relay.
+const LASTING_REVISIONS: i64 = 37;
+
+/// Revisions of the first relay, and of a relay and an account that are gone, in the columns of migration
+/// 37.
+const REVISIONS: &str = r#"
+INSERT INTO revision (scope, number, saved_at, saved_by, form)
+VALUES ('global', 1, 500, 'admin@example.org', '[["smtp_host","smtp.example.org"]]'),
+       ('relay:01JD0000000000000000000000', 1, 500, 'admin@example.org', '[]'),
+       ('account:01JD0000000000000000000001', 1, 500, 'ann@example.org', '[]');
+"#;
+
 /// Opens a database with these rows in the tables of an earlier version.
 async fn opened(env: &TestEnv, version: i64, rows: &str) -> Postern {
+    let config = at_version(env, version, rows).await;
+    Postern::open(config).await.expect("Postern opens")
+}
+
+/// The configuration of a database with these rows in the tables of an earlier version.
+async fn at_version(env: &TestEnv, version: i64, rows: &str) -> Config {
     let config = env.empty().await;
     let folder = match config.database {
         Some(_) => "postgres",
@@ -139,7 +157,7 @@ async fn opened(env: &TestEnv, version: i64, rows: &str) -> Postern {
     let migrated = migrator.run_to(version, &mut connection).await;
     migrated.expect("the tables of an earlier version");
     execute(&mut connection, rows).await;
-    Postern::open(config).await.expect("Postern opens")
+    config
 }
 
 async fn a_token_without_limits_keeps_what_it_could_do(env: TestEnv) {
@@ -256,6 +274,24 @@ async fn webhooks_of_the_organisation_keep_their_deliveries(env: TestEnv) {
     assert_eq!(again.expect_err("taken").kind, Kind::Conflict);
 }
 
+async fn revisions_go_with_their_relay_and_the_others_stay(env: TestEnv) {
+    let config = at_version(&env, LASTING_REVISIONS, REVISIONS).await;
+    let postern = Postern::open(config.clone()).await.expect("Postern opens");
+    let revisions = postern.settings().revisions(&Actor::local(0)).await;
+    let revisions = revisions.expect("a list");
+    let [revision] = &revisions[..] else {
+        panic!("{revisions:?}");
+    };
+    let by = revision.saved.by.as_str();
+    assert_eq!((revision.number, by), (1, "admin@example.org"));
+    let origin = revision.origin.as_str();
+    assert_eq!((origin, revision.restored), ("", None), "not recorded");
+    let mut connection = connect(&config).await;
+    let all = sqlx::query_scalar("SELECT COUNT(*) FROM revision").fetch_one(&mut connection);
+    let all: i64 = all.await.expect("counts");
+    assert_eq!(all, 1, "the others were of relays that are gone");
+}
+
 async fn bodies_of_earlier_versions_are_kept(env: TestEnv) {
     let octets = match env.config.database {
         Some(_) => r"'\x466972650d0a'",
@@ -295,6 +331,7 @@ stories! {
         messages_of_earlier_versions_stay_readable;
         an_outage_that_was_announced_ends_with_an_announcement;
         webhooks_of_the_organisation_keep_their_deliveries;
+        revisions_go_with_their_relay_and_the_others_stay;
         a_token_without_limits_keeps_what_it_could_do;
         tokens_of_administrators_keep_sending_from_any_address;
         processes_that_open_a_new_database_together_all_open_it;

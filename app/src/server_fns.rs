@@ -5,7 +5,7 @@
 
 use domain::jwe::Jwk;
 #[cfg(feature = "ssr")]
-use domain::relay::{OWN, id_or_main};
+use domain::relay::id_or_main;
 use domain::view::{PasswordChange, SettingsView};
 use domain::{Form, Refusal};
 #[cfg(feature = "ssr")]
@@ -22,10 +22,7 @@ use crate::request::{with_actor, with_engine};
 /// The settings of a relay of the organisation, of the first if none is named, or of the account's own.
 #[cfg(feature = "ssr")]
 fn settings_of(postern: &Postern, actor: &Actor, relay: Option<&str>) -> Result<Settings, Refusal> {
-    match id_or_main(relay) {
-        OWN => postern.settings().of_account(actor),
-        id => postern.settings().of_relay(id),
-    }
+    postern.settings().of_id(actor, id_or_main(relay))
 }
 
 /// The saved settings of a relay; of the first, if none is named.

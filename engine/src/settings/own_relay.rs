@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::relay::OWN;
 use domain::view::Stamp;
 use domain::{EmailAddress, Form, Kind, Label, Refusal};
 
@@ -28,6 +29,17 @@ impl Settings {
             Refusal::new(Kind::Forbidden, text)
         })?;
         Ok(self.of(scope))
+    }
+
+    /// The settings of the relay with this id, or with [`OWN`] those of the relay of the actor's account.
+    ///
+    /// # Errors
+    /// As [`Settings::of_relay`] and [`Settings::of_account`].
+    pub fn of_id(&self, actor: &Actor, id: &str) -> Result<Self, Refusal> {
+        match id {
+            OWN => self.of_account(actor),
+            id => self.of_relay(id),
+        }
     }
 
     /// Awaits an act on these settings: on those of the organisation by an administrator, on those of

@@ -8,6 +8,7 @@ use super::contract_accounts::{accounts, limits};
 use super::contract_domains::domains;
 use super::contract_interfaces::interfaces;
 use super::contract_message_webhooks::message_webhooks;
+use super::contract_revisions::revisions;
 use super::contract_senders::senders;
 use super::contract_webhooks::webhooks;
 use super::relay_contract_tests::{policy, relays};
@@ -51,6 +52,7 @@ async fn responses_match_the_document() {
     message_webhooks(&mut api).await;
     domains(&mut api).await;
     smtp_settings(&mut api).await;
+    revisions(&mut api).await;
     let (status, document) = api.call("get", "/api/openapi.json", Call::default()).await;
     assert_eq!((status, &document["openapi"]), (200, &json!("3.1.0")));
     assert_eq!(api.seen, operations, "every operation succeeds once");
@@ -68,7 +70,7 @@ fn headers_have_a_pattern(document: &Value) {
         assert!(pattern.is_string(), "{} has no pattern", parameter["name"]);
         headers += 1;
     }
-    assert_eq!(headers, 3);
+    assert_eq!(headers, 4);
 }
 
 async fn configuration(api: &mut Api) {

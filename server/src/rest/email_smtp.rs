@@ -253,7 +253,8 @@ impl SaveSettings {
 const NOT_ANSWERED: &str =
     "A GET returns no such value. A new password is “smtp_password” in “data”, sealed.";
 
-fn revision_of(etag: &HeaderValue, faults: &Faults) -> Option<i64> {
+/// The revision in an ETag, or a fault.
+pub(super) fn revision_of(etag: &HeaderValue, faults: &Faults) -> Option<i64> {
     let number = etag
         .to_str()
         .ok()

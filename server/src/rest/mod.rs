@@ -19,6 +19,8 @@ mod contract_message_webhooks;
 #[cfg(test)]
 mod contract_open_tracking;
 #[cfg(test)]
+mod contract_revisions;
+#[cfg(test)]
 mod contract_senders;
 #[cfg(test)]
 mod contract_tests;
@@ -49,6 +51,7 @@ mod relay_contract_tests;
 mod relay_health;
 mod relay_settings;
 mod relays;
+mod revisions;
 #[cfg(test)]
 mod schema;
 mod send_email;
@@ -111,6 +114,8 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(relay_settings::read, relay_settings::save))
         .routes(routes!(relay_settings::test))
         .routes(routes!(relay_settings::diagnose))
+        .routes(routes!(revisions::list))
+        .routes(routes!(revisions::restore))
         .routes(routes!(policy::read, policy::save))
         .routes(routes!(interfaces::list))
         .routes(routes!(accounts::list, accounts::create))

@@ -165,7 +165,7 @@ struct RelayFields {
 }
 
 /// A value that null removes; absent, it stays.
-fn change<'de, D, T>(deserializer: D) -> Result<relay::Change<T>, D::Error>
+pub(super) fn change<'de, D, T>(deserializer: D) -> Result<relay::Change<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,

@@ -306,6 +306,39 @@ async fn figures_are_those_of_the_own_account_tokens_and_relay() {
 }
 
 #[tokio::test]
+async fn revisions_are_those_of_the_own_relay() {
+    let server = TenantServer::open().await;
+    let (owner, caller) = (&server.tenants[1], &server.tenants[3]);
+    let before = server.things_of(owner).await;
+    for (tenant, other) in [(owner, caller), (caller, owner)] {
+        let own = TenantRequest::get("/api/relays/own/revisions");
+        let token = Credential::Token(&tenant.token);
+        let answer = server.send(token, own).await;
+        let host = tenant.spec.host.to_string();
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert!(answer.text.contains(&host), "{}", answer.text);
+        answer.expect_nothing_of(&other.spec, &tenant.spec, "own revisions");
+    }
+    // Whatever stands for the relay of another account in other places.
+    for id in [format!("account:{}", owner.id), owner.id.clone()] {
+        let revisions = format!("/api/relays/{id}/revisions");
+        let restore = format!("{revisions}/1/restore");
+        for token in [&caller.token, &server.admin().token] {
+            for request in [
+                TenantRequest::get(&revisions),
+                TenantRequest::post_json(&restore, &json!({ "smtp_password": null })),
+            ] {
+                let answer = server.send(Credential::Token(token), request).await;
+                let status = answer.status;
+                assert!(matches!(status, 403 | 404), "{id}: {}", answer.text);
+                answer.expect_nothing_of(&owner.spec, &server.admin().spec, &id);
+            }
+        }
+    }
+    assert_eq!(server.things_of(owner).await, before);
+}
+
+#[tokio::test]
 async fn an_idempotency_key_belongs_to_its_account() {
     let server = TenantServer::open().await;
     let (owner, caller) = (&server.tenants[1], &server.tenants[2]);

@@ -240,6 +240,10 @@ pub const RULES: &[Rule] = &[
         relay,
     ),
     organisation("post /api/relays/{id}/check", relay),
+    organisation("get /api/relays/{id}/revisions", relay),
+    organisation("post /api/relays/{id}/revisions/{number}/restore", |pair| {
+        relay(pair).and("number", "1").posting(json!({}))
+    }),
     organisation("get /api/policy", nothing),
     organisation("put /api/policy", |_| {
         Asked::default().posting(json!({ "own_relays": false }))

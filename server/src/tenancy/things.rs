@@ -19,6 +19,7 @@ impl TenantServer {
             false => {
                 let own = [
                     "/api/smtp/settings",
+                    "/api/relays/own/revisions",
                     "/api/tokens",
                     "/api/senders",
                     "/api/message-webhooks",
@@ -42,7 +43,9 @@ impl TenantServer {
                 "/api/accounts",
             ];
             urls.extend(of_organisation.map(str::to_owned));
-            urls.push(format!("/api/relays/{}/email_smtp", self.relay_id));
+            for of_relay in ["email_smtp", "revisions"] {
+                urls.push(format!("/api/relays/{}/{of_relay}", self.relay_id));
+            }
         }
         let mut things = Vec::new();
         for url in urls {

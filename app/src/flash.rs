@@ -24,6 +24,10 @@ pub enum Flash {
     RelayChanged(String),
     /// The relay of this name was removed.
     RelayRemoved(String),
+    /// The revision of a relay's settings with this number was brought back.
+    RevisionRestored(i64),
+    /// The same, without the password that the revision had.
+    RevisionRestoredWithoutPassword(i64),
     /// A check of a relay was requested.
     CheckRequested,
     /// The own relay was removed.

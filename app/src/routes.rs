@@ -24,6 +24,10 @@ use crate::entrance::{
     SecondStepPage, SetupPage,
 };
 use crate::figures::{FIGURES, FiguresPage};
+use crate::history::{
+    MY_RELAY_HISTORY, MyRelayHistoryPage, RELAY_HISTORY, RESTORE_MY_RELAY, RESTORE_RELAY,
+    RelayHistoryPage, RestoreMyRelayPage, RestoreRelayPage,
+};
 use crate::home::{HOME, HomePage};
 use crate::interfaces::{INTERFACES, InterfacesPage};
 use crate::limits::{LIMITS, LimitsPage};
@@ -88,8 +92,12 @@ fn Pages() -> StaticVec<AnyNestedRoute> {
         page(FixedPath(SETTINGS), SettingsPage),
         page(FixedPath(RELAYS), RelaysPage),
         page(FixedPath(REMOVE_RELAY), RemovalPage),
+        page(FixedPath(RELAY_HISTORY), RelayHistoryPage),
+        page(FixedPath(RESTORE_RELAY), RestoreRelayPage),
         page((FixedPath(RELAYS), ParamSegment("id")), RelayPage),
         page(FixedPath(REMOVE_MY_RELAY), MyRelayRemovalPage),
+        page(FixedPath(MY_RELAY_HISTORY), MyRelayHistoryPage),
+        page(FixedPath(RESTORE_MY_RELAY), RestoreMyRelayPage),
         page(FixedPath(MY_RELAY), MyRelayPage),
         page(FixedPath(POLICY), PolicyPage),
         page(FixedPath(OUTBOX), ListPage),

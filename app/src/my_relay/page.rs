@@ -13,6 +13,7 @@ use crate::components::{ErrorNotice, SuccessNotice, refused};
 use crate::figures::RelayLastDay;
 use crate::flash::{Flash, flash};
 use crate::health::{CHECK_REQUESTED, HealthCard, ShownHealth, history_begin};
+use crate::history::HistoryLink;
 use crate::layout::console_page;
 use crate::request::other_fault;
 use crate::settings::{InitialState, settings_editor};
@@ -35,6 +36,8 @@ pub fn MyRelayPage() -> impl IntoView {
                 Ok(read) => read,
                 Err(refusal) => return refused(&refusal),
             };
+            let history =
+                (relay.own.revision > 0).then(|| view! { <HistoryLink id=OWN.to_owned() /> });
             let state = health.as_ref().map(|health| health.view.state);
             let is_down = state == Some(HealthState::Down);
             let health = health.map(|health| {
@@ -77,6 +80,7 @@ pub fn MyRelayPage() -> impl IntoView {
                     <State relay status is_down />
                     {last_day}
                     {editor}
+                    {history}
                     {health}
                 </div>
             }

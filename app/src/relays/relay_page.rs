@@ -14,6 +14,7 @@ use crate::components::{ErrorNotice, SuccessNotice, refused};
 use crate::figures::RelayLastDay;
 use crate::flash::{Flash, flash};
 use crate::health::{CHECK_REQUESTED, HealthCard, ShownHealth, history_begin};
+use crate::history::HistoryLink;
 use crate::layout::console_page;
 use crate::request::{other_fault, param};
 use crate::settings::{InitialState, settings_editor};
@@ -66,6 +67,7 @@ pub fn RelayPage() -> impl IntoView {
                     {fault.map(|text| view! { <ErrorNotice text /> })}
                     {done.map(|text| view! { <SuccessNotice text /> })}
                     {settings_editor(initial)}
+                    <HistoryLink id=relay.id.clone() />
                     {health}
                     <ConfigForm relay />
                 </div>

@@ -1,5 +1,6 @@
 //! The page of the SMTP settings, and its island for the page of a relay.
 
+use domain::relay::MAIN;
 use engine::Postern;
 use leptos::prelude::*;
 
@@ -8,6 +9,7 @@ use super::providers::Providers;
 use super::static_parts::{CERTIFICATE_BOX, PROVIDERS, TEMPLATE};
 use super::{InitialState, SettingsEditor};
 use crate::components::refused;
+use crate::history::HistoryLink;
 use crate::layout::console_page;
 
 #[component]
@@ -16,12 +18,21 @@ pub fn SettingsPage() -> impl IntoView {
         let postern = expect_context::<Postern>();
         Suspend::new(async move {
             match postern.settings().view(&actor).await {
-                Ok(saved) => settings_editor(InitialState {
-                    saved,
-                    me: actor.name().to_owned(),
-                    relay: None,
-                    title: "SMTP settings".to_owned(),
-                }),
+                Ok(saved) => {
+                    let editor = settings_editor(InitialState {
+                        saved,
+                        me: actor.name().to_owned(),
+                        relay: None,
+                        title: "SMTP settings".to_owned(),
+                    });
+                    view! {
+                        <div class="page">
+                            {editor}
+                            <HistoryLink id=MAIN.to_owned() />
+                        </div>
+                    }
+                    .into_any()
+                }
                 Err(refusal) => refused(&refusal),
             }
         })

@@ -16,6 +16,7 @@ mod enrolment;
 mod flash;
 mod forms;
 mod headers;
+mod history;
 mod host;
 mod limits;
 pub mod listener;
@@ -65,6 +66,7 @@ pub fn router(state: AppState) -> Router {
         .merge(pages::router())
         .merge(forms::router())
         .merge(my_relay::router())
+        .merge(history::router())
         .merge(second_step::router())
         .merge(second_factor::router())
         .merge(confirmation::router())

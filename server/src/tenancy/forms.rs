@@ -6,6 +6,7 @@ use app::accounts::{
     REMOVE_SENDER_OF, REVOKE_TOKEN_OF,
 };
 use app::domains::{ACTIVATE_DKIM_KEY, MAKE_DKIM_KEY, REMOVE_DKIM_KEY};
+use app::history::RESTORE_RELAY;
 use app::limits::LIMITS;
 use app::outbox::{ACT, PAUSE, STOP_ACT};
 use app::policy::POLICY;
@@ -109,6 +110,10 @@ pub const FORMS: &[FormRule] = &[
     }),
     form(CHECK_RELAY, 403, |pair| {
         vec![("id", pair.server.relay_id.clone())]
+    }),
+    form(RESTORE_RELAY, 403, |_| {
+        let number = ("number", "1".to_owned());
+        vec![("id", "global".to_owned()), number]
     }),
     form(REMOVE_RELAY, 403, |pair| {
         vec![("id", pair.server.relay_id.clone())]

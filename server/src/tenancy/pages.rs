@@ -8,6 +8,7 @@ use app::accounts::{ACCOUNTS, DELETE_ACCOUNT, account_path};
 use app::domains::{DOMAINS, REMOVE_DKIM_KEY, domain_path};
 use app::entrance::{INVITATION, LOGIN, RESET, SECOND_STEP, SETUP};
 use app::figures::{FIGURES, figures_path};
+use app::history::{MY_RELAY_HISTORY, RELAY_HISTORY, RESTORE_MY_RELAY, RESTORE_RELAY};
 use app::home::HOME;
 use app::interfaces::INTERFACES;
 use app::limits::LIMITS;
@@ -42,6 +43,8 @@ enum Shows {
     Nothing,
     /// Things of the caller.
     Caller,
+    /// A thing of the caller, which it may not have.
+    CallerPart,
     /// The message in its path, or the account in its query: 404.
     Message,
     /// The thing in its query, which administrators do not see either: 404.
@@ -68,7 +71,7 @@ fn page(route: impl Into<String>, shows: Shows, url: fn(&Pair<'_>) -> String) ->
 
 /// The rule of every page.
 fn pages() -> Vec<PageRule> {
-    use Shows::{Caller, Message, Nothing, Organisation, Private};
+    use Shows::{Caller, CallerPart, Message, Nothing, Organisation, Private};
     vec![
         page(LOGIN, Nothing, |_| LOGIN.to_owned()),
         page(SECOND_STEP, Nothing, |_| SECOND_STEP.to_owned()),
@@ -86,7 +89,17 @@ fn pages() -> Vec<PageRule> {
         page(relay_path("{id}"), Organisation, |pair| {
             relay_path(&pair.server.relay_id)
         }),
+        page(RELAY_HISTORY, Organisation, |pair| {
+            with_query(RELAY_HISTORY, [("id", &pair.server.relay_id)])
+        }),
+        page(RESTORE_RELAY, Organisation, |_| {
+            with_query(RESTORE_RELAY, [("id", "global"), ("number", "1")])
+        }),
         page(MY_RELAY, Caller, |_| MY_RELAY.to_owned()),
+        page(MY_RELAY_HISTORY, Caller, |_| MY_RELAY_HISTORY.to_owned()),
+        page(RESTORE_MY_RELAY, CallerPart, |_| {
+            with_query(RESTORE_MY_RELAY, [("number", "1")])
+        }),
         page(REMOVE_MY_RELAY, Caller, |_| REMOVE_MY_RELAY.to_owned()),
         page(POLICY, Organisation, |_| POLICY.to_owned()),
         page(OUTBOX, Caller, |_| OUTBOX.to_owned()),
@@ -270,6 +283,7 @@ impl Pair<'_> {
                 Shows::Nothing => &[200, 303, 403, 404, 410],
                 _ if self.caller.spec.is_disabled => &[303],
                 Shows::Private => &[404],
+                Shows::CallerPart => &[200, 404],
                 _ if self.caller.spec.role == Role::Admin => &[200],
                 Shows::Caller => &[200],
                 Shows::Message => &[404],

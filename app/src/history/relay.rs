@@ -1,0 +1,48 @@
+//! The relay whose history a page shows.
+
+use domain::Refusal;
+use domain::relay::OWN;
+use engine::{Actor, Postern, Settings};
+
+use super::{RESTORE_MY_RELAY, RESTORE_RELAY};
+use crate::my_relay::MY_RELAY;
+use crate::relays::relay_path;
+
+/// A relay of the organisation, or the account's own.
+pub struct HistoryRelay {
+    pub id: String,
+    pub name: String,
+    pub settings: Settings,
+}
+
+impl HistoryRelay {
+    /// Reads the name of a relay.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`](domain::Kind::Forbidden) for a relay of the organisation unless the actor is an
+    /// administrator; [`Kind::NotFound`](domain::Kind::NotFound) if there is none.
+    pub async fn read(postern: &Postern, actor: &Actor, id: String) -> Result<Self, Refusal> {
+        let name = match id.as_str() {
+            OWN => "My relay".to_owned(),
+            id => postern.relays().read(actor, id).await?.config.name,
+        };
+        let settings = postern.settings().of_id(actor, &id)?;
+        Ok(Self { id, name, settings })
+    }
+
+    /// The page with its settings.
+    pub fn page(&self) -> String {
+        match self.id.as_str() {
+            OWN => MY_RELAY.to_owned(),
+            id => relay_path(id),
+        }
+    }
+
+    /// The form that brings a revision back.
+    pub fn action(&self) -> &'static str {
+        match self.id.as_str() {
+            OWN => RESTORE_MY_RELAY,
+            _ => RESTORE_RELAY,
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The page that asks whether to bring a revision back, with what it changes.
+
+use domain::relay::OWN;
+use domain::revision::{RevisionComparison, RevisionPassword};
+use domain::{Fields, Refusal};
+use engine::{Actor, Postern};
+use leptos::prelude::*;
+
+use super::changes::Changes;
+use super::format::{password, saved};
+use super::history_path;
+use super::relay::HistoryRelay;
+use super::request::WITHOUT_PASSWORD;
+use crate::components::{ErrorNotice, HiddenFields, refused};
+use crate::layout::console_page;
+use crate::request::{other_fault, queries};
+
+#[component]
+pub fn RestoreRelayPage() -> impl IntoView {
+    console_page("Restore a revision", |actor| {
+        let target = Fields::of(&queries()).read(|fields| RestoreTarget {
+            id: fields.take("id").unwrap_or_default().to_owned(),
+            number: fields.take_number("number").unwrap_or_default(),
+        });
+        restore_page(actor, target)
+    })
+}
+
+#[component]
+pub fn RestoreMyRelayPage() -> impl IntoView {
+    console_page("Restore a revision of my relay", |actor| {
+        let target = Fields::of(&queries()).read(|fields| RestoreTarget {
+            id: OWN.to_owned(),
+            number: fields.take_number("number").unwrap_or_default(),
+        });
+        restore_page(actor, target)
+    })
+}
+
+/// The revision in the query.
+struct RestoreTarget {
+    id: String,
+    number: i64,
+}
+
+fn restore_page(actor: Actor, target: Result<RestoreTarget, Refusal>) -> AnyView {
+    let postern = expect_context::<Postern>();
+    let fault = other_fault(&[]);
+    Suspend::new(async move {
+        match read(&postern, &actor, target).await {
+            Ok(shown) => view! { <RestoreQuestion shown fault /> }.into_any(),
+            Err(refusal) => refused(&refusal),
+        }
+    })
+    .into_any()
+}
+
+/// What the page shows.
+struct ShownRevision {
+    relay: HistoryRelay,
+    comparison: RevisionComparison,
+}
+
+async fn read(
+    postern: &Postern,
+    actor: &Actor,
+    target: Result<RestoreTarget, Refusal>,
+) -> Result<ShownRevision, Refusal> {
+    let RestoreTarget { id, number } = target?;
+    let relay = HistoryRelay::read(postern, actor, id).await?;
+    let comparison = relay.settings.revision(actor, number).await?;
+    Ok(ShownRevision { relay, comparison })
+}
+
+/// What the page says of the password, and the button; `None` where nothing can be brought back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct RestoreOffer {
+    text: &'static str,
+    button: Option<String>,
+}
+
+fn offer(comparison: &RevisionComparison) -> RestoreOffer {
+    let revision = &comparison.revision;
+    if revision.is_removal {
+        return RestoreOffer {
+            text: "This revision is the removal of the relay. There are no settings to bring back.",
+            button: None,
+        };
+    }
+    if comparison.changes.is_empty() {
+        return RestoreOffer {
+            text: "Nothing differs from the settings in use.",
+            button: None,
+        };
+    }
+    let number = revision.number;
+    match revision.password {
+        RevisionPassword::None => RestoreOffer {
+            text: password(revision.password),
+            button: Some(format!("Restore revision {number}")),
+        },
+        RevisionPassword::Kept => RestoreOffer {
+            text: "Its password comes back with it.",
+            button: Some(format!("Restore revision {number}")),
+        },
+        RevisionPassword::Forgotten | RevisionPassword::ReEnter => RestoreOffer {
+            text: password(revision.password),
+            button: Some(format!("Restore revision {number} without its password")),
+        },
+    }
+}
+
+#[component]
+fn RestoreQuestion(shown: ShownRevision, fault: Option<String>) -> AnyView {
+    let ShownRevision { relay, comparison } = shown;
+    let RestoreOffer { text, button } = offer(&comparison);
+    let RevisionComparison {
+        revision,
+        changes,
+        newest,
+    } = comparison;
+    let number = revision.number;
+    let mut fields = vec![
+        ("number", number.to_string()),
+        ("newest", newest.to_string()),
+    ];
+    if relay.id != OWN {
+        fields.push(("id", relay.id.clone()));
+    }
+    let is_lost = revision.password.is_lost();
+    if is_lost {
+        fields.push((WITHOUT_PASSWORD, "1".to_owned()));
+    }
+    let afterwards = (is_lost && button.is_some()).then(|| {
+        view! { <p>"Enter the password in the settings afterwards: until then Postern cannot sign in to the relay."</p> }
+    });
+    let changes = (!changes.is_empty()).then(|| {
+        let about = format!("What changes with revision {number}");
+        view! { <Changes changes before="In use" after="Restored" about /> }
+    });
+    let button = button.map(|text| {
+        view! {
+            <button class="button button-primary" type="submit">
+                {text}
+            </button>
+        }
+    });
+    view! {
+        <div class="page">
+            <header class="page-head">
+                <h1>{format!("Restore revision {number}?")}</h1>
+                <p>{format!("{}. {}.", relay.name, saved(&revision))}</p>
+            </header>
+            {fault.map(|text| view! { <ErrorNotice text /> })}
+            <section class="card">
+                <form class="card-body" method="post" action=relay.action()>
+                    <HiddenFields fields />
+                    {changes}
+                    <p>{text}</p>
+                    {afterwards}
+                    <div class="buttons">
+                        {button}
+                        <a class="button button-secondary" href=history_path(&relay.id)>
+                            "Back"
+                        </a>
+                    </div>
+                </form>
+            </section>
+        </div>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::revision::{FieldChange, RevisionView};
+    use domain::view::Stamp;
+    use domain::{Label, Timestamp};
+
+    use super::*;
+
+    fn comparison(password: RevisionPassword, is_removal: bool) -> RevisionComparison {
+        RevisionComparison {
+            revision: RevisionView {
+                number: 3,
+                saved: Stamp {
+                    at: Timestamp(0),
+                    by: "ann@example.org".to_owned(),
+                },
+                origin: String::new(),
+                restored: None,
+                verified: None,
+                password,
+                is_removal,
+                changes: None,
+            },
+            changes: vec![FieldChange {
+                label: Label::Password,
+                values: None,
+            }],
+            newest: 7,
+        }
+    }
+
+    #[test]
+    fn a_lost_password_is_said_before_the_rollback() {
+        use RevisionPassword::{Forgotten, Kept, None as Without, ReEnter};
+        for (password, button) in [
+            (Without, "Restore revision 3"),
+            (Kept, "Restore revision 3"),
+            (Forgotten, "Restore revision 3 without its password"),
+            (ReEnter, "Restore revision 3 without its password"),
+        ] {
+            let offered = offer(&comparison(password, false)).button;
+            assert_eq!(offered.as_deref(), Some(button), "{password:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_offered_where_nothing_comes_back() {
+        let removal = comparison(RevisionPassword::None, true);
+        assert_eq!(offer(&removal).button, None);
+        let same = RevisionComparison {
+            changes: Vec::new(),
+            ..comparison(RevisionPassword::Kept, false)
+        };
+        assert_eq!(offer(&same).button, None);
+    }
+}

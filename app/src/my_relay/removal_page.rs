@@ -24,7 +24,8 @@ pub fn MyRelayRemovalPage() -> impl IntoView {
                     <p>
                         <strong>
                             "The settings of your own relay, its password and its earlier passwords are deleted."
-                        </strong> " This cannot be undone."
+                        </strong>
+                        " The history stays, and brings the settings back without a password."
                     </p>
                 }
                 .into_any(),

@@ -49,7 +49,7 @@ async fn question(
         false => view! {
             <p>
                 <strong>
-                    "Its settings, its password and its earlier passwords are deleted."
+                    "Its settings, their history, its password and its earlier passwords are deleted."
                 </strong> " This cannot be undone."
             </p>
         }

@@ -340,7 +340,7 @@ pub async fn change_one(
 
 /// Remove a relay
 ///
-/// With its settings and all its passwords. The relay `global` cannot be removed, but switched off.
+/// With its settings, their revisions and all its passwords. The relay `global` cannot be removed, but switched off.
 #[utoipa::path(
     delete,
     path = "/api/relays/{id}",

@@ -70,7 +70,7 @@ pub async fn save(
 
 /// Go back to the relay of your organisation
 ///
-/// Your own settings and their passwords are deleted.
+/// Your own settings and their passwords are deleted. Their history stays, without passwords.
 #[utoipa::path(
     delete,
     path = "/api/smtp/settings",

@@ -94,9 +94,8 @@ fn Revisions(relay_id: String, revisions: Vec<RevisionView>) -> AnyView {
         return view! { <p class="card mail-empty">"Nothing is saved yet."</p> }.into_any();
     }
     let entries = revisions.into_iter().enumerate().map(|(index, revision)| {
-        view! {
-            <RevisionEntry relay_id=relay_id.clone() revision is_newest=index == 0 />
-        }
+        let is_newest = index == 0;
+        view! { <RevisionEntry relay_id=relay_id.clone() revision is_newest /> }
     });
     view! { <ul class="card suppressions">{entries.collect_view()}</ul> }.into_any()
 }

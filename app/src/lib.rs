@@ -2,8 +2,9 @@
 //!
 //! Pages are rendered on the server only; the browser gets the islands and what they need. A
 //! feature has one folder with its page, its paths, the parsing of its forms and its views:
-//! `account`, `accounts`, `domains`, `entrance` (without a session), `figures`, `health` (of relays), `history`
-//! (of settings), `home`, `interfaces`, `limits`, `my_relay`, `outbox`, `policy`, `relays`, `senders`, `settings`, `suppressions`, `webhooks`.
+//! `account`, `accounts`, `domains`, `entrance` (without a session), `figures`, `health` (of relays),
+//! `history` (of settings), `home`, `interfaces`, `limits`, `my_relay`, `outbox`, `policy`, `relays`, `senders`,
+//! `settings`, `suppressions`, `webhooks`.
 
 // The view of a page is one nested type, deeper than the default limit.
 #![recursion_limit = "512"]

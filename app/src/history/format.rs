@@ -37,7 +37,7 @@ pub fn password(password: RevisionPassword) -> &'static str {
 pub fn value(label: Label, text: &str) -> Vec<String> {
     let line = match (label, text) {
         (_, "") => return Vec::new(),
-        (Label::TrustedCertificates, pem) => return certificates(pem),
+        (Label::TrustedCertificates, listed) => return certificates(listed),
         (Label::ConnectionType, "None") => "None (StartTLS)".to_owned(),
         (Label::PlaintextAuth, "0") => "No".to_owned(),
         (Label::PlaintextAuth, "1") => "Yes".to_owned(),

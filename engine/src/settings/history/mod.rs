@@ -41,7 +41,7 @@ impl Settings {
             let mut connection = self.store.read().await?;
             let saved = self.read(&mut connection).await?;
             let kept = revisions::kept(&mut connection, self.scope).await?;
-            let mut found = kept.iter().map(|kept| &kept.revision);
+            let mut found = kept.iter().map(|entry| &entry.revision);
             let index = found.position(|revision| revision.number == number);
             let index = index.ok_or_else(no_such_revision)?;
             let now = in_use(&saved);
@@ -82,7 +82,7 @@ impl Settings {
         let Some(from) = revision.password_from else {
             return RevisionPassword::None;
         };
-        let mut revisions = kept.iter().map(|kept| &kept.revision);
+        let mut revisions = kept.iter().map(|entry| &entry.revision);
         let introduced = revisions.find(|revision| revision.number == from);
         let Some(sealed) = introduced.and_then(|revision| revision.password.as_deref()) else {
             return RevisionPassword::Forgotten;

@@ -125,7 +125,7 @@ impl Postern {
         }
         let dialer = Dialer::new(config.relays)?;
         let account_dialer = dialer.limited_to(config.account_relays);
-        let (audit, refusals) = Audit::start(store.clone(), clock.clone());
+        let (audit, refusals) = Audit::start(store.clone(), clock.clone(), &config.host);
         let accounts = Accounts::new(
             store.clone(),
             clock.clone(),

@@ -153,12 +153,12 @@ impl Accounts {
         )
         .await?;
         sessions::end_oldest(&mut work, &login.account.id, &digest(secret), OTHERS).await?;
+        sessions::remove_expired(&mut work, now - ABSOLUTE, now - IDLE).await?;
         let by = Signature::new(&login.account.email, origin);
         let factor: &str = login.second_factor.map_or("", Into::into);
         self.audit
             .record(&mut work, by, Action::Login, factor)
             .await?;
-        sessions::remove_expired(&mut work, now - ABSOLUTE, now - IDLE).await?;
         commit(work).await?;
         Ok(())
     }

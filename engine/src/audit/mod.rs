@@ -23,6 +23,9 @@ use refusals::{RefusalCount, RefusalCounter, RefusalKey};
 /// The maximum number of refusals that wait to be written.
 const QUEUE: usize = 256;
 
+/// The node on a machine without a name.
+const UNNAMED: &str = "localhost";
+
 /// How often counted refusals are looked through.
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -32,23 +35,35 @@ const INTERVAL: Duration = Duration::from_secs(1);
 pub struct Audit {
     store: Store,
     clock: Clock,
+    /// The node whose chain the rows are in.
+    node: Arc<str>,
     /// Rows of refusals, for the group commit: they have no transaction of their own.
     refusals: mpsc::Sender<QueuedEntry>,
     counter: Arc<RefusalCounter>,
 }
 
 impl Audit {
-    /// Starts the service, and returns the queue of the rows that the group commit writes.
-    pub(crate) fn start(store: Store, clock: Clock) -> (Self, mpsc::Receiver<QueuedEntry>) {
+    /// Starts the service on the machine `host`, and returns the queue of the rows that the group commit writes.
+    pub(crate) fn start(
+        store: Store,
+        clock: Clock,
+        host: &str,
+    ) -> (Self, mpsc::Receiver<QueuedEntry>) {
         let (refusals, queue) = mpsc::channel(QUEUE);
+        let node = match host {
+            "" => UNNAMED,
+            host => host,
+        };
         let audit = Self {
             store,
             clock,
+            node: node.into(),
             refusals,
             counter: Arc::default(),
         };
         let (counter, weak) = (Arc::downgrade(&audit.counter), audit.refusals.downgrade());
-        tokio::spawn(write_counts(counter, weak, audit.clock.clone()));
+        let (node, clock) = (audit.node.clone(), audit.clock.clone());
+        tokio::spawn(write_counts(counter, weak, node, clock));
         (audit, queue)
     }
 
@@ -58,7 +73,10 @@ impl Audit {
         if counted.is_empty() {
             return;
         }
-        let entries: Vec<Entry> = counted.into_iter().map(counted_entry).collect();
+        let counted = counted.into_iter();
+        let entries: Vec<Entry> = counted
+            .map(|counted| counted_entry(&self.node, counted))
+            .collect();
         let written = async {
             let mut work = self.store.begin().await?;
             audit::add(&mut work, &entries).await?;
@@ -78,7 +96,8 @@ impl Audit {
         Ok(audit::newest(&mut *self.store.read().await?, limit).await?)
     }
 
-    /// Records in its own transaction, `work`, that an act was done.
+    /// Records in its own transaction, `work`, that an act was done. It is the last write before the commit: it locks
+    /// the chain of this node.
     pub(crate) async fn record(
         &self,
         work: &mut Connection,
@@ -86,14 +105,7 @@ impl Audit {
         action: Action,
         detail: impl Into<String>,
     ) -> Result<(), StoreError> {
-        let by = by.into();
-        let entry = entry(
-            self.clock.now(),
-            by,
-            action,
-            "done".to_owned(),
-            detail.into(),
-        );
+        let entry = self.entry(by.into(), action, "done".to_owned(), detail.into());
         audit::add(work, &[entry]).await
     }
 
@@ -109,7 +121,8 @@ impl Audit {
         commit(work).await
     }
 
-    /// Records in its own transaction, `work`, that a test mail proved a revision of settings, which `detail` names.
+    /// Records in its own transaction, `work`, that a test mail proved a revision of settings, which `detail` names. As
+    /// [`Audit::record`], it is the last write before the commit.
     pub(crate) async fn record_verified(
         &self,
         work: &mut Connection,
@@ -117,13 +130,7 @@ impl Audit {
         detail: String,
     ) -> Result<(), StoreError> {
         let verified = "verified".to_owned();
-        let entry = entry(
-            self.clock.now(),
-            actor.into(),
-            Action::SendTest,
-            verified,
-            detail,
-        );
+        let entry = self.entry(actor.into(), Action::SendTest, verified, detail);
         audit::add(work, &[entry]).await
     }
 
@@ -194,7 +201,10 @@ impl Audit {
         }
         let fields: Vec<&str> = refusal.fields.keys().map(String::as_str).collect();
         let (done, written) = oneshot::channel();
-        let entry = entry(at, by, action, outcome(status), fields.join(", "));
+        let entry = Entry {
+            at,
+            ..self.entry(by, action, outcome(status), fields.join(", "))
+        };
         // The group commit logs what it cannot write, and ends with the process.
         if self
             .refusals
@@ -205,14 +215,27 @@ impl Audit {
             let _ = written.await;
         }
     }
+
+    /// A row of an act now.
+    fn entry(&self, by: Signature, action: Action, outcome: String, detail: String) -> Entry {
+        entry(&self.node, self.clock.now(), by, action, outcome, detail)
+    }
 }
 
 fn outcome(status: u16) -> String {
     format!("refused ({status})")
 }
 
-fn entry(at: Timestamp, by: Signature, action: Action, outcome: String, detail: String) -> Entry {
+fn entry(
+    node: &str,
+    at: Timestamp,
+    by: Signature,
+    action: Action,
+    outcome: String,
+    detail: String,
+) -> Entry {
     Entry {
+        node: node.to_owned(),
         at,
         actor: by.actor,
         origin: by.origin,
@@ -223,9 +246,10 @@ fn entry(at: Timestamp, by: Signature, action: Action, outcome: String, detail: 
 }
 
 /// The row of refusals that repeat one.
-fn counted_entry((key, count): (RefusalKey, RefusalCount)) -> Entry {
+fn counted_entry(node: &str, (key, count): (RefusalKey, RefusalCount)) -> Entry {
     let detail = format!("repeated {} times in a minute", count.repeated);
-    entry(count.at, key.by, key.action, outcome(key.status), detail)
+    let outcome = outcome(key.status);
+    entry(node, count.at, key.by, key.action, outcome, detail)
 }
 
 fn not_recorded(error: &StoreError) {
@@ -239,6 +263,7 @@ fn not_recorded(error: &StoreError) {
 async fn write_counts(
     counter: Weak<RefusalCounter>,
     refusals: mpsc::WeakSender<QueuedEntry>,
+    node: Arc<str>,
     clock: Clock,
 ) {
     loop {
@@ -248,7 +273,7 @@ async fn write_counts(
         };
         for counted in counter.take(Some(clock.monotonic())) {
             let (done, _) = oneshot::channel();
-            let entry = counted_entry(counted);
+            let entry = counted_entry(&node, counted);
             // It fails only while the process ends.
             let _ = refusals.send(QueuedEntry { entry, done }).await;
         }

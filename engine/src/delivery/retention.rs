@@ -64,10 +64,11 @@ async fn delete_old(kept: Retention, store: &Store, clock: &Clock) -> Result<(),
     let before = now - kept.audit.max(AUDIT_MINIMUM);
     loop {
         let mut work = store.begin().await?;
-        let rows = audit::delete_before(&mut work, before, BATCH).await?;
         let expired = suppressions::remove_expired(&mut work, BATCH, now).await?;
         let sent = now - WEBHOOK_RETENTION;
         let deliveries = webhook_deliveries::delete_before(&mut work, sent, BATCH).await?;
+        // Last: it locks the chains of the nodes.
+        let rows = audit::delete_before(&mut work, before, now, BATCH).await?;
         commit(work).await?;
         if rows == 0 && expired == 0 && deliveries == 0 {
             break;

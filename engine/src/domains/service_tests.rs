@@ -36,7 +36,7 @@ impl TestServices {
         let vault = Arc::new(vault.expect("a vault"));
         let keys = BrowserKeys::new(store.clone(), clock.clone(), vault.clone());
         // Nobody writes refusals: they are dropped.
-        let (audit, _) = Audit::start(store.clone(), clock.clone());
+        let (audit, _) = Audit::start(store.clone(), clock.clone(), "gate");
         let settings = Settings::new(
             store.clone(),
             clock.clone(),

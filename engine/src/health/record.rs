@@ -37,16 +37,6 @@ impl Health {
                 at: next.record.since,
             };
             relay_health_changes::add(&mut work, relay.scope, change).await?;
-            let postern = Actor::postern();
-            let audit = &services.audit;
-            audit
-                .record(
-                    &mut work,
-                    &postern,
-                    Action::RelayHealth,
-                    detail(before, next, relay),
-                )
-                .await?;
         }
         if let Some(change) = &notified {
             if change.to == HealthState::Healthy {
@@ -59,6 +49,13 @@ impl Health {
                 relay_outages::write(&mut work, relay.scope, outage).await?;
             }
             notifications::add(&mut work, change, now).await?;
+        }
+        if next.record.state != before.record.state {
+            let (postern, detail) = (Actor::postern(), detail(before, next, relay));
+            let audit = &services.audit;
+            audit
+                .record(&mut work, &postern, Action::RelayHealth, detail)
+                .await?;
         }
         commit(work).await?;
         if notified.is_some() {

@@ -219,14 +219,15 @@ impl Outbox {
                 break;
             }
             let mut work = self.store.begin_by_key().await?;
+            let changed = change(&mut work, actor, (act, selection), &keys, now).await?;
             if done == 0 {
                 let detail = format!("begun: {} of {selected}", confirmed.number);
                 self.audit
                     .record(&mut work, actor, recorded(act), detail)
                     .await?;
             }
-            done += change(&mut work, actor, (act, selection), &keys, now).await?;
             commit(work).await?;
+            done += changed;
             self.store.wrote();
             self.changed();
         }

@@ -4,11 +4,15 @@ use domain::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
+use super::audit_chain::{self, ChainPlace, ChainRow};
+use super::audit_hash::HashedRow;
 use super::{Connection, StoreError};
 
 /// A row. No text in it is a secret, or the address of a person other than the actor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
+    /// The node that wrote it, whose chain it is in; empty for a row from before there were chains.
+    pub node: String,
     pub at: Timestamp,
     pub actor: String,
     pub origin: String,
@@ -26,50 +30,160 @@ impl FromRow<'_, AnyRow> for Entry {
             action: row.try_get(3)?,
             outcome: row.try_get(4)?,
             detail: row.try_get(5)?,
+            node: row.try_get(6)?,
         })
     }
 }
 
-/// Inserts rows.
+/// Inserts rows of one node at the end of its chain, and copies them to the log. The chain is locked until the end of
+/// the transaction, so that this is its last write: a transaction that locks other rows behind it may wait for one
+/// that waits for the chain.
+///
+/// The copy is in the log before the commit, so that no crash leaves a row without one. The hash tells which of two
+/// copies with one number was committed.
 ///
 /// # Errors
 /// Where the database fails.
 pub async fn add(connection: &mut Connection, entries: &[Entry]) -> Result<(), StoreError> {
+    let Some(node) = entries.first().map(|entry| entry.node.as_str()) else {
+        return Ok(());
+    };
+    let mut last = audit_chain::lock(connection, node).await?;
     for entry in entries {
-        sqlx::query(
-            "INSERT INTO audit (id, at, actor, origin, action, outcome, detail) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(ulid::Ulid::new().to_string())
-        .bind(entry.at.0)
-        .bind(&entry.actor)
-        .bind(&entry.origin)
-        .bind(&entry.action)
-        .bind(&entry.outcome)
-        .bind(&entry.detail)
-        .execute(&mut *connection)
-        .await?;
+        last = insert(connection, node, &last, entry).await?;
     }
-    Ok(())
+    audit_chain::advance(connection, node, &last).await
 }
 
-/// Deletes up to `limit` rows from before `before`. Returns how many were deleted.
+/// Inserts a row behind the last one of its chain. Returns its place.
+async fn insert(
+    connection: &mut Connection,
+    node: &str,
+    last: &ChainPlace,
+    entry: &Entry,
+) -> Result<ChainPlace, StoreError> {
+    let id = ulid::Ulid::new().to_string();
+    let number = last.number + 1;
+    let row = HashedRow {
+        previous: &last.hash,
+        node,
+        number,
+        id: &id,
+        at: entry.at,
+        actor: &entry.actor,
+        origin: &entry.origin,
+        action: &entry.action,
+        outcome: &entry.outcome,
+        detail: &entry.detail,
+    };
+    let hash = row.hash();
+    sqlx::query(
+        "INSERT INTO audit (id, at, actor, origin, action, outcome, detail, node, number, hash) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind(&id)
+    .bind(entry.at.0)
+    .bind(&entry.actor)
+    .bind(&entry.origin)
+    .bind(&entry.action)
+    .bind(&entry.outcome)
+    .bind(&entry.detail)
+    .bind(node)
+    .bind(number)
+    .bind(&hash)
+    .execute(connection)
+    .await?;
+    tracing::info!(
+        target: "audit",
+        id,
+        at = entry.at.rfc3339(),
+        at_milliseconds = entry.at.0,
+        actor = entry.actor,
+        origin = entry.origin,
+        action = entry.action,
+        outcome = entry.outcome,
+        detail = entry.detail,
+        node,
+        number,
+        hash,
+        "audit"
+    );
+    Ok(ChainPlace { number, hash })
+}
+
+/// Deletes up to `limit` rows from before `before`, of each chain from its beginning. Returns how many were deleted.
+/// As [`add`], it is the last write of a transaction.
 ///
 /// # Errors
 /// Where the database fails.
 pub async fn delete_before(
     connection: &mut Connection,
     before: Timestamp,
+    now: Timestamp,
     limit: i64,
 ) -> Result<u64, StoreError> {
-    let deleted = sqlx::query(
-        "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < $1 ORDER BY at LIMIT $2)",
+    let unchained = sqlx::query(
+        "DELETE FROM audit WHERE id IN \
+         (SELECT id FROM audit WHERE node IS NULL AND at < $1 ORDER BY at LIMIT $2)",
     )
     .bind(before.0)
     .bind(limit)
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
+    let mut deleted = unchained.rows_affected();
+    if deleted > 0 {
+        audit_chain::forget_unchained(connection, deleted).await?;
+    }
+    for chain in audit_chain::all(connection).await? {
+        let left = limit - i64::try_from(deleted).unwrap_or(limit);
+        if left > 0 {
+            deleted += shorten(connection, &chain, before, now, left).await?;
+        }
+    }
+    Ok(deleted)
+}
+
+/// Deletes up to `limit` old rows at the beginning of a chain, and moves its anchor. Returns how many were deleted.
+async fn shorten(
+    connection: &mut Connection,
+    chain: &ChainRow,
+    before: Timestamp,
+    now: Timestamp,
+    limit: i64,
+) -> Result<u64, StoreError> {
+    let first = chain.removed.number;
+    let rows = audit_chain::rows_behind(connection, &chain.node, first, limit).await?;
+    let times: Vec<Timestamp> = rows.iter().map(|row| row.at).collect();
+    let Some(end) = old_rows(&times, before, now).checked_sub(1) else {
+        return Ok(0);
+    };
+    let end = &rows[end];
+    let deleted = sqlx::query("DELETE FROM audit WHERE node = $1 AND number > $2 AND number <= $3")
+        .bind(&chain.node)
+        .bind(first)
+        .bind(end.number)
+        .execute(&mut *connection)
+        .await?;
+    let removed = ChainPlace {
+        number: end.number,
+        hash: end.hash.clone(),
+    };
+    audit_chain::anchor(connection, &chain.node, &removed, end.at).await?;
     Ok(deleted.rows_affected())
+}
+
+/// How many of the rows at the beginning of a chain are from before `before`. A row from after `now`, of a clock that
+/// was wrong, is as old as the next one.
+fn old_rows(times: &[Timestamp], before: Timestamp, now: Timestamp) -> usize {
+    let mut old = 0;
+    for (number, at) in (1..).zip(times) {
+        if *at < before {
+            old = number;
+        } else if *at <= now {
+            break;
+        }
+    }
+    old
 }
 
 /// The newest `limit` rows, newest first.
@@ -78,7 +192,32 @@ pub async fn delete_before(
 /// Where the database fails.
 pub async fn newest(connection: &mut Connection, limit: i64) -> Result<Vec<Entry>, StoreError> {
     let query = sqlx::query_as(
-        "SELECT at, actor, origin, action, outcome, detail FROM audit ORDER BY at DESC, id DESC LIMIT $1",
+        "SELECT at, actor, origin, action, outcome, detail, COALESCE(node, '') FROM audit \
+         ORDER BY at DESC, id DESC LIMIT $1",
     );
     Ok(query.bind(limit).fetch_all(connection).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_old_from_the_beginning_of_a_chain_on() {
+        // Rows from before 10 are old, and it is 100.
+        for (times, old) in [
+            (&[][..], 0),
+            (&[1, 2, 3], 3),
+            (&[1, 2, 10], 2),
+            (&[10, 1], 0),
+            (&[1, 10, 2], 1),
+            (&[1, 101, 2, 50], 3),
+            (&[1, 101, 50], 1),
+            (&[101, 102], 0),
+        ] {
+            let stamps: Vec<Timestamp> = times.iter().copied().map(Timestamp).collect();
+            let found = old_rows(&stamps, Timestamp(10), Timestamp(100));
+            assert_eq!(found, old, "{times:?}");
+        }
+    }
 }

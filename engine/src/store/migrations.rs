@@ -48,7 +48,8 @@ macro_rules! files {
             "0035_dkim_key",
             "0036_relay_outage",
             "0037_message_webhooks",
-            "0038_revision_history"
+            "0038_revision_history",
+            "0039_audit_chain"
         )
     };
     ($database:literal, $($name:literal),+) => {

@@ -3,6 +3,8 @@
 pub mod account_links;
 pub mod accounts;
 pub mod audit;
+pub mod audit_chain;
+mod audit_hash;
 mod checkpoint;
 pub mod delivery_events;
 mod dialect;
@@ -192,11 +194,19 @@ impl Store {
         self.begin_with(self.dialect.begin_on_sealing_keys).await
     }
 
-    async fn begin_with(
-        &self,
-        begin: &'static str,
-    ) -> Result<Transaction<'static, Any>, StoreError> {
-        let pool = self.write.clone();
+    /// Begins a transaction on the reporting pool that reads the database as of one moment.
+    ///
+    /// # Errors
+    /// Where no connection is free within 5 s.
+    pub async fn snapshot(&self) -> Result<UnitOfWork, StoreError> {
+        Self::begin_on(self.reporting.clone(), self.dialect.snapshot).await
+    }
+
+    async fn begin_with(&self, begin: &'static str) -> Result<UnitOfWork, StoreError> {
+        Self::begin_on(self.write.clone(), begin).await
+    }
+
+    async fn begin_on(pool: AnyPool, begin: &'static str) -> Result<UnitOfWork, StoreError> {
         // In a task, so that a caller that is dropped does not cancel it: a BEGIN cancelled halfway
         // leaves a connection in a transaction, and PostgreSQL's does not report it.
         let begun = tokio::spawn(async move { pool.begin_with(begin).await });

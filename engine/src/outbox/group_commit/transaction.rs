@@ -87,13 +87,14 @@ pub(super) async fn write(
             tally.deferred(row.result);
         }
     }
+    let counted = shard.add(tally, now);
+    figures::write(&mut work, &counted.at, &counted.rows).await?;
+    // Last: it locks the chain of this node.
     for request in requests {
         if let WriteRequest::Audit(entries) = &**request {
             audit::add(&mut work, entries).await?;
         }
     }
-    let counted = shard.add(tally, now);
-    figures::write(&mut work, &counted.at, &counted.rows).await?;
     commit(work).await?;
     Ok(CommittedResults {
         results,

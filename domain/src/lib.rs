@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod address;
+pub mod audit;
 pub mod capability;
 pub mod cause;
 pub mod certificate;

@@ -40,7 +40,9 @@ pub use accounts::{
     NewestTokens, SECOND_STEP_LIFETIME, SecondFactorView, TotpSetup, VerifiedFactor,
 };
 pub use actor::{Actor, Origin};
-pub use audit::{Action, Audit};
+pub use audit::{
+    Action, Audit, AuditAnchor, AuditFault, AuditTampering, AuditVerification, VerifiedChain,
+};
 pub use clock::Clock;
 pub use delivery::{Delivery, DeliveryConfig, Retention};
 pub use diagnosis::{Diagnosis, DiagnosisRequest, ProbeRequest, RECIPIENT, TO};

@@ -32,6 +32,7 @@ pub use report::{
 };
 pub use route::{RelayChoice, RelayCondition, SkippedRelay};
 pub use search::{Cursor, Search, Selection, is_id};
+pub(crate) use search::{criterion, parsed, time};
 pub use suppression::{Suppression, SuppressionLimit, SuppressionSearch};
 pub use view::{
     ActCount, BackoffView, BulkAct, BulkActState, Count, DeliveryEvent, EventKind, MessageOpens,

@@ -29,7 +29,7 @@ pub struct Search {
 const VALUE_MAX: usize = 998;
 
 /// Takes a criterion, trimmed; `None` where it is blank or, with a fault, not valid.
-pub(super) fn criterion<'a>(name: &str, fields: &mut Fields<'a>) -> Option<&'a str> {
+pub(crate) fn criterion<'a>(name: &str, fields: &mut Fields<'a>) -> Option<&'a str> {
     let value = fields.take(name)?.trim();
     if value.chars().any(char::is_control) {
         fields.add(name, "Remove the control character.");
@@ -43,13 +43,16 @@ pub(super) fn criterion<'a>(name: &str, fields: &mut Fields<'a>) -> Option<&'a s
 }
 
 /// Takes a criterion, and parses it.
-fn parsed<T: FromStr<Err = TextFault>>(name: &str, fields: &mut Fields<'_>) -> Option<T> {
+pub(crate) fn parsed<T: FromStr<Err = TextFault>>(
+    name: &str,
+    fields: &mut Fields<'_>,
+) -> Option<T> {
     let value = criterion(name, fields)?;
     value.parse().map_err(|fault| fields.add(name, fault)).ok()
 }
 
 /// Takes the time of a criterion.
-pub(super) fn time(name: &str, fields: &mut Fields<'_>) -> Option<Timestamp> {
+pub(crate) fn time(name: &str, fields: &mut Fields<'_>) -> Option<Timestamp> {
     let value = criterion(name, fields)?;
     let time = Timestamp::parse(value);
     if time.is_none() {

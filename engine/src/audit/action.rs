@@ -1,9 +1,10 @@
 //! The acts that the audit log records.
 
-use strum::IntoStaticStr;
+use domain::audit::AuditObject;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// An act that is recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "lowercase")]
 pub enum Action {
     /// An account signed in.
@@ -164,12 +165,81 @@ pub enum Action {
     /// An address was removed from the suppression list.
     #[strum(serialize = "remove suppression")]
     RemoveSuppression,
+    /// The audit log was read or verified.
+    #[strum(serialize = "read audit")]
+    ReadAudit,
+    /// The audit log was exported.
+    #[strum(serialize = "export audit")]
+    ExportAudit,
 }
 
 impl Action {
+    /// Every act.
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
+
     /// The name in the audit log.
-    pub(super) fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         self.into()
+    }
+
+    /// What it is on.
+    pub const fn object(self) -> AuditObject {
+        match self {
+            Self::Login | Self::Logout | Self::ConfirmSession | Self::EndSession => {
+                AuditObject::Session
+            }
+            Self::CreateAccount
+            | Self::InviteAccount
+            | Self::AcceptInvitation
+            | Self::ChangeAccount
+            | Self::DeleteAccount
+            | Self::RequestReset
+            | Self::ChangePassword
+            | Self::SetUpSecondFactor
+            | Self::RemoveSecondFactor
+            | Self::RefuseCopiedPasskey
+            | Self::CreateRecoveryCodes => AuditObject::Account,
+            Self::CreateToken | Self::RevokeToken => AuditObject::Token,
+            Self::AddSender | Self::ConfirmSender | Self::RemoveSender => AuditObject::Sender,
+            Self::ChangeLimits => AuditObject::Limits,
+            Self::ReadSettings | Self::ReadCertificates | Self::SaveSettings => {
+                AuditObject::Settings
+            }
+            Self::CreateRelay
+            | Self::ChangeRelay
+            | Self::RemoveRelay
+            | Self::CheckRelay
+            | Self::RelayHealth
+            | Self::SendTest
+            | Self::Diagnose
+            | Self::Probe => AuditObject::Relay,
+            Self::ReadPolicy | Self::ChangePolicy => AuditObject::Policy,
+            Self::ReadWebhooks
+            | Self::CreateWebhook
+            | Self::ChangeWebhook
+            | Self::RemoveWebhook
+            | Self::TestWebhook => AuditObject::Webhook,
+            Self::ReadDomains
+            | Self::CreateDkimKey
+            | Self::ActivateDkimKey
+            | Self::RemoveDkimKey => AuditObject::Domain,
+            Self::ReadMail
+            | Self::RetryMail
+            | Self::ResendMail
+            | Self::CancelMail
+            | Self::HoldMail
+            | Self::ReleaseMail
+            | Self::StopAct
+            | Self::PauseDelivery => AuditObject::Mail,
+            Self::RemoveSuppression => AuditObject::Suppression,
+            Self::ReadInterfaces | Self::ReadAudit | Self::ExportAudit => AuditObject::System,
+        }
+    }
+
+    /// The names of the acts on these objects.
+    pub(super) fn names_on(object: AuditObject) -> Vec<&'static str> {
+        let acts = Self::ALL.iter().filter(|act| act.object() == object);
+        acts.map(|act| act.as_str()).collect()
     }
 }
 
@@ -199,8 +269,19 @@ mod tests {
             (Action::HoldMail, "hold mail"),
             (Action::PauseDelivery, "pause delivery"),
             (Action::RemoveSuppression, "remove suppression"),
+            (Action::ExportAudit, "export audit"),
         ] {
             assert_eq!(action.as_str(), name);
+            assert_eq!(name.parse(), Ok(action));
         }
+    }
+
+    #[test]
+    fn every_kind_of_object_has_acts() {
+        for object in AuditObject::ALL {
+            assert!(!Action::names_on(*object).is_empty(), "{object:?}");
+        }
+        let on_policy = Action::names_on(AuditObject::Policy);
+        assert_eq!(on_policy, ["read policy", "change policy"]);
     }
 }

@@ -1,8 +1,10 @@
 //! The audit log: acts on settings, accounts, sessions and held mail, and refusals of them.
 
 mod action;
+mod reading;
 mod refusals;
 mod signature;
+mod verification;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -17,6 +19,7 @@ use crate::{Actor, Clock};
 pub use action::Action;
 pub(crate) use refusals::QueuedEntry;
 pub(crate) use signature::{RefusedBy, Signature};
+pub use verification::{AuditAnchor, AuditFault, AuditTampering, AuditVerification, VerifiedChain};
 
 use refusals::{RefusalCount, RefusalCounter, RefusalKey};
 

@@ -1,6 +1,7 @@
-//! Searches over recipients and their messages: the list, and what acts change.
+//! Searches over recipients and their messages: the list, and what acts change; and in the audit log.
 
 mod act;
+mod audit_rows;
 mod condition;
 mod connection;
 mod list;
@@ -10,6 +11,7 @@ use domain::Timestamp;
 use ulid::Ulid;
 
 pub use act::{ActScan, count, states};
+pub use audit_rows::{AuditRows, audit_rows};
 pub use connection::{SearchConnection, SearchPool};
 pub use list::{ListPage, rows};
 

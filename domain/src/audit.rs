@@ -1,0 +1,367 @@
+//! The audit log: its rows, the kinds of objects that acts are on, and searches in it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
+use crate::outbox::{criterion, is_id, parsed, time};
+use crate::refusal::TextFault;
+use crate::{Fields, Refusal, Timestamp};
+
+/// A row of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Its id, a ULID.
+    pub id: String,
+    /// When the act was done or refused.
+    pub at: Timestamp,
+    /// The account, the token or the local user that acted, or the name that a stranger gave.
+    pub actor: String,
+    /// The address of the client, or `this machine`.
+    pub origin: String,
+    /// The name of the act.
+    pub action: String,
+    /// `done`, `verified`, or `refused` with a status.
+    pub outcome: String,
+    /// What it was about; of a refusal, the names of the fields.
+    pub detail: String,
+    /// Its place in a chain; `None` for a row from before there were chains.
+    pub place: Option<AuditPlace>,
+}
+
+/// The place of a row in the hash chain of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditPlace {
+    /// The node that wrote it.
+    pub node: String,
+    /// Its number in the chain, from 1.
+    pub number: i64,
+    /// Its hash.
+    pub hash: String,
+}
+
+/// What an act is on.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+#[strum(
+    serialize_all = "lowercase",
+    parse_err_ty = TextFault,
+    parse_err_fn = unknown_object
+)]
+pub enum AuditObject {
+    /// Accounts, their passwords and second factors.
+    Account,
+    /// Sessions: signing in and out.
+    Session,
+    /// API tokens.
+    Token,
+    /// Addresses and domains that accounts may send from.
+    Sender,
+    /// Limits of accounts and tokens.
+    Limits,
+    /// The settings of relays.
+    Settings,
+    /// Relays: their list, checks, tests and diagnoses.
+    Relay,
+    /// The organisation's policy.
+    Policy,
+    /// Webhooks.
+    Webhook,
+    /// From domains and their DKIM keys.
+    Domain,
+    /// Messages, and the pause of delivery.
+    Mail,
+    /// The suppression list.
+    Suppression,
+    /// The audit log and the open interfaces.
+    System,
+}
+
+impl AuditObject {
+    /// Every kind.
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
+
+    /// The name in a query and in JSON.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// The title on the page.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Account => "Accounts",
+            Self::Session => "Sessions",
+            Self::Token => "API tokens",
+            Self::Sender => "Sender addresses",
+            Self::Limits => "Limits",
+            Self::Settings => "Settings",
+            Self::Relay => "Relays",
+            Self::Policy => "Policy",
+            Self::Webhook => "Webhooks",
+            Self::Domain => "Domains",
+            Self::Mail => "Mail",
+            Self::Suppression => "Suppression list",
+            Self::System => "Audit log and interfaces",
+        }
+    }
+}
+
+fn unknown_object(_: &str) -> TextFault {
+    "Choose account, session, token, sender, limits, settings, relay, policy, webhook, domain, mail, suppression or \
+     system."
+}
+
+/// How an act ended.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+#[strum(
+    serialize_all = "lowercase",
+    parse_err_ty = TextFault,
+    parse_err_fn = unknown_outcome
+)]
+pub enum AuditOutcome {
+    /// It was done.
+    Done,
+    /// It was refused.
+    Refused,
+}
+
+impl AuditOutcome {
+    /// Every outcome.
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
+
+    /// The name in a query.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// The title on the page.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Done => "Done",
+            Self::Refused => "Refused",
+        }
+    }
+}
+
+fn unknown_outcome(_: &str) -> TextFault {
+    "Choose done or refused."
+}
+
+/// Criteria, all of which must match. An empty search matches every row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditSearch {
+    /// A part of the actor, case-insensitive for ASCII letters.
+    pub actor: String,
+    /// The name of the act.
+    pub action: String,
+    /// What it is on.
+    pub object: Option<AuditObject>,
+    /// How it ended.
+    pub outcome: Option<AuditOutcome>,
+    /// A part of the detail, case-insensitive for ASCII letters.
+    pub detail: String,
+    /// A part of the origin, case-insensitive for ASCII letters.
+    pub origin: String,
+    /// At this time or later.
+    pub since: Option<Timestamp>,
+    /// Before this time.
+    pub until: Option<Timestamp>,
+}
+
+impl AuditSearch {
+    /// Takes the criteria of a form or a query. Blank values match everything.
+    pub fn take(fields: &mut Fields<'_>) -> Self {
+        let mut text = |name| criterion(name, fields).unwrap_or_default().to_owned();
+        Self {
+            actor: text("actor"),
+            action: text("action").to_lowercase(),
+            detail: text("detail"),
+            origin: text("origin"),
+            object: parsed("object", fields),
+            outcome: parsed("outcome", fields),
+            since: time("since", fields),
+            until: time("until", fields),
+        }
+    }
+
+    /// Takes the parameters of a query string, with the cursor in the parameter `before`.
+    ///
+    /// # Errors
+    /// The fault of each parameter that is invalid, repeated or unknown, under its name.
+    pub fn read_from(pairs: &[(String, String)]) -> Result<(Self, Option<AuditCursor>), Refusal> {
+        Fields::of(pairs).read(|fields| (Self::take(fields), parsed("before", fields)))
+    }
+
+    /// The parameters of the query string; the inverse of [`AuditSearch::take`].
+    pub fn pairs(&self) -> Vec<(&'static str, String)> {
+        let time = |at: Option<Timestamp>| at.map(Timestamp::rfc3339).unwrap_or_default();
+        let object = self.object.map_or("", AuditObject::as_str);
+        let outcome = self.outcome.map_or("", AuditOutcome::as_str);
+        [
+            ("actor", self.actor.clone()),
+            ("action", self.action.clone()),
+            ("object", object.to_owned()),
+            ("outcome", outcome.to_owned()),
+            ("detail", self.detail.clone()),
+            ("origin", self.origin.clone()),
+            ("since", time(self.since)),
+            ("until", time(self.until)),
+        ]
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
+    }
+}
+
+/// A position in the list of rows, newest first. A page begins behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditCursor {
+    /// The time of the row.
+    pub at: Timestamp,
+    /// Its id.
+    pub id: String,
+}
+
+impl fmt::Display for AuditCursor {
+    /// Formats for a query string: `1764478800000.01J…`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.at.0, self.id)
+    }
+}
+
+impl FromStr for AuditCursor {
+    type Err = TextFault;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const FAULT: TextFault = "This is not a position in the list; start at its top.";
+        let (at, id) = text.split_once('.').ok_or(FAULT)?;
+        if !is_id(id) {
+            return Err(FAULT);
+        }
+        Ok(Self {
+            at: Timestamp(at.parse().map_err(|_| FAULT)?),
+            id: id.to_owned(),
+        })
+    }
+}
+
+/// Rows of the audit log, newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditPage {
+    /// The rows.
+    pub rows: Vec<AuditRow>,
+    /// The position of the next page; `None` at the end.
+    pub next: Option<AuditCursor>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        pairs.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn a_search_round_trips() {
+        let asked = [
+            ("actor", "admin@"),
+            ("action", "save settings"),
+            ("object", "settings"),
+            ("outcome", "refused"),
+            ("detail", "a & b"),
+            ("origin", "192.0.2."),
+            ("since", "2026-11-20T00:00:00Z"),
+            ("until", "2026-11-20T05:13:30Z"),
+        ];
+        let (search, before) = AuditSearch::read_from(&owned(&asked)).expect("understood");
+        assert_eq!(before, None);
+        let pairs = search.pairs();
+        let pairs: Vec<(&str, &str)> = pairs
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        assert_eq!(pairs, asked);
+        let blank = owned(&[("actor", " "), ("object", ""), ("action", "Login")]);
+        let (search, _) = AuditSearch::read_from(&blank).expect("understood");
+        assert_eq!(search.pairs(), [("action", "login".to_owned())]);
+    }
+
+    #[test]
+    fn invalid_parameters_are_reported_by_name() {
+        let asked = [
+            ("actor", "a\u{7}"),
+            ("object", "thing"),
+            ("outcome", "maybe"),
+            ("since", "soon"),
+            ("before", "x"),
+            ("acter", "a"),
+        ];
+        let refusal = AuditSearch::read_from(&owned(&asked)).expect_err("refused");
+        let fields: Vec<&String> = refusal.fields.keys().collect();
+        let expected = ["acter", "actor", "before", "object", "outcome", "since"];
+        assert_eq!(fields, expected);
+    }
+
+    #[test]
+    fn a_cursor_round_trips() {
+        let cursor = AuditCursor {
+            at: Timestamp(1_764_478_800_000),
+            id: "01JD0000000000000000000000".to_owned(),
+        };
+        assert_eq!(
+            cursor.to_string(),
+            "1764478800000.01JD0000000000000000000000"
+        );
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        for text in ["", "1", "1.x", "x.01JD0000000000000000000000"] {
+            assert!(text.parse::<AuditCursor>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn faults_name_every_choice() {
+        let fault = "thing".parse::<AuditObject>().expect_err("unknown");
+        for object in AuditObject::ALL {
+            assert!(fault.contains(object.as_str()), "{object:?}");
+            assert_eq!(object.as_str().parse(), Ok(*object));
+            assert_eq!(
+                serde_json::to_value(object).expect("serialises"),
+                object.as_str()
+            );
+        }
+        let fault = "maybe".parse::<AuditOutcome>().expect_err("unknown");
+        for outcome in AuditOutcome::ALL {
+            assert!(fault.contains(outcome.as_str()), "{outcome:?}");
+            assert_eq!(outcome.title().to_lowercase(), outcome.as_str());
+        }
+    }
+}

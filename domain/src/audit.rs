@@ -8,7 +8,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::outbox::{criterion, is_id, parsed, time};
 use crate::refusal::TextFault;
-use crate::{Fields, Refusal, Timestamp};
+use crate::{Fields, Timestamp};
 
 /// A row of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,12 +211,9 @@ impl AuditSearch {
         }
     }
 
-    /// Takes the parameters of a query string, with the cursor in the parameter `before`.
-    ///
-    /// # Errors
-    /// The fault of each parameter that is invalid, repeated or unknown, under its name.
-    pub fn read_from(pairs: &[(String, String)]) -> Result<(Self, Option<AuditCursor>), Refusal> {
-        Fields::of(pairs).read(|fields| (Self::take(fields), parsed("before", fields)))
+    /// As [`AuditSearch::take`], with the cursor in the field `before`.
+    pub fn take_behind(fields: &mut Fields<'_>) -> (Self, Option<AuditCursor>) {
+        (Self::take(fields), parsed("before", fields))
     }
 
     /// The parameters of the query string; the inverse of [`AuditSearch::take`].
@@ -284,10 +281,10 @@ pub struct AuditPage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Refusal;
 
-    fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        pairs.iter().map(owned).collect()
+    fn read(pairs: &[(&str, &str)]) -> Result<(AuditSearch, Option<AuditCursor>), Refusal> {
+        Fields::new(pairs.iter().copied()).read(AuditSearch::take_behind)
     }
 
     #[test]
@@ -302,7 +299,7 @@ mod tests {
             ("since", "2026-11-20T00:00:00Z"),
             ("until", "2026-11-20T05:13:30Z"),
         ];
-        let (search, before) = AuditSearch::read_from(&owned(&asked)).expect("understood");
+        let (search, before) = read(&asked).expect("understood");
         assert_eq!(before, None);
         let pairs = search.pairs();
         let pairs: Vec<(&str, &str)> = pairs
@@ -310,8 +307,8 @@ mod tests {
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
         assert_eq!(pairs, asked);
-        let blank = owned(&[("actor", " "), ("object", ""), ("action", "Login")]);
-        let (search, _) = AuditSearch::read_from(&blank).expect("understood");
+        let blank = [("actor", " "), ("object", ""), ("action", "Login")];
+        let (search, _) = read(&blank).expect("understood");
         assert_eq!(search.pairs(), [("action", "login".to_owned())]);
     }
 
@@ -325,7 +322,7 @@ mod tests {
             ("before", "x"),
             ("acter", "a"),
         ];
-        let refusal = AuditSearch::read_from(&owned(&asked)).expect_err("refused");
+        let refusal = read(&asked).expect_err("refused");
         let fields: Vec<&String> = refusal.fields.keys().collect();
         let expected = ["acter", "actor", "before", "object", "outcome", "since"];
         assert_eq!(fields, expected);

@@ -6,6 +6,7 @@
 )]
 
 mod account;
+mod audit;
 mod command_socket;
 mod data;
 mod limits;
@@ -23,6 +24,7 @@ use domain::outbox::Priority;
 pub use account::{
     AccountArgs, AccountCommand, RoleArg, SecondFactorCommand, SenderArgs, SendersCommand,
 };
+pub use audit::{AuditCommand, AuditFilterArgs};
 pub use command_socket::CommandSocketArgs;
 pub use data::{DataArgs, LogFormat};
 pub use limits::LimitArgs;
@@ -115,6 +117,9 @@ pub enum Command {
     /// Create, list and revoke API tokens
     #[command(subcommand, subcommand_value_name = "ACTION")]
     Token(TokenCommand),
+    /// List and export the audit log, and verify that its rows are as they were written
+    #[command(subcommand, subcommand_value_name = "ACTION")]
+    Audit(AuditCommand),
     /// Check stage by stage whether a relay works and why not, without sending mail; exits with 0 when
     /// every stage passes, 1 when one fails, 2 when an argument is invalid
     Diagnose {
@@ -412,6 +417,7 @@ impl Command {
                 | TokenCommand::Revoke { data_args, .. },
             ) => data_args,
             Self::Account(account) => account.data_args(),
+            Self::Audit(audit) => audit.data_args(),
         }
     }
 }

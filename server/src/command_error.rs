@@ -61,6 +61,14 @@ fn argument(field: &str) -> &'static str {
         "id" => "ID",
         "host" | "address" => "HOST|ADDRESS",
         "relay" => "--relay",
+        "actor" => "--actor",
+        "action" => "--action",
+        "object" => "--object",
+        "outcome" => "--outcome",
+        "detail" => "--detail",
+        "origin" => "--origin",
+        "since" => "--since",
+        "until" => "--until",
         _ => "",
     }
 }

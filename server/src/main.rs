@@ -2,6 +2,8 @@
 
 mod account;
 mod assets;
+mod audit;
+mod audit_lines;
 mod check_domain;
 mod cli;
 mod command_error;
@@ -114,6 +116,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
             }
             Command::Account(account) => account::account(bootstrap, account).await,
             Command::Token(token) => commands::token(bootstrap, token).await,
+            Command::Audit(audit) => audit::audit(bootstrap, audit).await,
             Command::Diagnose { relay, .. } => diagnose::diagnose(bootstrap, relay).await,
             Command::Probe { args, .. } => probe::probe(bootstrap, args).await,
             Command::CheckDomain { args, .. } => check_domain::check_domain(bootstrap, args).await,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::contract_accounts::{accounts, limits};
+use super::contract_audit::audit;
 use super::contract_domains::domains;
 use super::contract_interfaces::interfaces;
 use super::contract_message_webhooks::message_webhooks;
@@ -51,6 +52,7 @@ async fn responses_match_the_document() {
     webhooks(&mut api).await;
     message_webhooks(&mut api).await;
     domains(&mut api).await;
+    audit(&mut api).await;
     smtp_settings(&mut api).await;
     revisions(&mut api).await;
     let (status, document) = api.call("get", "/api/openapi.json", Call::default()).await;

@@ -7,9 +7,12 @@
 
 mod accounts;
 mod api_page;
+mod audit;
 mod body_budget;
 #[cfg(test)]
 mod contract_accounts;
+#[cfg(test)]
+mod contract_audit;
 #[cfg(test)]
 mod contract_domains;
 #[cfg(test)]
@@ -151,6 +154,7 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(keys::browser))
         .route_layer(from_fn(extract::refuse_query))
         .routes(routes!(messages::list))
+        .routes(routes!(audit::list))
         .routes(routes!(figures::read))
         .routes(routes!(suppressions::list))
         .routes(routes!(

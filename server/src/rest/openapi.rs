@@ -32,6 +32,7 @@ use super::smtp_settings::SmtpError;
         (name = "Accounts", description = "The people who may sign in."),
         (name = "Senders", description = "The addresses and domains that accounts may name as `from`."),
         (name = "Tokens", description = "API tokens of applications."),
+        (name = "Audit", description = "Who did what, when and from where."),
         (name = "About", description = "This document."),
     ),
     components(schemas(ErrorEnvelope, SmtpError)),

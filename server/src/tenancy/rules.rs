@@ -249,6 +249,7 @@ pub const RULES: &[Rule] = &[
         Asked::default().posting(json!({ "own_relays": false }))
     }),
     organisation("get /api/interfaces", nothing),
+    organisation("get /api/audit", nothing),
     organisation("get /api/webhooks", nothing),
     organisation("post /api/webhooks", |_| {
         Asked::default().posting(json!({ "url": "https://example.org/another" }))

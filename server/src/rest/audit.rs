@@ -1,0 +1,138 @@
+//! `/api/audit`: the audit log, in pages, and exported as JSON lines or CSV.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use domain::audit::AuditSearch;
+use domain::{Fields, Refusal};
+use futures::{StreamExt, stream};
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::envelope::{Refused, SUCCESS};
+use super::errors::{Always, Restricted};
+use super::extract::{QueryPairs, SignedIn};
+use crate::audit_lines::{AuditFormat, AuditLine};
+use crate::http::AppState;
+
+/// The rows of a page.
+const PAGE_ROWS: i64 = 50;
+
+/// Which rows, for the document: [`AuditSearch::take_behind`] reads them. An absent or empty value matches
+/// everything.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "the parameters are read by their names")]
+pub struct AuditParams {
+    /// A part of the actor, in any case.
+    actor: Option<String>,
+    /// The name of the act, as in `save settings`.
+    action: Option<String>,
+    /// What the act is on: `account`, `session`, `token`, `sender`, `limits`, `settings`, `relay`, `policy`,
+    /// `webhook`, `domain`, `mail`, `suppression` or `system`.
+    object: Option<String>,
+    /// `done` or `refused`.
+    outcome: Option<String>,
+    /// A part of the detail, in any case.
+    detail: Option<String>,
+    /// A part of the origin, as in `192.0.2.`.
+    origin: Option<String>,
+    /// Then or later: a date or a date and time in UTC, as in `2026-11-20T05:13`.
+    since: Option<String>,
+    /// Before then.
+    until: Option<String>,
+    /// The `next` of the previous response, for the rows behind it. Not with a file.
+    before: Option<String>,
+    /// `json` for a page, or a file with all rows: `lines` for JSON lines, `csv` for CSV. Without it, `json`.
+    #[param(example = "json")]
+    format: Option<String>,
+}
+
+/// Takes the field `format`; `None` for a page.
+fn take_format(fields: &mut Fields<'_>) -> Option<AuditFormat> {
+    match fields.take("format") {
+        None | Some("" | "json") => None,
+        Some("lines") => Some(AuditFormat::Lines),
+        Some("csv") => Some(AuditFormat::Csv),
+        Some(_) => {
+            fields.add("format", "This must be “json”, “lines” or “csv”.");
+            None
+        }
+    }
+}
+
+/// Rows that match, newest first.
+#[derive(Serialize, ToSchema)]
+pub struct AuditListing {
+    /// Always `success`.
+    #[schema(value_type = String, pattern = "^success$")]
+    status: &'static str,
+    data: Vec<AuditLine>,
+    /// The value of `before` for the next rows; null at the end.
+    next: Option<String>,
+}
+
+/// Read the audit log
+///
+/// Acts on settings, relays, accounts, sessions, tokens and mail, and refusals of them: rows that match all of the
+/// query, newest first, fifty at a time. With `format=lines` or `format=csv` a file with all of them, which is an act
+/// in the audit log itself. A text in CSV that begins like a formula has an apostrophe before it. A search that takes
+/// longer than 2 s is ended: narrow it. For administrators.
+#[utoipa::path(
+    get,
+    path = "/api/audit",
+    tag = "Audit",
+    params(AuditParams),
+    responses(
+        (
+            status = 200,
+            description = "The rows",
+            content(
+                (AuditListing = "application/json"),
+                (String = "application/x-ndjson"),
+                (String = "text/csv")
+            )
+        ),
+        Restricted,
+        Always,
+    )
+)]
+pub async fn list(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+    QueryPairs(query): QueryPairs,
+) -> Result<Response, Refused> {
+    let audit = state.postern.audit();
+    let ((search, before), format) = Fields::of(&query).read(|fields| {
+        let (search, before) = AuditSearch::take_behind(fields);
+        let format = take_format(fields);
+        if before.is_some() && format.is_some() {
+            fields.add("before", "A file has all rows; remove this.");
+        }
+        ((search, before), format)
+    })?;
+    let Some(format) = format else {
+        let page = audit.list(&actor, &search, before.as_ref(), PAGE_ROWS);
+        let page = page.await?;
+        let listing = AuditListing {
+            status: SUCCESS,
+            data: page.rows.into_iter().map(Into::into).collect(),
+            next: page.next.map(|next| next.to_string()),
+        };
+        return Ok(Json(listing).into_response());
+    };
+    let header = stream::once(async move { Ok::<_, Refusal>(format.header().to_owned()) });
+    let rows = audit.export(&actor, search).await?;
+    let lines = rows.map(move |rows| rows.and_then(|rows| format.lines(rows)));
+    let name = format.file_name();
+    let head = [
+        (CONTENT_TYPE, format.media_type().to_owned()),
+        (
+            CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}\""),
+        ),
+    ];
+    Ok((head, Body::from_stream(header.chain(lines))).into_response())
+}

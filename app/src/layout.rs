@@ -8,6 +8,7 @@ use leptos_router::hooks::use_location;
 
 use crate::account::ACCOUNT;
 use crate::accounts::ACCOUNTS;
+use crate::audit::AUDIT;
 use crate::components::{Brand, Icon, IconKind};
 use crate::domains::DOMAINS;
 use crate::entrance::{LOGOUT, login_path};
@@ -65,6 +66,7 @@ fn Layout(actor: Actor, children: Children) -> AnyView {
                                 <Destination path=ACCOUNTS text="Accounts" icon=IconKind::People />
                                 <Destination path=WEBHOOKS text="Webhooks" icon=IconKind::Bell />
                                 <Destination path=INTERFACES text="Interfaces" icon=IconKind::Plug />
+                                <Destination path=AUDIT text="Audit log" icon=IconKind::Ledger />
                             }
                         })}
                     <Destination path=ACCOUNT text="Account" icon=IconKind::Person />

@@ -2,7 +2,7 @@
 //!
 //! Pages are rendered on the server only; the browser gets the islands and what they need. A
 //! feature has one folder with its page, its paths, the parsing of its forms and its views:
-//! `account`, `accounts`, `domains`, `entrance` (without a session), `figures`, `health` (of relays),
+//! `account`, `accounts`, `audit`, `domains`, `entrance` (without a session), `figures`, `health` (of relays),
 //! `history` (of settings), `home`, `interfaces`, `limits`, `my_relay`, `outbox`, `policy`, `relays`, `senders`,
 //! `settings`, `suppressions`, `webhooks`.
 
@@ -21,6 +21,8 @@ mod settings;
 pub mod account;
 #[cfg(feature = "ssr")]
 pub mod accounts;
+#[cfg(feature = "ssr")]
+pub mod audit;
 #[cfg(feature = "ssr")]
 mod content_security_policy;
 #[cfg(feature = "ssr")]

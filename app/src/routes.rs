@@ -17,6 +17,7 @@ use crate::account::{
 use crate::accounts::{
     ACCOUNTS, AccountDetailsPage, AccountRemovalPage, AccountsPage, DELETE_ACCOUNT,
 };
+use crate::audit::{AUDIT, AuditLogPage};
 use crate::components::NotFound;
 use crate::domains::{DOMAINS, DkimKeyRemovalPage, DomainPage, DomainsPage, REMOVE_DKIM_KEY};
 use crate::entrance::{
@@ -106,6 +107,7 @@ fn Pages() -> StaticVec<AnyNestedRoute> {
         page((FixedPath(OUTBOX), ParamSegment("id")), MessagePage),
         page(FixedPath(FIGURES), FiguresPage),
         page(FixedPath(ACCOUNTS), AccountsPage),
+        page(FixedPath(AUDIT), AuditLogPage),
         page(FixedPath(INTERFACES), InterfacesPage),
         page(FixedPath(WEBHOOKS), WebhooksPage),
         page(FixedPath(CHANGE_WEBHOOK), WebhookUrlPage),

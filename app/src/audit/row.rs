@@ -1,0 +1,43 @@
+//! A row of the audit log on its page.
+
+use domain::audit::AuditRow;
+use leptos::prelude::*;
+
+use crate::components::exact;
+
+#[component]
+pub fn Row(row: AuditRow) -> AnyView {
+    let badge = match row.outcome.starts_with("refused") {
+        true => "badge badge-warn",
+        false => "badge badge-plain",
+    };
+    let actor = match row.actor.as_str() {
+        "" => "Several names".to_owned(),
+        actor => actor.to_owned(),
+    };
+    let origin = match row.origin.as_str() {
+        "" => String::new(),
+        origin => format!(" from {origin}"),
+    };
+    let detail = (!row.detail.is_empty())
+        .then(|| view! { <span class="event-reply">{row.detail.clone()}</span> });
+    let place = row.place.map(|place| {
+        let text = format!("Row {} of {}", place.number, place.node);
+        view! { <span class="mail-detail">{text}</span> }
+    });
+    view! {
+        <li>
+            <div class="suppression-info">
+                <strong class="relay-name">
+                    {row.action} <span class=badge>{row.outcome}</span>
+                </strong>
+                {detail}
+                <span class="mail-detail">
+                    {actor} {origin} ", " <time datetime=row.at.rfc3339()>{exact(row.at)}</time>
+                </span>
+                {place}
+            </div>
+        </li>
+    }
+    .into_any()
+}

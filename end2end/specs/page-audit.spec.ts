@@ -136,6 +136,16 @@ test('a user is refused, and the refusal has a row', async ({ page, browser, con
   await other.context().close();
 });
 
+test('each row has a copy in the log', async () => {
+  const { data } = parseResponse(await console.server.request('/api/audit?action=create+token')).json;
+  const [row] = data as unknown as Array<{ id: string; hash: string; node: string; number: number }>;
+  expect(row).toBeDefined();
+  const line = console.server.postern.output.split('\n').find((text) => text.includes(row?.id ?? ''));
+  expect(line).toContain(`hash="${row?.hash}"`);
+  expect(line).toContain('action="create token"');
+  expect(line).toContain(`number=${row?.number}`);
+});
+
 test('the command lists, exports and verifies the audit log', async () => {
   const listed = await console.server.command(['audit', 'list', '--action', 'create token', '--limit', '1']);
   expect(listed).toMatchObject({ code: 0, stderr: '' });

@@ -12,6 +12,8 @@ mod accounts;
 mod acting;
 #[path = "story/audit.rs"]
 mod audit;
+#[path = "story/audit_chain.rs"]
+mod audit_chain;
 #[path = "story/certificates.rs"]
 mod certificates;
 #[path = "story/chunking.rs"]

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use domain::audit::AuditSearch;
 use domain::outbox::{EventKind, PriorityLimits, RecipientState, SuppressionSearch};
 use domain::view::{PasswordChange, Verification};
 use domain::{Kind, Label};
@@ -135,6 +136,16 @@ VALUES ('global', 1, 500, 'admin@example.org', '[["smtp_host","smtp.example.org"
        ('relay:01JD0000000000000000000000', 1, 500, 'admin@example.org', '[]'),
        ('account:01JD0000000000000000000001', 1, 500, 'ann@example.org', '[]');
 "#;
+
+/// The last migration in which rows of the audit log had no place in a chain.
+const WITHOUT_CHAINS: i64 = 38;
+
+/// Two rows of the audit log, in the columns of migration 38.
+const AUDIT: &str = "
+INSERT INTO audit (id, at, actor, origin, action, outcome, detail)
+VALUES ('01JD0000000000000000000000', 1000, 'admin@example.org', '192.0.2.7', 'login', 'done', ''),
+       ('01JD0000000000000000000001', 2000, 'admin@example.org', '192.0.2.7', 'logout', 'done', '');
+";
 
 /// Opens a database with these rows in the tables of an earlier version.
 async fn opened(env: &TestEnv, version: i64, rows: &str) -> Postern {
@@ -292,6 +303,28 @@ async fn revisions_go_with_their_relay_and_the_others_stay(env: TestEnv) {
     assert_eq!(all, 1, "the others were of relays that are gone");
 }
 
+async fn rows_of_the_audit_log_stay_readable_and_outside_the_chains(env: TestEnv) {
+    let postern = opened(&env, WITHOUT_CHAINS, AUDIT).await;
+    let (audit, admin) = (postern.audit(), Actor::local(0));
+    postern
+        .outbox()
+        .pause_delivery(&admin, true)
+        .await
+        .expect("paused");
+    let verified = audit.verify(&admin).await.expect("verifies");
+    assert!(verified.is_intact(), "{verified:?}");
+    assert_eq!((verified.unchained, verified.chains[0].intact), (2, 1));
+    let by_admin = AuditSearch {
+        actor: "admin@".to_owned(),
+        ..AuditSearch::default()
+    };
+    let page = audit.list(&admin, &by_admin, None, 50).await;
+    let rows = page.expect("lists").rows;
+    let actions: Vec<&str> = rows.iter().map(|row| row.action.as_str()).collect();
+    assert_eq!(actions, ["logout", "login"]);
+    assert!(rows.iter().all(|row| row.place.is_none()));
+}
+
 async fn bodies_of_earlier_versions_are_kept(env: TestEnv) {
     let octets = match env.config.database {
         Some(_) => r"'\x466972650d0a'",
@@ -332,6 +365,7 @@ stories! {
         an_outage_that_was_announced_ends_with_an_announcement;
         webhooks_of_the_organisation_keep_their_deliveries;
         revisions_go_with_their_relay_and_the_others_stay;
+        rows_of_the_audit_log_stay_readable_and_outside_the_chains;
         a_token_without_limits_keeps_what_it_could_do;
         tokens_of_administrators_keep_sending_from_any_address;
         processes_that_open_a_new_database_together_all_open_it;

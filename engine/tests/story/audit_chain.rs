@@ -1,4 +1,4 @@
-//! The audit log: searches, hash chains of nodes, their verification, and what retention leaves of them.
+//! The audit log: searches, hash chains of nodes, their verification, and their retention.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Searches over recipients and their messages: the list, and what acts change; and in the audit log.
+//! Searches over recipients and messages (the list, and what acts change) and the audit log.
 
 mod act;
 mod audit_rows;

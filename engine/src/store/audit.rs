@@ -4,7 +4,7 @@ use domain::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
-use super::audit_chain::{self, ChainPlace, ChainRow};
+use super::audit_chain::{self, ChainPlace, ChainRow, ChainedRow};
 use super::audit_hash::HashedRow;
 use super::{Connection, StoreError};
 
@@ -152,6 +152,11 @@ async fn shorten(
     limit: i64,
 ) -> Result<u64, StoreError> {
     let first = chain.removed.number;
+    let next = audit_chain::rows_behind(connection, &chain.node, first, 1).await?;
+    let is_kept = |row: &ChainedRow| (before..=now).contains(&row.at);
+    if next.first().is_none_or(is_kept) {
+        return Ok(0);
+    }
     let rows = audit_chain::rows_behind(connection, &chain.node, first, limit).await?;
     let times: Vec<Timestamp> = rows.iter().map(|row| row.at).collect();
     let Some(end) = old_rows(&times, before, now).checked_sub(1) else {

@@ -34,6 +34,9 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The audit service. It authorises the acts of administrators, and writes the row of an act in
 /// the transaction of the act itself. Cheap to clone.
+///
+/// Acceptance and delivery of messages write no rows. Of refusals, which come as fast as requests do, an actor has a
+/// row a minute for each act and status; the group commit writes it behind the messages of the same transaction.
 #[derive(Clone)]
 pub struct Audit {
     store: Store,

@@ -1,5 +1,6 @@
 //! Rules of this repository, as tests.
 
+mod audit;
 mod causes;
 mod files;
 mod imports;

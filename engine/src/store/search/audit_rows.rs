@@ -79,7 +79,8 @@ impl AuditCondition {
             let numbers: Vec<String> = names
                 .map(|name| format!("${}", condition.parameter(Parameter::Text(name))))
                 .collect();
-            condition.and(&format!("action IN ({})", numbers.join(", ")));
+            // Rows of several acts are read in the order of time, and not sorted.
+            condition.and(&format!("(action || '') IN ({})", numbers.join(", ")));
         }
         match search.outcome {
             Some(AuditOutcome::Refused) => condition.and("outcome LIKE 'refused%'"),
@@ -98,7 +99,9 @@ impl AuditCondition {
             let at = condition.parameter(Parameter::Number(row.at.0));
             let id = condition.parameter(Parameter::Text(row.id.clone()));
             // A range of the index, and in it the rows of the same time.
-            condition.and(&format!("at <= ${at} AND (at < ${at} OR id < ${id})"));
+            condition.and(&format!(
+                "at <= ${at} AND (at < ${at} OR (id || '') < ${id})"
+            ));
         }
         condition
     }
@@ -142,6 +145,8 @@ pub async fn audit_rows(
 
 #[cfg(test)]
 mod tests {
+    use domain::audit::AuditObject;
+
     use super::*;
     use crate::store::Store;
     use crate::store::search::parameter::bind_all;
@@ -156,7 +161,7 @@ mod tests {
         };
         let (sql, parameters) = query(&AuditRows {
             search,
-            acts: &[],
+            acts: &["read policy", "change policy"],
             behind: Some(&behind),
             limit: 50,
         });
@@ -181,8 +186,13 @@ mod tests {
             action: "login".to_owned(),
             ..AuditSearch::default()
         };
+        let by_object = AuditSearch {
+            object: Some(AuditObject::Policy),
+            ..AuditSearch::default()
+        };
         for (search, index) in [
             (AuditSearch::default(), "audit_by_time (at<?)"),
+            (by_object, "audit_by_time (at<?)"),
             (by_actor, "audit_by_time (at>? AND at<?)"),
             (by_action, "audit_by_action (action=? AND at<?)"),
         ] {

@@ -22,6 +22,7 @@ pub mod home;
 pub mod host;
 pub mod interface;
 pub mod jwe;
+pub mod keys;
 pub mod label;
 pub mod outbox;
 pub mod pem;

@@ -2,7 +2,7 @@
 //!
 //! [`Postern`] is a struct of services: `settings`, `policy`, `limits`, `accounts`, `account_mail`,
 //! `senders`, `diagnosis`, `domains`, `figures`, `health`, `outbox`, `delivery`, `notifications`, `home`,
-//! `interfaces`, `audit` and `keys`. The services use `smtp`, `mail`, `reports` and `vault`, and these use `store`
+//! `interfaces`, `audit`, `keys` and `sealing_keys`. The services use `smtp`, `mail`, `reports` and `vault`, and these use `store`
 //! and `clock`; never the other way round.
 
 #![warn(missing_docs)]
@@ -19,6 +19,7 @@ mod figures;
 mod health;
 mod home;
 mod interfaces;
+mod keys;
 mod limits;
 mod mail;
 mod notifications;
@@ -51,6 +52,7 @@ pub use figures::FigureReader;
 pub use health::Health;
 pub use home::{Home, HomeView};
 pub use interfaces::{Interfaces, OpenInterface};
+pub use keys::SealingKeys;
 pub use limits::{Limits, OwnLimits};
 pub use mail::{
     Attachment, EnvelopeRecipient, EnvelopeSubmission, ParsedAttachment, ParsedMessage, Received,

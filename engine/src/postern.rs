@@ -18,6 +18,7 @@ use crate::figures::FigureReader;
 use crate::health::{Health, HealthServices};
 use crate::home::Home;
 use crate::interfaces::Interfaces;
+use crate::keys::{KeyServices, SealingKeys};
 use crate::limits::Limits;
 use crate::notifications::{NotificationServices, Notifications};
 use crate::outbox::{DiskSpace, Hold, LiveFeed, Outbox};
@@ -26,7 +27,7 @@ use crate::senders::Senders;
 use crate::settings::{Relays, Settings};
 use crate::smtp::{AddressPolicy, Dialer, DialerError, PublicAddresses};
 use crate::store::{Store, StoreError, transport};
-use crate::vault::{BrowserKeys, Vault, VaultError};
+use crate::vault::{BrowserKeys, KeyNode, Vault, VaultError};
 
 /// What Postern is opened with.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +38,7 @@ pub struct Config {
     pub database: Option<String>,
     /// Allows a database on another machine without verified TLS.
     pub database_insecure: bool,
-    /// Starts although a key is lost that values are sealed with.
+    /// Starts although other nodes on the database seal with a key that this one does not have.
     pub accept_lost_keys: bool,
     /// Which addresses relays may have.
     pub relays: AddressPolicy,
@@ -82,6 +83,7 @@ struct Services {
     store: Store,
     audit: Audit,
     keys: Arc<BrowserKeys>,
+    sealing_keys: SealingKeys,
     settings: Settings,
     relays: Relays,
     policy: Policy,
@@ -115,8 +117,8 @@ impl Postern {
             transport::check(address)?;
         }
         let store = Store::open(&config.data, address).await?;
-        let folder = config.data.join("keys");
-        let vault = Vault::open(&folder, &store, clock.now(), config.accept_lost_keys).await?;
+        let node = KeyNode::new(config.host.as_str(), config.data.join("keys"));
+        let vault = Vault::open(node, &store, clock.now(), config.accept_lost_keys).await?;
         let vault = Arc::new(vault);
         let keys = BrowserKeys::new(store.clone(), clock.clone(), vault.clone());
         let keys = Arc::new(keys);
@@ -126,6 +128,13 @@ impl Postern {
         let dialer = Dialer::new(config.relays)?;
         let account_dialer = dialer.limited_to(config.account_relays);
         let (audit, refusals) = Audit::start(store.clone(), clock.clone(), &config.host);
+        let sealing_keys = SealingKeys::new(KeyServices {
+            store: store.clone(),
+            clock: clock.clone(),
+            audit: audit.clone(),
+            vault: vault.clone(),
+            browser: keys.clone(),
+        });
         let accounts = Accounts::new(
             store.clone(),
             clock.clone(),
@@ -246,6 +255,7 @@ impl Postern {
             store,
             audit,
             keys,
+            sealing_keys,
             settings,
             relays,
             policy,
@@ -329,6 +339,11 @@ impl Postern {
     /// The keys that browsers seal passwords for.
     pub fn keys(&self) -> &BrowserKeys {
         &self.0.keys
+    }
+
+    /// The keys of stored secrets and of browsers: their list, rotation and retirement.
+    pub fn sealing_keys(&self) -> &SealingKeys {
+        &self.0.sealing_keys
     }
 
     /// Acceptance of messages, queries on them, and acts of administrators.

@@ -62,6 +62,8 @@ mod in_doubt;
 mod interfaces;
 #[path = "story/interruptions.rs"]
 mod interruptions;
+#[path = "story/key_rotation.rs"]
+mod key_rotation;
 #[path = "story/keys.rs"]
 mod keys;
 #[path = "story/lifetime.rs"]

@@ -9,6 +9,7 @@ mod account;
 mod audit;
 mod command_socket;
 mod data;
+mod keys;
 mod limits;
 mod relay;
 mod sendmail;
@@ -27,6 +28,7 @@ pub use account::{
 pub use audit::{AuditCommand, AuditFilterArgs};
 pub use command_socket::CommandSocketArgs;
 pub use data::{DataArgs, LogFormat};
+pub use keys::KeysCommand;
 pub use limits::LimitArgs;
 pub use relay::{CheckDomainArgs, DiagnoseArgs, ProbeArgs, RelayArg};
 pub use submission::SubmissionArgs;
@@ -120,6 +122,9 @@ pub enum Command {
     /// List and export the audit log, and verify that its rows are as they were written
     #[command(subcommand, subcommand_value_name = "ACTION")]
     Audit(AuditCommand),
+    /// List, rotate and retire the keys that stored secrets are sealed with
+    #[command(subcommand, subcommand_value_name = "ACTION")]
+    Keys(KeysCommand),
     /// Check stage by stage whether a relay works and why not, without sending mail; exits with 0 when
     /// every stage passes, 1 when one fails, 2 when an argument is invalid
     Diagnose {
@@ -418,6 +423,7 @@ impl Command {
             ) => data_args,
             Self::Account(account) => account.data_args(),
             Self::Audit(audit) => audit.data_args(),
+            Self::Keys(keys) => keys.data_args(),
         }
     }
 }

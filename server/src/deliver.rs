@@ -13,6 +13,7 @@ use crate::cli::{DeliveryArgs, HealthArgs};
 use crate::commands::{Bootstrap, host};
 use crate::data_folder::{self, DataFolderError};
 use crate::health_checks;
+use crate::key_maintenance;
 use crate::signals::{GRACE, Signals};
 
 /// Delivers until it is stopped by a signal.
@@ -26,6 +27,7 @@ pub async fn deliver(
     let mut signals = Signals::listen()?;
     let (stop, stopped) = watch::channel(false);
     health_checks::start(&postern, health, stopped.clone());
+    key_maintenance::start(&postern, stopped.clone());
     let mut delivery = deliverer.start(&postern, stopped);
     tracing::info!("delivering");
     tokio::select! {

@@ -16,6 +16,8 @@ mod deliver;
 mod diagnose;
 mod health_checks;
 mod http;
+mod key_maintenance;
+mod keys;
 mod log;
 mod memory;
 mod open_files;
@@ -117,6 +119,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
             Command::Account(account) => account::account(bootstrap, account).await,
             Command::Token(token) => commands::token(bootstrap, token).await,
             Command::Audit(audit) => audit::audit(bootstrap, audit).await,
+            Command::Keys(command) => keys::keys(bootstrap, command).await,
             Command::Diagnose { relay, .. } => diagnose::diagnose(bootstrap, relay).await,
             Command::Probe { args, .. } => probe::probe(bootstrap, args).await,
             Command::CheckDomain { args, .. } => check_domain::check_domain(bootstrap, args).await,

@@ -17,6 +17,7 @@ use crate::deliver::{self, Deliverer};
 use crate::health_checks;
 use crate::http::listener::Limits;
 use crate::http::{self, AllowedHosts, AppState, PublicUrl, SharedState, TrustedProxies};
+use crate::key_maintenance;
 use crate::open_files;
 use crate::signals::{GRACE, Signals};
 use crate::submission::BoundSubmission;
@@ -97,6 +98,7 @@ pub async fn serve(
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut delivery = deliverer.map(|deliverer| deliverer.start(&postern, stopped.clone()));
     health_checks::start(&postern, health, stopped.clone());
+    key_maintenance::start(&postern, stopped.clone());
     let commands = command_socket.start(&postern, stopped.clone());
     let notifications = postern.notifications().clone();
     let webhooks = tokio::spawn(webhooks::run(notifications, stopped.clone()));

@@ -104,6 +104,15 @@ pub enum Action {
     /// The open interfaces were read.
     #[strum(serialize = "read interfaces")]
     ReadInterfaces,
+    /// The keys were read.
+    #[strum(serialize = "read keys")]
+    ReadKeys,
+    /// A key was made in the place of another one.
+    #[strum(serialize = "rotate keys")]
+    RotateKeys,
+    /// A key was retired.
+    #[strum(serialize = "retire key")]
+    RetireKey,
     /// The webhooks were read.
     #[strum(serialize = "read webhooks")]
     ReadWebhooks,

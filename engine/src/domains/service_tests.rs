@@ -13,7 +13,7 @@ use super::zone_tests::TestZone;
 use crate::audit::Audit;
 use crate::settings::Settings;
 use crate::store::{Scope, Store, commit, information};
-use crate::vault::{BrowserKeys, Vault};
+use crate::vault::{BrowserKeys, KeyNode, Vault};
 use crate::{Actor, Clock};
 
 /// What services with different zones share.
@@ -32,7 +32,7 @@ impl TestServices {
         let store = Store::open(folder.path(), None).await.expect("a database");
         let clock = Clock::default();
         let keys = folder.path().join("keys");
-        let vault = Vault::open(&keys, &store, clock.now(), false).await;
+        let vault = Vault::open(KeyNode::new("gate", keys), &store, clock.now(), false).await;
         let vault = Arc::new(vault.expect("a vault"));
         let keys = BrowserKeys::new(store.clone(), clock.clone(), vault.clone());
         // Nobody writes refusals: they are dropped.

@@ -1,4 +1,4 @@
-//! The tables `sealing_key` and `browser_key`: the keys in use, none of them in the clear.
+//! The tables `sealing_key` and `browser_key`: the keys, none of them in the clear.
 
 use domain::Timestamp;
 use sqlx::any::AnyRow;
@@ -6,26 +6,55 @@ use sqlx::{FromRow, Row as _};
 
 use super::{Connection, StoreError};
 
-/// A sealing key in use.
+/// A sealing key.
 #[derive(Clone, Debug)]
 pub struct SealingKey {
     pub kid: String,
+    pub created_at: Timestamp,
     /// `None` where no process has opened the database since keys have fingerprints.
     pub fingerprint: Option<String>,
+    /// Since when it seals; `None` while a node lacks its file.
+    pub activated_at: Option<Timestamp>,
+    /// Since when nothing refers to it; its file is deleted.
+    pub retired_at: Option<Timestamp>,
 }
 
-/// The sealing keys in use, newest first.
+impl SealingKey {
+    /// Whether it seals values, or sealed some before another key did.
+    pub fn is_active(&self) -> bool {
+        self.activated_at.is_some() && self.retired_at.is_none()
+    }
+
+    /// Whether it waits for nodes to have its file.
+    pub fn is_waiting(&self) -> bool {
+        self.activated_at.is_none() && self.retired_at.is_none()
+    }
+}
+
+impl FromRow<'_, AnyRow> for SealingKey {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let activated_at: Option<i64> = row.try_get(3)?;
+        let retired_at: Option<i64> = row.try_get(4)?;
+        Ok(Self {
+            kid: row.try_get(0)?,
+            created_at: Timestamp(row.try_get(1)?),
+            fingerprint: row.try_get(2)?,
+            activated_at: activated_at.map(Timestamp),
+            retired_at: retired_at.map(Timestamp),
+        })
+    }
+}
+
+/// The sealing keys, newest first, also those that are retired.
 ///
 /// # Errors
 /// Where the database fails.
 pub async fn sealing(connection: &mut Connection) -> Result<Vec<SealingKey>, StoreError> {
-    let rows: Vec<(String, Option<String>)> = sqlx::query_as(
-        "SELECT kid, fingerprint FROM sealing_key ORDER BY created_at DESC, kid DESC",
-    )
-    .fetch_all(connection)
-    .await?;
-    let key = |(kid, fingerprint)| SealingKey { kid, fingerprint };
-    Ok(rows.into_iter().map(key).collect())
+    let query = sqlx::query_as(
+        "SELECT kid, created_at, fingerprint, activated_at, retired_at FROM sealing_key \
+         ORDER BY created_at DESC, kid DESC",
+    );
+    Ok(query.fetch_all(connection).await?)
 }
 
 /// Records the fingerprint of a sealing key.
@@ -45,31 +74,53 @@ pub async fn set_fingerprint(
     Ok(())
 }
 
-/// Inserts a sealing key, unless it is there.
+/// Inserts a sealing key, which does not seal yet.
 ///
 /// # Errors
 /// Where the database fails.
 pub async fn add_sealing(
     connection: &mut Connection,
     kid: &str,
+    fingerprint: &str,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO sealing_key (kid, created_at) VALUES ($1, $2) ON CONFLICT (kid) DO NOTHING",
-    )
-    .bind(kid)
-    .bind(at.0)
-    .execute(connection)
-    .await?;
+    sqlx::query("INSERT INTO sealing_key (kid, created_at, fingerprint) VALUES ($1, $2, $3)")
+        .bind(kid)
+        .bind(at.0)
+        .bind(fingerprint)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
-/// Deletes a sealing key.
+/// Has a key seal from now on.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn remove_sealing(connection: &mut Connection, kid: &str) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM sealing_key WHERE kid = $1")
+pub async fn activate(
+    connection: &mut Connection,
+    kid: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE sealing_key SET activated_at = $1 WHERE kid = $2")
+        .bind(at.0)
+        .bind(kid)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Marks a key as retired.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn retire(
+    connection: &mut Connection,
+    kid: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE sealing_key SET retired_at = $1 WHERE kid = $2")
+        .bind(at.0)
         .bind(kid)
         .execute(connection)
         .await?;

@@ -49,7 +49,8 @@ macro_rules! files {
             "0036_relay_outage",
             "0037_message_webhooks",
             "0038_revision_history",
-            "0039_audit_chain"
+            "0039_audit_chain",
+            "0040_key_rotation"
         )
     };
     ($database:literal, $($name:literal),+) => {

@@ -1,5 +1,7 @@
 //! The table `sealed_value`: what a password that a browser sealed was used for first.
 
+use std::collections::HashMap;
+
 use super::{Connection, StoreError};
 
 /// A value that a browser sealed.
@@ -44,4 +46,14 @@ pub async fn forget(connection: &mut Connection) -> Result<(), StoreError> {
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// How many values were sealed for each pair and used.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn count(connection: &mut Connection) -> Result<HashMap<String, i64>, StoreError> {
+    let query = sqlx::query_as("SELECT kid, COUNT(*) FROM sealed_value GROUP BY kid");
+    let rows: Vec<(String, i64)> = query.fetch_all(connection).await?;
+    Ok(rows.into_iter().collect())
 }

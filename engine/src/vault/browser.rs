@@ -1,6 +1,7 @@
 //! Browser keys: RSA key pairs that browsers seal passwords for, rotated every 24 h.
 //!
-//! A pair decrypts for one hour more after its rotation, so that a captured token expires.
+//! A pair decrypts for one hour more after the next one was made, so that a captured token expires and a
+//! page that was loaded before still saves.
 //!
 //! RUSTSEC-2023-0071 (timing of RSA private operations) is mitigated: only OAEP is used, every
 //! operation is blinded, and only signed-in accounts can cause one, a few a minute.
@@ -23,15 +24,17 @@ use zeroize::Zeroizing;
 use super::Vault;
 use crate::Clock;
 use crate::store::sealed_values::{self, SealedValue};
-use crate::store::{Store, commit, keys};
+use crate::store::{Connection, Store, commit, keys};
 
 /// The size of the RSA keys, in bits. NIST SP 800-57 accepts 3072 bits beyond 2030.
 pub const BROWSER_KEY_BITS: usize = 3072;
 
 /// How long a pair is published as the one to seal for.
 const OFFERED: Duration = Duration::from_hours(24);
-/// How long a pair decrypts passwords that were sealed for it.
+/// How long a pair decrypts at most.
 const ACCEPTED: Duration = Duration::from_hours(25);
+/// How long a pair decrypts after the next one was made.
+const GRACE: Duration = Duration::from_hours(1);
 
 /// The scope under which the private keys in table `browser_key` are sealed.
 const SCOPE: &str = "browser_key";
@@ -64,6 +67,23 @@ impl KeyPair {
 
 /// A generated pair that is not stored yet.
 type Made = Option<KeyPair>;
+
+/// A generated pair, to be stored with [`BrowserKeys::write`]. No other pair is generated meanwhile.
+pub(crate) struct MadePair(OwnedMutexGuard<Made>);
+
+/// A pair as people see it.
+pub(crate) struct PairView {
+    pub kid: String,
+    pub created_at: Timestamp,
+    /// Until when it decrypts.
+    pub accepted_until: Timestamp,
+}
+
+/// Until when a pair decrypts. `next` is when the pair after it was made.
+fn accepted_until(created_at: Timestamp, next: Option<Timestamp>) -> Timestamp {
+    let latest = created_at + ACCEPTED;
+    next.map_or(latest, |next| latest.min(next + GRACE))
+}
 
 /// The keys service: generates, stores and rotates the RSA key pairs that browsers seal passwords
 /// for.
@@ -102,10 +122,11 @@ impl BrowserKeys {
         if let Some(jwk) = self.offered(now) {
             return Ok(jwk);
         }
-        let mut made = make(made, now).await?;
-        let pair = made.as_ref().ok_or_else(Refusal::internal)?;
-        self.insert(pair).await?;
-        *made = None;
+        let made = MadePair(make(made, now).await?);
+        let mut work = self.store.begin().await?;
+        self.write(&mut work, &made).await?;
+        commit(work).await?;
+        self.publish(made).await?;
         self.offered(now).ok_or_else(Refusal::internal)
     }
 
@@ -114,12 +135,35 @@ impl BrowserKeys {
     /// # Errors
     /// If the database fails.
     pub(crate) async fn add(&self, private: RsaPrivateKey) -> Result<(), Refusal> {
-        self.insert(&KeyPair::new(private, self.clock.now())).await
+        let mut made = self.made.clone().lock_owned().await;
+        *made = Some(KeyPair::new(private, self.clock.now()));
+        let made = MadePair(made);
+        let mut work = self.store.begin().await?;
+        self.write(&mut work, &made).await?;
+        commit(work).await?;
+        self.publish(made).await
     }
 
-    /// Stores a pair, removes expired ones, and reloads.
-    async fn insert(&self, pair: &KeyPair) -> Result<(), Refusal> {
+    /// Generates a pair, whatever the age of the published one.
+    ///
+    /// # Errors
+    /// If the key cannot be generated.
+    pub(crate) async fn make(&self) -> Result<MadePair, Refusal> {
+        let made = self.made.clone().lock_owned().await;
+        Ok(MadePair(make(made, self.clock.now()).await?))
+    }
+
+    /// Stores a pair in `work`, and removes expired ones.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub(crate) async fn write(
+        &self,
+        work: &mut Connection,
+        made: &MadePair,
+    ) -> Result<(), Refusal> {
         let now = self.clock.now();
+        let pair = made.0.as_ref().ok_or_else(Refusal::internal)?;
         let der = pair.private.to_pkcs8_der();
         let der = der.map_err(|_| Refusal::internal())?;
         let row = keys::BrowserKey {
@@ -127,11 +171,48 @@ impl BrowserKeys {
             kid: pair.kid.clone(),
             created_at: pair.created_at,
         };
-        let mut work = self.store.begin().await?;
-        keys::add_browser(&mut work, &row, now - ACCEPTED).await?;
-        sealed_values::forget(&mut work).await?;
-        commit(work).await?;
-        self.reload(now).await
+        keys::add_browser(work, &row, now - ACCEPTED).await?;
+        Ok(sealed_values::forget(work).await?)
+    }
+
+    /// Publishes a pair that is stored.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub(crate) async fn publish(&self, mut made: MadePair) -> Result<(), Refusal> {
+        *made.0 = None;
+        self.reload(self.clock.now()).await
+    }
+
+    /// Reads the pairs again where another process made one.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub(crate) async fn refresh(&self) -> Result<(), Refusal> {
+        let now = self.clock.now();
+        let rows = keys::browser_since(&mut *self.store.read().await?, now - ACCEPTED).await?;
+        let newest = rows.first().map(|row| row.kid.as_str());
+        let is_known = self.lock().first().map(|pair| pair.kid.as_str()) == newest;
+        match is_known {
+            true => Ok(()),
+            false => self.reload(now).await,
+        }
+    }
+
+    /// The pairs that decrypt, newest first.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub(crate) async fn list(&self) -> Result<Vec<PairView>, Refusal> {
+        let now = self.clock.now();
+        let rows = keys::browser_since(&mut *self.store.read().await?, now - ACCEPTED).await?;
+        let next = std::iter::once(None).chain(rows.iter().map(|row| Some(row.created_at)));
+        let views = rows.iter().zip(next).map(|(row, next)| PairView {
+            kid: row.kid.clone(),
+            created_at: row.created_at,
+            accepted_until: accepted_until(row.created_at, next),
+        });
+        Ok(views.filter(|view| view.accepted_until > now).collect())
     }
 
     /// Seals a password that arrived in the clear over a line that nobody reads, so that it goes the
@@ -217,11 +298,14 @@ impl BrowserKeys {
         Some(Jwk::new(&newest.kid, &newest.private.to_public_key()))
     }
 
-    /// The private key with this id, if it is younger than [`ACCEPTED`].
+    /// The private key with this id, if it still decrypts.
     fn private(&self, kid: &str, now: Timestamp) -> Option<RsaPrivateKey> {
         let pairs = self.lock();
-        let pair = pairs.iter().find(|pair| pair.kid == kid)?;
-        (pair.created_at > now - ACCEPTED).then(|| pair.private.clone())
+        let at = pairs.iter().position(|pair| pair.kid == kid)?;
+        // The pairs are newest first.
+        let next = at.checked_sub(1).map(|next| pairs[next].created_at);
+        let pair = &pairs[at];
+        (accepted_until(pair.created_at, next) > now).then(|| pair.private.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<KeyPair>> {
@@ -250,14 +334,29 @@ async fn make(
 mod tests {
     use futures::FutureExt;
 
+    use super::super::KeyNode;
     use super::*;
+
+    #[test]
+    fn a_pair_decrypts_for_an_hour_after_the_next_one() {
+        let hour = |hour: u64| Timestamp(0) + Duration::from_hours(hour);
+        for (next, expected) in [
+            (None, hour(25)),
+            (Some(hour(24)), hour(25)),
+            (Some(hour(3)), hour(4)),
+            (Some(hour(0)), hour(1)),
+        ] {
+            assert_eq!(accepted_until(hour(0), next), expected, "{next:?}");
+        }
+    }
 
     #[tokio::test]
     async fn a_key_pair_is_generated_once_despite_cancellation_and_failed_storage() {
         let folder = tempfile::tempdir().expect("a folder");
         let now = Clock::default().now();
         let store = Store::open(folder.path(), None).await.expect("a database");
-        let vault = Vault::open(folder.path(), &store, now, false).await;
+        let node = KeyNode::new("gate", folder.path());
+        let vault = Vault::open(node, &store, now, false).await;
         let vault = vault.expect("a vault");
         let clock = Clock::default();
         let keys = BrowserKeys::new(store.clone(), clock, Arc::new(vault));

@@ -19,16 +19,16 @@ pub enum VaultError {
     /// A key file does not hold 256 bits in base64url.
     #[error("{0} is not a key file")]
     NotAKey(PathBuf),
-    /// A key file holds another key than the one that the database is sealed with.
+    /// A key file holds another key than the one that the other nodes seal with.
     #[error(
-        "{0} is damaged: it does not hold the key that the database is sealed with; restore it from \
-         a backup, or start with --accept-lost-keys and enter the passwords again"
+        "{0} is damaged: it does not hold the key that the other nodes on the database seal with; copy \
+         it from one of them, or start with --accept-lost-keys and enter the passwords again"
     )]
     Damaged(PathBuf),
-    /// The database has values sealed with a key that is not in the folder.
+    /// The other nodes on the database seal with a key that is not in the folder.
     #[error(
-        "the database is sealed with a key that is not in {folder} ({kid}.key); copy it there, or \
-         start with --accept-lost-keys and enter the passwords again"
+        "the other nodes on the database seal with a key that is not in {folder} ({kid}.key); copy it \
+         there, or start with --accept-lost-keys and enter the passwords again"
     )]
     Lost {
         /// Where the key files are.

@@ -60,19 +60,64 @@ fn stem<'a>(path: &'a Path, suffix: &str) -> Option<&'a str> {
     path.file_name()?.to_str()?.strip_suffix(suffix)
 }
 
-/// Reads all keys in the folder, by their ids. A folder that does not exist has none.
+/// Reads all keys in the folder, by their ids. A folder that does not exist has none. A file that does not
+/// hold a key is logged and left out.
 ///
 /// # Errors
-/// [`VaultError::File`] if a file cannot be read, [`VaultError::Link`] if it or the folder is a link,
-/// [`VaultError::Exposed`] if group or others have any access to it, and [`VaultError::NotAKey`] if it does not hold a key.
+/// [`VaultError::File`] if a file cannot be read, [`VaultError::Link`] if it or the folder is a link, and
+/// [`VaultError::Exposed`] if group or others have any access to it.
 pub fn read(folder: &Path) -> Result<HashMap<String, ContentKey>, VaultError> {
     let mut keys = HashMap::new();
     for path in paths(folder)? {
-        if let Some(kid) = stem(&path, SUFFIX) {
-            keys.insert(kid.to_owned(), read_key(&path)?);
+        let Some(kid) = stem(&path, SUFFIX) else {
+            continue;
+        };
+        match read_key(&path) {
+            Ok(key) => {
+                keys.insert(kid.to_owned(), key);
+            }
+            Err(VaultError::NotAKey(path)) => {
+                tracing::error!(file = %path.display(), "this is not a key file; restore it from a backup");
+            }
+            Err(error) => return Err(error),
         }
     }
     Ok(keys)
+}
+
+/// Reads the key with an id; `None` where there is no such file.
+///
+/// # Errors
+/// As [`read`], and [`VaultError::NotAKey`] if the file does not hold a key.
+pub fn read_one(folder: &Path, kid: &str) -> Result<Option<ContentKey>, VaultError> {
+    // Ids come with values from outside as well, and are no paths.
+    if kid.is_empty() || !kid.bytes().all(|octet| octet.is_ascii_alphanumeric()) {
+        return Ok(None);
+    }
+    let failed = |error| VaultError::File(folder.to_owned(), error);
+    match fs::symlink_metadata(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+        Ok(metadata) if metadata.is_symlink() => return Err(VaultError::Link(folder.to_owned())),
+        Ok(_) => {}
+    }
+    match read_key(&path(folder, kid)) {
+        Ok(key) => Ok(Some(key)),
+        Err(VaultError::File(_, error)) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Deletes the file of a key, if there is one.
+///
+/// # Errors
+/// [`VaultError::File`] if it cannot be deleted.
+pub fn remove(folder: &Path, kid: &str) -> Result<(), VaultError> {
+    let path = path(folder, kid);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(VaultError::File(path, error)),
+        _ => Ok(()),
+    }
 }
 
 /// Reads a key file after checking its permissions.
@@ -203,16 +248,33 @@ mod tests {
         for text in [String::new(), "no!".to_owned(), BASE64URL.encode([7; 31])] {
             fs::write(&path, &text).expect("written");
             set_mode(&path, 0o600);
-            let refused = read(folder.path()).err();
+            let refused = read_one(folder.path(), "01JD").err();
             assert!(matches!(refused, Some(VaultError::NotAKey(_))), "{text:?}");
+            assert!(read(folder.path()).expect("no keys").is_empty(), "{text:?}");
         }
         fs::remove_file(&path).expect("removed");
         mkfifo(&path, Mode::S_IRWXU).expect("a FIFO");
-        let refused = read(folder.path()).err();
+        let refused = read_one(folder.path(), "01JD").err();
         assert!(matches!(refused, Some(VaultError::NotAKey(_))), "a FIFO");
         fs::remove_file(&path).expect("removed");
         fs::write(&path, BASE64URL.encode([7; 32]) + "\n").expect("written");
         set_mode(&path, 0o600);
         assert_eq!(read(folder.path()).expect("a key").len(), 1);
+        remove(folder.path(), "01JD").expect("removed");
+        remove(folder.path(), "01JD").expect("nothing to remove");
+        assert!(read(folder.path()).expect("no keys").is_empty());
+    }
+
+    #[test]
+    fn an_id_is_no_path() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (kid, _) = create(folder.path()).expect("a key");
+        let below = folder.path().join("below");
+        fs::create_dir(&below).expect("a folder");
+        assert!(read_one(folder.path(), &kid).expect("a key").is_some());
+        for other in [format!("../{kid}"), String::new(), "01JD".to_owned()] {
+            let found = read_one(&below, &other).expect("no such file");
+            assert!(found.is_none(), "{other:?}");
+        }
     }
 }

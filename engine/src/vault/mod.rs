@@ -3,108 +3,242 @@
 mod browser;
 mod error;
 mod files;
+mod key_prefix;
+mod node;
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 
 use domain::jwe::{self, Algorithm, ContentKey, Header, Token};
 use domain::{SecretString, Timestamp};
+use parking_lot::RwLock;
 use rand::rngs::OsRng;
 use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 pub use browser::{BROWSER_KEY_BITS, BrowserKeys};
 pub use error::VaultError;
+pub(crate) use key_prefix::{KEY_PREFIX, kid_of};
+pub(crate) use node::KeyNode;
 
-use crate::store::{Store, commit, keys};
+use key_prefix::key_prefix;
+
+use crate::store::keys::SealingKey;
+use crate::store::{Store, commit, key_folders, keys};
 
 /// A sealed value cannot be decrypted: its key is lost, or it was altered or moved to another row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnsealError;
 
+/// Whether the vault has a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyFile {
+    /// It has it.
+    Held,
+    /// There is no file.
+    Missing,
+    /// The file holds another key, or none that can be used.
+    Wrong,
+}
+
+/// A key that was made, by the names that the database has of it.
+pub(crate) struct MadeKey {
+    pub kid: String,
+    pub fingerprint: String,
+}
+
 /// The keys for secrets at rest. Values are JWE in compact serialisation (RFC 7516), bound to their
 /// row by scope and label in the header.
 pub struct Vault {
+    node: KeyNode,
+    ring: RwLock<KeyRing>,
+}
+
+/// The keys that were read.
+struct KeyRing {
     keys: HashMap<String, ContentKey>,
     /// The id of the key that seals; the others only unseal.
     sealing: String,
 }
 
 impl Vault {
-    /// Reads the keys in `folder`, generates the first one, and checks that every key the database
-    /// uses is present.
+    /// Reads the keys in the folder of `node`, and generates one if none of them is in use. Keys that the
+    /// database uses and that are lost or damaged are logged: what they sealed does not open.
     ///
-    /// With `accept_lost_keys`, missing keys are removed from the database; the values sealed with
-    /// them have to be entered again.
+    /// A node is refused whose folder lacks the key that other nodes seal with, as it would seal with one
+    /// that they do not have. With `accept_lost_keys` it starts nevertheless.
     ///
     /// # Errors
-    /// [`VaultError::Lost`] if a key is missing, [`VaultError::Damaged`] if its file holds another;
-    /// [`VaultError::File`], [`VaultError::Exposed`] and
-    /// [`VaultError::NotAKey`] as for reading key files; [`VaultError::Store`] if the database
-    /// fails.
+    /// [`VaultError::Lost`] if the key of the other nodes is missing, [`VaultError::Damaged`] if its file
+    /// holds another; [`VaultError::File`], [`VaultError::Exposed`] and [`VaultError::Link`] as for reading
+    /// key files; [`VaultError::Store`] if the database fails.
     pub async fn open(
-        folder: &Path,
+        node: KeyNode,
         store: &Store,
         now: Timestamp,
         accept_lost_keys: bool,
     ) -> Result<Self, VaultError> {
+        let folder = node.folder.as_path();
         // If several nodes start on a new database at once, one generates the key. The others find
         // it in the folder if they share that as well.
         let mut work = store.begin_on_sealing_keys().await?;
         files::remove_unfinished(folder)?;
         let mut keys = files::read(folder)?;
-        let mut in_use = keys::sealing(&mut work).await?;
-        let mut abandoned = Vec::new();
-        for known in &in_use {
-            let fault = match keys.get(&known.kid).map(fingerprint) {
-                None => VaultError::Lost {
+        let known = keys::sealing(&mut work).await?;
+        let mut newest = None;
+        let mut sealing = None;
+        for key in known.iter().filter(|key| key.retired_at.is_none()) {
+            let fault = match keys.get(&key.kid).map(fingerprint) {
+                None => Some(VaultError::Lost {
                     folder: folder.to_owned(),
-                    kid: known.kid.clone(),
-                },
-                Some(found) if known.fingerprint.as_ref().is_some_and(|it| *it != found) => {
-                    VaultError::Damaged(files::path(folder, &known.kid))
+                    kid: key.kid.clone(),
+                }),
+                Some(found) if key.fingerprint.as_ref().is_some_and(|it| *it != found) => {
+                    keys.remove(&key.kid);
+                    Some(VaultError::Damaged(files::path(folder, &key.kid)))
                 }
                 Some(found) => {
-                    if known.fingerprint.is_none() {
-                        keys::set_fingerprint(&mut work, &known.kid, &found).await?;
+                    if key.fingerprint.is_none() {
+                        keys::set_fingerprint(&mut work, &key.kid, &found).await?;
                     }
-                    continue;
+                    None
                 }
             };
-            if !accept_lost_keys {
+            if !key.is_active() {
+                continue;
+            }
+            match fault {
+                None if sealing.is_none() => sealing = Some(key.kid.clone()),
+                None => {}
+                Some(fault) => {
+                    tracing::error!(
+                        kid = key.kid,
+                        "the file of this key is lost or damaged; restore it, or enter again what it sealed"
+                    );
+                    if newest.is_none() && sealing.is_none() {
+                        newest = Some((key.kid.clone(), fault));
+                    }
+                }
+            }
+        }
+        if let Some((kid, fault)) = newest
+            && !accept_lost_keys
+            && !store.is_local()
+        {
+            let own = node.with([]);
+            let folders = key_folders::seen(&mut work, now).await?;
+            if folders
+                .iter()
+                .any(|other| !other.is_at(&own) && other.has(&kid))
+            {
                 return Err(fault);
             }
-            abandoned.push(known.kid.clone());
         }
-        for kid in &abandoned {
-            tracing::warn!(
-                kid,
-                "a lost or damaged key is abandoned; the values it sealed must be entered again"
-            );
-            keys::remove_sealing(&mut work, kid).await?;
-            keys.remove(kid);
-        }
-        in_use.retain(|known| !abandoned.contains(&known.kid));
-        let sealing = match in_use.into_iter().next() {
-            Some(known) => known.kid,
+        let sealing = match sealing {
+            Some(kid) => kid,
             None => {
                 let (kid, key) = files::create(folder)?;
-                keys::add_sealing(&mut work, &kid, now).await?;
-                keys::set_fingerprint(&mut work, &kid, &fingerprint(&key)).await?;
+                keys::add_sealing(&mut work, &kid, &fingerprint(&key), now).await?;
+                keys::activate(&mut work, &kid, now).await?;
                 keys.insert(kid.clone(), key);
                 kid
             }
         };
+        // A database of this machine has one folder.
+        if !store.is_local() {
+            key_folders::write(&mut work, &node.with(keys.keys().cloned()), now).await?;
+        }
         commit(work).await?;
-        Ok(Self { keys, sealing })
+        let ring = RwLock::new(KeyRing { keys, sealing });
+        Ok(Self { node, ring })
+    }
+
+    /// The folder of this node with the keys that are held.
+    pub(crate) fn key_folder(&self) -> key_folders::KeyFolder {
+        self.node.with(self.ring.read().keys.keys().cloned())
+    }
+
+    /// The id of the key that seals.
+    pub(crate) fn sealing(&self) -> String {
+        self.ring.read().sealing.clone()
+    }
+
+    /// Generates a key and writes its file. It seals nothing yet.
+    ///
+    /// # Errors
+    /// [`VaultError::File`] if the file cannot be written.
+    pub(crate) fn make_key(&self) -> Result<MadeKey, VaultError> {
+        let (kid, key) = files::create(&self.node.folder)?;
+        let fingerprint = fingerprint(&key);
+        self.ring.write().keys.insert(kid.clone(), key);
+        Ok(MadeKey { kid, fingerprint })
+    }
+
+    /// Whether this node has a key.
+    pub(crate) fn key_file(&self, known: &SealingKey) -> KeyFile {
+        if self.ring.read().keys.contains_key(&known.kid) {
+            return KeyFile::Held;
+        }
+        match files::read_one(&self.node.folder, &known.kid) {
+            Ok(None) => KeyFile::Missing,
+            Ok(Some(key)) if is_it(known, &key) => KeyFile::Held,
+            _ => KeyFile::Wrong,
+        }
+    }
+
+    /// Follows the database: reads key files that are new or restored, deletes those of retired keys, and
+    /// seals with the newest active key from now on. `known` are all keys, newest first.
+    pub(crate) fn refresh(&self, known: &[SealingKey]) {
+        let folder = &self.node.folder;
+        for key in known {
+            let is_held = self.ring.read().keys.contains_key(&key.kid);
+            if key.retired_at.is_some() {
+                if let Err(error) = files::remove(folder, &key.kid) {
+                    tracing::error!(%error, "the file of a retired key cannot be deleted");
+                } else if is_held && self.sealing() != key.kid {
+                    self.ring.write().keys.remove(&key.kid);
+                }
+            } else if !is_held
+                && let Ok(Some(read)) = files::read_one(folder, &key.kid)
+                && is_it(key, &read)
+            {
+                tracing::info!(kid = key.kid, "the file of a key was read");
+                self.ring.write().keys.insert(key.kid.clone(), read);
+            }
+        }
+        let mut ring = self.ring.write();
+        let mut active = known.iter().filter(|key| key.is_active());
+        if let Some(newest) = active.find(|key| ring.keys.contains_key(&key.kid)) {
+            ring.sealing.clone_from(&newest.kid);
+        }
+    }
+
+    /// The first characters of the values of every key that only unseals.
+    pub(crate) fn other_prefixes(&self) -> Vec<String> {
+        let ring = self.ring.read();
+        let others = ring.keys.keys().filter(|kid| **kid != ring.sealing);
+        // Other files in the folder than those that Postern made seal nothing.
+        let prefixes = others.map(|kid| key_prefix(kid));
+        prefixes
+            .filter(|prefix| prefix.len() == KEY_PREFIX)
+            .collect()
+    }
+
+    /// Seals a value anew, for the row that it belongs to; `None` if it does not open.
+    pub(crate) fn reseal(&self, sealed: &str) -> Option<String> {
+        let Header { scope, label, .. } = sealed.parse::<Token>().ok()?.header;
+        let (scope, label) = (scope?, label?);
+        let value = self.unseal_bytes(&scope, &label, sealed).ok()?;
+        Some(self.seal(&scope, &label, &value))
     }
 
     /// Seals a value for the row `scope`, `label`.
     pub fn seal(&self, scope: &str, label: &str, value: &[u8]) -> String {
-        let header = Header::direct(&self.sealing, scope, label);
-        jwe::seal(&header, &[], &self.keys[&self.sealing], value, &mut OsRng)
+        let ring = self.ring.read();
+        let header = Header::direct(&ring.sealing, scope, label);
+        jwe::seal(&header, &[], &ring.keys[&ring.sealing], value, &mut OsRng)
             .expect("AES-GCM seals anything under 64 GiB")
     }
 
@@ -128,20 +262,33 @@ impl Vault {
         scope: &str,
         label: &str,
         sealed: &str,
-    ) -> Result<impl std::ops::Deref<Target = Vec<u8>> + use<>, UnsealError> {
+    ) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
         let token: Token = sealed.parse().map_err(|_| UnsealError)?;
         let header = &token.header;
         let belongs = header.alg == Algorithm::Direct
             && header.scope.as_deref() == Some(scope)
             && header.label.as_deref() == Some(label)
             && token.encrypted_key.is_empty();
-        let key = self
-            .keys
-            .get(&header.kid)
-            .filter(|_| belongs)
-            .ok_or(UnsealError)?;
-        token.open(key).map_err(|_| UnsealError)
+        if !belongs {
+            return Err(UnsealError);
+        }
+        let kid = header.kid.clone();
+        if let Some(key) = self.ring.read().keys.get(&kid) {
+            return token.open(key).map_err(|_| UnsealError);
+        }
+        // Another node may have made the key, or a person restored its file.
+        let found = files::read_one(&self.node.folder, &kid);
+        let key = found.ok().flatten().ok_or(UnsealError)?;
+        let opened = token.open(&key).map_err(|_| UnsealError)?;
+        self.ring.write().keys.insert(kid, key);
+        Ok(opened)
     }
+}
+
+/// Whether a key that was read is the one that the database knows.
+fn is_it(known: &SealingKey, key: &ContentKey) -> bool {
+    let expected = known.fingerprint.as_ref();
+    expected.is_none_or(|expected| *expected == fingerprint(key))
 }
 
 /// A part of the SHA-256 of a key. Of 256 random bits it tells nothing.
@@ -151,12 +298,14 @@ fn fingerprint(key: &ContentKey) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     async fn opened(folder: &Path) -> Vault {
         let store = Store::open(folder, None).await.expect("a database");
-        let keys = folder.join("keys");
-        let vault = Vault::open(&keys, &store, Timestamp(0), false).await;
+        let node = KeyNode::new("gate", folder.join("keys"));
+        let vault = Vault::open(node, &store, Timestamp(0), false).await;
         vault.expect("a vault")
     }
 

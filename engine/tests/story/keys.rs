@@ -4,8 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use domain::jwe::seal_for;
+use domain::keys::SealingKeyState;
 use domain::view::{PasswordChange, PasswordState};
-use engine::Postern;
+use engine::{Actor, Postern};
+use rand::rngs::OsRng;
 
 use crate::environment::{TestEnv, execute, form};
 
@@ -88,53 +91,61 @@ async fn a_key_that_others_can_read_is_refused() {
     assert!(error.contains("can be read by others"), "{error}");
 }
 
-async fn a_key_file_with_a_changed_character_is_damaged_and_not_lost(env: TestEnv) {
-    let sealed = env.sealed("hunter2").await;
-    assert_eq!(save(&env, sealed).await, Ok(PasswordState::Saved));
-    for key in env.key_files() {
-        let text = fs::read_to_string(&key).expect("readable");
-        let other = if text.starts_with('A') { "B" } else { "A" };
-        fs::write(&key, format!("{other}{}", &text[1..])).expect("written");
-    }
-    let refused = Postern::open(env.config.clone()).await.err();
-    let error = refused.expect("refused").to_string();
-    assert!(error.contains(".key is damaged"), "{error}");
-
-    let accepting = engine::Config {
-        accept_lost_keys: true,
-        ..env.config.clone()
-    };
-    let postern = Postern::open(accepting).await.expect("opens");
+/// The state of the saved password in a Postern.
+async fn password_state(env: &TestEnv, postern: &Postern) -> PasswordState {
     let admin = env.admin().await;
-    let view = postern.settings().view(&admin).await.expect("readable");
-    assert_eq!(view.password, PasswordState::ReEnter, "never an empty one");
+    let view = postern.settings().view(&admin).await;
+    view.expect("readable").password
 }
 
-async fn a_lost_key_stops_the_start_unless_accepted(env: TestEnv) {
+async fn a_damaged_key_file_is_told_from_a_lost_one(env: TestEnv) {
     let sealed = env.sealed("hunter2").await;
     assert_eq!(save(&env, sealed).await, Ok(PasswordState::Saved));
-    for key in env.key_files() {
-        fs::remove_file(key).expect("removed");
+    let key = env.key_files().remove(0);
+    let whole = fs::read_to_string(&key).expect("readable");
+    let other = if whole.starts_with('A') { "B" } else { "A" };
+    for damaged in [format!("{other}{}", &whole[1..]), "nonsense".to_owned()] {
+        fs::write(&key, damaged).expect("written");
+        let postern = Postern::open(env.config.clone()).await.expect("opens");
+        assert_eq!(password_state(&env, &postern).await, PasswordState::ReEnter);
+        let keys = postern.sealing_keys().list(&Actor::local(0)).await;
+        let states: Vec<_> = keys
+            .expect("keys")
+            .sealing
+            .iter()
+            .map(|key| key.state)
+            .collect();
+        assert_eq!(states.last(), Some(&SealingKeyState::Damaged), "{states:?}");
     }
-    let error = Postern::open(env.config.clone())
-        .await
-        .err()
-        .expect("refused")
-        .to_string();
-    assert!(error.contains("--accept-lost-keys"), "{error}");
+}
 
-    let accepting = engine::Config {
-        accept_lost_keys: true,
-        ..env.config.clone()
-    };
-    let postern = Postern::open(accepting).await.expect("opens");
+async fn a_lost_key_is_restored_or_its_values_are_entered_again(env: TestEnv) {
+    let sealed = env.sealed("hunter2").await;
+    assert_eq!(save(&env, sealed).await, Ok(PasswordState::Saved));
+    let key = env.key_files().remove(0);
+    let whole = fs::read(&key).expect("readable");
+    fs::remove_file(&key).expect("removed");
+
+    let postern = Postern::open(env.config.clone()).await.expect("opens");
+    let state = async || password_state(&env, &postern).await;
+    assert_eq!(state().await, PasswordState::ReEnter, "never an empty one");
+
+    fs::write(&key, &whole).expect("written");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("chmod");
+    assert_eq!(state().await, PasswordState::Saved, "without a restart");
+
+    fs::remove_file(&key).expect("removed");
+    let postern = Postern::open(env.config.clone()).await.expect("opens");
     let admin = env.admin().await;
-    let view = postern.settings().view(&admin).await.expect("readable");
-    assert_eq!(view.password, PasswordState::ReEnter, "never an empty one");
-    assert!(
-        Postern::open(env.config.clone()).await.is_ok(),
-        "and from then on without"
-    );
+    let jwk = postern.keys().browser_key().await.expect("a key");
+    let sealed = seal_for(&jwk, b"hunter3", &mut OsRng).expect("seals");
+    let saved = postern
+        .settings()
+        .save(&admin, form(), PasswordChange::Sealed(sealed), None)
+        .await;
+    assert_eq!(saved.expect("saved").password, PasswordState::Saved);
+    let again = Postern::open(env.config.clone()).await.expect("opens");
+    assert_eq!(password_state(&env, &again).await, PasswordState::Saved);
 }
 
 /// Starts nodes with these data folders on a new database. All wait for the same lock before one
@@ -183,8 +194,8 @@ stories! {
     both {
         a_captured_token_expires_with_its_key;
         a_value_moved_to_another_row_does_not_open;
-        a_lost_key_stops_the_start_unless_accepted;
-        a_key_file_with_a_changed_character_is_damaged_and_not_lost;
+        a_damaged_key_file_is_told_from_a_lost_one;
+        a_lost_key_is_restored_or_its_values_are_entered_again;
     }
     postgres {
         of_nodes_that_start_together_one_creates_the_key;

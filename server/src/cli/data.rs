@@ -34,7 +34,8 @@ pub struct DataArgs {
     /// can read and change everything
     #[arg(long, env = "POSTERN_DATABASE_INSECURE", value_parser = BoolishValueParser::new())]
     pub database_insecure: bool,
-    /// Start although a key is lost; passwords sealed with it have to be entered again
+    /// Start although the other nodes on the database seal with a key whose file is not here; what they
+    /// sealed does not open on this node
     #[arg(long, env = "POSTERN_ACCEPT_LOST_KEYS", value_parser = BoolishValueParser::new())]
     pub accept_lost_keys: bool,
     /// Networks in which relays are allowed although denied by default, as in 169.254.7.0/24

@@ -199,7 +199,7 @@ mod tests {
     use crate::store::idempotency::IdempotencyKey;
     use crate::store::messages::{MessageRow, Submitter};
     use crate::store::{Scope, Store, commit};
-    use crate::vault::Vault;
+    use crate::vault::{KeyNode, Vault};
 
     const NOW: Timestamp = Timestamp(1_795_151_610_000);
     const OWNER: &str = "worker";
@@ -431,7 +431,13 @@ mod tests {
         let directly = Store::open(one.path(), None).await.expect("opens");
         let shared = Store::open(other.path(), None).await.expect("opens");
         let connection = directly.direct().expect("SQLite").clone();
-        let vault = Vault::open(&other.path().join("keys"), &shared, NOW, false).await;
+        let vault = Vault::open(
+            KeyNode::new("gate", other.path().join("keys")),
+            &shared,
+            NOW,
+            false,
+        )
+        .await;
         let signers = LastDkimSigners::new(Arc::new(vault.expect("a vault")));
         for store in [&directly, &shared] {
             let mut work = store.begin().await.expect("begins");

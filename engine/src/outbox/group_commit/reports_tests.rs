@@ -19,7 +19,7 @@ use crate::store::flows::QueueClass;
 use crate::store::messages::MessageRow;
 use crate::store::recipients::{RecipientEvent, RecipientKey, SettledRecipient};
 use crate::store::{Store, commit, routing};
-use crate::vault::Vault;
+use crate::vault::{KeyNode, Vault};
 
 const NOW: Timestamp = Timestamp(1_795_151_610_000);
 const ID: &str = "01JD0000000000000000000000";
@@ -110,7 +110,13 @@ struct TestStore {
 impl TestStore {
     async fn open(folder: &Path) -> Self {
         let store = Store::open(folder, None).await.expect("opens");
-        let vault = Vault::open(&folder.join("keys"), &store, NOW, false).await;
+        let vault = Vault::open(
+            KeyNode::new("gate", folder.join("keys")),
+            &store,
+            NOW,
+            false,
+        )
+        .await;
         let vault = Arc::new(vault.expect("a vault"));
         Self {
             signers: LastDkimSigners::new(vault.clone()),

@@ -84,6 +84,12 @@ pub enum Flash {
     DkimKeyActivated(String),
     /// The DKIM key with this selector was removed.
     DkimKeyRemoved(String),
+    /// A key for stored secrets was made.
+    KeyMade,
+    /// A key for browsers was made.
+    BrowserKeyMade,
+    /// The key with this id was retired.
+    KeyRetired(String),
     /// A session was ended.
     SessionEnded,
     /// A token was revoked.

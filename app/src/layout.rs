@@ -15,6 +15,7 @@ use crate::entrance::{LOGOUT, login_path};
 use crate::figures::FIGURES;
 use crate::home::HOME;
 use crate::interfaces::INTERFACES;
+use crate::keys::KEYS;
 use crate::my_relay::MY_RELAY;
 use crate::outbox::OUTBOX;
 use crate::relays::RELAYS;
@@ -67,6 +68,7 @@ fn Layout(actor: Actor, children: Children) -> AnyView {
                                 <Destination path=WEBHOOKS text="Webhooks" icon=IconKind::Bell />
                                 <Destination path=INTERFACES text="Interfaces" icon=IconKind::Plug />
                                 <Destination path=AUDIT text="Audit log" icon=IconKind::Ledger />
+                                <Destination path=KEYS text="Keys" icon=IconKind::Key />
                             }
                         })}
                     <Destination path=ACCOUNT text="Account" icon=IconKind::Person />

@@ -3,8 +3,8 @@
 //! Pages are rendered on the server only; the browser gets the islands and what they need. A
 //! feature has one folder with its page, its paths, the parsing of its forms and its views:
 //! `account`, `accounts`, `audit`, `domains`, `entrance` (without a session), `figures`, `health` (of relays),
-//! `history` (of settings), `home`, `interfaces`, `limits`, `my_relay`, `outbox`, `policy`, `relays`, `senders`,
-//! `settings`, `suppressions`, `webhooks`.
+//! `history` (of settings), `home`, `interfaces`, `keys`, `limits`, `my_relay`, `outbox`, `policy`, `relays`,
+//! `senders`, `settings`, `suppressions`, `webhooks`.
 
 // The view of a page is one nested type, deeper than the default limit.
 #![recursion_limit = "512"]
@@ -39,6 +39,8 @@ pub mod history;
 pub mod home;
 #[cfg(feature = "ssr")]
 pub mod interfaces;
+#[cfg(feature = "ssr")]
+pub mod keys;
 #[cfg(feature = "ssr")]
 mod layout;
 #[cfg(feature = "ssr")]

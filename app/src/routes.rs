@@ -31,6 +31,7 @@ use crate::history::{
 };
 use crate::home::{HOME, HomePage};
 use crate::interfaces::{INTERFACES, InterfacesPage};
+use crate::keys::{KEYS, KeysPage};
 use crate::limits::{LIMITS, LimitsPage};
 use crate::my_relay::{MY_RELAY, MyRelayPage, MyRelayRemovalPage, REMOVE_MY_RELAY};
 use crate::outbox::{CONFIRM, ConfirmPage, ListPage, MessagePage, OUTBOX};
@@ -109,6 +110,7 @@ fn Pages() -> StaticVec<AnyNestedRoute> {
         page(FixedPath(ACCOUNTS), AccountsPage),
         page(FixedPath(AUDIT), AuditLogPage),
         page(FixedPath(INTERFACES), InterfacesPage),
+        page(FixedPath(KEYS), KeysPage),
         page(FixedPath(WEBHOOKS), WebhooksPage),
         page(FixedPath(CHANGE_WEBHOOK), WebhookUrlPage),
         page(FixedPath(REMOVE_WEBHOOK), WebhookRemovalPage),

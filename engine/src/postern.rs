@@ -240,6 +240,7 @@ impl Postern {
             (settings.clone(), relays.clone()),
             outbox.clone(),
             health.clone(),
+            sealing_keys.clone(),
         );
         let interfaces = Interfaces::new(clock.clone(), audit.clone());
         let delivery = Delivery::new(DeliveryServices {

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use crate::account::ACCOUNT;
 use crate::components::exact;
+use crate::keys::KEYS;
 use crate::my_relay::MY_RELAY;
 use crate::outbox::OUTBOX;
 use crate::relays::relay_path;
@@ -38,6 +39,13 @@ impl StepText {
                 text: "Start postern deliver, or postern serve without --no-delivery.".to_owned(),
                 link: link("See what waits", OUTBOX),
             },
+            NextStep::EnterAgain(number) => Self {
+                text: match number {
+                    1 => "The file of a key is lost: 1 secret does not open until the file is restored or the secret is entered again.".to_owned(),
+                    _ => format!("The file of a key is lost: {number} secrets do not open until the file is restored or they are entered again."),
+                },
+                link: link("Look at the keys", KEYS),
+            },
             NextStep::RepairRelay { relay, own, cause } => Self {
                 text: match cause {
                     Some(cause) => format!("Repair {}. {cause}", relay.name),
@@ -70,6 +78,13 @@ impl StepText {
                     exact(token.at)
                 ),
                 link: link("Go to the tokens", ACCOUNT),
+            },
+            NextStep::RotateKeys(made) => Self {
+                text: format!(
+                    "Make a new key for stored secrets: the present one was made on {}.",
+                    exact(made)
+                ),
+                link: link("Go to the keys", KEYS),
             },
             NextStep::AskAdministrator => Self {
                 text: "An administrator has to repair this. Your mail waits until then.".to_owned(),

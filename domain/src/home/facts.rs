@@ -15,6 +15,10 @@ pub struct HomeFacts {
     pub configured: bool,
     /// Whether a process delivers.
     pub delivers: bool,
+    /// How many stored secrets do not open, as their keys are lost; 0 for others than administrators.
+    pub lost_values: i64,
+    /// When the key of stored secrets was made, where it is to be rotated.
+    pub old_key: Option<Timestamp>,
     /// The relays that are on and set up, in their order: for an administrator the organisation's, for
     /// another account those that its own mail leaves through.
     pub relays: Vec<HomeRelay>,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{ExpiringAuthority, ExpiringToken, HomeFacts, HomeRelay, MailStatus, RelayName};
+use crate::Timestamp;
 use crate::health::HealthState;
 
 /// How long before its end something is to be renewed.
@@ -19,6 +20,8 @@ pub enum NextStep {
     EndHold,
     /// Start a process that delivers.
     StartDelivery,
+    /// Enter so many secrets again, or restore the files of their keys.
+    EnterAgain(i64),
     /// Repair a relay that is down or degraded.
     RepairRelay {
         /// The relay.
@@ -34,6 +37,8 @@ pub enum NextStep {
     RenewAuthority(ExpiringAuthority),
     /// Make another API token in the place of one that expires.
     RenewToken(ExpiringToken),
+    /// Rotate the key of stored secrets, which was made then.
+    RotateKeys(Timestamp),
     /// Wait for an administrator: the viewer is none.
     AskAdministrator,
 }
@@ -53,6 +58,10 @@ pub fn next_step(facts: &HomeFacts) -> Option<NextStep> {
             true => step,
             false => NextStep::AskAdministrator,
         });
+    }
+    // A relay whose password does not open is down until it is entered.
+    if facts.lost_values > 0 {
+        return Some(NextStep::EnterAgain(facts.lost_values));
     }
     let failing = |state: HealthState| {
         let mut relays = facts.relays.iter();
@@ -79,14 +88,16 @@ pub fn next_step(facts: &HomeFacts) -> Option<NextStep> {
     if let Some(authority) = &facts.authority {
         return Some(NextStep::RenewAuthority(authority.clone()));
     }
-    facts.expiring.clone().map(NextStep::RenewToken)
+    if let Some(token) = &facts.expiring {
+        return Some(NextStep::RenewToken(token.clone()));
+    }
+    facts.old_key.map(NextStep::RotateKeys)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::{facts, relay};
     use super::*;
-    use crate::Timestamp;
     use crate::health::HealthState::{Degraded, Down, Healthy};
     use crate::outbox::Pause;
 
@@ -129,7 +140,11 @@ mod tests {
             since,
             by: String::new(),
         };
+        facts.lost_values = 2;
+        facts.old_key = Some(Timestamp(1));
         let mut seen = vec![named(next_step(&facts))];
+        facts.lost_values = 0;
+        seen.push(named(next_step(&facts)));
         facts.relays.pop();
         seen.push(named(next_step(&facts)));
         facts.untested = None;
@@ -137,6 +152,8 @@ mod tests {
         facts.relays.pop();
         seen.push(named(next_step(&facts)));
         facts.authority = None;
+        seen.push(named(next_step(&facts)));
+        facts.expiring = None;
         seen.push(named(next_step(&facts)));
         facts.delivers = false;
         seen.push(named(next_step(&facts)));
@@ -147,11 +164,13 @@ mod tests {
         facts.configured = false;
         seen.push(named(next_step(&facts)));
         let expected = [
+            "EnterAgain(2)",
             "repair C false",
             "test A",
             "repair B false",
             "renew CA of A",
             "renew app",
+            "RotateKeys(Timestamp(1))",
             "StartDelivery",
             "ResumeDelivery",
             "EndHold",

@@ -14,6 +14,7 @@ use domain::{Refusal, Timestamp};
 
 use crate::accounts::Accounts;
 use crate::health::Health;
+use crate::keys::SealingKeys;
 use crate::outbox::Outbox;
 use crate::settings::{Relays, Settings};
 use crate::store::tokens::Token;
@@ -28,6 +29,7 @@ pub struct Home {
     relays: Relays,
     outbox: Arc<Outbox>,
     health: Health,
+    keys: SealingKeys,
 }
 
 /// What Home shows, without figures.
@@ -50,6 +52,7 @@ impl Home {
         (settings, relays): (Settings, Relays),
         outbox: Arc<Outbox>,
         health: Health,
+        keys: SealingKeys,
     ) -> Self {
         Self {
             clock,
@@ -58,6 +61,7 @@ impl Home {
             relays,
             outbox,
             health,
+            keys,
         }
     }
 
@@ -110,7 +114,10 @@ impl Home {
             .iter()
             .filter(|relay| relay.config.enabled && relay.address.is_some())
             .collect();
+        let keys = self.keys.read().await?;
         Ok(HomeFacts {
+            lost_values: keys.to_enter_again(),
+            old_key: keys.due_for_rotation(),
             configured: !in_use.is_empty(),
             authority: authority.filter(is_soon),
             untested: match self.outbox.has_delivered().await? {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use domain::dkim::DkimAlgorithm;
-use domain::keys::{KeysView, SealedKind, SealingKeyState};
+use domain::keys::{KeysView, ROTATION_AGE, SealedKind, SealingKeyState};
 use domain::outbox::RecipientState;
 use domain::view::{PasswordChange, PasswordState, Role};
 use domain::{Kind, SecretString};
@@ -408,6 +408,18 @@ async fn keys_are_for_administrators(env: TestEnv) {
     }
 }
 
+async fn a_key_of_a_year_is_to_be_rotated(env: TestEnv) {
+    let due = async || {
+        let home = env.postern.home().view(&Actor::local(0)).await;
+        home.expect("a view").facts.old_key
+    };
+    assert_eq!(due().await, None);
+    env.pass(ROTATION_AGE);
+    assert!(due().await.is_some());
+    rotate(&env.postern).await;
+    assert_eq!(due().await, None);
+}
+
 stories! {
     both {
         every_secret_is_sealed_anew_and_the_old_key_goes;
@@ -418,6 +430,7 @@ stories! {
         data_with_its_keys_opens_elsewhere_and_data_alone_does_not;
         a_node_reads_the_key_of_another_one_when_it_meets_it;
         keys_are_for_administrators;
+        a_key_of_a_year_is_to_be_rotated;
     }
     postgres {
         a_key_seals_when_every_node_has_its_file;

@@ -129,6 +129,9 @@ async fn a_lost_key_is_restored_or_its_values_are_entered_again(env: TestEnv) {
     let postern = Postern::open(env.config.clone()).await.expect("opens");
     let state = async || password_state(&env, &postern).await;
     assert_eq!(state().await, PasswordState::ReEnter, "never an empty one");
+    let home = postern.home().view(&Actor::local(0)).await;
+    let facts = home.expect("a view").facts;
+    assert_eq!(facts.lost_values, 1, "administrators see it on Home");
 
     fs::write(&key, &whole).expect("written");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("chmod");
@@ -144,6 +147,8 @@ async fn a_lost_key_is_restored_or_its_values_are_entered_again(env: TestEnv) {
         .save(&admin, form(), PasswordChange::Sealed(sealed), None)
         .await;
     assert_eq!(saved.expect("saved").password, PasswordState::Saved);
+    let facts = postern.home().view(&admin).await.expect("a view").facts;
+    assert_eq!(facts.lost_values, 0);
     let again = Postern::open(env.config.clone()).await.expect("opens");
     assert_eq!(password_state(&env, &again).await, PasswordState::Saved);
 }

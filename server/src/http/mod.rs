@@ -18,6 +18,7 @@ mod forms;
 mod headers;
 mod history;
 mod host;
+mod keys;
 mod limits;
 pub mod listener;
 mod metrics;
@@ -73,6 +74,7 @@ pub fn router(state: AppState) -> Router {
         .merge(accounts::router())
         .merge(domains::router())
         .merge(account_links::router())
+        .merge(keys::router())
         .merge(limits::router())
         .merge(outbox::router())
         .merge(policy::router())

@@ -7,6 +7,7 @@ use app::accounts::{
 };
 use app::domains::{ACTIVATE_DKIM_KEY, MAKE_DKIM_KEY, REMOVE_DKIM_KEY};
 use app::history::RESTORE_RELAY;
+use app::keys::{RETIRE_KEY, ROTATE_BROWSER_KEY, ROTATE_KEYS};
 use app::limits::LIMITS;
 use app::outbox::{ACT, PAUSE, STOP_ACT};
 use app::policy::POLICY;
@@ -103,6 +104,11 @@ pub const FORMS: &[FormRule] = &[
         vec![("remove", pair.owner.spec.nobody())]
     }),
     form(POLICY, 403, |_| Vec::new()),
+    form(ROTATE_KEYS, 403, |_| Vec::new()),
+    form(ROTATE_BROWSER_KEY, 403, |_| Vec::new()),
+    form(RETIRE_KEY, 403, |_| {
+        vec![("id", "01JD0000000000000000000000".to_owned())]
+    }),
     form(RELAYS, 403, |_| vec![("name", "Another".to_owned())]),
     form(CHANGE_RELAY, 403, |pair| {
         let id = pair.server.relay_id.clone();

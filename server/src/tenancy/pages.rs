@@ -12,6 +12,7 @@ use app::figures::{FIGURES, figures_path};
 use app::history::{MY_RELAY_HISTORY, RELAY_HISTORY, RESTORE_MY_RELAY, RESTORE_RELAY};
 use app::home::HOME;
 use app::interfaces::INTERFACES;
+use app::keys::KEYS;
 use app::limits::LIMITS;
 use app::my_relay::{MY_RELAY, REMOVE_MY_RELAY};
 use app::outbox::{CONFIRM, OUTBOX, message_path, source_path};
@@ -136,6 +137,7 @@ fn pages() -> Vec<PageRule> {
         }),
         page(AUDIT, Organisation, |_| AUDIT.to_owned()),
         page(INTERFACES, Organisation, |_| INTERFACES.to_owned()),
+        page(KEYS, Organisation, |_| KEYS.to_owned()),
         page(WEBHOOKS, Organisation, |_| WEBHOOKS.to_owned()),
         page(CHANGE_WEBHOOK, Organisation, |pair| {
             with_query(CHANGE_WEBHOOK, [("id", &pair.server.webhook_id)])

@@ -8,6 +8,7 @@ use super::contract_accounts::{accounts, limits};
 use super::contract_audit::audit;
 use super::contract_domains::domains;
 use super::contract_interfaces::interfaces;
+use super::contract_keys::keys;
 use super::contract_message_webhooks::message_webhooks;
 use super::contract_revisions::revisions;
 use super::contract_senders::senders;
@@ -49,6 +50,7 @@ async fn responses_match_the_document() {
     relays(&mut api).await;
     policy(&mut api).await;
     interfaces(&mut api).await;
+    keys(&mut api).await;
     webhooks(&mut api).await;
     message_webhooks(&mut api).await;
     domains(&mut api).await;

@@ -65,6 +65,10 @@ refusals! {
     KeyConflict {
         "409": "The record of the key is not in DNS, or DNS does not say so; or the domain has 10 keys already.",
     }
+    /// Rotation and retirement of keys.
+    KeyInUse {
+        "409": "The key seals, or a value refers to it, or another key seals only since a few seconds; or a new key waits for nodes to have its file.",
+    }
     StillRunning {
         "409": "Another request with this Idempotency-Key is still running.",
     }

@@ -1,12 +1,117 @@
-//! `GET /api/keys/browser`: the public key that passwords are sealed for.
+//! `/api/keys`: the keys of stored secrets and of browsers, their rotation and retirement.
 
 use axum::Json;
 use axum::extract::State;
+use domain::Timestamp;
 use domain::jwe::Jwk;
+use domain::keys::{
+    BrowserKeyView, KeysView, SealedCount, SealedKind, SealingKeyState, SealingKeyView,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::envelope::Refused;
-use super::errors::Always;
+use super::envelope::{Refused, Success};
+use super::errors::{Always, KeyInUse, Missing, Restricted, Throttled};
+use super::extract::{PathParams, SignedIn};
 use crate::http::AppState;
+
+/// How many values of a kind a key seals.
+#[derive(Serialize, ToSchema)]
+pub struct ApiSealedCount {
+    kind: SealedKind,
+    number: i64,
+}
+
+impl From<SealedCount> for ApiSealedCount {
+    fn from(SealedCount { kind, number }: SealedCount) -> Self {
+        Self { kind, number }
+    }
+}
+
+/// A key of stored secrets.
+#[derive(Serialize, ToSchema)]
+pub struct ApiSealingKey {
+    /// The name of its file in the folder `keys`, without `.key`.
+    id: String,
+    #[schema(format = DateTime)]
+    created: String,
+    /// In the process that answers.
+    state: SealingKeyState,
+    /// What it seals, by kind.
+    values: Vec<ApiSealedCount>,
+}
+
+impl From<SealingKeyView> for ApiSealingKey {
+    fn from(view: SealingKeyView) -> Self {
+        Self {
+            id: view.id,
+            created: view.created_at.rfc3339(),
+            state: view.state,
+            values: view.values.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+/// A key that browsers seal passwords for.
+#[derive(Serialize, ToSchema)]
+pub struct ApiBrowserKey {
+    /// As `kid` in the published key.
+    id: String,
+    #[schema(format = DateTime)]
+    created: String,
+    /// Whether it is the published one.
+    published: bool,
+    /// Until when passwords are accepted that were sealed for it.
+    #[schema(format = DateTime)]
+    accepted_until: String,
+    /// How many passwords were sealed for it and used.
+    uses: i64,
+}
+
+impl From<BrowserKeyView> for ApiBrowserKey {
+    fn from(view: BrowserKeyView) -> Self {
+        Self {
+            id: view.id,
+            created: view.created_at.rfc3339(),
+            published: view.is_published,
+            accepted_until: view.accepted_until.rfc3339(),
+            uses: view.uses,
+        }
+    }
+}
+
+/// All keys, newest first.
+#[derive(Serialize, ToSchema)]
+pub struct KeyList {
+    /// The keys of stored secrets.
+    sealing: Vec<ApiSealingKey>,
+    browser: Vec<ApiBrowserKey>,
+    /// How many values are sealed.
+    values: i64,
+    /// How many of them are still to be sealed with the key that seals.
+    to_seal_anew: i64,
+    /// How many have to be entered or made again, as their key is lost.
+    to_enter_again: i64,
+    /// The nodes that have no file of the key that waits, by host and folder.
+    without_file: Vec<String>,
+    /// When the key was made that seals, where it is to be rotated; null else.
+    #[schema(format = DateTime)]
+    due_since: Option<String>,
+}
+
+impl From<KeysView> for KeyList {
+    fn from(view: KeysView) -> Self {
+        Self {
+            values: view.number(),
+            to_seal_anew: view.to_seal_anew(),
+            to_enter_again: view.to_enter_again(),
+            due_since: view.due_for_rotation().map(Timestamp::rfc3339),
+            sealing: view.sealing.into_iter().map(Into::into).collect(),
+            browser: view.browser.into_iter().map(Into::into).collect(),
+            without_file: view.without_file,
+        }
+    }
+}
 
 /// Read the public key for passwords
 ///
@@ -21,4 +126,97 @@ use crate::http::AppState;
 )]
 pub async fn browser(State(state): State<AppState>) -> Result<Json<Jwk>, Refused> {
     Ok(Json(state.postern.keys().browser_key().await?))
+}
+
+/// List the keys
+///
+/// With their ages and states, and how many values each seals.
+#[utoipa::path(
+    get,
+    path = "/api/keys",
+    tag = "Keys",
+    responses(
+        (status = 200, description = "The keys", body = Success<KeyList>),
+        Restricted,
+        Always,
+    )
+)]
+pub async fn list(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+) -> Result<Success<KeyList>, Refused> {
+    let view = state.postern.sealing_keys().list(&actor).await?;
+    Ok(Success::new(view.into()))
+}
+
+/// Rotate the key of stored secrets
+///
+/// Makes a key that seals from now on; where there are several nodes, once each has its file. What other keys
+/// sealed is sealed anew in the background. At most six keys a minute are made.
+#[utoipa::path(
+    post,
+    path = "/api/keys",
+    tag = "Keys",
+    responses(
+        (status = 200, description = "Made", body = Success<KeyList>),
+        Restricted,
+        KeyInUse,
+        Throttled,
+        Always,
+    )
+)]
+pub async fn rotate(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+) -> Result<Success<KeyList>, Refused> {
+    let view = state.postern.sealing_keys().rotate(&actor).await?;
+    Ok(Success::new(view.into()))
+}
+
+/// Rotate the key for passwords
+///
+/// Makes and publishes a key. Passwords that were sealed for the one before are accepted for another hour.
+#[utoipa::path(
+    post,
+    path = "/api/keys/browser",
+    tag = "Keys",
+    responses(
+        (status = 200, description = "Made", body = Success<KeyList>),
+        Restricted,
+        Throttled,
+        Always,
+    )
+)]
+pub async fn rotate_browser(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+) -> Result<Success<KeyList>, Refused> {
+    let keys = state.postern.sealing_keys();
+    let view = keys.rotate_browser_key(&actor).await?;
+    Ok(Success::new(view.into()))
+}
+
+/// Retire a key of stored secrets
+///
+/// One that seals nothing any more. Every node deletes its file.
+#[utoipa::path(
+    delete,
+    path = "/api/keys/{id}",
+    tag = "Keys",
+    params(("id" = String, Path, description = "The id in the list")),
+    responses(
+        (status = 200, description = "Retired", body = Success<KeyList>),
+        Restricted,
+        Missing,
+        KeyInUse,
+        Always,
+    )
+)]
+pub async fn retire(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+    PathParams(id): PathParams<String>,
+) -> Result<Success<KeyList>, Refused> {
+    let view = state.postern.sealing_keys().retire(&actor, &id).await?;
+    Ok(Success::new(view.into()))
 }

@@ -18,6 +18,8 @@ mod contract_domains;
 #[cfg(test)]
 mod contract_interfaces;
 #[cfg(test)]
+mod contract_keys;
+#[cfg(test)]
 mod contract_message_webhooks;
 #[cfg(test)]
 mod contract_open_tracking;
@@ -151,7 +153,9 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(domains::create_key))
         .routes(routes!(domains::activate_key))
         .routes(routes!(domains::remove_key))
-        .routes(routes!(keys::browser))
+        .routes(routes!(keys::list, keys::rotate))
+        .routes(routes!(keys::browser, keys::rotate_browser))
+        .routes(routes!(keys::retire))
         .route_layer(from_fn(extract::refuse_query))
         .routes(routes!(messages::list))
         .routes(routes!(audit::list))

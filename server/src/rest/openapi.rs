@@ -25,6 +25,7 @@ use super::smtp_settings::SmtpError;
         (name = "Outbox", description = "Delivery in total, and the suppression list."),
         (name = "Configuration", description = "The relay: settings, test, diagnosis and probe."),
         (name = "Relays", description = "Several relays: their order, From domains, limits, settings and health."),
+        (name = "Keys", description = "The keys of stored secrets and of browsers: what they seal, their rotation and retirement."),
         (name = "Webhooks", description = "Events about the health of relays, posted to URLs and signed."),
         (name = "Message webhooks", description = "Webhooks of your own account: events about the messages that name them."),
         (name = "Domains", description = "From domains: whether receivers believe their mail, and the keys of DKIM."),

@@ -11,7 +11,7 @@ use axum::http::{Request, Response};
 use domain::SecretString;
 use domain::view::Role;
 use engine::smtp::PublicAddresses;
-use engine::{Actor, Config, NewToken, Postern};
+use engine::{Actor, Clock, Config, NewToken, Postern};
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -26,6 +26,7 @@ pub const OWN_RELAYS: Ipv4Addr = Ipv4Addr::new(127, 61, 8, 1);
 pub struct Api {
     _folder: tempfile::TempDir,
     pub postern: Postern,
+    pub clock: Clock,
     router: Router,
     admin: String,
     pub user: String,
@@ -47,8 +48,10 @@ pub struct Call<'c> {
 impl Api {
     pub async fn open() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
+        let clock = Clock::default();
         let config = Config {
             data: folder.path().to_owned(),
+            clock: clock.clone(),
             account_relays: PublicAddresses::parse(&OWN_RELAYS.to_string()).expect("an address"),
             ..Config::default()
         };
@@ -91,6 +94,7 @@ impl Api {
         Self {
             _folder: folder,
             postern,
+            clock,
             router,
             admin: tokens.pop().expect("two tokens"),
             user,

@@ -250,6 +250,12 @@ pub const RULES: &[Rule] = &[
     }),
     organisation("get /api/interfaces", nothing),
     organisation("get /api/audit", nothing),
+    organisation("get /api/keys", nothing),
+    organisation("post /api/keys", nothing),
+    organisation("post /api/keys/browser", nothing),
+    organisation("delete /api/keys/{id}", |_| {
+        Asked::with("id", "01JD0000000000000000000000")
+    }),
     organisation("get /api/webhooks", nothing),
     organisation("post /api/webhooks", |_| {
         Asked::default().posting(json!({ "url": "https://example.org/another" }))

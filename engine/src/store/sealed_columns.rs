@@ -195,3 +195,59 @@ pub async fn replace(
         .await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// The files that seal values, with the tables that these are in. A new one comes with its column.
+    const PLACES: [(&str, &[&str]); 6] = [
+        // A cookie, which is not stored.
+        ("accounts/device.rs", &[]),
+        ("accounts/second_factor/mod.rs", &["totp"]),
+        ("domains/keys.rs", &["dkim_key"]),
+        ("notifications/endpoints.rs", &["webhook"]),
+        ("settings/save.rs", &["information", "revision"]),
+        ("vault/browser.rs", &["browser_key"]),
+    ];
+
+    /// The files below a folder that call `Vault::seal` outside of tests, by their paths in `root`.
+    fn sealing_files(root: &Path, folder: &Path, found: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                sealing_files(root, &path, found);
+                continue;
+            }
+            let name = path.strip_prefix(root).expect("below").to_string_lossy();
+            if name.ends_with("_tests.rs") {
+                continue;
+            }
+            let text = fs::read_to_string(&path).expect("text");
+            let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+            let code: String = code.split_whitespace().collect();
+            if code.contains("vault.seal(") {
+                found.insert(name.into_owned());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_sealed_is_in_a_listed_column() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut found = BTreeSet::new();
+        sealing_files(&root, &root, &mut found);
+        let known = PLACES.map(|(file, _)| file.to_owned());
+        assert_eq!(found, BTreeSet::from(known));
+        let tables: BTreeSet<&str> = PLACES
+            .iter()
+            .flat_map(|(_, tables)| tables.iter().copied())
+            .collect();
+        let listed: BTreeSet<&str> = SEALED_COLUMNS.iter().map(|column| column.table).collect();
+        assert_eq!(tables, listed);
+    }
+}

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use domain::audit::AuditSearch;
+use domain::keys::SealingKeyState;
 use domain::outbox::{EventKind, PriorityLimits, RecipientState, SuppressionSearch};
 use domain::view::{PasswordChange, Verification};
-use domain::{Kind, Label};
+use domain::{Kind, Label, Timestamp};
 use engine::{Actor, Config, Origin, Postern, Scope, TokenScope};
 use futures::future::join_all;
 use serde_json::Value;
@@ -145,6 +146,14 @@ const AUDIT: &str = "
 INSERT INTO audit (id, at, actor, origin, action, outcome, detail)
 VALUES ('01JD0000000000000000000000', 1000, 'admin@example.org', '192.0.2.7', 'login', 'done', ''),
        ('01JD0000000000000000000001', 2000, 'admin@example.org', '192.0.2.7', 'logout', 'done', '');
+";
+
+/// The last migration in which a key sealed from its creation on.
+const WITHOUT_ROTATION: i64 = 39;
+
+/// A sealing key in the columns of migration 39. Its file is lost.
+const SEALING_KEY: &str = "
+INSERT INTO sealing_key (kid, created_at, fingerprint) VALUES ('01JD0000000000000000000000', 1000, NULL);
 ";
 
 /// Opens a database with these rows in the tables of an earlier version.
@@ -355,8 +364,18 @@ async fn processes_that_open_a_new_database_together_all_open_it(env: TestEnv) {
     }
 }
 
+async fn a_key_of_an_earlier_version_waits_for_no_node(env: TestEnv) {
+    let postern = opened(&env, WITHOUT_ROTATION, SEALING_KEY).await;
+    let keys = postern.sealing_keys().list(&Actor::local(0)).await;
+    let keys = keys.expect("keys").sealing;
+    let states: Vec<_> = keys.iter().map(|key| key.state).collect();
+    assert_eq!(states, [SealingKeyState::Active, SealingKeyState::Lost]);
+    assert_eq!(keys[1].created_at, Timestamp(1000));
+}
+
 stories! {
     both {
+        a_key_of_an_earlier_version_waits_for_no_node;
         saved_settings_become_those_of_the_first_relay;
         suppressions_by_words_of_something_else_are_taken_off;
         parked_mail_is_failed_mail_afterwards;

@@ -218,6 +218,8 @@ pub struct WebhookView {
     pub created_at: Timestamp,
     /// The account or local user that added it.
     pub created_by: String,
+    /// Whether its secret does not open, as the key is lost: no event is sent until it has a new one.
+    pub is_secret_lost: bool,
     /// How many events wait.
     pub queued: i64,
     /// The delivery that was attempted last.

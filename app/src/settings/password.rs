@@ -88,7 +88,7 @@ fn description(plan: PasswordPlan) -> &'static str {
             "A password is saved, but it belongs to other relay settings and is not used for these. Re-enter the password for these."
         }
         PasswordPlan::Unreadable => {
-            "A password is saved, but its key is lost. Re-enter the password."
+            "A password is saved, but its key is lost. Enter the password again."
         }
         PasswordPlan::None => "No password is saved.",
         PasswordPlan::NotSaved => {

@@ -25,6 +25,7 @@ pub fn webhook_badge(webhook: &WebhookView) -> WebhookBadge {
     let (class, name) = match (webhook.enabled, webhook.gone_at, last) {
         (false, Some(_), _) => (BAD, "Gone"),
         (false, None, _) => (PLAIN, "Off"),
+        _ if webhook.is_secret_lost => (BAD, "Secret lost"),
         (true, _, Some(WebhookDeliveryState::Queued)) => (WARN, "Retrying"),
         (true, _, Some(WebhookDeliveryState::Failed)) => (BAD, "Failing"),
         (true, _, Some(WebhookDeliveryState::Delivered)) => (GOOD, "Delivering"),
@@ -111,6 +112,7 @@ mod tests {
             gone_at,
             created_at: Timestamp(0),
             created_by: String::new(),
+            is_secret_lost: false,
             queued: 0,
             last: last.map(|state| delivery(state, 1)),
         };
@@ -124,6 +126,11 @@ mod tests {
         ] {
             assert_eq!(webhook_badge(&view).name, name);
         }
+        let lost = WebhookView {
+            is_secret_lost: true,
+            ..view(true, None, Some(Delivered))
+        };
+        assert_eq!(webhook_badge(&lost).name, "Secret lost");
         let mut answered = delivery(Failed, 1);
         assert_eq!(answer(&answered), "");
         answered.answer = Some("no answer".to_owned());

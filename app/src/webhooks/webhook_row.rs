@@ -31,6 +31,13 @@ pub fn WebhookRow(
             </span>
         }
     });
+    let lost = webhook.is_secret_lost.then(|| {
+        view! {
+            <span class="mail-detail">
+                "The key of its secret is lost, and events are not sent. Make a new secret."
+            </span>
+        }
+    });
     let last = webhook.last.as_ref().and_then(|delivery| {
         let at = delivery.attempted_at?;
         Some(view! {
@@ -74,6 +81,7 @@ pub fn WebhookRow(
                 </span>
                 {named}
                 {gone}
+                {lost}
                 {last}
                 {waiting}
             </div>

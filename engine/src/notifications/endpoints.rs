@@ -49,7 +49,7 @@ impl Notifications {
         let rows = webhooks::of_owner(&mut connection, owner).await?;
         let mut views = Vec::with_capacity(rows.len());
         for row in rows {
-            views.push(view(&mut connection, row).await?);
+            views.push(self.view(&mut connection, row).await?);
         }
         Ok(views)
     }
@@ -103,7 +103,7 @@ impl Notifications {
         self.audit
             .record(&mut work, actor, Action::CreateWebhook, endpoint.authority)
             .await?;
-        let view = view(&mut work, row).await?;
+        let view = self.view(&mut work, row).await?;
         commit(work).await?;
         Ok(NewWebhook {
             view,
@@ -151,7 +151,7 @@ impl Notifications {
                 .record(&mut work, actor, Action::ChangeWebhook, detail)
                 .await?;
         }
-        let view = view(&mut work, row).await?;
+        let view = self.view(&mut work, row).await?;
         commit(work).await?;
         Ok(view)
     }
@@ -235,6 +235,24 @@ impl Notifications {
         Ok(())
     }
 
+    async fn view(
+        &self,
+        connection: &mut Connection,
+        row: WebhookRow,
+    ) -> Result<WebhookView, StoreError> {
+        Ok(WebhookView {
+            queued: webhook_deliveries::queued(connection, &row.id).await?,
+            last: webhook_deliveries::last_attempted(connection, &row.id).await?,
+            is_secret_lost: self.vault.unseal(SCOPE, &row.id, &row.secret).is_err(),
+            id: row.id,
+            url: row.url,
+            enabled: row.enabled,
+            gone_at: row.gone_at,
+            created_at: row.created_at,
+            created_by: row.created_by,
+        })
+    }
+
     async fn row(
         &self,
         work: &mut Connection,
@@ -288,17 +306,4 @@ async fn write(work: &mut Connection, row: &WebhookRow) -> Result<(), Refusal> {
         }
         written => Ok(written?),
     }
-}
-
-async fn view(connection: &mut Connection, row: WebhookRow) -> Result<WebhookView, StoreError> {
-    Ok(WebhookView {
-        queued: webhook_deliveries::queued(connection, &row.id).await?,
-        last: webhook_deliveries::last_attempted(connection, &row.id).await?,
-        id: row.id,
-        url: row.url,
-        enabled: row.enabled,
-        gone_at: row.gone_at,
-        created_at: row.created_at,
-        created_by: row.created_by,
-    })
 }

@@ -272,7 +272,7 @@ async fn sealing_anew_goes_on_after_a_restart(env: TestEnv) {
 
 async fn a_lost_key_loses_what_it_sealed_and_mail_is_delivered(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
-    env.with_secrets().await;
+    let ann = env.with_secrets().await;
     env.save(&admin, &relay).await;
     for key in env.key_files() {
         fs::remove_file(key).expect("removed");
@@ -294,11 +294,31 @@ async fn a_lost_key_loses_what_it_sealed_and_mail_is_delivered(env: TestEnv) {
     let code = SecretString::new("123456");
     let refused = second_step(&env, &pending, code).await.expect_err("lost");
     assert!(refused.text().contains("recovery code"), "{refused}");
+    let factor = env.postern.accounts().second_factor(&ann.actor).await;
+    assert!(factor.expect("asks").is_app_lost);
+    let notifications = env.postern.notifications();
+    let webhook = notifications
+        .webhooks(&admin)
+        .await
+        .expect("a list")
+        .remove(0);
+    assert!(webhook.is_secret_lost);
+    let renewed = notifications
+        .renew_webhook_secret(&admin, &webhook.id)
+        .await;
+    renewed.expect("a new secret");
+    let webhook = notifications
+        .webhooks(&admin)
+        .await
+        .expect("a list")
+        .remove(0);
+    assert!(!webhook.is_secret_lost);
+    assert_eq!(keys(&env.postern).await.to_enter_again(), 2);
     let lost = in_state(&view, SealingKeyState::Lost).remove(0);
     env.pass(SETTLED);
     let refused = env.postern.sealing_keys().retire(&Actor::local(0), &lost);
     let refused = refused.await.expect_err("values refer to it");
-    assert!(refused.text().contains("1 webhook secret"), "{refused}");
+    assert!(refused.text().contains("1 DKIM key"), "{refused}");
 }
 
 async fn data_with_its_keys_opens_elsewhere_and_data_alone_does_not(env: TestEnv) {

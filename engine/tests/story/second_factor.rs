@@ -153,6 +153,7 @@ async fn a_second_factor_counts_once_a_code_confirmed_it(env: TestEnv) {
     let on = SecondFactorView {
         is_on: true,
         has_app: true,
+        is_app_lost: false,
         recovery_codes: 10,
     };
     assert_eq!(accounts.second_factor(&ann).await.expect("asks"), on);
@@ -380,6 +381,7 @@ async fn a_second_factor_is_removed_by_its_account_or_an_administrator(env: Test
     let off = SecondFactorView {
         is_on: false,
         has_app: false,
+        is_app_lost: false,
         recovery_codes: 0,
     };
     assert_eq!(accounts.second_factor(&ann.actor).await.expect("asks"), off);

@@ -42,6 +42,7 @@ pub async fn webhooks(api: &mut Api) {
     assert_eq!(delivery["http_status"], Value::Null);
     let (status, listed) = api.call("get", ALL, Call::default()).await;
     assert_eq!((status, &listed["data"][0]["queued"]), (200, &json!(1)));
+    assert_eq!(listed["data"][0]["secret"], "saved");
     assert!(!listed.to_string().contains("whsec_"), "it is shown once");
 
     let update = |fields: Value| Call {

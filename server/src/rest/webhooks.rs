@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use domain::Timestamp;
+use domain::view::PasswordState;
 use domain::webhook::{WebhookChange, WebhookDelivery, WebhookDeliveryState, WebhookView};
 use engine::Action;
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,8 @@ pub struct ApiWebhook {
     #[schema(format = DateTime)]
     created: String,
     created_by: String,
+    /// `re-enter` where the key of the secret is lost: events are not sent until a new secret is made.
+    secret: PasswordState,
     /// How many events wait.
     queued: i64,
     /// The delivery that was attempted last; null before the first attempt.
@@ -82,6 +85,10 @@ impl From<WebhookView> for ApiWebhook {
             gone: view.gone_at.map(Timestamp::rfc3339),
             created: view.created_at.rfc3339(),
             created_by: view.created_by,
+            secret: match view.is_secret_lost {
+                true => PasswordState::ReEnter,
+                false => PasswordState::Saved,
+            },
             queued: view.queued,
             last: view.last.map(Into::into),
         }

@@ -67,7 +67,7 @@ async fn content(
     };
     let app = match proposed {
         Some(proposed) => set_up(proposed),
-        None if state.has_app => has_app(),
+        None if state.has_app => has_app(state.is_app_lost),
         None => introduction(),
     };
     let addition = passkey_addition(accounts, actor, is_recent).await?;
@@ -96,14 +96,26 @@ async fn passkey_addition(
     Ok(options.map_or(PasskeyAddition::Full, PasskeyAddition::With))
 }
 
-fn has_app() -> AnyView {
+fn has_app(is_lost: bool) -> AnyView {
+    let [class, badge, text] = match is_lost {
+        true => [
+            "badge badge-bad",
+            "Key lost",
+            "The key of its secret is lost, and no code of the app is right. Remove the second factor and set it up again.",
+        ],
+        false => [
+            "badge badge-good",
+            "On",
+            "To use another device, remove the second factor and set it up again.",
+        ],
+    };
     view! {
         <section class="card" aria-labelledby="app-title">
             <header class="card-head">
                 <h2 id="app-title">
-                    "Authenticator app " <span class="badge badge-good">"On"</span>
+                    "Authenticator app " <span class=class>{badge}</span>
                 </h2>
-                <p>"To use another device, remove the second factor and set it up again."</p>
+                <p>{text}</p>
             </header>
         </section>
     }

@@ -30,6 +30,8 @@ pub struct SecondFactorView {
     pub is_on: bool,
     /// Whether it is, or one of them is, an authenticator app.
     pub has_app: bool,
+    /// Whether the secret of the app does not open, as its key is lost: no code is right.
+    pub is_app_lost: bool,
     /// How many recovery codes are not used yet.
     pub recovery_codes: i64,
 }
@@ -52,8 +54,13 @@ impl Accounts {
         let account = actor.person()?;
         let mut connection = self.store.read().await?;
         let app = second_factors::totp(&mut connection, &account.id).await?;
+        let app = app.filter(|app| app.confirmed_at.is_some());
         Ok(SecondFactorView {
-            has_app: app.is_some_and(|app| app.confirmed_at.is_some()),
+            has_app: app.is_some(),
+            is_app_lost: app.is_some_and(|app| {
+                let secret = self.vault.unseal(SCOPE, &account.id, &app.secret);
+                secret.is_err()
+            }),
             is_on: second_factors::exists(&mut connection, &account.id).await?,
             recovery_codes: second_factors::recovery_codes(&mut connection, &account.id).await?,
         })

@@ -15,7 +15,7 @@ pub fn KeyNotices(view: KeysView) -> AnyView {
     };
     let lost = lost.map(|what| {
         let text = format!(
-            "{what}, as the file of a key is lost or damaged. Restore the file in the folder keys of the data folder, and the secrets open at once. Without it, enter passwords of relays again, make new secrets of webhooks and new DKIM keys, and remove the second factors of the accounts. Everything else works meanwhile."
+            "{what}, as the file of a key is lost or damaged. Restore the file in the folder keys of the data folder, with the mode 600, and the secrets open at once. Without it, enter passwords of relays again, make new secrets of webhooks and new DKIM keys, and remove the second factors of the accounts. Everything else works meanwhile."
         );
         view! {
             <div class="notice notice-bad">

@@ -150,6 +150,7 @@ impl SealingKeys {
     /// sealing, and while a value refers to it; [`Kind::Forbidden`] unless the actor is an administrator.
     pub async fn retire(&self, actor: &Actor, id: &str) -> Result<KeysView, Refusal> {
         let retired = async {
+            self.follow().await?;
             let mut work = self.store.begin_on_sealing_keys().await?;
             // A save that keeps a password writes the value back that it read. It ends first.
             routing::lock(&mut work, self.store.for_update()).await?;
@@ -185,14 +186,20 @@ impl SealingKeys {
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let refused = |text: String| Err(Refusal::new(Kind::Conflict, text));
-        let Some(newest) = known.iter().find(|key| key.is_active()) else {
-            return Err(Refusal::internal());
-        };
-        if newest.kid == key.kid || self.vault.sealing() == key.kid {
+        let newest = known.iter().find(|key| key.is_active());
+        let is_newest = newest.is_some_and(|newest| newest.kid == key.kid);
+        let sealing = self.vault.sealing();
+        let folders = key_folders::seen(work, now).await?;
+        // Nodes that have the newest key seal with it.
+        let is_held = self.vault.key_file(key) == KeyFile::Held
+            || folders.iter().any(|folder| folder.has(&key.kid));
+        if sealing == key.kid || (is_newest && is_held) {
             return refused("This key seals new values. Rotate the keys first.".to_owned());
         }
-        let since = newest.activated_at.unwrap_or(newest.created_at);
-        if key.is_active() && now.saturating_since(since) < SETTLING {
+        let successor = known.iter().find(|key| key.kid == sealing);
+        let since = successor.and_then(|key| key.activated_at);
+        let is_new = since.is_some_and(|since| now.saturating_since(since) < SETTLING);
+        if key.is_active() && is_new {
             return refused(
                 "Another key seals only since a few seconds, and a process may not know of it yet. Try \
                  again in 15 seconds."
@@ -324,7 +331,12 @@ impl SealingKeys {
     /// Where the database fails.
     pub(super) async fn follow(&self) -> Result<Vec<SealingKey>, StoreError> {
         let known = keys::sealing(&mut *self.store.read().await?).await?;
-        self.vault.refresh(&known);
+        if self.vault.refresh(&known) {
+            // What opens again is read again: passwords of relays, and keys that sign.
+            let mut work = self.store.begin().await?;
+            routing::raise(&mut work).await?;
+            commit(work).await?;
+        }
         Ok(known)
     }
 }

@@ -61,6 +61,8 @@ struct KeyRing {
     keys: HashMap<String, ContentKey>,
     /// The id of the key that seals; the others only unseal.
     sealing: String,
+    /// Whether a key in use is lost or damaged.
+    lacks_keys: bool,
 }
 
 impl Vault {
@@ -89,6 +91,7 @@ impl Vault {
         let known = keys::sealing(&mut work).await?;
         let mut newest = None;
         let mut sealing = None;
+        let mut lacks_keys = false;
         for key in known.iter().filter(|key| key.retired_at.is_none()) {
             let fault = match keys.get(&key.kid).map(fingerprint) {
                 None => Some(VaultError::Lost {
@@ -113,6 +116,7 @@ impl Vault {
                 None if sealing.is_none() => sealing = Some(key.kid.clone()),
                 None => {}
                 Some(fault) => {
+                    lacks_keys = true;
                     tracing::error!(
                         kid = key.kid,
                         "the file of this key is lost or damaged; restore it, or enter again what it sealed"
@@ -151,8 +155,15 @@ impl Vault {
             key_folders::write(&mut work, &node.with(keys.keys().cloned()), now).await?;
         }
         commit(work).await?;
-        let ring = RwLock::new(KeyRing { keys, sealing });
-        Ok(Self { node, ring })
+        let ring = KeyRing {
+            keys,
+            sealing,
+            lacks_keys,
+        };
+        Ok(Self {
+            node,
+            ring: RwLock::new(ring),
+        })
     }
 
     /// The folder of this node with the keys that are held.
@@ -189,8 +200,9 @@ impl Vault {
     }
 
     /// Follows the database: reads key files that are new or restored, deletes those of retired keys, and
-    /// seals with the newest active key from now on. `known` are all keys, newest first.
-    pub(crate) fn refresh(&self, known: &[SealingKey]) {
+    /// seals with the newest active key from now on. `known` are all keys, newest first. Returns whether the
+    /// last key that was lost or damaged is back.
+    pub(crate) fn refresh(&self, known: &[SealingKey]) -> bool {
         let folder = &self.node.folder;
         for key in known {
             let is_held = self.ring.read().keys.contains_key(&key.kid);
@@ -209,10 +221,12 @@ impl Vault {
             }
         }
         let mut ring = self.ring.write();
-        let mut active = known.iter().filter(|key| key.is_active());
-        if let Some(newest) = active.find(|key| ring.keys.contains_key(&key.kid)) {
+        let active = || known.iter().filter(|key| key.is_active());
+        if let Some(newest) = active().find(|key| ring.keys.contains_key(&key.kid)) {
             ring.sealing.clone_from(&newest.kid);
         }
+        let lacks_keys = active().any(|key| !ring.keys.contains_key(&key.kid));
+        std::mem::replace(&mut ring.lacks_keys, lacks_keys) && !lacks_keys
     }
 
     /// The first characters of the values of every key that only unseals.

@@ -1,6 +1,6 @@
 //! A node by its machine and its folder of key files, as the other nodes know it.
 
-use std::path::PathBuf;
+use std::path::{PathBuf, absolute};
 
 use crate::store::key_folders::KeyFolder;
 
@@ -10,14 +10,19 @@ pub struct KeyNode {
     pub host: String,
     /// The folder.
     pub folder: PathBuf,
+    /// The folder as every process on the machine names it.
+    name: String,
 }
 
 impl KeyNode {
     /// `host` is the name of the machine.
     pub fn new(host: impl Into<String>, folder: impl Into<PathBuf>) -> Self {
+        let folder: PathBuf = folder.into();
+        let name = absolute(&folder).unwrap_or_else(|_| folder.clone());
         Self {
             host: host.into(),
-            folder: folder.into(),
+            name: name.to_string_lossy().into_owned(),
+            folder,
         }
     }
 
@@ -27,7 +32,7 @@ impl KeyNode {
         kids.sort();
         KeyFolder {
             host: self.host.clone(),
-            folder: self.folder.to_string_lossy().into_owned(),
+            folder: self.name.clone(),
             kids,
         }
     }

@@ -1,5 +1,7 @@
 //! DKIM keys: they sign the mail of their domain, take turns, and are only for administrators.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use domain::Kind;
@@ -13,6 +15,7 @@ use testkit::{Relay, RelayScript};
 
 use crate::environment::TestEnv;
 use crate::outbox::{TestWorker, is, mail};
+use crate::wait::wait_for;
 
 impl TestEnv {
     async fn active_key(&self, domain: &str, algorithm: DkimAlgorithm) -> DkimKeyView {
@@ -174,6 +177,28 @@ async fn a_key_that_cannot_be_unsealed_signs_nothing(env: TestEnv) {
     assert_eq!(check.state_of(CheckKind::Dkim), CheckState::Fault);
 }
 
+async fn a_key_signs_again_when_the_file_of_its_key_is_restored(env: TestEnv) {
+    env.active_key("mail.invalid", DkimAlgorithm::Ed25519).await;
+    let file = env.key_files().remove(0);
+    let whole = fs::read(&file).expect("readable");
+    fs::remove_file(&file).expect("removed");
+    let again = Postern::open(env.config.clone()).await.expect("opens");
+    let unsigned = source(&again, "alerts@mail.invalid").await;
+    assert!(signatures(&unsigned).is_empty(), "{unsigned}");
+    fs::write(&file, whole).expect("written");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("chmod");
+    let maintained = again.sealing_keys().maintain().await;
+    maintained.expect("maintains");
+    wait_for("a signature", async || {
+        let source = source(&again, "alerts@mail.invalid").await;
+        match signatures(&source).len() {
+            1 => Ok(()),
+            number => Err(number),
+        }
+    })
+    .await;
+}
+
 async fn only_administrators_reach_keys(env: TestEnv) {
     let admin = env.admin().await;
     let user = env.sign_in("user@example.org", Role::User).await;
@@ -238,6 +263,7 @@ stories! {
         a_test_mail_is_signed_as_other_mail_is;
         a_key_takes_the_place_of_another_one;
         a_key_that_cannot_be_unsealed_signs_nothing;
+        a_key_signs_again_when_the_file_of_its_key_is_restored;
         only_administrators_reach_keys;
         a_domain_has_at_most_ten_keys;
     }

@@ -409,6 +409,33 @@ async fn a_key_seals_when_every_node_has_its_file(env: TestEnv) {
     assert!(!left.exists(), "every node deletes the file");
 }
 
+async fn a_key_that_waits_or_that_no_node_has_is_given_up(env: TestEnv) {
+    let data = env.data().join("other");
+    copy(&env.data().join("keys"), &data.join("keys"));
+    let other = env.node("other", &data).await.expect("opens");
+    let waiting = in_state(&rotate(&env.postern).await, SealingKeyState::Waiting).remove(0);
+    let service = env.postern.sealing_keys();
+    let left = service.retire(&Actor::local(0), &waiting).await;
+    assert_eq!(left.expect("it seals nothing").sealing.len(), 1);
+    assert_eq!(env.key_files().len(), 1);
+
+    // A machine without the keys made one of its own while no node was there.
+    other.close().await;
+    env.pass(Duration::from_secs(61));
+    let stray = env.data().join("stray");
+    fs::create_dir_all(&stray).expect("a folder");
+    env.node("stray", &stray)
+        .await
+        .expect("opens")
+        .close()
+        .await;
+    env.pass(Duration::from_secs(61));
+    let view = keys(&env.postern).await;
+    let stray = in_state(&view, SealingKeyState::Lost).remove(0);
+    let left = service.retire(&Actor::local(0), &stray).await;
+    assert_eq!(left.expect("no node has it").sealing.len(), 1);
+}
+
 async fn keys_are_for_administrators(env: TestEnv) {
     let user = env.sign_in("user@example.org", Role::User).await;
     let service = env.postern.sealing_keys();
@@ -454,5 +481,6 @@ stories! {
     }
     postgres {
         a_key_seals_when_every_node_has_its_file;
+        a_key_that_waits_or_that_no_node_has_is_given_up;
     }
 }

@@ -1,4 +1,4 @@
-//! The page of the keys: those of stored secrets and those of browsers, and the forms that rotate them.
+//! The page of the keys of stored secrets and of browsers, with the forms that rotate them.
 
 use domain::keys::{BrowserKeyView, KeysView, ROTATION_AGE};
 use engine::Postern;

@@ -1,5 +1,6 @@
-//! Seals values anew that another key than the present one sealed: in batches, and from the beginning
-//! after a restart.
+//! Seals values anew that another key than the present one sealed, in batches.
+//!
+//! A pass begins anew after a restart.
 
 use std::time::Duration;
 

@@ -227,7 +227,7 @@ impl SealingKeys {
     /// If the database fails.
     pub(crate) async fn read(&self) -> Result<KeysView, Refusal> {
         let now = self.clock.now();
-        let mut connection = self.store.read().await?;
+        let mut connection = self.store.reporting().await?;
         let known = keys::sealing(&mut connection).await?;
         let mut values = counts(&mut connection).await?;
         let uses = sealed_values::count(&mut connection).await?;

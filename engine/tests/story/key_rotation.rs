@@ -1,4 +1,4 @@
-//! Rotation of keys: every secret is sealed anew, no request fails, and an old key goes when it is unused.
+//! Rotation of keys: secrets are sealed anew, no request fails, and an unused key is retired.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -222,7 +222,7 @@ async fn rotation_under_load_fails_no_request(env: TestEnv) {
     let service = env.postern.sealing_keys();
     for _ in 0..3 {
         rotate(&env.postern).await;
-        seal_anew(&env.postern).await;
+        while service.maintain().await.expect("maintains") {}
     }
     let rotated = service.rotate_browser_key(&Actor::local(0)).await;
     let pairs = rotated.expect("rotates").browser;
@@ -230,11 +230,13 @@ async fn rotation_under_load_fails_no_request(env: TestEnv) {
     assert!(pairs[0].is_published && !pairs[1].is_published);
     assert!(pairs[1].accepted_until < pairs[0].accepted_until);
     saves.await.expect("every save is accepted");
+    // A save that was under way may have sealed with the key before: the next pass finds its value.
+    env.pass(Duration::from_mins(1));
     seal_anew(&env.postern).await;
     assert_eq!(password(&env.postern).await, PasswordState::Saved);
 
     // For an hour a page that was loaded before saves.
-    env.pass(Duration::from_mins(59));
+    env.pass(Duration::from_mins(58));
     save(&env.postern, late.expect("a value")).await;
     env.pass(Duration::from_mins(1));
     let settings = env.postern.settings();

@@ -183,8 +183,8 @@ pub const FAULTS: &[Rule] = &[
         cause: &Cause {
             title: "The user name or the password is missing",
             class: CauseClass::SignIn,
-            cause: "An authentication type is chosen without a user name and password; nothing was \
-                    sent.",
+            cause: "An authentication type is chosen without a user name and password, or the key of \
+                    the saved password is lost; nothing was sent.",
             steps: &[
                 "Enter User Name and Password.",
                 "If the relay needs no sign-in, choose Authentication Type None.",

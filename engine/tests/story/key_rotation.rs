@@ -323,6 +323,23 @@ async fn a_lost_key_loses_what_it_sealed_and_mail_is_delivered(env: TestEnv) {
     assert!(refused.text().contains("1 DKIM key"), "{refused}");
 }
 
+async fn another_relay_delivers_while_a_password_is_lost(env: TestEnv) {
+    let admin = env.admin().await;
+    let [signs_in, other] = [(); 2].map(|()| Relay::start(RelayScript::pipelining()));
+    env.save_signing_in(&admin, &signs_in, "hunter2").await;
+    env.add_relay(&admin, &other, None).await;
+    for key in env.key_files() {
+        fs::remove_file(key).expect("removed");
+    }
+    let postern = env.node("", env.data()).await.expect("opens");
+    let env = TestEnv { postern, ..env };
+    let works = TestWorker::begin(&env, 1);
+    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    env.until(&admin, &id, is(RecipientState::Delivered)).await;
+    works.end().await;
+    assert_eq!((signs_in.accepted().len(), other.accepted().len()), (0, 1));
+}
+
 async fn data_with_its_keys_opens_elsewhere_and_data_alone_does_not(env: TestEnv) {
     save(&env.postern, env.sealed("hunter2").await).await;
     let [with, without] = ["with", "without"].map(|name| env.data().join(name));
@@ -476,6 +493,7 @@ stories! {
         rotation_under_load_fails_no_request;
         sealing_anew_goes_on_after_a_restart;
         a_lost_key_loses_what_it_sealed_and_mail_is_delivered;
+        another_relay_delivers_while_a_password_is_lost;
         data_with_its_keys_opens_elsewhere_and_data_alone_does_not;
         a_node_reads_the_key_of_another_one_when_it_meets_it;
         keys_are_for_administrators;

@@ -83,9 +83,11 @@ impl Route {
         }
     }
 
-    /// The settings of a relay that delivery needs are the same.
+    /// The settings of a relay that delivery needs are the same. The password of a revision is one, which may
+    /// open again when the file of its key is restored.
     fn is_same(&self, other: &Self) -> bool {
         self.scope == other.scope
+            && self.relay.password.is_some() == other.relay.password.is_some()
             && self.revision == other.revision
             && self.name == other.name
             && self.from_domain == other.from_domain

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use testkit::{Relay, RelayScript};
 use crate::environment::{TestEnv, form};
 use crate::outbox::{TestWorker, is};
 use crate::second_factor::{Ann, second_step};
+use crate::wait::wait_for;
 
 /// Longer than another process may seal with the key before.
 const SETTLED: Duration = Duration::from_secs(15);
@@ -328,16 +330,32 @@ async fn another_relay_delivers_while_a_password_is_lost(env: TestEnv) {
     let [signs_in, other] = [(); 2].map(|()| Relay::start(RelayScript::pipelining()));
     env.save_signing_in(&admin, &signs_in, "hunter2").await;
     env.add_relay(&admin, &other, None).await;
-    for key in env.key_files() {
-        fs::remove_file(key).expect("removed");
-    }
+    let file = env.key_files().remove(0);
+    let whole = fs::read(&file).expect("readable");
+    fs::remove_file(&file).expect("removed");
     let postern = env.node("", env.data()).await.expect("opens");
     let env = TestEnv { postern, ..env };
     let works = TestWorker::begin(&env, 1);
-    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
-    env.until(&admin, &id, is(RecipientState::Delivered)).await;
-    works.end().await;
+    let delivered = async || {
+        let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+        env.until(&admin, &id, is(RecipientState::Delivered)).await;
+    };
+    delivered().await;
     assert_eq!((signs_in.accepted().len(), other.accepted().len()), (0, 1));
+
+    fs::write(&file, whole).expect("written");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("chmod");
+    let maintained = env.postern.sealing_keys().maintain().await;
+    maintained.expect("maintains");
+    wait_for("mail through the relay that signs in", async || {
+        delivered().await;
+        match signs_in.accepted().len() {
+            0 => Err(other.accepted().len()),
+            _ => Ok(()),
+        }
+    })
+    .await;
+    works.end().await;
 }
 
 async fn data_with_its_keys_opens_elsewhere_and_data_alone_does_not(env: TestEnv) {

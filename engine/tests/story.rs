@@ -70,6 +70,8 @@ mod keys;
 mod lifetime;
 #[path = "story/lockout.rs"]
 mod lockout;
+#[path = "story/lost_keys.rs"]
+mod lost_keys;
 #[path = "story/message_webhooks.rs"]
 mod message_webhooks;
 #[path = "story/migrations.rs"]

@@ -2,35 +2,30 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use domain::Kind;
 use domain::dkim::DkimAlgorithm;
 use domain::keys::{KeysView, ROTATION_AGE, SealedKind, SealingKeyState};
-use domain::outbox::RecipientState;
 use domain::view::{PasswordChange, PasswordState, Role};
-use domain::{Kind, SecretString};
 use engine::{Actor, Config, Postern};
 use sqlx::{AnyConnection, AssertSqlSafe};
-use testkit::{Relay, RelayScript};
 
 use crate::environment::{TestEnv, form};
-use crate::outbox::{TestWorker, is};
 use crate::second_factor::{Ann, second_step};
-use crate::wait::wait_for;
 
 /// Longer than another process may seal with the key before.
-const SETTLED: Duration = Duration::from_secs(15);
+pub const SETTLED: Duration = Duration::from_secs(15);
 
 /// Keys as administrators see them.
-async fn keys(postern: &Postern) -> KeysView {
+pub async fn keys(postern: &Postern) -> KeysView {
     let listed = postern.sealing_keys().list(&Actor::local(0)).await;
     listed.expect("keys")
 }
 
 /// The ids of the keys in this state.
-fn in_state(view: &KeysView, state: SealingKeyState) -> Vec<String> {
+pub fn in_state(view: &KeysView, state: SealingKeyState) -> Vec<String> {
     let keys = view.sealing.iter().filter(|key| key.state == state);
     keys.map(|key| key.id.clone()).collect()
 }
@@ -48,12 +43,12 @@ async fn rotate(postern: &Postern) -> KeysView {
 }
 
 /// The state of the saved password of the first relay.
-async fn password(postern: &Postern) -> PasswordState {
+pub async fn password(postern: &Postern) -> PasswordState {
     let view = postern.settings().view(&Actor::local(0)).await;
     view.expect("readable").password
 }
 
-async fn save(postern: &Postern, change: PasswordChange) {
+pub async fn save(postern: &Postern, change: PasswordChange) {
     let saved = postern
         .settings()
         .save(&Actor::local(0), form(), change, None)
@@ -63,7 +58,7 @@ async fn save(postern: &Postern, change: PasswordChange) {
 
 impl TestEnv {
     /// A secret of every kind. Ann has a second factor.
-    async fn with_secrets(&self) -> Ann {
+    pub async fn with_secrets(&self) -> Ann {
         let (operator, admin) = (Actor::local(0), self.admin().await);
         let ann = Ann::with_second_factor(self).await;
         for password in ["one", "two"] {
@@ -83,7 +78,7 @@ impl TestEnv {
     }
 
     /// Another process on the database, with this data folder.
-    async fn node(&self, host: &str, data: &Path) -> Result<Postern, String> {
+    pub async fn node(&self, host: &str, data: &Path) -> Result<Postern, String> {
         let config = Config {
             host: host.to_owned(),
             data: data.to_owned(),
@@ -96,7 +91,7 @@ impl TestEnv {
 }
 
 /// Copies the files of a folder into another one, which is made.
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a folder") {
         let entry = entry.expect("an entry");
@@ -250,10 +245,10 @@ async fn rotation_under_load_fails_no_request(env: TestEnv) {
 }
 
 async fn sealing_anew_goes_on_after_a_restart(env: TestEnv) {
-    let domains = env.postern.domains();
+    let (domains, operator) = (env.postern.domains(), Actor::local(0));
     for number in 0..60 {
         let domain = format!("d{}.example.org", number / 10);
-        let key = domains.create_key(&Actor::local(0), &domain, DkimAlgorithm::Ed25519);
+        let key = domains.create_key(&operator, &domain, DkimAlgorithm::Ed25519);
         key.await.expect("a DKIM key");
     }
     let all = rotate(&env.postern).await.to_seal_anew();
@@ -272,112 +267,6 @@ async fn sealing_anew_goes_on_after_a_restart(env: TestEnv) {
         .keys(&Actor::local(0), "d0.example.org")
         .await;
     assert!(first.expect("keys").iter().all(|key| key.is_usable));
-}
-
-async fn a_lost_key_loses_what_it_sealed_and_mail_is_delivered(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
-    let ann = env.with_secrets().await;
-    env.save(&admin, &relay).await;
-    for key in env.key_files() {
-        fs::remove_file(key).expect("removed");
-    }
-    let postern = env.node("", env.data()).await.expect("opens");
-    let env = TestEnv { postern, ..env };
-    let view = keys(&env.postern).await;
-    assert_eq!(in_state(&view, SealingKeyState::Lost).len(), 1);
-    // The relay does not sign in; the others are the authenticator app, the webhook and the DKIM key.
-    assert_eq!(view.to_enter_again(), 3);
-    let works = TestWorker::begin(&env, 1);
-    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
-    env.until(&admin, &id, is(RecipientState::Delivered)).await;
-    works.end().await;
-
-    let login = crate::second_factor::password(&env.postern).await;
-    let pending = env.postern.accounts().begin_second_step(&login).await;
-    let pending = pending.expect("begins").expect("a second factor");
-    let code = SecretString::new("123456");
-    let refused = second_step(&env, &pending, code).await.expect_err("lost");
-    assert!(refused.text().contains("recovery code"), "{refused}");
-    let factor = env.postern.accounts().second_factor(&ann.actor).await;
-    assert!(factor.expect("asks").is_app_lost);
-    let notifications = env.postern.notifications();
-    let webhook = notifications
-        .webhooks(&admin)
-        .await
-        .expect("a list")
-        .remove(0);
-    assert!(webhook.is_secret_lost);
-    let renewed = notifications
-        .renew_webhook_secret(&admin, &webhook.id)
-        .await;
-    renewed.expect("a new secret");
-    let webhook = notifications
-        .webhooks(&admin)
-        .await
-        .expect("a list")
-        .remove(0);
-    assert!(!webhook.is_secret_lost);
-    assert_eq!(keys(&env.postern).await.to_enter_again(), 2);
-    let lost = in_state(&view, SealingKeyState::Lost).remove(0);
-    env.pass(SETTLED);
-    let refused = env.postern.sealing_keys().retire(&Actor::local(0), &lost);
-    let refused = refused.await.expect_err("values refer to it");
-    assert!(refused.text().contains("1 DKIM key"), "{refused}");
-}
-
-async fn another_relay_delivers_while_a_password_is_lost(env: TestEnv) {
-    let admin = env.admin().await;
-    let [signs_in, other] = [(); 2].map(|()| Relay::start(RelayScript::pipelining()));
-    env.save_signing_in(&admin, &signs_in, "hunter2").await;
-    env.add_relay(&admin, &other, None).await;
-    let file = env.key_files().remove(0);
-    let whole = fs::read(&file).expect("readable");
-    fs::remove_file(&file).expect("removed");
-    let postern = env.node("", env.data()).await.expect("opens");
-    let env = TestEnv { postern, ..env };
-    let works = TestWorker::begin(&env, 1);
-    let delivered = async || {
-        let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
-        env.until(&admin, &id, is(RecipientState::Delivered)).await;
-    };
-    delivered().await;
-    assert_eq!((signs_in.accepted().len(), other.accepted().len()), (0, 1));
-
-    fs::write(&file, whole).expect("written");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("chmod");
-    let maintained = env.postern.sealing_keys().maintain().await;
-    maintained.expect("maintains");
-    wait_for("mail through the relay that signs in", async || {
-        delivered().await;
-        match signs_in.accepted().len() {
-            0 => Err(other.accepted().len()),
-            _ => Ok(()),
-        }
-    })
-    .await;
-    works.end().await;
-}
-
-async fn data_with_its_keys_opens_elsewhere_and_data_alone_does_not(env: TestEnv) {
-    save(&env.postern, env.sealed("hunter2").await).await;
-    let [with, without] = ["with", "without"].map(|name| env.data().join(name));
-    env.postern.close().await;
-    for data in [&with, &without] {
-        copy(env.data(), data);
-    }
-    copy(&env.data().join("keys"), &with.join("keys"));
-    let postern = env.node("other", &with).await.expect("opens");
-    assert_eq!(password(&postern).await, PasswordState::Saved);
-    if env.config.database.is_some() {
-        let refused = env.node("third", &without).await.err();
-        let refused = refused.expect("the other nodes have a key that it lacks");
-        assert!(refused.contains("copy it there"), "{refused}");
-    }
-    postern.close().await;
-    // The other nodes are gone.
-    env.pass(Duration::from_secs(61));
-    let postern = env.node("third", &without).await.expect("opens");
-    assert_eq!(password(&postern).await, PasswordState::ReEnter);
 }
 
 async fn a_node_reads_the_key_of_another_one_when_it_meets_it(env: TestEnv) {
@@ -439,8 +328,9 @@ async fn a_key_seals_when_every_node_has_its_file(env: TestEnv) {
     seal_anew(&env.postern).await;
     assert_eq!(password(&other).await, PasswordState::Saved);
     env.pass(SETTLED);
-    let retired = env.postern.sealing_keys().retire(&Actor::local(0), &old);
-    retired.await.expect("nothing refers to it");
+    let (service, operator) = (env.postern.sealing_keys(), Actor::local(0));
+    let retired = service.retire(&operator, &old).await;
+    retired.expect("nothing refers to it");
     maintain(&other).await;
     let left = data.join("keys").join(format!("{old}.key"));
     assert!(!left.exists(), "every node deletes the file");
@@ -510,9 +400,6 @@ stories! {
         every_column_with_sealed_values_is_counted;
         rotation_under_load_fails_no_request;
         sealing_anew_goes_on_after_a_restart;
-        a_lost_key_loses_what_it_sealed_and_mail_is_delivered;
-        another_relay_delivers_while_a_password_is_lost;
-        data_with_its_keys_opens_elsewhere_and_data_alone_does_not;
         a_node_reads_the_key_of_another_one_when_it_meets_it;
         keys_are_for_administrators;
         a_key_of_a_year_is_to_be_rotated;

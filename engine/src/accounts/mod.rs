@@ -5,6 +5,7 @@ mod attempt;
 mod change_password;
 mod device;
 mod links;
+mod networks;
 mod new_token;
 mod password;
 mod reset_limits;
@@ -21,6 +22,7 @@ pub use administration::{AccountChange, AccountList};
 pub use attempt::Login;
 pub use device::DEVICE_LIFETIME;
 pub(crate) use links::NewLink;
+pub use networks::{ADMINISTRATOR_NETWORKS, CONFIRM_LOCKOUT, NetworksChange};
 pub use new_token::NewToken;
 pub use second_factor::{
     FactorChoices, RelyingParty, SECOND_STEP_LIFETIME, SecondFactorView, TotpSetup, VerifiedFactor,
@@ -36,6 +38,7 @@ use rand::rngs::OsRng;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
+use networks::NetworkCache;
 use password::Hasher;
 use reset_limits::ResetLimits;
 use throttle::LoginThrottle;
@@ -103,6 +106,7 @@ pub struct Accounts {
     /// Limits the new tokens of an account to 10 a minute.
     new_tokens: Arc<RateLimit>,
     reset_limits: Arc<ResetLimits>,
+    networks: Arc<NetworkCache>,
 }
 
 impl Accounts {
@@ -127,6 +131,7 @@ impl Accounts {
             token_cache: Arc::default(),
             new_tokens: Arc::new(RateLimit::a_minute(10)),
             reset_limits: Arc::default(),
+            networks: Arc::default(),
         }
     }
 

@@ -48,7 +48,8 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Kind::Unauthenticated`] if the address or the password is wrong; [`Kind::TooMany`] with
-    /// the seconds to wait, from the fifth failure on.
+    /// the seconds to wait, from the fifth failure on; [`Kind::Forbidden`] for an administrator from a
+    /// network that is not allowed ([`Accounts::admit`]).
     pub async fn login(
         &self,
         email: &str,
@@ -75,7 +76,10 @@ impl Accounts {
         let (accounts, origin) = (self.clone(), origin.clone());
         detached(async move {
             match attempt.compare(password).await {
-                Ok(Some(login)) => Ok(login),
+                Ok(Some(login)) => match accounts.admit_login(&login.account, &origin).await {
+                    Ok(()) => Ok(login),
+                    Err(refusal) => accounts.not_logged_in(&email, &origin, refusal).await,
+                },
                 Ok(None) => accounts.not_logged_in(&email, &origin, wrong()).await,
                 Err(refusal) => accounts.not_logged_in(&email, &origin, refusal).await,
             }
@@ -118,7 +122,8 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Kind::Unauthenticated`] if the password was changed since it was verified; [`Kind::Forbidden`] if
-    /// the account has a second factor that was not verified.
+    /// the account has a second factor that was not verified, or is an administrator's and the network is
+    /// not allowed.
     pub async fn begin_session(
         &self,
         secret: &str,
@@ -126,6 +131,11 @@ impl Accounts {
         origin: &Origin,
     ) -> Result<(), Refusal> {
         let now = self.clock.now();
+        if let Err(refusal) = self.admit_login(&login.account, origin).await {
+            return self
+                .not_logged_in(&login.account.email, origin, refusal)
+                .await;
+        }
         let mut work = self.store.begin().await?;
         if !accounts::lock_password(&mut work, &login.account.id, &login.password_hash).await? {
             drop(work);
@@ -194,8 +204,8 @@ impl Accounts {
     }
 
     /// Whether the actor's session or token has neither ended nor expired, the account that it submits mail
-    /// as is enabled, and its account has the same role; `true` for local users, who have none of them.
-    /// Tokens are cached for a second.
+    /// as is enabled, its account has the same role, and the network of a session is allowed; `true` for
+    /// local users, who have none of them. Tokens are cached for a second.
     ///
     /// # Errors
     /// If the database fails.
@@ -209,7 +219,8 @@ impl Accounts {
         match (actor.session_id(), actor.token_digest()) {
             (Some(id), _) => {
                 let session = self.live_session(id).await?;
-                Ok(session.is_some_and(|session| has_role(&session.account)))
+                let is_live = session.is_some_and(|session| has_role(&session.account));
+                Ok(is_live && self.is_admitted(actor).await?)
             }
             (None, Some(digest)) => {
                 let token = self.valid_token(digest).await?;

@@ -47,6 +47,9 @@ pub enum Action {
     /// The person of a session proved to be there.
     #[strum(serialize = "confirm session")]
     ConfirmSession,
+    /// An administrator came from a network that is not allowed.
+    #[strum(serialize = "admit administrator")]
+    Admit,
     /// A session was ended.
     #[strum(serialize = "end session")]
     EndSession,
@@ -263,6 +266,7 @@ mod tests {
             (Action::CreateAccount, "create account"),
             (Action::SetUpSecondFactor, "set up second factor"),
             (Action::ConfirmSession, "confirm session"),
+            (Action::Admit, "admit administrator"),
             (Action::AcceptInvitation, "accept invitation"),
             (Action::ReadCertificates, "read certificates"),
             (Action::RestoreRevision, "restore revision"),

@@ -50,7 +50,8 @@ macro_rules! files {
             "0037_message_webhooks",
             "0038_revision_history",
             "0039_audit_chain",
-            "0040_key_rotation"
+            "0040_key_rotation",
+            "0041_administrator_network"
         )
     };
     ($database:literal, $($name:literal),+) => {

@@ -2,6 +2,7 @@
 
 pub mod account_links;
 pub mod accounts;
+pub mod administrator_networks;
 pub mod audit;
 pub mod audit_chain;
 mod audit_hash;

@@ -34,6 +34,8 @@ pub enum Flash {
     OwnRelayRemoved,
     /// The organisation's policy was saved.
     PolicySaved,
+    /// The networks of administrators were saved.
+    NetworksSaved,
     /// The own password was changed.
     PasswordChanged,
     /// A passkey was added.

@@ -11,7 +11,7 @@ use crate::accounts::ACCOUNTS;
 use crate::audit::AUDIT;
 use crate::components::{Brand, Icon, IconKind};
 use crate::domains::DOMAINS;
-use crate::entrance::{LOGOUT, login_path};
+use crate::entrance::{LOGOUT, login_path, network_refused};
 use crate::figures::FIGURES;
 use crate::home::HOME;
 use crate::interfaces::INTERFACES;
@@ -23,7 +23,8 @@ use crate::request::{actor, page_url, redirect};
 use crate::settings::SETTINGS;
 use crate::webhooks::WEBHOOKS;
 
-/// A page for a signed-in account. Without a session it redirects to the login, which returns here.
+/// A page for a signed-in account. Without a session it redirects to the login, which returns here. An
+/// administrator from a network that is not allowed gets the reason instead.
 pub fn console_page<V: IntoView + 'static>(
     title: &'static str,
     page: impl FnOnce(Actor) -> V,
@@ -32,6 +33,9 @@ pub fn console_page<V: IntoView + 'static>(
         redirect(&login_path(&page_url()));
         return ().into_any();
     };
+    if let Some(refusal) = use_context() {
+        return network_refused(refusal);
+    }
     let page = page(actor.clone()).into_any();
     view! {
         <Title text=title />

@@ -11,6 +11,7 @@ mod command_socket;
 mod data;
 mod keys;
 mod limits;
+mod policy;
 mod relay;
 mod sendmail;
 mod submission;
@@ -30,6 +31,7 @@ pub use command_socket::CommandSocketArgs;
 pub use data::{DataArgs, LogFormat};
 pub use keys::KeysCommand;
 pub use limits::LimitArgs;
+pub use policy::PolicyCommand;
 pub use relay::{CheckDomainArgs, DiagnoseArgs, ProbeArgs, RelayArg};
 pub use submission::SubmissionArgs;
 
@@ -125,6 +127,9 @@ pub enum Command {
     /// List, rotate and retire the keys that stored secrets are sealed with
     #[command(subcommand, subcommand_value_name = "ACTION")]
     Keys(KeysCommand),
+    /// Print and replace the networks from which administrators sign in and act
+    #[command(subcommand, subcommand_value_name = "ACTION")]
+    Policy(PolicyCommand),
     /// Check stage by stage whether a relay works and why not, without sending mail; exits with 0 when
     /// every stage passes, 1 when one fails, 2 when an argument is invalid
     Diagnose {
@@ -424,6 +429,7 @@ impl Command {
             Self::Account(account) => account.data_args(),
             Self::Audit(audit) => audit.data_args(),
             Self::Keys(keys) => keys.data_args(),
+            Self::Policy(policy) => policy.data_args(),
         }
     }
 }

@@ -22,6 +22,7 @@ mod log;
 mod memory;
 mod open_files;
 mod peer;
+mod policy;
 mod probe;
 mod rest;
 mod senders;
@@ -120,6 +121,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
             Command::Token(token) => commands::token(bootstrap, token).await,
             Command::Audit(audit) => audit::audit(bootstrap, audit).await,
             Command::Keys(command) => keys::keys(bootstrap, command).await,
+            Command::Policy(command) => policy::policy(bootstrap, command).await,
             Command::Diagnose { relay, .. } => diagnose::diagnose(bootstrap, relay).await,
             Command::Probe { args, .. } => probe::probe(bootstrap, args).await,
             Command::CheckDomain { args, .. } => check_domain::check_domain(bootstrap, args).await,

@@ -9,6 +9,8 @@ mod invitation;
 #[cfg(feature = "ssr")]
 mod login;
 #[cfg(feature = "ssr")]
+mod network_refused;
+#[cfg(feature = "ssr")]
 mod reset;
 #[cfg(feature = "ssr")]
 mod second_step;
@@ -27,6 +29,8 @@ pub use forms::{
 pub use invitation::InvitationPage;
 #[cfg(feature = "ssr")]
 pub use login::LoginPage;
+#[cfg(feature = "ssr")]
+pub use network_refused::{NetworkRefusal, network_refused};
 #[cfg(feature = "ssr")]
 pub use reset::ResetPage;
 #[cfg(feature = "ssr")]

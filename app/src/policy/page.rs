@@ -1,10 +1,11 @@
-//! The page of the organisation's policy, a plain form.
+//! The page of the organisation's policy: plain forms.
 
 use domain::OrganisationPolicy;
-use engine::Postern;
+use engine::{ADMINISTRATOR_NETWORKS, CONFIRM_LOCKOUT, Postern};
 use leptos::prelude::*;
 
 use super::POLICY;
+use super::networks::{NetworksForm, TypedNetworks};
 use super::request::{FALLBACK, OPEN_TRACKING, OWN_RELAYS, SECOND_FACTOR};
 use crate::components::{ErrorNotice, SuccessNotice, refused};
 use crate::flash::{Flash, flash};
@@ -15,19 +16,27 @@ use crate::request::{fault, other_fault};
 pub fn PolicyPage() -> impl IntoView {
     console_page("Policy", |actor| {
         let postern = expect_context::<Postern>();
-        let fault = other_fault(&[SECOND_FACTOR]);
-        let saved = flash() == Some(Flash::PolicySaved);
+        let fault = other_fault(&[SECOND_FACTOR, ADMINISTRATOR_NETWORKS, CONFIRM_LOCKOUT]);
+        let done = flash().and_then(done);
+        let typed = use_context::<TypedNetworks>();
         Suspend::new(async move {
-            match postern.policy().get(&actor).await {
-                Ok(policy) => view! {
+            let policy = postern.policy().get(&actor).await;
+            let networks = postern.accounts().administrator_networks(&actor).await;
+            match policy.and_then(|policy| Ok((policy, networks?))) {
+                Ok((policy, networks)) => view! {
                     <div class="page">
                         <header class="page-head">
                             <h1>"Policy"</h1>
                             <p>"What accounts may do, and what is required of them."</p>
                         </header>
                         {fault.map(|text| view! { <ErrorNotice text /> })}
-                        {saved.then(|| view! { <SuccessNotice text="The policy is saved." /> })}
+                        {done.map(|text| view! { <SuccessNotice text /> })}
                         <PolicyForm policy />
+                        <NetworksForm
+                            networks=networks.join(", ")
+                            typed
+                            address=actor.origin.address
+                        />
                     </div>
                 }
                 .into_any(),
@@ -35,6 +44,15 @@ pub fn PolicyPage() -> impl IntoView {
             }
         })
     })
+}
+
+/// What the form before this page did, if it leads here.
+fn done(flash: Flash) -> Option<&'static str> {
+    match flash {
+        Flash::PolicySaved => Some("The policy is saved."),
+        Flash::NetworksSaved => Some("The networks of administrators are saved."),
+        _ => None,
+    }
 }
 
 #[component]

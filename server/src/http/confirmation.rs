@@ -11,7 +11,7 @@ use app::accounts::{ACCOUNTS, ADD_SENDER_OF, CHANGE_ACCOUNT, DELETE_ACCOUNT, INV
 use app::domains::{ACTIVATE_DKIM_KEY, MAKE_DKIM_KEY, REMOVE_DKIM_KEY};
 use app::entrance::LoginQuery;
 use app::limits::LIMITS;
-use app::policy::POLICY;
+use app::policy::{POLICY, POLICY_NETWORKS};
 use app::webhooks::{
     CHANGE_OWN_WEBHOOK, CHANGE_WEBHOOK, OWN_WEBHOOK_SECRET, OWN_WEBHOOKS, REMOVE_OWN_WEBHOOK,
     REMOVE_WEBHOOK, WEBHOOK_SECRET, WEBHOOKS,
@@ -45,6 +45,7 @@ pub(super) const GUARDED: &[(&str, &str)] = &[
     ("POST", REMOVE_PASSKEY),
     ("POST", REMOVE_SECOND_FACTOR),
     ("POST", POLICY),
+    ("POST", POLICY_NETWORKS),
     ("POST", ACCOUNTS),
     ("POST", CHANGE_ACCOUNT),
     ("POST", INVITE_AGAIN),
@@ -65,6 +66,7 @@ pub(super) const GUARDED: &[(&str, &str)] = &[
     ("POST", "/api/tokens"),
     ("PUT", "/api/tokens/{id}/limits"),
     ("PUT", "/api/policy"),
+    ("PUT", "/api/policy/networks"),
     ("POST", "/api/accounts"),
     ("PATCH", "/api/accounts/{id}"),
     ("DELETE", "/api/accounts/{id}"),

@@ -1,121 +1,21 @@
 //! Tests of the confirmation of sessions, over the router and with a clock that passes.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use app::account::{CREATE_TOKEN, END_SESSION};
 use app::limits::LIMITS;
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::ConnectInfo;
-use axum::http::header::{CONTENT_TYPE, COOKIE, HOST, LOCATION, SET_COOKIE};
-use axum::http::{HeaderMap, Request, StatusCode};
-use domain::SecretString;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
 use domain::policy::PolicyChange;
-use domain::view::Role;
-use engine::{Actor, Clock, Config, Postern};
-use tower::ServiceExt;
+use engine::Actor;
 
 use super::confirmation::{GUARDED, PostedForm};
-use super::{AllowedHosts, PublicUrl, SharedState, TrustedProxies, router, test_interface};
+use super::test_browser::{FORM, PASSWORD, TestBrowser};
 use crate::rest::openapi;
-
-const PASSWORD: &str = "correct horse battery staple";
-
-const FORM: &str = "application/x-www-form-urlencoded";
-
-/// A Postern behind its router, with a browser that an administrator signed in with.
-struct Browser {
-    _folder: tempfile::TempDir,
-    clock: Clock,
-    postern: Postern,
-    router: Router,
-    cookie: String,
-}
-
-/// What a browser gets.
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    text: String,
-}
-
-impl Browser {
-    async fn signed_in() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let clock = Clock::default();
-        let config = Config {
-            data: folder.path().to_owned(),
-            clock: clock.clone(),
-            ..Config::default()
-        };
-        let postern = Postern::open(config).await.expect("opens");
-        let (operator, password) = (Actor::local(0), SecretString::new(PASSWORD));
-        let accounts = postern.accounts();
-        let created = accounts.create(&operator, "admin@example.org", Role::Admin, password);
-        created.await.expect("an account");
-        let url = PublicUrl::parse("http://127.0.0.1:3000").expect("a URL");
-        let router = router(
-            SharedState {
-                hosts: AllowedHosts::new([url.host()]),
-                interface: test_interface(&postern),
-                postern: postern.clone(),
-                url,
-                proxies: TrustedProxies::default(),
-                local_metrics: true,
-            }
-            .into(),
-        );
-        let mut browser = Self {
-            _folder: folder,
-            clock,
-            postern,
-            router,
-            cookie: String::new(),
-        };
-        let fields = [("email", "admin@example.org"), ("password", PASSWORD)];
-        let answer = browser.post("/login", &fields).await;
-        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
-        let cookies = answer.headers.get_all(SET_COOKIE).iter();
-        let mut cookies = cookies.map(|value| value.to_str().expect("text"));
-        let cookie = cookies.find(|cookie| cookie.starts_with("postern="));
-        let cookie = cookie.expect("a session").split(';').next();
-        browser.cookie = cookie.unwrap_or_default().to_owned();
-        browser
-    }
-
-    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        let body = form.extend_pairs(fields).finish();
-        self.send("POST", path, FORM, body).await
-    }
-
-    async fn send(&self, method: &str, path: &str, media_type: &str, body: String) -> Answer {
-        let peer: SocketAddr = ([127, 0, 0, 1], 40_000).into();
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(HOST, "127.0.0.1:3000")
-            .header("sec-fetch-site", "same-origin")
-            .header(COOKIE, &self.cookie)
-            .header(CONTENT_TYPE, media_type)
-            .extension(ConnectInfo(peer))
-            .body(Body::from(body))
-            .expect("a request");
-        let answer = self.router.clone().oneshot(request).await.expect("answers");
-        let (parts, body) = answer.into_parts();
-        let bytes = to_bytes(body, usize::MAX).await.expect("a body");
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            text: String::from_utf8_lossy(&bytes).into_owned(),
-        }
-    }
-}
 
 #[tokio::test]
 async fn every_guarded_act_asks_after_ten_minutes() {
-    let browser = Browser::signed_in().await;
+    let browser = TestBrowser::signed_in().await;
     browser.clock.advance(Duration::from_secs(600));
     for (method, path) in GUARDED {
         let is_rest = path.starts_with("/api/");
@@ -140,7 +40,7 @@ async fn every_guarded_act_asks_after_ten_minutes() {
 #[tokio::test]
 async fn every_operation_on_accounts_tokens_and_the_policy_asks() {
     // Its router publishes the document.
-    let _browser = Browser::signed_in().await;
+    let _browser = TestBrowser::signed_in().await;
     let paths = openapi::published()["paths"].as_object().expect("paths");
     let starts = ["/api/accounts", "/api/tokens", "/api/policy"];
     let paths = paths
@@ -165,7 +65,7 @@ async fn every_operation_on_accounts_tokens_and_the_policy_asks() {
 
 #[tokio::test]
 async fn limits_are_changed_on_the_page_after_a_confirmation() {
-    let browser = Browser::signed_in().await;
+    let browser = TestBrowser::signed_in().await;
     browser.clock.advance(Duration::from_secs(600));
     let fields = [
         ("account", "01JD0000000000000000000000"),
@@ -184,7 +84,7 @@ async fn limits_are_changed_on_the_page_after_a_confirmation() {
 
 #[tokio::test]
 async fn a_form_is_carried_out_with_the_answer() {
-    let browser = Browser::signed_in().await;
+    let browser = TestBrowser::signed_in().await;
     browser.clock.advance(Duration::from_secs(600));
     let fields = [("name", "billing & <more>"), ("send", "on")];
     let answer = browser.post(CREATE_TOKEN, &fields).await;
@@ -215,7 +115,7 @@ async fn a_form_is_carried_out_with_the_answer() {
 
 #[tokio::test]
 async fn the_page_that_asks_has_no_secret_of_the_form() {
-    let browser = Browser::signed_in().await;
+    let browser = TestBrowser::signed_in().await;
     browser.clock.advance(Duration::from_secs(600));
     let fields = [
         ("name", "kept"),
@@ -231,7 +131,7 @@ async fn the_page_that_asks_has_no_secret_of_the_form() {
 
 #[tokio::test]
 async fn the_page_itself_confirms_and_continues() {
-    let browser = Browser::signed_in().await;
+    let browser = TestBrowser::signed_in().await;
     browser.clock.advance(Duration::from_secs(600));
     let fields = [("confirmation", PASSWORD)];
     for (path, next) in [
@@ -254,7 +154,7 @@ async fn the_page_itself_confirms_and_continues() {
 
 #[tokio::test]
 async fn an_administrator_without_the_required_factor_sets_it_up_first() {
-    let browser = Browser::signed_in().await;
+    let browser = TestBrowser::signed_in().await;
     let require = PolicyChange {
         second_factor_for_administrators: Some(true),
         ..PolicyChange::default()

@@ -23,6 +23,9 @@ mod limits;
 pub mod listener;
 mod metrics;
 mod my_relay;
+mod networks;
+#[cfg(test)]
+mod networks_tests;
 mod open_image;
 mod outbox;
 mod pages;
@@ -37,6 +40,8 @@ mod second_step_cookie;
 mod senders;
 mod sessions;
 mod state;
+#[cfg(test)]
+mod test_browser;
 mod webhooks;
 
 use axum::Router;
@@ -94,6 +99,7 @@ pub fn router(state: AppState) -> Router {
                     authentication::authenticate,
                 ))
                 .layer(from_fn(compress_pages))
+                .layer(from_fn_with_state(state.clone(), networks::require))
                 .layer(from_fn_with_state(state.clone(), enrolment::require))
                 .layer(from_fn_with_state(state.clone(), confirmation::guard)),
         )

@@ -1,20 +1,24 @@
-//! The form post of the organisation's policy.
+//! The form posts of the organisation's policy.
 
-use app::Flash;
-use app::policy::{POLICY, policy_change};
+use app::policy::{POLICY, POLICY_NETWORKS, TypedNetworks, networks_change, policy_change};
+use app::{Flash, FormReply};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::post;
 use domain::Refusal;
+use leptos::prelude::provide_context;
 
 use super::authentication::Caller;
 use super::flash;
-use super::forms::{again, filled_in};
+use super::forms::{again, filled_in, page};
+use super::refuse::with_status;
 use super::state::AppState;
 
 pub fn router() -> Router<AppState> {
-    Router::new().route(POLICY, post(save))
+    Router::new()
+        .route(POLICY, post(save))
+        .route(POLICY_NETWORKS, post(save_networks))
 }
 
 async fn save(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
@@ -28,5 +32,39 @@ async fn save(State(state): State<AppState>, caller: Caller, request: Request) -
     match saved.await {
         Ok(()) => flash::redirect(POLICY, &Flash::PolicySaved, &state.url),
         Err(refusal) => again(state, caller, POLICY, String::new(), refusal).await,
+    }
+}
+
+/// Saves the networks of administrators. Those that were refused are shown as they were typed.
+async fn save_networks(
+    State(state): State<AppState>,
+    caller: Caller,
+    request: Request,
+) -> Response {
+    let mut typed = None;
+    let saved = async {
+        let actor = caller.signed_in()?;
+        let pairs: Vec<(String, String)> = filled_in(request).await?;
+        typed = Some(TypedNetworks::of(&pairs));
+        let change = networks_change(&pairs)?;
+        let accounts = state.postern.accounts();
+        accounts.set_administrator_networks(actor, change).await?;
+        Ok::<_, Refusal>(())
+    };
+    match saved.await {
+        Ok(()) => flash::redirect(POLICY, &Flash::NetworksSaved, &state.url),
+        Err(refusal) => {
+            let reply = FormReply {
+                refusal: refusal.clone(),
+                email: String::new(),
+            };
+            let more = move || {
+                provide_context(reply.clone());
+                if let Some(typed) = &typed {
+                    provide_context(typed.clone());
+                }
+            };
+            with_status(page(state, caller, POLICY, more).await, &refusal)
+        }
     }
 }

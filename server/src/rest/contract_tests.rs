@@ -11,6 +11,7 @@ use super::contract_interfaces::interfaces;
 use super::contract_keys::keys;
 use super::contract_message_webhooks::message_webhooks;
 use super::contract_revisions::revisions;
+use super::contract_networks::networks;
 use super::contract_senders::senders;
 use super::contract_webhooks::webhooks;
 use super::relay_contract_tests::{policy, relays};
@@ -49,6 +50,7 @@ async fn responses_match_the_document() {
     accounts(&mut api).await;
     relays(&mut api).await;
     policy(&mut api).await;
+    networks(&mut api).await;
     interfaces(&mut api).await;
     keys(&mut api).await;
     webhooks(&mut api).await;

@@ -6,6 +6,7 @@
 )]
 
 mod accounts;
+mod administrator_networks;
 mod api_page;
 mod audit;
 mod body_budget;
@@ -21,6 +22,8 @@ mod contract_interfaces;
 mod contract_keys;
 #[cfg(test)]
 mod contract_message_webhooks;
+#[cfg(test)]
+mod contract_networks;
 #[cfg(test)]
 mod contract_open_tracking;
 #[cfg(test)]
@@ -122,6 +125,10 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(revisions::list))
         .routes(routes!(revisions::restore))
         .routes(routes!(policy::read, policy::save))
+        .routes(routes!(
+            administrator_networks::read,
+            administrator_networks::save
+        ))
         .routes(routes!(interfaces::list))
         .routes(routes!(accounts::list, accounts::create))
         .routes(routes!(

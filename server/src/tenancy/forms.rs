@@ -10,7 +10,7 @@ use app::history::RESTORE_RELAY;
 use app::keys::{RETIRE_KEY, ROTATE_BROWSER_KEY, ROTATE_KEYS};
 use app::limits::LIMITS;
 use app::outbox::{ACT, PAUSE, STOP_ACT};
-use app::policy::POLICY;
+use app::policy::{POLICY, POLICY_NETWORKS};
 use app::relays::{CHANGE_RELAY, CHECK_RELAY, RELAYS, REMOVE_RELAY};
 use app::senders::{REMOVE_SENDER, SEND_AGAIN};
 use app::suppressions::REMOVE;
@@ -108,6 +108,9 @@ pub const FORMS: &[FormRule] = &[
     form(ROTATE_BROWSER_KEY, 403, |_| Vec::new()),
     form(RETIRE_KEY, 403, |_| {
         vec![("id", "01JD0000000000000000000000".to_owned())]
+    }),
+    form(POLICY_NETWORKS, 403, |_| {
+        vec![("networks", "192.0.2.0/24".to_owned())]
     }),
     form(RELAYS, 403, |_| vec![("name", "Another".to_owned())]),
     form(CHANGE_RELAY, 403, |pair| {

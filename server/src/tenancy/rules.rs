@@ -248,6 +248,10 @@ pub const RULES: &[Rule] = &[
     organisation("put /api/policy", |_| {
         Asked::default().posting(json!({ "own_relays": false }))
     }),
+    organisation("get /api/policy/networks", nothing),
+    organisation("put /api/policy/networks", |_| {
+        Asked::default().posting(json!({ "networks": ["192.0.2.0/24"] }))
+    }),
     organisation("get /api/interfaces", nothing),
     organisation("get /api/audit", nothing),
     organisation("get /api/keys", nothing),

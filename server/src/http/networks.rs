@@ -1,0 +1,44 @@
+//! Refuses administrators who come from a network that the policy does not allow.
+
+use app::entrance::{LOGIN, LOGOUT, NetworkRefusal, SECOND_STEP};
+use app::home::HOME;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use domain::Kind;
+use leptos::prelude::provide_context;
+
+use super::authentication::Caller;
+use super::forms::page;
+use super::refuse::{refuse_unread, with_status};
+use super::state::AppState;
+
+/// What such an administrator can do: sign out, and sign in with another account.
+const OPEN: &[&str] = &[LOGIN, SECOND_STEP, LOGOUT];
+
+/// Refuses pages and forms with a page that says why, and everything else in its own format.
+pub async fn require(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let caller = request.extensions().get::<Caller>();
+    let Some((caller, actor)) = caller.and_then(|caller| Some((caller, caller.actor.as_ref()?)))
+    else {
+        return next.run(request).await;
+    };
+    let path = request.uri().path();
+    if OPEN.contains(&path) {
+        return next.run(request).await;
+    }
+    let Err(refusal) = state.postern.accounts().admit(actor).await else {
+        return next.run(request).await;
+    };
+    let is_page = !["/api", "/fn/", "/metrics"]
+        .iter()
+        .any(|start| path.starts_with(start));
+    if !is_page || refusal.kind != Kind::Forbidden {
+        return refuse_unread(&request, refusal);
+    }
+    let reason = NetworkRefusal(refusal.text().to_owned());
+    let caller = caller.clone();
+    // Every page of the console is replaced by the reason.
+    let page = page(state, caller, HOME, move || provide_context(reason.clone()));
+    with_status(page.await, &refusal)
+}

@@ -40,6 +40,7 @@ for (const [args, pattern] of [
   [['account', 'invite', 'a@example.org'], /--role/],
   [['account', 'role', 'a@example.org', 'owner'], /owner.*admin, user/],
   [['token', 'create', '--account', 'a@example.org'], /--name/],
+  [['policy', 'networks', '10.0.0.0/8', '--everywhere'], /NETWORK|--everywhere/],
   [['send-test'], /ADDRESS/],
 ] as const) {
   test(`usage error: postern ${args.join(' ')}`, async () => expectCommandFailure(await run([...args]), 2, pattern));
@@ -53,7 +54,7 @@ test('the error for an invalid environment variable names its flag', async () =>
 test('the help lists commands and flags and shows no secret of the environment', async () => {
   const help = await run(['--help']);
   expect(help).toMatchObject({ code: 0, stderr: '' });
-  for (const command of ['serve', 'account', 'token', 'probe', 'send-test']) {
+  for (const command of ['serve', 'account', 'token', 'policy', 'probe', 'send-test']) {
     expect(help.stdout).toMatch(new RegExp(`^ +${command} +[A-Z].*[^.]$`, 'm'));
   }
   const named = await run(['help', 'token', 'create']);

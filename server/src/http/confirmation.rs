@@ -1,6 +1,5 @@
 //! Asks the person of a session again before certain acts, unless confirmed within 10 minutes.
 
-use app::FormReply;
 use app::account::second_factor::{
     ADD_PASSKEY, RECOVERY_CODES, REMOVE_PASSKEY, REMOVE_SECOND_FACTOR, SET_UP, TURN_ON,
 };
@@ -16,11 +15,14 @@ use app::webhooks::{
     CHANGE_OWN_WEBHOOK, CHANGE_WEBHOOK, OWN_WEBHOOK_SECRET, OWN_WEBHOOKS, REMOVE_OWN_WEBHOOK,
     REMOVE_WEBHOOK, WEBHOOK_SECRET, WEBHOOKS,
 };
+use app::{FormReply, with_query};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Query, Request, State};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
+use axum::http::uri::PathAndQuery;
+use axum::http::{Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
@@ -35,8 +37,16 @@ use super::forms::{again, filled_in, page};
 use super::refuse::{refuse, with_status};
 use super::state::AppState;
 
-/// The acts that need a recent confirmation, by method and route.
+/// What needs a sign-in or a confirmation within the last 10 minutes, by method and route. Of pages it is
+/// those with nothing but a form of such an act: it asks before the form is filled in.
 pub(super) const GUARDED: &[(&str, &str)] = &[
+    ("GET", DELETE_ACCOUNT),
+    ("GET", LIMITS),
+    ("GET", CHANGE_WEBHOOK),
+    ("GET", REMOVE_WEBHOOK),
+    ("GET", CHANGE_OWN_WEBHOOK),
+    ("GET", REMOVE_OWN_WEBHOOK),
+    ("GET", REMOVE_DKIM_KEY),
     ("POST", CREATE_TOKEN),
     ("POST", SET_UP),
     ("POST", TURN_ON),
@@ -110,8 +120,9 @@ async fn confirm(State(state): State<AppState>, caller: Caller, request: Request
     }
 }
 
-/// Refuses the acts of [`GUARDED`] to a session that was not confirmed recently. A form is answered with the
-/// page that asks, which posts the form again with the answer: it is carried out once that is right.
+/// Refuses what is in [`GUARDED`] to a session that was not confirmed recently. A page redirects to the one
+/// that asks, which continues there. A form is answered with the page that asks, which posts the form again with
+/// the answer: it is carried out once that is right.
 pub async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let caller = request.extensions().get::<Caller>().cloned();
     let actor = caller.as_ref().and_then(|caller| caller.actor.clone());
@@ -127,6 +138,12 @@ pub async fn guard(State(state): State<AppState>, request: Request, next: Next) 
             Err(refusal) => refuse(request.uri(), refusal),
         };
     }
+    if request.method() == Method::GET {
+        return match state.postern.accounts().recently_confirmed(&actor) {
+            Ok(()) => next.run(request).await,
+            Err(_) => Redirect::to(&asks_before(request.uri())).into_response(),
+        };
+    }
     let (parts, body) = request.into_parts();
     let form = match body::read(body, BODY_MAX).await {
         Ok(bytes) => PostedForm::parse(&bytes),
@@ -139,6 +156,12 @@ pub async fn guard(State(state): State<AppState>, request: Request, next: Next) 
             ask(state, caller, action, form.fields, &refusal).await
         }
     }
+}
+
+/// The page that asks, and continues at this page.
+fn asks_before(page: &Uri) -> String {
+    let next = page.path_and_query().map_or("/", PathAndQuery::as_str);
+    with_query(CONFIRM_IDENTITY, [("next", next)])
 }
 
 fn is_guarded(request: &Request) -> bool {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use app::account::{CREATE_TOKEN, END_SESSION};
+use app::account::{CONFIRM_IDENTITY, CREATE_TOKEN, END_SESSION};
 use app::limits::LIMITS;
+use app::with_query;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use domain::policy::PolicyChange;
@@ -26,9 +27,15 @@ async fn every_guarded_act_asks_after_ten_minutes() {
         let answer = browser
             .send(method, path, media_type, body.to_owned())
             .await;
+        if *method == "GET" && !is_rest {
+            assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}");
+            let asks = with_query(CONFIRM_IDENTITY, [("next", path)]);
+            assert_eq!(answer.headers[LOCATION], asks.as_str());
+            continue;
+        }
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{method} {path}");
         let asks = match is_rest {
-            true => "open /confirm in the browser",
+            true => "\"confirmation\":\"Confirm that it is you: open /confirm in the browser",
             false => "name=\"confirmation\"",
         };
         assert!(answer.text.contains(asks), "{path}: {}", answer.text);
@@ -80,6 +87,29 @@ async fn limits_are_changed_on_the_page_after_a_confirmation() {
     ] {
         assert!(answer.text.contains(kept), "{kept}: {}", answer.text);
     }
+}
+
+#[tokio::test]
+async fn a_page_with_a_form_asks_first_and_is_opened_then() {
+    let browser = TestBrowser::signed_in().await;
+    let account = browser
+        .postern
+        .accounts()
+        .read_by_email(&Actor::local(0), "admin@example.org");
+    let account = account.await.expect("an account");
+    let page = format!("{LIMITS}?account={}", account.id);
+    assert_eq!(browser.get(&page).await.status, StatusCode::OK);
+    browser.clock.advance(Duration::from_secs(600));
+    let answer = browser.get(&page).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    let asks = answer.headers[LOCATION].to_str().expect("text").to_owned();
+    let asked = browser.get(&asks).await;
+    assert_eq!(asked.status, StatusCode::OK);
+    assert!(asked.text.contains("Confirm that it is you"));
+    let answer = browser.post(&asks, &[("confirmation", PASSWORD)]).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
+    assert_eq!(answer.headers[LOCATION], page.as_str());
+    assert_eq!(browser.get(&page).await.status, StatusCode::OK);
 }
 
 #[tokio::test]

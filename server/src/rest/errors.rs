@@ -35,7 +35,7 @@ refusals! {
     /// Operations for accounts and tokens.
     Restricted {
         "401": "Not signed in, or the token is not valid.",
-        "403": "The account may not do this; or a browser sent a cookie from a page of another site.",
+        "403": "The account may not do this; or an administrator comes from a network that is not allowed; or a browser sent a cookie from a page of another site. Under `confirmation`: the session neither began nor was confirmed within the last 10 minutes; /confirm asks its person. Tokens are not asked.",
     }
     /// Operations that take a JSON body.
     JsonRefused {

@@ -15,7 +15,7 @@ use crate::store::{accounts, commit, second_factors, sessions};
 /// How long a confirmation counts. A sign-in is one.
 const RECENT: Duration = Duration::from_secs(10 * 60);
 
-/// The field of the answer.
+/// The field of the answer, and of the refusal of a session without one.
 const FIELD: &str = "confirmation";
 
 impl Accounts {
@@ -23,7 +23,7 @@ impl Accounts {
     /// users have no session, and are not asked.
     ///
     /// # Errors
-    /// [`Kind::Forbidden`] for an older session.
+    /// [`Kind::Forbidden`] under `confirmation` for an older session.
     pub fn recently_confirmed(&self, actor: &Actor) -> Result<(), Refusal> {
         let now = self.clock.now();
         let is_recent =
@@ -31,8 +31,9 @@ impl Accounts {
         if actor.as_session().is_none_or(is_recent) {
             return Ok(());
         }
-        Err(Refusal::new(
+        Err(Refusal::of(
             Kind::Forbidden,
+            FIELD,
             "Confirm that it is you: open /confirm in the browser of this session, then try again within 10 minutes.",
         ))
     }

@@ -94,6 +94,8 @@ pub enum Flash {
     KeyRetired(String),
     /// A session was ended.
     SessionEnded,
+    /// This number of sessions of an account was ended.
+    SessionsEnded(u64),
     /// A token was revoked.
     TokenRevoked,
 }

@@ -15,7 +15,8 @@ use crate::account::{
     ACCOUNT, AccountPage, CONFIRM_IDENTITY, ConfirmIdentityPage, TOKENS, TokensPage,
 };
 use crate::accounts::{
-    ACCOUNTS, AccountDetailsPage, AccountRemovalPage, AccountsPage, DELETE_ACCOUNT,
+    ACCOUNTS, AccountDetailsPage, AccountRemovalPage, AccountsPage, DELETE_ACCOUNT, SESSIONS,
+    SessionsPage,
 };
 use crate::audit::{AUDIT, AuditLogPage};
 use crate::components::NotFound;
@@ -108,6 +109,7 @@ fn Pages() -> StaticVec<AnyNestedRoute> {
         page((FixedPath(OUTBOX), ParamSegment("id")), MessagePage),
         page(FixedPath(FIGURES), FiguresPage),
         page(FixedPath(ACCOUNTS), AccountsPage),
+        page(FixedPath(SESSIONS), SessionsPage),
         page(FixedPath(AUDIT), AuditLogPage),
         page(FixedPath(INTERFACES), InterfacesPage),
         page(FixedPath(KEYS), KeysPage),

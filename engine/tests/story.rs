@@ -10,6 +10,8 @@ mod account_mail;
 mod accounts;
 #[path = "story/acting.rs"]
 mod acting;
+#[path = "story/all_sessions.rs"]
+mod all_sessions;
 #[path = "story/audit.rs"]
 mod audit;
 #[path = "story/audit_chain.rs"]

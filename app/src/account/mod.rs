@@ -16,6 +16,7 @@ pub use session_list::SessionList;
 pub use token_form::{CreatedToken, TokenForm};
 pub use token_list::TokenList;
 pub use tokens::TokensPage;
+pub(crate) use user_agent::name as browser_name;
 
 /// The page.
 pub const ACCOUNT: &str = "/account";

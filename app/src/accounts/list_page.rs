@@ -7,7 +7,7 @@ use leptos::prelude::*;
 
 use super::add_form::{ADDED, AddAccount};
 use super::format::{account_badge, role_name};
-use super::{ACCOUNTS, account_path};
+use super::{ACCOUNTS, SESSIONS, account_path};
 use crate::components::{ErrorNotice, SearchField, SuccessNotice, Time, refused};
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;
@@ -35,6 +35,11 @@ pub fn AccountsPage() -> impl IntoView {
                     <header class="page-head">
                         <h1>"Accounts"</h1>
                         <p>"The people who may sign in, and what applications act as."</p>
+                        <div class="buttons">
+                            <a class="button button-secondary" href=SESSIONS>
+                                "All sessions"
+                            </a>
+                        </div>
                     </header>
                     {fault.map(|text| view! { <ErrorNotice text /> })}
                     {done.map(|text| view! { <SuccessNotice text /> })}

@@ -7,13 +7,16 @@ mod list_page;
 mod removal_page;
 mod requests;
 mod senders_section;
+mod sessions_page;
 
 pub use account_page::AccountDetailsPage;
 pub use list_page::AccountsPage;
 pub use removal_page::AccountRemovalPage;
 pub use requests::{
-    AccountChangeRequest, AddRequest, EndOfAccount, HandedLink, TypedAccount, account_id,
+    AccountChangeRequest, AddRequest, EndOfAccount, EndedSessions, HandedLink, TypedAccount,
+    account_id,
 };
+pub use sessions_page::SessionsPage;
 
 /// The list, and the form that adds an account.
 pub const ACCOUNTS: &str = "/accounts";
@@ -26,6 +29,9 @@ pub const INVITE_AGAIN: &str = "/accounts/invite";
 
 /// The page that asks whether to delete an account, and its form.
 pub const DELETE_ACCOUNT: &str = "/accounts/delete";
+
+/// The page with the sessions of all accounts, and the form that ends them.
+pub const SESSIONS: &str = "/accounts/sessions";
 
 /// The form that ends a session of an account.
 pub const END_SESSION_OF: &str = "/accounts/sessions/end";

@@ -1,7 +1,7 @@
 //! The requests to add, change and delete an account, as the forms have them.
 
 use domain::view::Role;
-use domain::{Fields, Refusal, SecretString};
+use domain::{Fields, Kind, Refusal, SecretString};
 use engine::AccountChange;
 
 /// The form that adds an account, as typed but for its password. The server crate provides it as context
@@ -126,6 +126,31 @@ impl EndOfAccount {
     }
 }
 
+/// A form of the list of all sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndedSessions {
+    /// The session with this id.
+    One(String),
+    /// Those of the account with this id.
+    OfAccount(String),
+}
+
+impl EndedSessions {
+    /// Parses names and values.
+    ///
+    /// # Errors
+    /// As [`AddRequest::parse`], and where it names neither a session nor an account, or both.
+    pub fn parse(pairs: &[(String, String)]) -> Result<Self, Refusal> {
+        let ended =
+            Fields::of(pairs).read(|fields| match (fields.take("id"), fields.take("account")) {
+                (Some(id), None) => Some(Self::One(id.to_owned())),
+                (None, Some(account)) => Some(Self::OfAccount(account.to_owned())),
+                _ => None,
+            })?;
+        ended.ok_or_else(|| Refusal::new(Kind::Invalid, "Name a session or an account."))
+    }
+}
+
 /// The id in the fields of a form or a query that has nothing else.
 ///
 /// # Errors
@@ -199,6 +224,22 @@ mod tests {
         };
         assert_eq!(request.change, change);
         for wrong in [&[("id", "1"), ("disabled", "yes")][..], &[("disable", "1")]] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn one_session_or_those_of_an_account_are_ended() {
+        let parse = |pairs| EndedSessions::parse(&owned(pairs));
+        let one = EndedSessions::One("s".to_owned());
+        assert_eq!(parse(&[("id", "s")]), Ok(one));
+        let all = EndedSessions::OfAccount("a".to_owned());
+        assert_eq!(parse(&[("account", "a")]), Ok(all));
+        for wrong in [
+            &[("id", "s"), ("account", "a")][..],
+            &[("session", "s")],
+            &[],
+        ] {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }
     }

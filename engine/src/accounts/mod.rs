@@ -1,6 +1,7 @@
 //! The accounts service: sign-in, second factors, sessions, API tokens, and administration.
 
 mod administration;
+mod all_sessions;
 mod attempt;
 mod change_password;
 mod device;
@@ -19,6 +20,7 @@ mod tokens;
 use std::sync::Arc;
 
 pub use administration::{AccountChange, AccountList};
+pub use all_sessions::{AccountSession, AllSessions};
 pub use attempt::Login;
 pub use device::DEVICE_LIFETIME;
 pub(crate) use links::NewLink;

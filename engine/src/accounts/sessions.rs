@@ -14,9 +14,9 @@ use crate::store::{accounts, commit, second_factors, sessions};
 use crate::{Actor, Origin};
 
 /// The time without use after which a session expires.
-const IDLE: Duration = Duration::from_hours(2);
+pub(super) const IDLE: Duration = Duration::from_hours(2);
 /// The maximum age of a session.
-const ABSOLUTE: Duration = Duration::from_hours(12);
+pub(super) const ABSOLUTE: Duration = Duration::from_hours(12);
 /// How many sessions an account has besides the one that begins: it ends the oldest.
 const OTHERS: u32 = 49;
 /// The minimum interval between writes of the last use.
@@ -32,6 +32,18 @@ fn recorded(claimed: &str, most: usize) -> String {
 fn is_live(session: &SessionRow, now: Timestamp) -> bool {
     now.saturating_since(session.begun_at) < ABSOLUTE
         && now.saturating_since(session.last_used_at) < IDLE
+}
+
+/// A session as `actor` sees it.
+pub(super) fn view(actor: &Actor, session: SessionRow) -> SessionView {
+    SessionView {
+        current: actor.session_id() == Some(session.id.as_str()),
+        id: session.id,
+        begun: session.begun_at,
+        last_used: session.last_used_at,
+        from: session.origin,
+        browser: session.browser,
+    }
 }
 
 /// The refusal of a login, the same for an unknown account and a wrong password.
@@ -247,7 +259,7 @@ impl Accounts {
     }
 
     /// The session with this id, unless it has expired.
-    async fn live_session(&self, id: &str) -> Result<Option<SessionRow>, Refusal> {
+    pub(super) async fn live_session(&self, id: &str) -> Result<Option<SessionRow>, Refusal> {
         let found = sessions::by_id(&mut *self.store.read().await?, id).await?;
         let now = self.clock.now();
         Ok(found.filter(|session| is_live(session, now)))
@@ -305,14 +317,7 @@ impl Accounts {
         Ok(found
             .into_iter()
             .filter(|session| is_live(session, now))
-            .map(|session| SessionView {
-                current: actor.session_id() == Some(session.id.as_str()),
-                id: session.id,
-                begun: session.begun_at,
-                last_used: session.last_used_at,
-                from: session.origin,
-                browser: session.browser,
-            })
+            .map(|session| view(actor, session))
             .collect())
     }
 

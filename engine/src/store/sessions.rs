@@ -5,6 +5,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
 use super::accounts::Account;
+use super::rows::contains;
 use super::{Connection, StoreError, second_factors};
 
 /// A session and its account.
@@ -70,6 +71,37 @@ pub async fn of_account(
     let sql = format!("{} WHERE a.id = $1 ORDER BY s.last_used_at DESC", select());
     let query = sqlx::query_as(AssertSqlSafe(sql));
     Ok(query.bind(account).fetch_all(connection).await?)
+}
+
+/// The sessions that began and were last used after these times, of accounts whose address contains
+/// `text`, last used first, at most `limit`.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn matching(
+    connection: &mut Connection,
+    text: &str,
+    begun_after: Timestamp,
+    used_after: Timestamp,
+    limit: i64,
+) -> Result<Vec<SessionRow>, StoreError> {
+    let query = sqlx::query_as(AssertSqlSafe(matching_sql()));
+    let rows = query
+        .bind(used_after.0)
+        .bind(begun_after.0)
+        .bind(contains(&text.to_lowercase()))
+        .bind(limit)
+        .fetch_all(connection)
+        .await?;
+    Ok(rows)
+}
+
+fn matching_sql() -> String {
+    format!(
+        "{} WHERE s.last_used_at > $1 AND s.begun_at > $2 AND a.email LIKE $3 ESCAPE '\\' \
+         ORDER BY s.last_used_at DESC, s.id DESC LIMIT $4",
+        select()
+    )
 }
 
 /// Inserts a session that begins now, and is confirmed by that.
@@ -157,7 +189,7 @@ pub async fn forget(connection: &mut Connection, id: &str) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Ends the sessions of an account, except `spare`.
+/// Ends the sessions of an account, except `spare`. Returns how many there were.
 ///
 /// # Errors
 /// Where the database fails.
@@ -165,13 +197,13 @@ pub async fn end_all(
     connection: &mut Connection,
     account: &str,
     spare: Option<&str>,
-) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM session WHERE account_id = $1 AND id <> $2")
+) -> Result<u64, StoreError> {
+    let done = sqlx::query("DELETE FROM session WHERE account_id = $1 AND id <> $2")
         .bind(account)
         .bind(spare.unwrap_or(""))
         .execute(connection)
         .await?;
-    Ok(())
+    Ok(done.rows_affected())
 }
 
 /// Ends the sessions of an account except `newest`, which has just begun, and the `others` that began
@@ -213,4 +245,28 @@ pub async fn remove_expired(
         .execute(connection)
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    #[tokio::test]
+    async fn the_last_used_sessions_are_read_by_their_index() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), None).await.expect("opens");
+        let mut connection = store.read().await.expect("a connection");
+        let sql = format!("EXPLAIN QUERY PLAN {}", matching_sql());
+        let plan = sqlx::query(AssertSqlSafe(sql))
+            .bind(1_i64)
+            .bind(1_i64)
+            .bind("%")
+            .bind(200_i64);
+        let plan = plan.fetch_all(&mut *connection).await.expect("a plan");
+        let plan: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
+        let plan = plan.join("; ");
+        assert!(plan.contains("session_by_use (last_used_at>?)"), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
 }

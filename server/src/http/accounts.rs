@@ -2,8 +2,8 @@
 
 use app::accounts::{
     ACCOUNTS, AccountChangeRequest, AddRequest, CHANGE_ACCOUNT, DELETE_ACCOUNT, END_SESSION_OF,
-    EndOfAccount, HandedLink, INVITE_AGAIN, REVOKE_TOKEN_OF, TypedAccount, account_id,
-    account_path,
+    EndOfAccount, EndedSessions, HandedLink, INVITE_AGAIN, REVOKE_TOKEN_OF, SESSIONS, TypedAccount,
+    account_id, account_path,
 };
 use app::{Flash, FormReply, with_query};
 use axum::Router;
@@ -26,6 +26,7 @@ pub fn router() -> Router<AppState> {
         .route(CHANGE_ACCOUNT, post(change))
         .route(INVITE_AGAIN, post(invite_again))
         .route(DELETE_ACCOUNT, post(delete))
+        .route(SESSIONS, post(end_sessions))
         .route(END_SESSION_OF, post(end_session))
         .route(REVOKE_TOKEN_OF, post(revoke_token))
 }
@@ -164,6 +165,28 @@ async fn delete(State(state): State<AppState>, caller: Caller, request: Request)
     match deleted.await {
         Ok(email) => flash::redirect(ACCOUNTS, &Flash::AccountDeleted(email), &state.url),
         Err(refusal) => again(state, caller, &path, String::new(), refusal).await,
+    }
+}
+
+/// Ends one of the sessions of all accounts, or all of an account.
+async fn end_sessions(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
+    let ended = async {
+        let actor = caller.signed_in()?;
+        let pairs: Vec<(String, String)> = filled_in(request).await?;
+        let accounts = state.postern.accounts();
+        Ok::<_, Refusal>(match EndedSessions::parse(&pairs)? {
+            EndedSessions::One(id) => {
+                accounts.end_any_session(actor, &id).await?;
+                Flash::SessionEnded
+            }
+            EndedSessions::OfAccount(id) => {
+                Flash::SessionsEnded(accounts.end_sessions_of(actor, &id).await?)
+            }
+        })
+    };
+    match ended.await {
+        Ok(done) => flash::redirect(SESSIONS, &done, &state.url),
+        Err(refusal) => again(state, caller, SESSIONS, String::new(), refusal).await,
     }
 }
 

@@ -65,6 +65,7 @@ async fn every_operation_on_accounts_tokens_and_the_policy_asks() {
     others.sort_unstable();
     let take_away = [
         "DELETE /api/accounts/{id}/senders/{sender}",
+        "DELETE /api/accounts/{id}/sessions",
         "DELETE /api/tokens/{id}",
     ];
     assert_eq!(others, take_away);

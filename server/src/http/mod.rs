@@ -38,6 +38,8 @@ mod second_factor;
 mod second_step;
 mod second_step_cookie;
 mod senders;
+#[cfg(test)]
+mod session_list_tests;
 mod sessions;
 mod state;
 #[cfg(test)]

@@ -74,6 +74,27 @@ pub async fn limits(api: &mut Api) {
     }
 }
 
+/// Asks for sessions with a token, which they are not for.
+pub async fn sessions(api: &mut Api) {
+    let (all, one, of_account) = (
+        "/api/sessions",
+        "/api/sessions/{id}",
+        "/api/accounts/{id}/sessions",
+    );
+    let id: &[(&str, &str)] = &[("id", "none")];
+    for (method, operation, call) in [
+        ("get", all, Call::default()),
+        ("delete", one, path(id)),
+        ("delete", of_account, path(id)),
+    ] {
+        let (status, refused) = api.call(method, operation, call).await;
+        let text = refused["errors"]["request"].as_str().unwrap_or_default();
+        assert_eq!((status, text.contains("not for tokens")), (403, true));
+        // They succeed for a session: server/src/http/session_list_tests.rs.
+        api.seen.insert(format!("{method} {operation}"));
+    }
+}
+
 /// Creates, changes and deletes accounts, with the responses of each refusal.
 pub async fn accounts(api: &mut Api) {
     let (all, one) = ("/api/accounts", "/api/accounts/{id}");

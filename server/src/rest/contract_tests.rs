@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::contract_accounts::{accounts, limits};
+use super::contract_accounts::{accounts, limits, sessions};
 use super::contract_audit::audit;
 use super::contract_domains::domains;
 use super::contract_interfaces::interfaces;
@@ -48,6 +48,7 @@ async fn responses_match_the_document() {
     limits(&mut api).await;
     tokens(&mut api).await;
     accounts(&mut api).await;
+    sessions(&mut api).await;
     relays(&mut api).await;
     policy(&mut api).await;
     networks(&mut api).await;

@@ -64,6 +64,7 @@ mod revisions;
 mod schema;
 mod send_email;
 mod senders;
+mod sessions;
 mod settings_fields;
 #[cfg(test)]
 mod smtp_client_tests;
@@ -136,6 +137,9 @@ fn operations() -> OpenApiRouter<AppState> {
             accounts::change_account,
             accounts::delete
         ))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::end))
+        .routes(routes!(sessions::end_all_of_account))
         .routes(routes!(senders::list, senders::add))
         .routes(routes!(senders::remove))
         .routes(routes!(senders::list_of_account, senders::add_to_account))

@@ -3,7 +3,7 @@
 use app::account::{END_SESSION, REVOKE_TOKEN};
 use app::accounts::{
     ACCOUNTS, ADD_SENDER_OF, CHANGE_ACCOUNT, DELETE_ACCOUNT, END_SESSION_OF, INVITE_AGAIN,
-    REMOVE_SENDER_OF, REVOKE_TOKEN_OF,
+    REMOVE_SENDER_OF, REVOKE_TOKEN_OF, SESSIONS,
 };
 use app::domains::{ACTIVATE_DKIM_KEY, MAKE_DKIM_KEY, REMOVE_DKIM_KEY};
 use app::history::RESTORE_RELAY;
@@ -48,6 +48,12 @@ pub const FORMS: &[FormRule] = &[
     }),
     form(REVOKE_TOKEN, 404, |pair| {
         vec![("id", pair.owner.token_id.clone())]
+    }),
+    form(SESSIONS, 403, |pair| {
+        vec![("id", pair.owner.session_id.clone())]
+    }),
+    form(SESSIONS, 403, |pair| {
+        vec![("account", pair.owner.id.clone())]
     }),
     form(END_SESSION_OF, 403, |pair| {
         let (account, id) = (pair.owner.id.clone(), pair.owner.session_id.clone());

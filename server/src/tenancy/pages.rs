@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use app::account::second_factor::SECOND_FACTOR;
 use app::account::{ACCOUNT, CONFIRM_IDENTITY, TOKENS};
-use app::accounts::{ACCOUNTS, DELETE_ACCOUNT, account_path};
+use app::accounts::{ACCOUNTS, DELETE_ACCOUNT, SESSIONS, account_path};
 use app::audit::AUDIT;
 use app::domains::{DOMAINS, REMOVE_DKIM_KEY, domain_path};
 use app::entrance::{INVITATION, LOGIN, RESET, SECOND_STEP, SETUP};
@@ -116,6 +116,7 @@ fn pages() -> Vec<PageRule> {
         }),
         page(SUPPRESSIONS, Organisation, |_| SUPPRESSIONS.to_owned()),
         page(ACCOUNTS, Organisation, |_| ACCOUNTS.to_owned()),
+        page(SESSIONS, Organisation, |_| SESSIONS.to_owned()),
         page(format!("{ACCOUNTS}/{{id}}"), Organisation, |pair| {
             account_path(&pair.owner.id)
         }),

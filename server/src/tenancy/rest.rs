@@ -52,10 +52,11 @@ impl Rule {
             Touches::Caller => 200,
             Touches::CallerInvalid => 422,
             Touches::Private => 404,
+            Touches::People if matches!(credential, Credential::Token(_)) => 403,
             _ if is_admin && reads => 200,
             _ if is_admin => return None,
             Touches::Owned => 404,
-            Touches::Organisation => 403,
+            Touches::Organisation | Touches::People => 403,
             Touches::Person(status) => match credential {
                 Credential::Session(_) => status,
                 _ => 403,
@@ -229,7 +230,7 @@ async fn a_token_without_the_scope_is_refused() {
                 let of_user = caller.spec.role == Role::User;
                 let refused = match rule.touches {
                     Touches::Nothing => false,
-                    Touches::Organisation | Touches::Person(_) if of_user => true,
+                    Touches::Organisation | Touches::People | Touches::Person(_) if of_user => true,
                     _ => !rule.scopes.contains(scope),
                 };
                 if !refused {

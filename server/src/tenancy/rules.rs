@@ -23,6 +23,8 @@ pub enum Touches {
     /// Those of a person, which tokens of users do not reach. A session that names those of another
     /// account gets this status.
     Person(u16),
+    /// Those of persons, for sessions of administrators: tokens and users get 403.
+    People,
     /// Those of the organisation, and of all accounts: users get 403.
     Organisation,
 }
@@ -114,6 +116,11 @@ const fn rule(
 /// A rule of an operation of administrators.
 const fn organisation(operation: &'static str, asks: fn(&Pair<'_>) -> Asked) -> Rule {
     rule(operation, Touches::Organisation, ADMINISTERS, asks)
+}
+
+/// A rule of an operation on what belongs to persons.
+const fn people(operation: &'static str, asks: fn(&Pair<'_>) -> Asked) -> Rule {
+    rule(operation, Touches::People, ADMINISTERS, asks)
 }
 
 fn nothing(_: &Pair<'_>) -> Asked {
@@ -309,6 +316,11 @@ pub const RULES: &[Rule] = &[
         account(pair).posting(json!({ "role": "admin", "disabled": true }))
     }),
     organisation("delete /api/accounts/{id}", account),
+    people("get /api/sessions", nothing),
+    people("delete /api/sessions/{id}", |pair| {
+        Asked::with("id", &pair.owner.session_id)
+    }),
+    people("delete /api/accounts/{id}/sessions", account),
     organisation("get /api/accounts/{id}/limits", account),
     organisation("put /api/accounts/{id}/limits", |pair| {
         account(pair).posting(json!({ "max_per_day": 1 }))

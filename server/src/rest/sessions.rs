@@ -1,0 +1,131 @@
+//! `/api/sessions`, `/api/accounts/{id}/sessions`: signed-in browsers, listed and ended.
+
+use axum::extract::State;
+use domain::view::SessionView;
+use engine::Account;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::envelope::{Nothing, Refused, Success};
+use super::errors::{Always, Missing, Restricted};
+use super::extract::{PathParams, SignedIn};
+use crate::http::AppState;
+
+/// A session of an account.
+#[derive(Serialize, ToSchema)]
+pub struct ApiSession {
+    /// Names it in the list; no secret.
+    id: String,
+    /// The address of its account.
+    account: String,
+    account_id: String,
+    /// The address it began from.
+    from: String,
+    /// The User-Agent of its browser; may be empty.
+    browser: String,
+    #[schema(format = DateTime)]
+    begun: String,
+    /// To the minute.
+    #[schema(format = DateTime)]
+    last_used: String,
+    /// Whether it is that of the request.
+    current: bool,
+}
+
+impl ApiSession {
+    fn of(account: Account, session: SessionView) -> Self {
+        Self {
+            id: session.id,
+            account: account.email,
+            account_id: account.id,
+            from: session.from,
+            browser: session.browser,
+            begun: session.begun.rfc3339(),
+            last_used: session.last_used.rfc3339(),
+            current: session.current,
+        }
+    }
+}
+
+/// How many sessions were ended.
+#[derive(Serialize, ToSchema)]
+pub struct EndedSessions {
+    ended: u64,
+}
+
+/// List the sessions of all accounts
+///
+/// The 200 that were used last; `/accounts/sessions` has a search. For sessions of administrators; what
+/// belongs to a person is not for tokens.
+#[utoipa::path(
+    get,
+    path = "/api/sessions",
+    tag = "Accounts",
+    responses(
+        (status = 200, description = "The sessions, last used first", body = Success<Vec<ApiSession>>),
+        Restricted,
+        Always,
+    )
+)]
+pub async fn list(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+) -> Result<Success<Vec<ApiSession>>, Refused> {
+    let listed = state.postern.accounts().all_sessions(&actor, "").await?;
+    let listed = listed.sessions.into_iter();
+    let sessions = listed.map(|listed| ApiSession::of(listed.account, listed.session));
+    Ok(Success::new(sessions.collect()))
+}
+
+/// End a session
+///
+/// Of any account, for sessions of administrators. Its next request is refused, and its live views end.
+#[utoipa::path(
+    delete,
+    path = "/api/sessions/{id}",
+    tag = "Accounts",
+    params(("id" = String, Path, description = "The id in the list")),
+    responses(
+        (status = 200, description = "Ended", body = Success<Nothing>),
+        Restricted,
+        Missing,
+        Always,
+    )
+)]
+pub async fn end(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+    PathParams(id): PathParams<String>,
+) -> Result<Success<Nothing>, Refused> {
+    state
+        .postern
+        .accounts()
+        .end_any_session(&actor, &id)
+        .await?;
+    Ok(Success::new(Nothing {}))
+}
+
+/// End all sessions of an account
+///
+/// For sessions of administrators; that of the request itself goes on.
+#[utoipa::path(
+    delete,
+    path = "/api/accounts/{id}/sessions",
+    tag = "Accounts",
+    params(("id" = String, Path, description = "The id of the account in its list")),
+    responses(
+        (status = 200, description = "Ended", body = Success<EndedSessions>),
+        Restricted,
+        Missing,
+        Always,
+    )
+)]
+pub async fn end_all_of_account(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+    PathParams(id): PathParams<String>,
+) -> Result<Success<EndedSessions>, Refused> {
+    let accounts = state.postern.accounts();
+    let ended = accounts.end_sessions_of(&actor, &id).await?;
+    Ok(Success::new(EndedSessions { ended }))
+}

@@ -164,6 +164,23 @@ test('a session is listed and ended from another', async ({ page, browser, conso
   await otherContext.close();
 });
 
+test('all other sessions are ended at once', async ({ page, browser }) => {
+  const email = await console.createAdmin();
+  const other = await (await browser.newContext()).newPage();
+  await console.signInBrowser(other.context(), email);
+  await console.signInBrowser(page.context(), email);
+  await page.goto(`${console.url}/account`);
+  const sessions = page.getByRole('region', { name: 'Sessions' });
+  await expect(sessions.getByRole('listitem')).toHaveCount(2);
+  await sessions.getByRole('button', { name: 'End all others' }).click();
+  await expect(page.getByText('Your other sessions are ended.')).toBeVisible();
+  await expect(sessions.getByRole('listitem')).toHaveCount(1);
+  await expect(sessions.getByRole('button')).toHaveCount(0);
+  await other.goto(`${console.url}/account`);
+  await expect(other).toHaveURL(/\/login\?next=/);
+  await other.context().close();
+});
+
 test('accounts without administrator role cannot open the settings', async ({ page }) => {
   const secret = 'relay-of-nobodys-business.example.org';
   const saved = await console.server.save({

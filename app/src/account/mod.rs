@@ -30,6 +30,9 @@ pub const CHANGE_PASSWORD: &str = "/account/password";
 /// The form that ends a session.
 pub const END_SESSION: &str = "/account/sessions/end";
 
+/// The form that ends all sessions of the account but that of the request.
+pub const END_OTHER_SESSIONS: &str = "/account/sessions/end-others";
+
 /// The page of API tokens.
 pub const TOKENS: &str = "/account/tokens";
 

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::second_factor::SecondFactorSection;
 use super::session_list::SessionList;
-use super::{CHANGE_PASSWORD, END_SESSION, TOKENS};
+use super::{CHANGE_PASSWORD, END_OTHER_SESSIONS, END_SESSION, TOKENS};
 use crate::components::{ErrorNotice, FormField, SuccessNotice, refused};
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;
@@ -65,6 +65,7 @@ fn done(flash: Flash) -> Option<&'static str> {
         Flash::PasswordChanged => Some("Your password is changed."),
         Flash::SecondFactorRemoved => Some("The second factor is removed."),
         Flash::SessionEnded => Some("The session is ended."),
+        Flash::SessionsEnded(_) => Some("Your other sessions are ended."),
         _ => None,
     }
 }
@@ -142,7 +143,24 @@ fn Sessions(actor: Actor) -> AnyView {
     let postern = expect_context::<Postern>();
     let list = Suspend::new(async move {
         match postern.accounts().sessions(&actor).await {
-            Ok(sessions) => view! { <SessionList sessions action=END_SESSION /> }.into_any(),
+            Ok(sessions) => {
+                let others = (sessions.len() > 1).then(|| {
+                    view! {
+                        <form class="card-body" method="post" action=END_OTHER_SESSIONS>
+                            <div class="buttons">
+                                <button class="button button-secondary" type="submit">
+                                    "End all others"
+                                </button>
+                            </div>
+                        </form>
+                    }
+                });
+                view! {
+                    <SessionList sessions action=END_SESSION />
+                    {others}
+                }
+                .into_any()
+            }
             Err(refusal) => refused(&refusal),
         }
     });

@@ -335,6 +335,26 @@ impl Accounts {
             .await
     }
 
+    /// Ends the sessions of the actor's account but its own. Returns how many there were.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] unless the actor is a session.
+    pub async fn end_other_sessions(&self, actor: &Actor) -> Result<u64, Refusal> {
+        self.audit
+            .audited(actor, Action::EndSession, async {
+                let account = actor.person()?;
+                let mut work = self.store.begin().await?;
+                let ended = sessions::end_all(&mut work, &account.id, actor.session_id()).await?;
+                let detail = format!("others ({ended})");
+                self.audit
+                    .record(&mut work, actor, Action::EndSession, detail)
+                    .await?;
+                commit(work).await?;
+                Ok(ended)
+            })
+            .await
+    }
+
     /// Ends a session of an account, with `detail` in the audit log.
     ///
     /// # Errors

@@ -113,6 +113,22 @@ async fn administrators_end_all_sessions_of_an_account_but_their_own(env: TestEn
     );
 }
 
+async fn a_person_ends_all_other_own_sessions(env: TestEnv) {
+    let admin = env.admin().await;
+    let ann = env.sign_in(ANN, Role::User).await;
+    let elsewhere = env.sign_in(ANN, Role::User).await;
+    let accounts = env.postern.accounts();
+    assert_eq!(accounts.end_other_sessions(&ann).await, Ok(1));
+    assert!(env.signed_in(&ann).await && !env.signed_in(&elsewhere).await);
+    assert!(env.signed_in(&admin).await, "another account's");
+    let local = accounts.end_other_sessions(&Actor::local(0)).await;
+    assert_eq!(local.expect_err("no session").kind, Kind::Forbidden);
+    let trail = env.postern.audit().trail(&admin, 20).await.expect("rows");
+    let row = trail.iter().find(|row| row.detail == "others (1)");
+    let row = row.expect("an audit row");
+    assert_eq!((&*row.actor, &*row.action), (ANN, "end session"));
+}
+
 async fn sessions_of_others_are_for_signed_in_administrators(env: TestEnv) {
     let admin = env.admin().await;
     let ann = env.sign_in(ANN, Role::User).await;
@@ -139,6 +155,7 @@ stories! {
     both {
         administrators_see_every_session_and_end_one;
         administrators_end_all_sessions_of_an_account_but_their_own;
+        a_person_ends_all_other_own_sessions;
         sessions_of_others_are_for_signed_in_administrators;
     }
 }

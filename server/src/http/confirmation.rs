@@ -4,9 +4,12 @@ use app::account::second_factor::{
     ADD_PASSKEY, RECOVERY_CODES, REMOVE_PASSKEY, REMOVE_SECOND_FACTOR, SET_UP, TURN_ON,
 };
 use app::account::{
-    CONFIRM_IDENTITY, CONFIRMATION, CREATE_TOKEN, ConfirmIdentityForm, WaitingForm,
+    CONFIRM_IDENTITY, CONFIRMATION, CREATE_TOKEN, ConfirmIdentityForm, END_OTHER_SESSIONS,
+    END_SESSION, WaitingForm,
 };
-use app::accounts::{ACCOUNTS, ADD_SENDER_OF, CHANGE_ACCOUNT, DELETE_ACCOUNT, INVITE_AGAIN};
+use app::accounts::{
+    ACCOUNTS, ADD_SENDER_OF, CHANGE_ACCOUNT, DELETE_ACCOUNT, END_SESSION_OF, INVITE_AGAIN, SESSIONS,
+};
 use app::domains::{ACTIVATE_DKIM_KEY, MAKE_DKIM_KEY, REMOVE_DKIM_KEY};
 use app::entrance::LoginQuery;
 use app::limits::LIMITS;
@@ -48,6 +51,8 @@ pub(super) const GUARDED: &[(&str, &str)] = &[
     ("GET", REMOVE_OWN_WEBHOOK),
     ("GET", REMOVE_DKIM_KEY),
     ("POST", CREATE_TOKEN),
+    ("POST", END_SESSION),
+    ("POST", END_OTHER_SESSIONS),
     ("POST", SET_UP),
     ("POST", TURN_ON),
     ("POST", RECOVERY_CODES),
@@ -61,6 +66,8 @@ pub(super) const GUARDED: &[(&str, &str)] = &[
     ("POST", INVITE_AGAIN),
     ("POST", DELETE_ACCOUNT),
     ("POST", ADD_SENDER_OF),
+    ("POST", SESSIONS),
+    ("POST", END_SESSION_OF),
     ("POST", LIMITS),
     ("POST", WEBHOOKS),
     ("POST", CHANGE_WEBHOOK),
@@ -81,6 +88,8 @@ pub(super) const GUARDED: &[(&str, &str)] = &[
     ("PATCH", "/api/accounts/{id}"),
     ("DELETE", "/api/accounts/{id}"),
     ("POST", "/api/accounts/{id}/senders"),
+    ("DELETE", "/api/accounts/{id}/sessions"),
+    ("DELETE", "/api/sessions/{id}"),
     ("PUT", "/api/accounts/{id}/limits"),
     ("POST", "/api/webhooks"),
     ("PATCH", "/api/webhooks/{id}"),

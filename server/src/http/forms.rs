@@ -3,8 +3,8 @@
 //! They work without WebAssembly. A refused form is rendered again with its values, except passwords.
 
 use app::account::{
-    ACCOUNT, CHANGE_PASSWORD, CREATE_TOKEN, CreatedToken, END_SESSION, EndSessionForm,
-    PasswordForm, REVOKE_TOKEN, RevokeTokenForm, TOKENS, TokenForm,
+    ACCOUNT, CHANGE_PASSWORD, CREATE_TOKEN, CreatedToken, END_OTHER_SESSIONS, END_SESSION,
+    EndSessionForm, PasswordForm, REVOKE_TOKEN, RevokeTokenForm, TOKENS, TokenForm,
 };
 use app::entrance::{LOGIN, LOGOUT, LoginForm, LoginQuery, SETUP, SetupForm, setup_path};
 use app::{Flash, FormReply};
@@ -34,6 +34,7 @@ pub fn router() -> Router<AppState> {
         .route(SETUP, post(create_first_account))
         .route(CHANGE_PASSWORD, post(change_password))
         .route(END_SESSION, post(end_session))
+        .route(END_OTHER_SESSIONS, post(end_other_sessions))
         .route(CREATE_TOKEN, post(create_token))
         .route(REVOKE_TOKEN, post(revoke_token))
 }
@@ -221,6 +222,17 @@ async fn end_session(State(state): State<AppState>, caller: Caller, request: Req
     };
     match ended.await {
         Ok(()) => flash::redirect(ACCOUNT, &Flash::SessionEnded, &state.url),
+        Err(refusal) => again(state, caller, ACCOUNT, String::new(), refusal).await,
+    }
+}
+
+async fn end_other_sessions(State(state): State<AppState>, caller: Caller) -> Response {
+    let ended = async {
+        let actor = caller.signed_in()?;
+        state.postern.accounts().end_other_sessions(actor).await
+    };
+    match ended.await {
+        Ok(number) => flash::redirect(ACCOUNT, &Flash::SessionsEnded(number), &state.url),
         Err(refusal) => again(state, caller, ACCOUNT, String::new(), refusal).await,
     }
 }

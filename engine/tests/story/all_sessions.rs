@@ -97,8 +97,8 @@ async fn administrators_end_all_sessions_of_an_account_but_their_own(env: TestEn
         assert!(!env.signed_in(ann).await);
     }
     assert!(env.signed_in(&ben).await);
-    let own = accounts.end_sessions_of(&admin, &id("admin@example.org").await);
-    assert_eq!(own.await, Ok(1));
+    let own = id("admin@example.org").await;
+    assert_eq!(accounts.end_sessions_of(&admin, &own).await, Ok(1));
     assert!(env.signed_in(&admin).await && !env.signed_in(&another).await);
     let unknown = accounts.end_sessions_of(&admin, "nobody").await;
     assert_eq!(unknown.expect_err("no account").kind, Kind::NotFound);
@@ -134,8 +134,9 @@ async fn sessions_of_others_are_for_signed_in_administrators(env: TestEnv) {
     let ann = env.sign_in(ANN, Role::User).await;
     let accounts = env.postern.accounts();
     let token = accounts.create_token(&admin, NewToken::new("admin@example.org", "app"));
-    let token = accounts.token_actor(&token.await.expect("a token"), Origin::default());
-    let token = token.await.expect("asks").expect("a token in use");
+    let token = token.await.expect("a token");
+    let token = accounts.token_actor(&token, Origin::default()).await;
+    let token = token.expect("asks").expect("a token in use");
     let listed = env.all_sessions(&admin, "admin").await;
     let (session, account) = (&listed[0].session.id, &listed[0].account.id);
     for actor in [&ann, &token] {

@@ -67,13 +67,14 @@ impl TestEnv {
             ..NewToken::new(email, "app")
         };
         let token = accounts.create_token(&Actor::local(0), new).await;
-        let actor = accounts.token_actor(&token.expect("a token"), from(address));
-        actor.await.expect("asks").expect("a token in use")
+        let token = token.expect("a token");
+        let actor = accounts.token_actor(&token, from(address)).await;
+        actor.expect("asks").expect("a token in use")
     }
 
     async fn allow_networks(&self, texts: &[&str]) {
-        let accounts = self.postern.accounts();
-        let set = accounts.set_administrator_networks(&Actor::local(0), networks(texts));
+        let (accounts, local) = (self.postern.accounts(), Actor::local(0));
+        let set = accounts.set_administrator_networks(&local, networks(texts));
         set.await.expect("sets");
     }
 }

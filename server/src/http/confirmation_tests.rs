@@ -97,11 +97,9 @@ async fn limits_are_changed_on_the_page_after_a_confirmation() {
 #[tokio::test]
 async fn a_page_with_a_form_asks_first_and_is_opened_then() {
     let browser = TestBrowser::signed_in().await;
-    let account = browser
-        .postern
-        .accounts()
-        .read_by_email(&Actor::local(0), "admin@example.org");
-    let account = account.await.expect("an account");
+    let (accounts, local) = (browser.postern.accounts(), Actor::local(0));
+    let account = accounts.read_by_email(&local, "admin@example.org").await;
+    let account = account.expect("an account");
     let page = format!("{LIMITS}?account={}", account.id);
     assert_eq!(browser.get(&page).await.status, StatusCode::OK);
     browser.clock.advance(Duration::from_secs(600));

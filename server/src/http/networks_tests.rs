@@ -37,11 +37,9 @@ async fn token(browser: &TestBrowser, email: &str, scopes: &[&str]) -> String {
         scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
         ..NewToken::new(email, "app")
     };
-    let created = browser
-        .postern
-        .accounts()
-        .create_token(&Actor::local(0), new);
-    created.await.expect("a token")
+    let (accounts, local) = (browser.postern.accounts(), Actor::local(0));
+    let created = accounts.create_token(&local, new).await;
+    created.expect("a token")
 }
 
 #[tokio::test]

@@ -198,7 +198,8 @@ impl Accounts {
         Ok(session.map(|session| Actor::session(session, origin)))
     }
 
-    /// Updates the last use of the actor's session. Does nothing for actors without a session.
+    /// Updates the last use of the actor's session. Does nothing for actors without a session, and for those
+    /// that [`Accounts::admit`] refuses: they keep no session from expiring.
     ///
     /// # Errors
     /// If the database fails.
@@ -207,7 +208,8 @@ impl Accounts {
         let Some(session) = actor.as_session() else {
             return Ok(());
         };
-        if now.saturating_since(session.last_used_at) >= TOUCH {
+        let is_due = now.saturating_since(session.last_used_at) >= TOUCH;
+        if is_due && self.is_admitted(actor).await? {
             let mut work = self.store.begin().await?;
             sessions::touch(&mut work, &session.id, now).await?;
             commit(work).await?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::view::Role;
 use domain::{Kind, Refusal, SecretString};
-use engine::{Actor, Login, NetworksChange, NewToken, Origin, Postern};
+use engine::{AccountSession, Actor, Login, NetworksChange, NewToken, Origin, Postern};
 
 use crate::environment::{PASSWORD, TestEnv};
 
@@ -112,6 +112,16 @@ async fn administrators_are_refused_from_other_networks_and_nobody_else_is(env: 
         accounts.admit(actor).await.expect("is admitted");
         assert!(accounts.is_current(actor).await.expect("asks"));
     }
+
+    env.pass(Duration::from_secs(60));
+    accounts.touch(&admin).await.expect("asks");
+    let local = Actor::local(0);
+    let listed = accounts.all_sessions(&local, ADMIN).await.expect("lists");
+    let is_used = |listed: &AccountSession| listed.session.last_used != listed.session.begun;
+    assert!(
+        !listed.sessions.iter().any(is_used),
+        "no use from elsewhere"
+    );
 
     env.allow_networks(&[]).await;
     accounts.admit(&admin).await.expect("everywhere again");

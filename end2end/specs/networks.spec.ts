@@ -145,7 +145,7 @@ test('REST asks for an explicit field, and refuses tokens of administrators from
 
 test('the command refuses what is not a network', async () => {
   const wrong = await console.server.command(['policy', 'networks', '10.0.0.0/33']);
-  expect(wrong.code).not.toBe(0);
-  expect(wrong.stderr).toContain('“10.0.0.0/33” is not a network');
+  expect(wrong.code).toBe(2);
+  expect(wrong.stderr).toContain('error: NETWORK: “10.0.0.0/33” is not a network');
   expect((await console.server.command(['policy', 'networks'])).stdout).toBe('everywhere\n');
 });

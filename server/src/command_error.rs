@@ -51,6 +51,7 @@ fn argument(field: &str) -> &'static str {
         "smtp_username" => "--user",
         "smtp_password" | "password" => "password",
         "email" => "EMAIL",
+        "networks" => "NETWORK",
         "account" => "--account",
         "name" => "--name",
         "scopes" | "scope" => "--scope",

@@ -2,7 +2,7 @@
 //!
 //! [`Postern`] is a struct of services: `settings`, `policy`, `limits`, `accounts`, `account_mail`,
 //! `senders`, `diagnosis`, `domains`, `figures`, `health`, `outbox`, `delivery`, `notifications`, `home`,
-//! `interfaces`, `audit`, `keys` and `sealing_keys`. The services use `smtp`, `mail`, `reports` and `vault`, and these use `store`
+//! `interfaces`, `readiness`, `audit`, `keys` and `sealing_keys`. The services use `smtp`, `mail`, `reports` and `vault`, and these use `store`
 //! and `clock`; never the other way round.
 
 #![warn(missing_docs)]
@@ -27,6 +27,7 @@ mod outbox;
 mod policy;
 mod postern;
 mod rate_limit;
+mod readiness;
 mod reports;
 mod senders;
 mod settings;
@@ -46,7 +47,7 @@ pub use audit::{
     Action, Audit, AuditAnchor, AuditFault, AuditTampering, AuditVerification, VerifiedChain,
 };
 pub use clock::Clock;
-pub use delivery::{Delivery, DeliveryConfig, Retention};
+pub use delivery::{Delivery, DeliveryConfig, DeliveryPulse, Retention};
 pub use diagnosis::{Diagnosis, DiagnosisRequest, ProbeRequest, RECIPIENT, TO};
 pub use domains::{DkimActivation, Domains};
 pub use figures::FigureReader;
@@ -68,6 +69,7 @@ pub use outbox::{
 };
 pub use policy::Policy;
 pub use postern::{Config, OpenError, Postern};
+pub use readiness::{Readiness, ReadinessReport};
 pub use senders::{AskedSender, SENDER_CONFIRMATION_PATH, SenderState, SenderView, Senders};
 pub use settings::{AccountRelay, OrganisationRelay, Relays, RoutedRelay, RoutingTable, Settings};
 pub use store::Scope;

@@ -11,7 +11,7 @@ use crate::Clock;
 use crate::account_mail::AccountMail;
 use crate::accounts::{Accounts, RelyingParty};
 use crate::audit::Audit;
-use crate::delivery::{Delivery, DeliveryServices};
+use crate::delivery::{Delivery, DeliveryServices, LastTurn};
 use crate::diagnosis::{Diagnosis, DiagnosisServices};
 use crate::domains::{DomainServices, Domains, LastDkimSigners};
 use crate::figures::FigureReader;
@@ -23,6 +23,7 @@ use crate::limits::Limits;
 use crate::notifications::{NotificationServices, Notifications};
 use crate::outbox::{DiskSpace, Hold, LiveFeed, Outbox};
 use crate::policy::Policy;
+use crate::readiness::Readiness;
 use crate::senders::Senders;
 use crate::settings::{Relays, Settings};
 use crate::smtp::{AddressPolicy, Dialer, DialerError, PublicAddresses};
@@ -101,6 +102,7 @@ struct Services {
     notifications: Notifications,
     home: Home,
     interfaces: Interfaces,
+    readiness: Readiness,
 }
 
 impl Postern {
@@ -220,6 +222,13 @@ impl Postern {
             &config.public_url,
         );
         let feed = LiveFeed::new(accounts.clone(), outbox.clone(), clock.clone());
+        let last_turn = Arc::<LastTurn>::default();
+        let readiness = Readiness::new(
+            store.clone(),
+            clock.clone(),
+            vault.clone(),
+            last_turn.clone(),
+        );
         let notifications = Notifications::new(
             NotificationServices {
                 store: store.clone(),
@@ -251,6 +260,7 @@ impl Postern {
             account_dialer,
             outbox: outbox.clone(),
             host: config.host.into(),
+            last_turn,
         });
         Ok(Self(Arc::new(Services {
             store,
@@ -274,6 +284,7 @@ impl Postern {
             notifications,
             home,
             interfaces,
+            readiness,
         })))
     }
 
@@ -375,6 +386,11 @@ impl Postern {
     /// The open interfaces of this process, and who used each last.
     pub fn interfaces(&self) -> &Interfaces {
         &self.0.interfaces
+    }
+
+    /// Whether this process can accept and deliver mail now.
+    pub fn readiness(&self) -> &Readiness {
+        &self.0.readiness
     }
 
     /// Ends the hold of [`Config::hold_mail`], records counted refusals and opens, waits for running statements, and closes the database.

@@ -102,6 +102,8 @@ mod people;
 mod policy;
 #[path = "story/program_senders.rs"]
 mod program_senders;
+#[path = "story/readiness.rs"]
+mod readiness;
 #[path = "story/recent_failures.rs"]
 mod recent_failures;
 #[path = "story/refusals.rs"]

@@ -41,14 +41,17 @@ struct NextPoll {
 impl Worker {
     /// Claims messages for as long as it is polled.
     pub async fn claim_messages(self: Arc<Self>) {
+        self.record_turn();
         while self.services.store.is_local() {
             match self.expire_leases().await {
                 Ok(()) => break,
                 Err(_) => sleep(RETRY_WRITE).await,
             }
+            self.record_turn();
         }
         let mut outage: Option<Instant> = None;
         loop {
+            self.record_turn();
             // Leases that ended during an outage could not be renewed: their owners may live.
             let expired_leases = outage.is_none_or(|outage| outage.elapsed() >= OUTAGE_GRACE);
             let next = match in_time(self.poll(expired_leases)).await {
@@ -71,6 +74,11 @@ impl Worker {
                 () = self.pool.room.notified(), if next.backlog => {}
             }
         }
+    }
+
+    fn record_turn(&self) {
+        let now = self.services.clock.monotonic();
+        self.services.last_turn.record(now);
     }
 
     /// Ends leases of earlier processes: on SQLite this is the only worker.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::pulse::LastTurn;
 use crate::Clock;
 use crate::outbox::Outbox;
 use crate::settings::Relays;
@@ -49,4 +50,6 @@ pub(crate) struct DeliveryServices {
     pub outbox: Arc<Outbox>,
     /// The name of this machine.
     pub host: Arc<str>,
+    /// When the loop took its last turn.
+    pub last_turn: Arc<LastTurn>,
 }

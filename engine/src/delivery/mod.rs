@@ -7,7 +7,8 @@
 //! `record` writes while `in_doubt` limits how many are not on disk; `interruptions` knows the messages
 //! that end sessions. `leases` holds what is leased and `lease_renewal` renews it, `heartbeat` reports
 //! the worker and `relay_reports` what the checks of relays have to know, `delays` are reported to senders,
-//! `retention` deletes old rows.
+//! `retention` deletes old rows, and `pulse`
+//! says whether the loop takes its turns.
 
 mod ahead;
 mod claim;
@@ -27,6 +28,7 @@ mod leases;
 mod local_worker;
 mod pipelining;
 mod pool;
+mod pulse;
 mod queued_message;
 mod record;
 mod refusal_streak;
@@ -45,4 +47,6 @@ mod worker;
 
 pub(crate) use config::DeliveryServices;
 pub use config::{DeliveryConfig, Retention};
+pub use pulse::DeliveryPulse;
+pub(crate) use pulse::LastTurn;
 pub use service::Delivery;

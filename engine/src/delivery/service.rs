@@ -42,6 +42,7 @@ impl Delivery {
             () = retention::run(kept, &services.store, &services.clock) => {}
             () = stop => {}
         }
+        services.last_turn.end();
         worker.stop(grace).await;
     }
 }

@@ -248,6 +248,11 @@ impl Vault {
         Some(self.seal(&scope, &label, &value))
     }
 
+    /// Whether this process has the key with this id.
+    pub fn has_key(&self, kid: &str) -> bool {
+        self.keys.contains_key(kid)
+    }
+
     /// Seals a value for the row `scope`, `label`.
     pub fn seal(&self, scope: &str, label: &str, value: &[u8]) -> String {
         let ring = self.ring.read();

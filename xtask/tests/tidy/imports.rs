@@ -35,6 +35,7 @@ const LAYERS: [&[&str]; 5] = [
         "notifications",
         "outbox",
         "policy",
+        "readiness",
         "senders",
         "settings",
     ],

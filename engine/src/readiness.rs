@@ -1,0 +1,136 @@
+//! The readiness service: whether this process can accept and deliver mail now, for probes.
+//!
+//! Its answers have no names, addresses or numbers of accounts, so that probes need no token.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::outbox::RecipientState;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+
+use crate::Clock;
+use crate::delivery::{DeliveryPulse, LastTurn};
+use crate::store::{Store, StoreError, keys, recipient_counts};
+use crate::vault::Vault;
+
+/// How long the database may take to answer.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a report is repeated: any number of probes cost one check a second.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Whether this process can work, and the age of the oldest mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadinessReport {
+    /// Whether the database answers within 2 s.
+    pub database: bool,
+    /// Whether this process has the key that seals; `None` where the database does not answer.
+    pub keys: Option<bool>,
+    /// The delivery loop of this process.
+    pub delivery: DeliveryPulse,
+    /// The age of the oldest mail that is to be delivered. It has no part in readiness: mail that waits
+    /// for a relay is no reason to refuse more.
+    pub oldest: Option<Duration>,
+}
+
+impl ReadinessReport {
+    /// Whether mail can be accepted, and delivery of this process works where it is on.
+    pub fn is_ready(&self) -> bool {
+        self.database && self.keys == Some(true) && self.delivery != DeliveryPulse::Stuck
+    }
+}
+
+/// Reports whether this process can work.
+pub struct Readiness {
+    store: Store,
+    clock: Clock,
+    vault: Arc<Vault>,
+    last_turn: Arc<LastTurn>,
+    last: Mutex<Option<CheckedReport>>,
+}
+
+/// A report, and when it was made.
+struct CheckedReport {
+    at: Instant,
+    report: ReadinessReport,
+}
+
+/// What the database says.
+struct DatabaseAnswer {
+    has_key: bool,
+    oldest: Option<Duration>,
+}
+
+impl Readiness {
+    pub(crate) fn new(
+        store: Store,
+        clock: Clock,
+        vault: Arc<Vault>,
+        last_turn: Arc<LastTurn>,
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            vault,
+            last_turn,
+            last: Mutex::default(),
+        }
+    }
+
+    /// The state now, at most a second old, within 2 s. Callers at the same time share one check.
+    pub async fn report(&self) -> ReadinessReport {
+        let mut last = self.last.lock().await;
+        let now = self.clock.monotonic();
+        if let Some(last) = last.as_ref()
+            && now.saturating_duration_since(last.at) < FRESH
+        {
+            return last.report;
+        }
+        let report = self.check().await;
+        let at = self.clock.monotonic();
+        *last = Some(CheckedReport { at, report });
+        report
+    }
+
+    async fn check(&self) -> ReadinessReport {
+        let answer = match timeout(CHECK_TIMEOUT, self.ask_database()).await {
+            Ok(Ok(answer)) => Some(answer),
+            Ok(Err(error)) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "not ready: the database fails"
+                );
+                None
+            }
+            Err(_) => {
+                tracing::warn!("not ready: the database does not answer within 2 s");
+                None
+            }
+        };
+        ReadinessReport {
+            database: answer.is_some(),
+            keys: answer.as_ref().map(|answer| answer.has_key),
+            delivery: self.last_turn.pulse(self.clock.monotonic()),
+            oldest: answer.and_then(|answer| answer.oldest),
+        }
+    }
+
+    async fn ask_database(&self) -> Result<DatabaseAnswer, StoreError> {
+        let mut connection = self.store.metrics().await?;
+        // The newest of them seals.
+        let sealing = keys::sealing(&mut connection).await?;
+        let has_key = sealing
+            .first()
+            .is_some_and(|newest| self.vault.has_key(&newest.kid));
+        let now = self.clock.now();
+        let counts = recipient_counts::counts(&mut connection, None, now).await?;
+        let waits = |state| matches!(state, RecipientState::Queued | RecipientState::Deferred);
+        let waiting = counts.iter().filter(|count| waits(count.state));
+        let oldest = waiting.filter_map(|count| count.oldest).min();
+        Ok(DatabaseAnswer {
+            has_key,
+            oldest: oldest.map(|oldest| now.saturating_since(oldest)),
+        })
+    }
+}

@@ -13,6 +13,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use engine::OPEN_IMAGE_PATH;
 
+use super::probes;
 use super::state::AppState;
 use crate::rest::INTAKE;
 
@@ -56,8 +57,9 @@ pub async fn secure(State(state): State<AppState>, request: Request, next: Next)
 #[derive(Clone)]
 pub struct RefusedAccount(pub String);
 
-/// Logs each request but accepted mail and images of open tracking, also one that middleware refuses, with the client's address and the pattern of
-/// its route; the path itself may contain an e-mail address. A refused account is named.
+/// Logs each request but accepted mail, images of open tracking and probes that find all well, also one
+/// that middleware refuses, with the client's address and the pattern of its route; the path itself may
+/// contain an e-mail address. A refused account is named.
 pub async fn log_request(
     State(state): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -78,7 +80,8 @@ pub async fn log_request(
     // recorded nowhere.
     let is_accepted = route == INTAKE && status == 202;
     let is_image = route.starts_with(OPEN_IMAGE_PATH);
-    if !is_accepted && !is_image {
+    let is_probe = matches!(route, probes::HEALTH | probes::READINESS) && status == 200;
+    if !is_accepted && !is_image && !is_probe {
         tracing::info!(%method, route, status, milliseconds, %client, account, "request");
     }
     response

@@ -30,6 +30,7 @@ mod open_image;
 mod outbox;
 mod pages;
 mod policy;
+mod probes;
 mod public_url;
 mod refuse;
 mod relays;
@@ -106,6 +107,7 @@ pub fn router(state: AppState) -> Router {
                 .layer(from_fn_with_state(state.clone(), confirmation::guard)),
         )
         .route("/pkg/{file}", get(assets::serve))
+        .merge(probes::router())
         .merge(open_image::router())
         .layer(
             ServiceBuilder::new()
@@ -116,12 +118,13 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// The router of a port for `/metrics` alone, without a token.
+/// The router of a port for `/metrics`, without a token, and for probes.
 pub fn metrics_router(state: AppState) -> Router {
     Router::new()
         .route(
             "/metrics",
             get(metrics::open).fallback(rest::method_not_allowed),
         )
+        .merge(probes::router())
         .with_state(state)
 }

@@ -14,6 +14,7 @@ use crate::commands::{Bootstrap, host};
 use crate::data_folder::{self, DataFolderError};
 use crate::health_checks;
 use crate::key_maintenance;
+use crate::service_manager::ServiceManager;
 use crate::signals::{GRACE, Signals};
 
 /// Delivers until it is stopped by a signal.
@@ -28,12 +29,16 @@ pub async fn deliver(
     let (stop, stopped) = watch::channel(false);
     health_checks::start(&postern, health, stopped.clone());
     key_maintenance::start(&postern, stopped.clone());
-    let mut delivery = deliverer.start(&postern, stopped);
+    let manager = ServiceManager::from_environment();
+    let mut delivery = deliverer.start(&postern, stopped.clone());
     tracing::info!("delivering");
+    manager.ready();
+    manager.watch(&postern, stopped);
     tokio::select! {
         error = fails(Some(&mut delivery)) => return Err(error),
         () = signals.next() => {
             tracing::info!("stopping; a second signal stops at once");
+            manager.stopping();
             stop.send_replace(true);
             tokio::select! {
                 ended = &mut delivery => ended?,

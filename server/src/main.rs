@@ -28,6 +28,7 @@ mod rest;
 mod senders;
 mod sendmail;
 mod serve;
+mod service_manager;
 mod signals;
 mod stderr;
 mod submission;

@@ -19,6 +19,7 @@ use crate::http::listener::Limits;
 use crate::http::{self, AllowedHosts, AppState, PublicUrl, SharedState, TrustedProxies};
 use crate::key_maintenance;
 use crate::open_files;
+use crate::service_manager::ServiceManager;
 use crate::signals::{GRACE, Signals};
 use crate::submission::BoundSubmission;
 use crate::webhooks;
@@ -96,6 +97,7 @@ pub async fn serve(
     }
 
     let (stop, stopped) = tokio::sync::watch::channel(false);
+    let manager = ServiceManager::from_environment();
     let mut delivery = deliverer.map(|deliverer| deliverer.start(&postern, stopped.clone()));
     health_checks::start(&postern, health, stopped.clone());
     key_maintenance::start(&postern, stopped.clone());
@@ -127,12 +129,15 @@ pub async fn serve(
     let router = http::router(state);
     let serving = http::listener::serve(listener, router, limits, stop_serving);
     let mut server = tokio::spawn(serving);
+    manager.ready();
+    manager.watch(&postern, stopped.clone());
     tokio::select! {
         ended = &mut server => ended?,
         // Accepting mail without delivering it would go unnoticed.
         error = deliver::fails(delivery.as_mut()) => return Err(error),
         () = signals.next() => {
             tracing::info!("stopping; a second signal stops at once");
+            manager.stopping();
             stop.send_replace(true);
             let delivered = async {
                 match delivery {

@@ -15,6 +15,7 @@ mod policy;
 mod relay;
 mod sendmail;
 mod submission;
+mod tls;
 
 use std::net::SocketAddr;
 
@@ -34,6 +35,7 @@ pub use limits::LimitArgs;
 pub use policy::PolicyCommand;
 pub use relay::{CheckDomainArgs, DiagnoseArgs, ProbeArgs, RelayArg};
 pub use submission::SubmissionArgs;
+pub use tls::TlsArgs;
 
 /// Outgoing mail for an organisation: accepts mail over HTTP, delivers it through an SMTP relay, and
 /// shows in a browser whether the relay works and why not.
@@ -325,7 +327,10 @@ pub struct ListenArgs {
         value_name = "ADDR"
     )]
     pub listen: SocketAddr,
-    /// The URL of the console for its users, as in https://mail.example.org [default: http://<listen>]
+    #[command(flatten)]
+    pub tls: TlsArgs,
+    /// The URL of the console for its users, as in https://mail.example.org [default: http://<listen>, or
+    /// https:// with --tls-cert]
     #[arg(long, env = "POSTERN_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
     /// Networks of trusted proxies, whose X-Forwarded-For is used, separated by commas

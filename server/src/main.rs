@@ -36,6 +36,7 @@ mod submission;
 mod tenancy;
 mod terminal;
 mod test_mail;
+mod tls;
 mod unix_listener;
 mod webhooks;
 #[cfg(test)]

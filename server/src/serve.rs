@@ -22,6 +22,7 @@ use crate::open_files;
 use crate::service_manager::ServiceManager;
 use crate::signals::{GRACE, Signals};
 use crate::submission::BoundSubmission;
+use crate::tls::{self, CertificateUse};
 use crate::webhooks;
 
 /// Serves HTTP, the command socket and, where there are arguments for it, SMTP; delivers where there are
@@ -41,6 +42,13 @@ pub async fn serve(
         .filter(|url| !url.is_empty())
         .map(PublicUrl::parse)
         .transpose()?;
+    let tls = listen.tls.files()?;
+    let tls = tls.map(|files| tls::acceptor(files, CertificateUse::Http));
+    let tls = tls.transpose()?;
+    if tls.is_some() && configured.as_ref().is_some_and(|url| !url.is_https()) {
+        return Err("with --tls-cert the public URL begins with https://".into());
+    }
+    let submission = submission.clone().with_files_of(&listen.tls)?;
     let _lock = data_folder::lock(&bootstrap.data)?;
     let deliverer = delivery
         .map(|how| Deliverer::new(&bootstrap, how))
@@ -52,10 +60,10 @@ pub async fn serve(
     };
     let command_socket = CommandSocket::open(&command_socket, &bootstrap.data)?;
     let per_client = listen.max_connections_per_address as usize;
-    let submission = BoundSubmission::bind(submission, per_client).await?;
+    let submission = BoundSubmission::bind(&submission, per_client).await?;
     let address = listener.local_addr()?;
     let local_metrics = configured.is_none() && proxies.is_empty();
-    let url = configured.unwrap_or_else(|| PublicUrl::of(address));
+    let url = configured.unwrap_or_else(|| PublicUrl::of(address, tls.is_some()));
     let postern = bootstrap.open(url.to_string()).await?;
 
     let limits = Limits::new(
@@ -65,11 +73,14 @@ pub async fn serve(
         per_client,
         proxies.clone(),
     );
-    // Where the public URL is https, a proxy encrypts.
+    // Without TLS of its own, a proxy encrypts where the public URL is https.
     let interface = postern.interfaces().open(
         InterfaceKind::Http,
         address.to_string(),
-        InterfaceEncryption::None,
+        match &tls {
+            Some(_) => InterfaceEncryption::Implicit,
+            None => InterfaceEncryption::None,
+        },
         address.ip().to_canonical().is_loopback(),
     );
     let machine = host();
@@ -116,18 +127,14 @@ pub async fn serve(
         let stop = async move {
             let _ = stopping.wait_for(|stop| *stop).await;
         };
-        tokio::spawn(http::listener::serve(
-            listener,
-            router,
-            limits.clone(),
-            stop,
-        ));
+        let limits = limits.clone();
+        tokio::spawn(http::listener::serve(listener, None, router, limits, stop));
     }
     let (smtp, smtp_stopped) = (postern.clone(), stopped.clone());
     let submitting = async move { submission.serve(smtp, &machine, smtp_stopped).await };
     let submission = tokio::spawn(submitting);
     let router = http::router(state);
-    let serving = http::listener::serve(listener, router, limits, stop_serving);
+    let serving = http::listener::serve(listener, tls, router, limits, stop_serving);
     let mut server = tokio::spawn(serving);
     manager.ready();
     manager.watch(&postern, stopped.clone());

@@ -38,9 +38,10 @@ impl PublicUrl {
         }
     }
 
-    pub fn of(address: SocketAddr) -> Self {
+    /// That of a listener at this address, with TLS or without.
+    pub fn of(address: SocketAddr, has_tls: bool) -> Self {
         Self {
-            scheme: "http".into(),
+            scheme: if has_tls { "https" } else { "http" }.into(),
             authority: address.to_string().into(),
         }
     }

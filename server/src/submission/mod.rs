@@ -35,7 +35,6 @@ mod submit_socket_tests;
 #[cfg(test)]
 mod test_client;
 mod times;
-mod tls;
 #[cfg(test)]
 mod tls_listener_tests;
 

@@ -17,9 +17,9 @@ use super::limits::SessionLimits;
 use super::listener::SubmissionListener;
 use super::service::{LocalSubmitters, SubmissionService};
 use super::slots::ConnectionSlots;
-use super::tls;
 use crate::cli::SubmissionArgs;
 use crate::open_files;
+use crate::tls::{self, CertificateFiles, CertificateUse};
 use crate::unix_listener::{self, SocketFile};
 
 /// The permissions of the Unix socket: every user of this machine may submit mail.
@@ -106,14 +106,13 @@ impl BoundSubmission {
     pub async fn bind(args: &SubmissionArgs, per_client: usize) -> Result<Self, String> {
         let given =
             |path: Option<&PathBuf>| path.filter(|path| !path.as_os_str().is_empty()).cloned();
-        let tls = match (
-            given(args.submission_cert.as_ref()),
-            given(args.submission_key.as_ref()),
-        ) {
-            (Some(certificate), Some(key)) => Some(tls::acceptor(&certificate, &key)?),
-            (None, None) => None,
-            _ => return Err("--submission-cert and --submission-key belong together".to_owned()),
-        };
+        let files = CertificateFiles::given(
+            args.submission_cert.as_ref(),
+            args.submission_key.as_ref(),
+            "--submission-cert and --submission-key",
+        )?;
+        let acceptor = |files| tls::acceptor(files, CertificateUse::Submission);
+        let tls = files.map(acceptor).transpose()?;
         let submitters = LocalSubmitters {
             account: given_address("--local-account", args.local_account.as_deref())?,
             users: users(&args.submit_users)?,

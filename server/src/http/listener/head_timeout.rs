@@ -15,40 +15,49 @@ use super::waiting::Activity;
 pub struct HeadTimeout<S> {
     stream: S,
     activity: Arc<Activity>,
-    limit: Duration,
+    /// `None` for HTTP/2, whose frames are more than request heads.
+    limit: Option<HeadLimit>,
+}
+
+struct HeadLimit {
+    time: Duration,
     deadline: Pin<Box<Sleep>>,
 }
 
 impl<S> HeadTimeout<S> {
-    pub fn new(stream: S, activity: Arc<Activity>, limit: Duration) -> Self {
+    pub fn new(stream: S, activity: Arc<Activity>, limit: Option<Duration>) -> Self {
         Self {
             stream,
             activity,
-            limit,
-            deadline: Box::pin(sleep(limit)),
+            limit: limit.map(|time| HeadLimit {
+                time,
+                deadline: Box::pin(sleep(time)),
+            }),
         }
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for HeadTimeout<S> {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<()>> {
+        let this = self.get_mut();
         let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let read = Pin::new(&mut this.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
-            self.activity.received();
+            this.activity.received();
         }
         if read.is_pending()
-            && let Some(begun) = self.activity.head_begun()
+            && let Some(limit) = &mut this.limit
+            && let Some(begun) = this.activity.head_begun()
         {
-            let end = begun + self.limit;
-            if self.deadline.deadline() != end {
-                self.deadline.as_mut().reset(end);
+            let end = begun + limit.time;
+            if limit.deadline.deadline() != end {
+                limit.deadline.as_mut().reset(end);
             }
-            ready!(self.deadline.as_mut().poll(context));
+            ready!(limit.deadline.as_mut().poll(context));
             return Poll::Ready(Err(Error::from(ErrorKind::TimedOut)));
         }
         read

@@ -11,6 +11,12 @@ const IDLE: Duration = Duration::from_secs(75);
 /// How long a client may take to send a request head, from its first octet.
 const HEAD: Duration = Duration::from_secs(10);
 
+/// The largest request head, in octets. A larger one is answered 431.
+pub const HEAD_MAX: usize = 16 * 1024;
+
+/// How long a client without a request may still send one once the process stops.
+const DRAIN: Duration = Duration::from_secs(1);
+
 /// How long a client may take nothing of a response. One that does not read would keep its connection
 /// for ever, and be busy where others wait for room.
 const WRITE: Duration = Duration::from_secs(10);
@@ -31,6 +37,8 @@ pub struct Limits {
     pub head: Duration,
     /// The time in which a client takes a part of a response.
     pub write: Duration,
+    /// The time in which a client may send one more request once the process stops.
+    pub drain: Duration,
 }
 
 impl Limits {
@@ -42,6 +50,7 @@ impl Limits {
             idle: IDLE,
             head: HEAD,
             write: WRITE,
+            drain: DRAIN,
         }
     }
 }

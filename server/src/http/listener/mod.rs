@@ -4,9 +4,14 @@
 //! or vanishes silently, would keep a descriptor for ever.
 
 mod addresses;
+mod client;
 mod connection;
 mod head_timeout;
+mod http1;
+mod http2;
 mod limits;
+mod requests;
+mod stream;
 mod waiting;
 
 use std::error::Error;
@@ -17,20 +22,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioTimer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use addresses::Addresses;
 pub use addresses::network as client_network;
-use connection::Connection;
+use client::Client;
+use connection::Protocols;
 pub use limits::Limits;
-use waiting::Waiting;
-
-/// The largest request head, in bytes. A larger one is answered 431.
-const HEAD_MAX: usize = 16 * 1024;
+use waiting::{Activity, Waiting};
 
 /// How long one connection may take to close before another one is closed to make room.
 const CLOSE: Duration = Duration::from_millis(100);
@@ -38,43 +40,56 @@ const CLOSE: Duration = Duration::from_millis(100);
 /// The pause after an accept failed.
 const RETRY_ACCEPT: Duration = Duration::from_secs(1);
 
-/// Serves connections until `stop` completes, and then until the requests in progress have ended.
+/// Serves connections, in TLS where there is an acceptor, until `stop` completes, and then until the
+/// requests in progress have ended. A connection that was accepted is served, also when `stop` completes at
+/// that moment.
 pub async fn serve(
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     router: Router,
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) {
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(limits.idle)
-        .max_buf_size(HEAD_MAX);
+    let protocols = Protocols::new(tls, &limits);
     let slots = Arc::new(Semaphore::new(limits.connections));
     let addresses = Addresses::new(limits.per_address, limits.proxies.clone());
     let waiting = Arc::<Waiting>::default();
     let (stopping, stopped) = watch::channel(false);
-    let accepting = async {
-        loop {
-            let (stream, peer) = accept(&listener).await;
-            // Dropping the stream closes it.
-            let Some(place) = addresses.enter(peer.ip()) else {
-                continue;
-            };
-            let Some(slot) = slot(&slots, &waiting).await else {
-                return;
-            };
-            let router = router.clone();
-            let connection = Connection::new(&http, stream, peer, router, &limits, waiting.clone());
-            let stopped = stopped.clone();
-            tokio::spawn(async move {
-                connection.run(stopped).await;
-                drop((slot, place));
-            });
-        }
-    };
-    tokio::select! {
-        () = accepting => {}
-        () = pin!(stop) => {}
+    let mut stop = pin!(stop);
+    let mut is_stopping = false;
+    while !is_stopping {
+        let (stream, peer) = tokio::select! {
+            accepted = accept(&listener) => accepted,
+            () = &mut stop => break,
+        };
+        // Dropping the stream closes it.
+        let Some(place) = addresses.enter(peer.ip()) else {
+            continue;
+        };
+        let mut free = pin!(slot(&slots, &waiting));
+        let slot = tokio::select! {
+            biased;
+            slot = &mut free => slot,
+            () = &mut stop => {
+                // The others make room.
+                is_stopping = true;
+                stopping.send_replace(true);
+                free.await
+            }
+        };
+        let Some(slot) = slot else { break };
+        let client = Client {
+            peer,
+            router: router.clone(),
+            limits: limits.clone(),
+            activity: Activity::new(waiting.clone()),
+            stopped: stopped.clone(),
+        };
+        let protocols = protocols.clone();
+        tokio::spawn(async move {
+            protocols.serve(stream, client).await;
+            drop((slot, place));
+        });
     }
     drop(listener);
     stopping.send_replace(true);
@@ -121,5 +136,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
+#[cfg(test)]
+mod http2_tests;
 #[cfg(test)]
 mod tests;

@@ -56,7 +56,7 @@ impl TestListener {
         let stopped = async { drop(stopped.await) };
         (
             stop,
-            tokio::spawn(serve(self.listener, router, limits, stopped)),
+            tokio::spawn(serve(self.listener, None, router, limits, stopped)),
         )
     }
 }
@@ -173,6 +173,29 @@ async fn a_stop_waits_for_requests_and_not_for_idle_clients() {
     );
     send(&mut waiting, "done").await;
     assert!(read_to_end(waiting).await.ends_with("done"));
+    served.await.expect("it ends");
+}
+
+#[tokio::test]
+async fn a_stop_refuses_no_client_that_is_connected() {
+    let listener = TestListener::new().await;
+    let (mut silent, mut idle) = (listener.client("").await, listener.client(WHOLE).await);
+    let (stop, served) = listener.serve_within(Limits {
+        idle: LONG,
+        drain: LONG,
+        ..Limits::new(100, 100, TrustedProxies::default())
+    });
+    let peer = idle.local_addr().expect("an address").to_string();
+    read_until(&mut idle, &peer).await;
+    drop(stop);
+    for client in [&mut silent, &mut idle] {
+        send(client, WHOLE).await;
+    }
+    for client in [silent, idle] {
+        let answer = read_to_end(client).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    }
     served.await.expect("it ends");
 }
 

@@ -1,4 +1,4 @@
-//! TLS of the submission listener: a certificate chain and its key from PEM files that may change.
+//! TLS of HTTP and SMTP: a certificate chain and its key from PEM files that may change.
 
 use std::fs;
 use std::io;
@@ -18,18 +18,51 @@ use tokio_rustls::TlsAcceptor;
 /// How often the files are looked at, at most: handshakes do not wait for the disk.
 const RELOAD: Duration = Duration::from_secs(60);
 
-/// A certificate chain, the certificate of this server first, and its key. The files are read again after they
-/// were replaced.
+/// The name of HTTP/2 in ALPN (RFC 9113 section 3.2).
+pub const HTTP2: &[u8] = b"h2";
+
+/// The name of HTTP/1.1 in ALPN (RFC 7301 section 6).
+const HTTP11: &[u8] = b"http/1.1";
+
+/// What a certificate is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateUse {
+    /// The console and the REST API.
+    Http,
+    /// SMTP submission.
+    Submission,
+}
+
+impl CertificateUse {
+    /// The protocols that are offered, in the order of preference.
+    fn protocols(self) -> Vec<Vec<u8>> {
+        match self {
+            Self::Http => vec![HTTP2.to_owned(), HTTP11.to_owned()],
+            Self::Submission => Vec::new(),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Http => "HTTP",
+            Self::Submission => "SMTP submission",
+        }
+    }
+}
+
+/// Accepts TLS with a certificate chain, the certificate of this server first, and its key. The files are read
+/// again after they were replaced.
 ///
 /// # Errors
 /// One line that names the file, and says what is wrong.
-pub fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, String> {
-    let certificate = RenewedCertificate::load(certificate, key)?;
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+pub fn acceptor(files: CertificateFiles, used: CertificateUse) -> Result<TlsAcceptor, String> {
+    let certificate = RenewedCertificate::load(files, used)?;
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| format!("TLS cannot be used: {error}"))?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(certificate));
+    config.alpn_protocols = used.protocols();
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
@@ -37,6 +70,7 @@ pub fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, String> {
 #[derive(Debug)]
 struct RenewedCertificate {
     files: CertificateFiles,
+    used: CertificateUse,
     current: Mutex<LoadedCertificate>,
 }
 
@@ -54,13 +88,34 @@ struct Written {
     key: SystemTime,
 }
 
-#[derive(Debug)]
-struct CertificateFiles {
-    certificate: PathBuf,
-    key: PathBuf,
+/// The PEM files of a certificate chain and of its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
 }
 
 impl CertificateFiles {
+    /// The files that two arguments name, of which empty ones are ignored; `None` without them.
+    ///
+    /// # Errors
+    /// One line with the names of the arguments, where one of them is missing.
+    pub fn given(
+        certificate: Option<&PathBuf>,
+        key: Option<&PathBuf>,
+        arguments: &str,
+    ) -> Result<Option<Self>, String> {
+        let named = |path: &&PathBuf| !path.as_os_str().is_empty();
+        match (certificate.filter(named), key.filter(named)) {
+            (Some(certificate), Some(key)) => Ok(Some(Self {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            })),
+            (None, None) => Ok(None),
+            _ => Err(format!("{arguments} belong together")),
+        }
+    }
+
     fn written(&self) -> io::Result<Written> {
         Ok(Written {
             certificate: fs::metadata(&self.certificate)?.modified()?,
@@ -68,9 +123,11 @@ impl CertificateFiles {
         })
     }
 
+    /// Reads the chain, and the key that belongs to its first certificate.
+    ///
     /// # Errors
     /// One line that names the file, and says what is wrong.
-    fn read(&self) -> Result<CertifiedKey, String> {
+    pub fn read(&self) -> Result<CertifiedKey, String> {
         let unreadable = |path: &Path, what: &str, error: pem::Error| match error {
             pem::Error::NoItemsFound => format!("{} has no {what} in PEM", path.display()),
             error => format!("{} cannot be read: {error}", path.display()),
@@ -93,16 +150,13 @@ impl CertificateFiles {
 }
 
 impl RenewedCertificate {
-    fn load(certificate: &Path, key: &Path) -> Result<Self, String> {
-        let files = CertificateFiles {
-            certificate: certificate.to_owned(),
-            key: key.to_owned(),
-        };
+    fn load(files: CertificateFiles, used: CertificateUse) -> Result<Self, String> {
         // Before they are read: one that is replaced meanwhile is read again.
         let written = files.written().ok();
         let certificate = Arc::new(files.read()?);
         Ok(Self {
             files,
+            used,
             current: Mutex::new(LoadedCertificate {
                 certificate,
                 written,
@@ -122,10 +176,10 @@ impl RenewedCertificate {
                     Ok(certificate) => {
                         current.certificate = Arc::new(certificate);
                         current.written = written;
-                        tracing::info!("the renewed certificate of SMTP submission is used");
+                        tracing::info!("the renewed certificate of {} is used", self.used.name());
                     }
                     Err(error) => {
-                        tracing::error!(error, "the old certificate of SMTP submission stays");
+                        tracing::error!(error, "the old certificate of {} stays", self.used.name());
                     }
                 }
             }
@@ -169,7 +223,11 @@ mod tests {
         fs::write(path("other"), other).expect("written");
         fs::write(path("empty"), "").expect("written");
         let load = |certificate: &str, key: &str| {
-            acceptor(&path(certificate), &path(key)).map(|_| "loaded".to_owned())
+            let files = CertificateFiles {
+                certificate: path(certificate),
+                key: path(key),
+            };
+            acceptor(files, CertificateUse::Http).map(|_| "loaded".to_owned())
         };
         assert_eq!(load("cert", "key"), Ok("loaded".to_owned()));
         for (certificate, key, named) in [
@@ -192,7 +250,12 @@ mod tests {
         let (first, second) = (pair(), pair());
         write(&certificate, &first.0, 1);
         write(&key, &first.1, 1);
-        let renewed = RenewedCertificate::load(&certificate, &key).expect("loaded");
+        let files = CertificateFiles {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        };
+        let renewed = RenewedCertificate::load(files, CertificateUse::Submission);
+        let renewed = renewed.expect("loaded");
         let begun = Instant::now();
         let at = |minutes: u32| renewed.at(begun + minutes * RELOAD).cert.clone();
         let old = at(0);
@@ -208,5 +271,18 @@ mod tests {
         assert_eq!(at(3), new);
         write(&key, "", 3);
         assert_eq!(at(4), new);
+    }
+
+    #[test]
+    fn two_arguments_name_the_files_of_a_certificate() {
+        let given = |certificate: &str, key: &str| {
+            let [certificate, key] = [certificate, key].map(PathBuf::from);
+            CertificateFiles::given(Some(&certificate), Some(&key), "--cert and --key")
+        };
+        assert_eq!(given("", ""), Ok(None));
+        let files = given("cert", "key").expect("valid").expect("files");
+        assert_eq!(files.key, Path::new("key"));
+        let fault = given("cert", "").expect_err("refused");
+        assert_eq!(fault, "--cert and --key belong together");
     }
 }

@@ -18,6 +18,7 @@ mod health_checks;
 mod http;
 mod key_maintenance;
 mod keys;
+mod inherited_sockets;
 mod log;
 mod memory;
 mod open_files;

@@ -2,12 +2,10 @@
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use app::entrance::setup_path;
 use domain::interface::{InterfaceEncryption, InterfaceKind};
-use tokio::net::TcpListener;
 
 use crate::cli::{CommandSocketArgs, DeliveryArgs, HealthArgs, ListenArgs, SubmissionArgs};
 use crate::command_socket::CommandSocket;
@@ -18,6 +16,7 @@ use crate::health_checks;
 use crate::http::listener::Limits;
 use crate::http::{self, AllowedHosts, AppState, PublicUrl, SharedState, TrustedProxies};
 use crate::key_maintenance;
+use crate::inherited_sockets::{COMMAND_SOCKET, HTTP, InheritedSockets, METRICS};
 use crate::open_files;
 use crate::service_manager::ServiceManager;
 use crate::signals::{GRACE, Signals};
@@ -49,18 +48,18 @@ pub async fn serve(
         return Err("with --tls-cert the public URL begins with https://".into());
     }
     let submission = submission.clone().with_files_of(&listen.tls)?;
+    let mut sockets = InheritedSockets::from_environment()?;
     let _lock = data_folder::lock(&bootstrap.data)?;
     let deliverer = delivery
         .map(|how| Deliverer::new(&bootstrap, how))
         .transpose()?;
-    let listener = bind(listen.listen).await?;
-    let metrics_listener = match listen.metrics_listen {
-        Some(address) => Some(bind(address).await?),
-        None => None,
-    };
-    let command_socket = CommandSocket::open(&command_socket, &bootstrap.data)?;
+    let listener = sockets.listen(HTTP, Some(listen.listen)).await?;
+    let listener = listener.ok_or("there is no address to listen on; --listen names one")?;
+    let metrics_listener = sockets.listen(METRICS, listen.metrics_listen).await?;
+    let inherited = sockets.unix(COMMAND_SOCKET)?;
+    let command_socket = CommandSocket::open(&command_socket, &bootstrap.data, inherited)?;
     let per_client = listen.max_connections_per_address as usize;
-    let submission = BoundSubmission::bind(&submission, per_client).await?;
+    let submission = BoundSubmission::bind(&submission, per_client, &mut sockets).await?;
     let address = listener.local_addr()?;
     let local_metrics = configured.is_none() && proxies.is_empty();
     let url = configured.unwrap_or_else(|| PublicUrl::of(address, tls.is_some()));
@@ -179,10 +178,4 @@ pub async fn serve(
 /// The other descriptors are for relays, the database and the listeners.
 fn default_connections() -> usize {
     open_files::half().min(10_000)
-}
-
-async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| format!("cannot listen on {address}: {error}"))
 }

@@ -20,6 +20,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use crate::cli::CommandSocketArgs;
+use crate::inherited_sockets::InheritedUnixListener;
 use crate::signals::GRACE;
 use crate::unix_listener::{self, SocketFault, SocketFile};
 use session::{SessionServices, TIME};
@@ -42,18 +43,24 @@ pub struct CommandSocket {
 
 struct BoundSocket {
     listener: UnixListener,
-    file: SocketFile,
-    path: PathBuf,
+    /// That of a socket which this process has bound itself.
+    file: Option<SocketFile>,
+    /// The path, to be shown.
+    path: String,
 }
 
 impl CommandSocket {
-    /// Binds the socket. Where other users are listed they can connect to it, else only root and the user
-    /// of this process. A data folder that cannot hold a socket is no reason not to start, unless users are
-    /// listed.
+    /// Binds the socket, or takes the one that the service manager passed. Where other users are listed
+    /// they can connect to it, else only root and the user of this process. A data folder that cannot hold
+    /// a socket is no reason not to start, unless users are listed.
     ///
     /// # Errors
     /// One line, where the socket cannot be bound, or a user is unknown.
-    pub fn open(args: &CommandSocketArgs, data: &Path) -> Result<Self, String> {
+    pub fn open(
+        args: &CommandSocketArgs,
+        data: &Path,
+        inherited: Option<InheritedUnixListener>,
+    ) -> Result<Self, String> {
         let users = SocketUsers::parse(&args.socket_users)?;
         let path = args.socket.clone().unwrap_or_else(|| data.join(NAME));
         let mode = match users.are_listed() {
@@ -61,17 +68,24 @@ impl CommandSocket {
             false => 0o600,
         };
         let is_required = args.socket.is_some() || users.are_listed();
-        let bound = match unix_listener::bind(&path, mode) {
-            Ok(listener) => Some(BoundSocket {
+        let bound = match inherited {
+            Some(InheritedUnixListener { listener, path }) => Some(BoundSocket {
                 listener,
-                file: SocketFile::of(&path),
+                file: None,
                 path,
             }),
-            Err(SocketFault::Unsupported(fault)) if !is_required => {
-                tracing::warn!("no command socket: {fault}; --socket names another path");
-                None
-            }
-            Err(fault) => return Err(format!("{fault}; --socket names another")),
+            None => match unix_listener::bind(&path, mode) {
+                Ok(listener) => Some(BoundSocket {
+                    listener,
+                    file: Some(SocketFile::of(&path)),
+                    path: path.display().to_string(),
+                }),
+                Err(SocketFault::Unsupported(fault)) if !is_required => {
+                    tracing::warn!("no command socket: {fault}; --socket names another path");
+                    None
+                }
+                Err(fault) => return Err(format!("{fault}; --socket names another")),
+            },
         };
         let notified = args.notify_sockets.iter().map(|path| path.trim());
         let notified = notified.filter(|path| !path.is_empty()).map(PathBuf::from);
@@ -91,7 +105,7 @@ impl CommandSocket {
         let serving = self.bound.map(|bound| {
             let interface = postern.interfaces().open(
                 InterfaceKind::CommandSocket,
-                bound.path.display().to_string(),
+                bound.path.clone(),
                 InterfaceEncryption::None,
                 true,
             );

@@ -53,7 +53,7 @@ async fn postern(folder: &Path) -> Postern {
 impl SocketEnv {
     async fn open(notified: &[PathBuf]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let socket = CommandSocket::open(&args(&[], notified), folder.path());
+        let socket = CommandSocket::open(&args(&[], notified), folder.path(), None);
         let socket = socket.expect("a socket");
         let postern = postern(folder.path()).await;
         let (stop, stopped) = watch::channel(false);
@@ -195,7 +195,7 @@ async fn a_user_who_is_not_listed_is_refused() {
 #[tokio::test]
 async fn users_who_are_not_listed_are_refused_at_the_socket() {
     let folder = tempfile::tempdir().expect("a folder");
-    let socket = CommandSocket::open(&args(&[], &[]), folder.path());
+    let socket = CommandSocket::open(&args(&[], &[]), folder.path(), None);
     let mut socket = socket.expect("a socket");
     socket.users = SocketUsers::none();
     let postern = postern(folder.path()).await;
@@ -216,7 +216,7 @@ async fn users_who_are_not_listed_are_refused_at_the_socket() {
 async fn the_socket_is_private_unless_other_users_are_listed() {
     for (users, expected) in [(vec![], 0o600), (vec!["12345"], 0o666)] {
         let folder = tempfile::tempdir().expect("a folder");
-        let socket = CommandSocket::open(&args(&users, &[]), folder.path());
+        let socket = CommandSocket::open(&args(&users, &[]), folder.path(), None);
         let _socket = socket.expect("a socket");
         let metadata = std::fs::metadata(folder.path().join("postern.sock")).expect("there");
         assert_eq!(metadata.permissions().mode() & 0o777, expected);
@@ -231,9 +231,9 @@ async fn the_socket_is_where_it_is_named_and_its_faults_name_the_option() {
         socket: Some(path.clone()),
         ..args(&[], &[])
     };
-    let _socket = CommandSocket::open(&named, folder.path()).expect("a socket");
+    let _socket = CommandSocket::open(&named, folder.path(), None).expect("a socket");
     assert!(path.exists() && !folder.path().join("postern.sock").exists());
-    let refused = CommandSocket::open(&named, folder.path()).err();
+    let refused = CommandSocket::open(&named, folder.path(), None).err();
     let refused = refused.expect("in use");
     assert!(
         refused.contains("in use") && refused.contains("--socket"),
@@ -246,7 +246,7 @@ async fn a_data_folder_that_can_hold_no_socket_is_served_without_one() {
     let folder = tempfile::tempdir().expect("a folder");
     // The path of a socket has at most 107 octets.
     let data = folder.path().join("x".repeat(120));
-    let open = |users: &[&str]| CommandSocket::open(&args(users, &[]), &data);
+    let open = |users: &[&str]| CommandSocket::open(&args(users, &[]), &data, None);
     let socket = open(&[]).expect("a reason to start");
     assert!(socket.bound.is_none());
     let refused = open(&["65534"]).err().expect("a user is listed");

@@ -18,6 +18,9 @@ use super::listener::SubmissionListener;
 use super::service::{LocalSubmitters, SubmissionService};
 use super::slots::ConnectionSlots;
 use crate::cli::SubmissionArgs;
+use crate::inherited_sockets::{
+    InheritedSockets, InheritedUnixListener, SUBMISSION, SUBMISSIONS, SUBMIT_SOCKET,
+};
 use crate::open_files;
 use crate::tls::{self, CertificateFiles, CertificateUse};
 use crate::unix_listener::{self, SocketFile};
@@ -50,8 +53,8 @@ struct BoundListener {
 }
 
 impl BoundListener {
-    async fn plain(address: SocketAddr, has_tls: bool) -> Result<Self, String> {
-        let (listener, address) = bind(address).await?;
+    fn plain(listener: TcpListener, has_tls: bool) -> Result<Self, String> {
+        let address = address_of(&listener)?;
         if !has_tls && !address.ip().is_loopback() {
             tracing::warn!(
                 %address,
@@ -72,9 +75,9 @@ impl BoundListener {
         })
     }
 
-    async fn implicit(address: SocketAddr, tls: Option<&TlsAcceptor>) -> Result<Self, String> {
+    fn implicit(listener: TcpListener, tls: Option<&TlsAcceptor>) -> Result<Self, String> {
         let tls = tls.ok_or("--submissions needs --submission-cert and --submission-key")?;
-        let (listener, address) = bind(address).await?;
+        let address = address_of(&listener)?;
         Ok(Self {
             listener: SubmissionListener::Implicit(listener, tls.clone()),
             file: None,
@@ -96,16 +99,31 @@ impl BoundListener {
             is_loopback: true,
         })
     }
+
+    /// The file of an inherited socket belongs to the service manager.
+    fn inherited_unix(inherited: InheritedUnixListener) -> Self {
+        Self {
+            listener: SubmissionListener::Unix(inherited.listener),
+            file: None,
+            kind: InterfaceKind::SubmitSocket,
+            address: inherited.path,
+            encryption: InterfaceEncryption::None,
+            is_loopback: true,
+        }
+    }
 }
 
 impl BoundSubmission {
-    /// Listens as the arguments say. A client has at most `per_client` connections.
+    /// Listens as the arguments say, or on the sockets that the service manager opened. A client has at
+    /// most `per_client` connections.
     ///
     /// # Errors
     /// One line, where an argument is not valid or an address is in use.
-    pub async fn bind(args: &SubmissionArgs, per_client: usize) -> Result<Self, String> {
-        let given =
-            |path: Option<&PathBuf>| path.filter(|path| !path.as_os_str().is_empty()).cloned();
+    pub async fn bind(
+        args: &SubmissionArgs,
+        per_client: usize,
+        sockets: &mut InheritedSockets,
+    ) -> Result<Self, String> {
         let files = CertificateFiles::given(
             args.submission_cert.as_ref(),
             args.submission_key.as_ref(),
@@ -118,14 +136,21 @@ impl BoundSubmission {
             users: users(&args.submit_users)?,
         };
         let mut listeners = Vec::new();
-        if let Some(address) = args.submission {
-            listeners.push(BoundListener::plain(address, tls.is_some()).await?);
+        if let Some(listener) = sockets.listen(SUBMISSION, args.submission).await? {
+            listeners.push(BoundListener::plain(listener, tls.is_some())?);
         }
-        if let Some(address) = args.submissions {
-            listeners.push(BoundListener::implicit(address, tls.as_ref()).await?);
+        if let Some(listener) = sockets.listen(SUBMISSIONS, args.submissions).await? {
+            listeners.push(BoundListener::implicit(listener, tls.as_ref())?);
         }
-        if let Some(path) = given(args.submit_socket.as_ref()) {
-            listeners.push(BoundListener::unix(&path)?);
+        let inherited = sockets.unix(SUBMIT_SOCKET);
+        let named = |path: &&PathBuf| !path.as_os_str().is_empty();
+        match (
+            inherited.map_err(|error| error.to_string())?,
+            args.submit_socket.as_ref().filter(named),
+        ) {
+            (Some(inherited), _) => listeners.push(BoundListener::inherited_unix(inherited)),
+            (None, Some(path)) => listeners.push(BoundListener::unix(path)?),
+            (None, None) => {}
         }
         let connections = (open_files::half() / 2).min(CONNECTIONS_MAX);
         Ok(Self {
@@ -192,11 +217,9 @@ impl BoundSubmission {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), String> {
-    let failed = |error| format!("cannot listen on {address}: {error}");
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
+fn address_of(listener: &TcpListener) -> Result<SocketAddr, String> {
+    let address = listener.local_addr();
+    address.map_err(|error| format!("a socket for SMTP has no address: {error}"))
 }
 
 /// The address of an account; `None` where none is given.
@@ -280,13 +303,13 @@ mod tests {
                 "--local-account",
             ),
         ] {
-            let fault = BoundSubmission::bind(&args, 9).await.err();
+            let mut sockets = InheritedSockets::default();
+            let fault = BoundSubmission::bind(&args, 9, &mut sockets).await.err();
             let fault = fault.expect("refused");
             assert!(fault.contains(named), "{fault}");
         }
-        let bound = BoundSubmission::bind(&none, 9)
-            .await
-            .expect("nothing to open");
+        let bound = BoundSubmission::bind(&none, 9, &mut InheritedSockets::default());
+        let bound = bound.await.expect("nothing to open");
         assert!(bound.listeners.is_empty());
     }
 }

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::BoundSubmission;
 use super::limits::SessionLimits;
 use crate::cli::SubmissionArgs;
+use crate::inherited_sockets::InheritedSockets;
 
 /// Longer than a slow machine needs.
 const DEADLINE: Duration = Duration::from_secs(90);
@@ -58,7 +59,8 @@ impl TestSubmission {
             ..Config::default()
         };
         let postern = Postern::open(config).await.expect("opens");
-        let bound = BoundSubmission::bind(&args, connections).await;
+        let mut sockets = InheritedSockets::default();
+        let bound = BoundSubmission::bind(&args, connections, &mut sockets).await;
         let bound = bound.expect("listens").with_limits(limits, connections);
         let addresses = bound.addresses();
         let (stop, stopped) = watch::channel(false);

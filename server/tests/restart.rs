@@ -1,0 +1,199 @@
+//! A restart of the binary under load, on a socket that outlives it, refuses no request.
+
+use std::error::Error;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// Far longer than a start, a stop or an answer takes.
+const DEADLINE: Duration = Duration::from_secs(90);
+
+/// Requests before and after a restart.
+const REQUESTS: usize = 200;
+
+const CLIENTS: usize = 4;
+
+/// What passes a socket as a service manager does: as descriptor 3, to the process that is named.
+const PASS: &str = "exec 3<&0 0</dev/null; \
+                    export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=http; exec \"$@\"";
+
+/// The part of a service manager.
+struct Manager {
+    folder: tempfile::TempDir,
+    socket: TcpListener,
+    notified: UnixDatagram,
+}
+
+/// A client that sends one request after the other.
+struct LoadClient {
+    address: SocketAddr,
+    ended: Arc<AtomicBool>,
+    answered: mpsc::Sender<()>,
+}
+
+impl Manager {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let notified = UnixDatagram::bind(folder.path().join("notify")).expect("a socket");
+        notified.set_read_timeout(Some(DEADLINE)).expect("a limit");
+        Self {
+            socket: TcpListener::bind("127.0.0.1:0").expect("a port"),
+            folder,
+            notified,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Starts postern, and waits until it is ready.
+    fn start(&self) -> Child {
+        let passed = self.socket.try_clone().expect("a descriptor");
+        let path = self.path("log");
+        let log = File::options().create(true).append(true).open(path);
+        let log = log.expect("a file");
+        let started = Command::new("sh")
+            .args(["-c", PASS, "sh", env!("CARGO_BIN_EXE_postern"), "serve"])
+            .args(["--no-health-checks", "--data"])
+            .arg(self.path("data"))
+            .env("NOTIFY_SOCKET", self.path("notify"))
+            .stdin(Stdio::from(OwnedFd::from(passed)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::from(log))
+            .spawn()
+            .expect("it starts");
+        self.until_notified("READY=1");
+        started
+    }
+
+    /// Stops postern as a service manager does, and waits for its end.
+    fn stop(&self, mut running: Child) -> ExitStatus {
+        let id = running.id().to_string();
+        let signalled = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(signalled.expect("kill runs").success());
+        self.until_notified("STOPPING=1");
+        let (ended, end) = mpsc::channel();
+        thread::spawn(move || ended.send(running.wait()));
+        let status = end.recv_timeout(DEADLINE).expect("it ends");
+        status.expect("a status")
+    }
+
+    fn until_notified(&self, expected: &str) {
+        let mut buffer = [0; 1024];
+        loop {
+            let Ok(length) = self.notified.recv(&mut buffer) else {
+                panic!("no {expected}: {}", read(&self.path("log")));
+            };
+            if buffer[..length].starts_with(expected.as_bytes()) {
+                return;
+            }
+        }
+    }
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+impl LoadClient {
+    /// Sends requests until the end, on connections that it keeps open as long as it may.
+    fn run(&self) -> Result<(), String> {
+        let mut kept = None;
+        while !self.ended.load(Ordering::Relaxed) {
+            let mut connection = match kept.take() {
+                Some(connection) => connection,
+                None => self.connect().map_err(|error| error.to_string())?,
+            };
+            match request(&mut connection) {
+                Ok(true) => kept = Some(connection),
+                Ok(false) => {}
+                Err(error) => return Err(error.to_string()),
+            }
+            // Nobody counts any more at the end.
+            let _ = self.answered.send(());
+        }
+        Ok(())
+    }
+
+    fn connect(&self) -> std::io::Result<BufReader<TcpStream>> {
+        let stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        stream.set_write_timeout(Some(DEADLINE))?;
+        Ok(BufReader::new(stream))
+    }
+}
+
+/// Sends a request and reads its answer; says whether the connection stays open.
+fn request(connection: &mut BufReader<TcpStream>) -> Result<bool, Box<dyn Error>> {
+    let request = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+    connection.get_mut().write_all(request)?;
+    let mut line = String::new();
+    connection.read_line(&mut line)?;
+    if !line.starts_with("HTTP/1.1 200 ") {
+        return Err(format!("refused: {line:?}").into());
+    }
+    let (mut length, mut is_kept) = (0, true);
+    loop {
+        line.clear();
+        connection.read_line(&mut line)?;
+        let header = line.trim_end().to_ascii_lowercase();
+        match header.split_once(": ") {
+            Some(("content-length", value)) => length = value.parse()?,
+            Some(("connection", value)) => is_kept = value != "close",
+            Some(_) => {}
+            None if header.is_empty() => break,
+            None => return Err(format!("not a header: {line:?}").into()),
+        }
+    }
+    let mut body = vec![0; length];
+    connection.read_exact(&mut body)?;
+    Ok(is_kept)
+}
+
+#[test]
+fn a_restart_under_load_refuses_no_request() {
+    let manager = Manager::new();
+    let ended = Arc::new(AtomicBool::new(false));
+    let (answered, answers) = mpsc::channel();
+    let mut running = manager.start();
+    let clients: Vec<JoinHandle<Result<(), String>>> = (0..CLIENTS)
+        .map(|_| {
+            let client = LoadClient {
+                address: manager.socket.local_addr().expect("an address"),
+                ended: ended.clone(),
+                answered: answered.clone(),
+            };
+            thread::spawn(move || client.run())
+        })
+        .collect();
+    drop(answered);
+    let served = || {
+        for _ in 0..REQUESTS {
+            let answer = answers.recv_timeout(DEADLINE);
+            answer.unwrap_or_else(|_| panic!("no answer: {}", read(&manager.path("log"))));
+        }
+    };
+    for _ in 0..2 {
+        served();
+        assert!(manager.stop(running).success());
+        // What the process before has answered.
+        while answers.try_recv().is_ok() {}
+        running = manager.start();
+    }
+    served();
+    ended.store(true, Ordering::Relaxed);
+    for client in clients {
+        let sent = client.join().expect("no panic");
+        assert_eq!(sent, Ok(()), "{}", read(&manager.path("log")));
+    }
+    assert!(manager.stop(running).success());
+}

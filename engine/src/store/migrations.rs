@@ -65,6 +65,11 @@ macro_rules! files {
 const SQLITE: &[MigrationFile] = files!("sqlite");
 const POSTGRES: &[MigrationFile] = files!("postgres");
 
+/// The version of the last migration, of both databases.
+pub const fn latest() -> i64 {
+    SQLITE.len() as i64
+}
+
 /// The migrations of SQLite.
 pub fn sqlite() -> Migrator {
     migrator(SQLITE)

@@ -19,6 +19,7 @@ pub mod health_mail;
 pub mod idempotency;
 pub mod information;
 pub mod key_folders;
+pub mod inspect;
 pub mod keys;
 pub mod message_opens;
 pub mod messages;

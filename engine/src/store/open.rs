@@ -59,10 +59,10 @@ const REPORTING_CONNECTIONS: u32 = 4;
 const SEARCH_CONNECTIONS: u32 = 2;
 
 /// The SQLite file in the data folder.
-const SQLITE_FILE: &str = "postern.db";
+pub(super) const SQLITE_FILE: &str = "postern.db";
 
 /// SQLite follows links, which may lead to any file of the user that postern runs as.
-fn refuse_links(data: &Path) -> Result<(), StoreError> {
+pub(super) fn refuse_links(data: &Path) -> Result<(), StoreError> {
     for suffix in ["", "-wal", "-shm", "-journal"] {
         let name = format!("{SQLITE_FILE}{suffix}");
         if data.join(&name).is_symlink() {

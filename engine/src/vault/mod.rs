@@ -1,6 +1,7 @@
 //! The vault: seals and unseals secrets at rest. No code outside this module handles a key.
 
 mod browser;
+mod check;
 mod error;
 mod files;
 mod key_prefix;
@@ -19,6 +20,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 pub use browser::{BROWSER_KEY_BITS, BrowserKeys};
+pub use check::check as check_keys;
 pub use error::VaultError;
 pub(crate) use key_prefix::{KEY_PREFIX, kid_of};
 pub(crate) use node::KeyNode;

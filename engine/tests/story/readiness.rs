@@ -1,8 +1,8 @@
-//! Readiness: what probes read about the database, the keys, delivery and the oldest mail.
+//! Readiness, as probes read it, and inspection, as `postern doctor` does it.
 
 use std::time::Duration;
 
-use engine::{DeliveryPulse, ReadinessReport};
+use engine::{DeliveryPulse, ReadinessReport, SchemaVersion, inspect_data};
 
 use crate::environment::TestEnv;
 use crate::outbox::TestWorker;
@@ -74,8 +74,27 @@ async fn a_silent_database_ends_readiness_until_it_answers(env: TestEnv) {
     env.until_readiness(ReadinessReport::is_ready).await;
 }
 
+async fn an_inspection_finds_what_is_there(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    let database = env.config.database.as_deref();
+    for number in [0, 1] {
+        let inspection = inspect_data(env.data(), database, false).await;
+        assert_eq!(inspection.keys, Ok(1));
+        let found = inspection.database.expect("readable").expect("a database");
+        assert_eq!(found.schema, SchemaVersion::Current);
+        assert_eq!(found.damage.is_some(), database.is_none());
+        assert_eq!(found.clock_ahead.is_some(), database.is_some());
+        let relays = found.relays.expect("tables of this version");
+        assert_eq!(relays.number, number);
+        let host = relays.host.map(|host| host.to_string());
+        assert_eq!(host.as_deref(), (number == 1).then_some("127.0.0.1"));
+        env.save(&admin, &relay).await;
+    }
+}
+
 stories! {
     both {
+        an_inspection_finds_what_is_there;
         mail_that_waits_has_its_age_and_does_not_end_readiness;
         a_process_without_the_key_that_seals_is_not_ready;
     }

@@ -29,6 +29,7 @@ const LAYERS: [&[&str]; 5] = [
         "figures",
         "health",
         "home",
+        "inspection",
         "interfaces",
         "keys",
         "limits",

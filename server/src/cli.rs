@@ -12,6 +12,8 @@ mod data;
 mod keys;
 mod limits;
 mod policy;
+mod doctor;
+mod queue;
 mod relay;
 mod sendmail;
 mod submission;
@@ -33,6 +35,8 @@ pub use data::{DataArgs, LogFormat};
 pub use keys::KeysCommand;
 pub use limits::LimitArgs;
 pub use policy::PolicyCommand;
+pub use doctor::DoctorArgs;
+pub use queue::QueueArgs;
 pub use relay::{CheckDomainArgs, DiagnoseArgs, ProbeArgs, RelayArg};
 pub use submission::SubmissionArgs;
 pub use tls::TlsArgs;
@@ -78,15 +82,8 @@ pub enum Command {
         submission: Box<SubmissionArgs>,
         #[command(flatten)]
         delivery: DeliveryArgs,
-        /// MiB that stay free on the disk of the SQLite database: with less, mail is refused with 503,
-        /// and delivery goes on; 0 for no reserve
-        #[arg(
-            long,
-            env = "POSTERN_QUEUE_MINFREE",
-            default_value = "64",
-            value_name = "MIB"
-        )]
-        queue_minfree: u32,
+        #[command(flatten)]
+        queue: QueueArgs,
         /// Accept mail without delivering it; another process, such as `postern deliver`, does
         #[arg(long, env = "POSTERN_NO_DELIVERY", value_parser = BoolishValueParser::new())]
         no_delivery: bool,
@@ -158,6 +155,10 @@ pub enum Command {
         #[command(flatten)]
         data_args: DataArgs,
     },
+    /// Check what postern serve needs, beside a running one or before its start, with a repair for each
+    /// fault: run it with the arguments and the environment of postern serve. It changes nothing; exits
+    /// with 0 without a fault, 1 with one, 2 when an argument is invalid
+    Doctor(Box<DoctorArgs>),
     /// Send a test email with the saved configuration
     SendTest {
         /// The recipient
@@ -386,6 +387,11 @@ impl Command {
         )
     }
 
+    /// Whether the command only looks at the data folder, whatever is wrong with it.
+    pub fn only_looks(&self) -> bool {
+        matches!(self, Self::Doctor(_))
+    }
+
     /// Whether mail that comes in is held.
     pub fn holds_mail(&self) -> bool {
         match self {
@@ -407,7 +413,7 @@ impl Command {
     /// The octets that stay free on the disk of the SQLite database.
     pub fn queue_minfree(&self) -> u64 {
         match self {
-            Self::Serve { queue_minfree, .. } => u64::from(*queue_minfree) << 20,
+            Self::Serve { queue, .. } => queue.minfree(),
             _ => 0,
         }
     }
@@ -435,6 +441,7 @@ impl Command {
             Self::Audit(audit) => audit.data_args(),
             Self::Keys(keys) => keys.data_args(),
             Self::Policy(policy) => policy.data_args(),
+            Self::Doctor(doctor) => &doctor.data_args,
         }
     }
 }

@@ -11,7 +11,7 @@ use app::entrance::setup_path;
 use domain::outbox::PriorityLimits;
 use domain::{SecretString, SendingLimits};
 use engine::smtp::{AddressPolicy, PublicAddresses};
-use engine::{Actor, Clock, Config, NewToken, Postern, Token};
+use engine::{Actor, Clock, Config, Inspection, NewToken, Postern, Token, inspect_data};
 
 use crate::cli::{Command, DataArgs, TokenCommand};
 use crate::data_folder;
@@ -43,13 +43,22 @@ impl Bootstrap {
             accept_lost_keys: data_args.accept_lost_keys,
             hold_mail: command.holds_mail(),
             queue_minfree: command.queue_minfree(),
-            data: data_folder::prepare(&data_args.data, command.creates_data())?,
+            data: match command.only_looks() {
+                true => data_folder::locate(&data_args.data)?,
+                false => data_folder::prepare(&data_args.data, command.creates_data())?,
+            },
         })
     }
 
     /// Whether the database is in the data folder, and not a PostgreSQL server.
     pub fn is_local(&self) -> bool {
         self.database.is_none()
+    }
+
+    /// Looks at the data folder and the database without opening them for use.
+    pub async fn inspect(&self) -> Inspection {
+        let database = self.database.as_deref();
+        inspect_data(&self.data, database, self.database_insecure).await
     }
 
     pub async fn open(self, public_url: String) -> Result<Postern, Box<dyn Error>> {

@@ -86,6 +86,49 @@ pub fn prepare(folder: &Path, may_be_made: bool) -> Result<PathBuf, DataFolderEr
     Ok(folder)
 }
 
+/// The path of the folder without a link, as it is. When run by root, this process becomes its owner, so
+/// that it makes no file of root's in it. To be called before any thread is started.
+pub fn locate(folder: &Path) -> Result<PathBuf, DataFolderError> {
+    umask(Mode::from_bits_truncate(0o077));
+    let Ok(folder) = folder.canonicalize() else {
+        return Ok(folder.to_owned());
+    };
+    let metadata = fs::metadata(&folder);
+    let metadata = metadata.map_err(|error| DataFolderError::Unusable(folder.clone(), error))?;
+    let owner = Uid::from_raw(metadata.uid());
+    if getuid().is_root() && !owner.is_root() {
+        become_owner(&folder, owner, Gid::from_raw(metadata.gid()))?;
+    }
+    Ok(folder)
+}
+
+/// Checks what [`prepare`] requires of a folder, without changing it.
+///
+/// # Errors
+/// What [`prepare`] would refuse.
+pub fn check(folder: &Path) -> Result<(), DataFolderError> {
+    let unusable = |error| DataFolderError::Unusable(folder.to_owned(), error);
+    let metadata = match fs::metadata(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(DataFolderError::Missing(folder.to_owned()));
+        }
+        found => found.map_err(unusable)?,
+    };
+    if !metadata.is_dir() {
+        return Err(DataFolderError::NotAFolder(folder.to_owned()));
+    }
+    if metadata.mode() & OTHERS_WRITE != 0 {
+        return Err(DataFolderError::Writable(folder.to_owned()));
+    }
+    let owner = Uid::from_raw(metadata.uid());
+    if owner != getuid() {
+        let user = User::from_uid(owner).ok().flatten();
+        let name = user.map_or_else(|| format!("uid {owner}"), |user| user.name);
+        return Err(DataFolderError::NotOurs(folder.to_owned(), name));
+    }
+    check_content(folder, owner)
+}
+
 /// The files of postern in the folder.
 const FILES: &[&str] = &[
     LOCK,

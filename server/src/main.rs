@@ -14,6 +14,7 @@ mod core_dumps;
 mod data_folder;
 mod deliver;
 mod diagnose;
+mod doctor;
 mod health_checks;
 mod http;
 mod key_maintenance;
@@ -128,6 +129,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
             Command::Diagnose { relay, .. } => diagnose::diagnose(bootstrap, relay).await,
             Command::Probe { args, .. } => probe::probe(bootstrap, args).await,
             Command::CheckDomain { args, .. } => check_domain::check_domain(bootstrap, args).await,
+            Command::Doctor(args) => doctor::doctor(&bootstrap, &args).await,
             Command::SendTest { address, relay, .. } => {
                 diagnose::send_test(bootstrap, address, relay).await
             }

@@ -33,6 +33,11 @@ const NAME: &str = "postern.sock";
 /// The pause after an accept failed.
 const RETRY_ACCEPT: Duration = Duration::from_secs(1);
 
+/// The path of the socket, by default in the data folder.
+pub fn path(args: &CommandSocketArgs, data: &Path) -> PathBuf {
+    args.socket.clone().unwrap_or_else(|| data.join(NAME))
+}
+
 /// The command socket, bound, and the sockets of other programs that are notified of saves.
 pub struct CommandSocket {
     /// `None` where the data folder cannot hold a socket, and no other path is named.
@@ -62,7 +67,7 @@ impl CommandSocket {
         inherited: Option<InheritedUnixListener>,
     ) -> Result<Self, String> {
         let users = SocketUsers::parse(&args.socket_users)?;
-        let path = args.socket.clone().unwrap_or_else(|| data.join(NAME));
+        let path = path(args, data);
         let mode = match users.are_listed() {
             true => 0o666,
             false => 0o600,

@@ -2,8 +2,9 @@
 //!
 //! [`Postern`] is a struct of services: `settings`, `policy`, `limits`, `accounts`, `account_mail`,
 //! `senders`, `diagnosis`, `domains`, `figures`, `health`, `outbox`, `delivery`, `notifications`, `home`,
-//! `interfaces`, `readiness`, `audit`, `keys` and `sealing_keys`. The services use `smtp`, `mail`, `reports` and `vault`, and these use `store`
-//! and `clock`; never the other way round.
+//! `interfaces`, `readiness`, `audit`, `keys` and `sealing_keys`; `inspection` needs none of them open. The
+//! services use `smtp`, `mail`, `reports` and `vault`, and these use `store` and `clock`; never the other way
+//! round.
 
 #![warn(missing_docs)]
 

@@ -1,4 +1,4 @@
-//! `/healthz` and `/readyz`: whether the process answers, and whether it can accept and deliver mail.
+//! `/healthz` and `/readyz`: whether the process answers, and whether it can accept and deliver.
 
 use axum::Router;
 use axum::extract::State;

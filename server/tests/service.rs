@@ -1,4 +1,4 @@
-//! A restart of the binary under load, on a socket that outlives it, refuses no request.
+//! The binary as a service manager runs it: restarted under load, with a certificate, inspected.
 
 use std::error::Error;
 use std::fs::File;
@@ -12,6 +12,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+
+use rustls::crypto::ring;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use serde_json::Value;
 
 /// Far longer than a start, a stop or an answer takes.
 const DEADLINE: Duration = Duration::from_secs(90);
@@ -30,6 +35,17 @@ struct Manager {
     folder: tempfile::TempDir,
     socket: TcpListener,
     notified: UnixDatagram,
+}
+
+/// A process, which is killed where a test fails.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// A client that sends one request after the other.
@@ -55,8 +71,12 @@ impl Manager {
         self.folder.path().join(name)
     }
 
-    /// Starts postern, and waits until it is ready.
-    fn start(&self) -> Child {
+    fn address(&self) -> SocketAddr {
+        self.socket.local_addr().expect("an address")
+    }
+
+    /// Starts postern with further arguments, and waits until it is ready.
+    fn start(&self, arguments: &[&str]) -> Running {
         let passed = self.socket.try_clone().expect("a descriptor");
         let path = self.path("log");
         let log = File::options().create(true).append(true).open(path);
@@ -65,24 +85,26 @@ impl Manager {
             .args(["-c", PASS, "sh", env!("CARGO_BIN_EXE_postern"), "serve"])
             .args(["--no-health-checks", "--data"])
             .arg(self.path("data"))
+            .args(arguments)
             .env("NOTIFY_SOCKET", self.path("notify"))
             .stdin(Stdio::from(OwnedFd::from(passed)))
             .stdout(Stdio::null())
             .stderr(Stdio::from(log))
             .spawn()
             .expect("it starts");
+        let started = Running(started);
         self.until_notified("READY=1");
         started
     }
 
     /// Stops postern as a service manager does, and waits for its end.
-    fn stop(&self, mut running: Child) -> ExitStatus {
-        let id = running.id().to_string();
+    fn stop(&self, mut running: Running) -> ExitStatus {
+        let id = running.0.id().to_string();
         let signalled = Command::new("kill").args(["-TERM", &id]).status();
         assert!(signalled.expect("kill runs").success());
         self.until_notified("STOPPING=1");
         let (ended, end) = mpsc::channel();
-        thread::spawn(move || ended.send(running.wait()));
+        thread::spawn(move || ended.send(running.0.wait()));
         let status = end.recv_timeout(DEADLINE).expect("it ends");
         status.expect("a status")
     }
@@ -164,11 +186,11 @@ fn a_restart_under_load_refuses_no_request() {
     let manager = Manager::new();
     let ended = Arc::new(AtomicBool::new(false));
     let (answered, answers) = mpsc::channel();
-    let mut running = manager.start();
+    let mut running = manager.start(&[]);
     let clients: Vec<JoinHandle<Result<(), String>>> = (0..CLIENTS)
         .map(|_| {
             let client = LoadClient {
-                address: manager.socket.local_addr().expect("an address"),
+                address: manager.address(),
                 ended: ended.clone(),
                 answered: answered.clone(),
             };
@@ -187,13 +209,97 @@ fn a_restart_under_load_refuses_no_request() {
         assert!(manager.stop(running).success());
         // What the process before has answered.
         while answers.try_recv().is_ok() {}
-        running = manager.start();
+        running = manager.start(&[]);
     }
     served();
     ended.store(true, Ordering::Relaxed);
     for client in clients {
         let sent = client.join().expect("no panic");
         assert_eq!(sent, Ok(()), "{}", read(&manager.path("log")));
+    }
+    assert!(manager.stop(running).success());
+}
+
+#[test]
+fn the_console_speaks_https_with_a_certificate() {
+    let manager = Manager::new();
+    let made = rcgen::generate_simple_self_signed(vec!["gate.test".to_owned()]);
+    let made = made.expect("a certificate");
+    let [certificate, key] = ["cert.pem", "key.pem"].map(|name| manager.path(name));
+    std::fs::write(&certificate, made.cert.pem()).expect("written");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("written");
+    let [certificate, key] = [&certificate, &key].map(|path| path.to_str().expect("text"));
+    let url = "https://gate.test";
+    let arguments = [
+        "--tls-cert",
+        certificate,
+        "--tls-key",
+        key,
+        "--public-url",
+        url,
+    ];
+    let running = manager.start(&arguments);
+
+    let mut roots = RootCertStore::empty();
+    roots.add(made.cert.der().clone()).expect("a root");
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("gate.test").expect("a name");
+    let client = ClientConnection::new(Arc::new(config), name).expect("a client");
+    let stream = TcpStream::connect(manager.address()).expect("connects");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a limit");
+    let mut stream = StreamOwned::new(client, stream);
+    let request = b"GET /healthz HTTP/1.1\r\nHost: gate.test\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("text");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let has_hsts = answer.contains("strict-transport-security: max-age=31536000");
+    assert!(has_hsts, "{answer}");
+
+    let mut plain = TcpStream::connect(manager.address()).expect("connects");
+    plain.set_read_timeout(Some(DEADLINE)).expect("a limit");
+    plain.write_all(request).expect("sent");
+    let mut answer = Vec::new();
+    // The connection may be reset.
+    let _ = plain.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP/"), "{answer:?}");
+    assert!(manager.stop(running).success());
+}
+
+#[test]
+fn doctor_finds_a_running_process_well() {
+    let manager = Manager::new();
+    let running = manager.start(&[]);
+    let output = Command::new(env!("CARGO_BIN_EXE_postern"))
+        .args([
+            "doctor",
+            "--json",
+            "--listen",
+            &manager.address().to_string(),
+        ])
+        .arg("--data")
+        .arg(manager.path("data"))
+        .output()
+        .expect("it runs");
+    let found: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    assert_eq!(output.status.code(), Some(0), "{found}");
+    for (check, expected) in [
+        ("HTTP", "postern answers at "),
+        ("keys", "1, readable by their owner only"),
+        ("database", "reachable, with the tables of this version"),
+        ("integrity", "the file of the database is not damaged"),
+        ("command socket", "a process listens at "),
+    ] {
+        let mut findings = found["findings"].as_array().into_iter().flatten();
+        let finding = findings.find(|finding| finding["check"] == check);
+        let finding = finding.unwrap_or_else(|| panic!("no {check} in {found}"));
+        assert_eq!(finding["state"], "ok", "{finding}");
+        let text = finding["text"].as_str().unwrap_or_default();
+        assert!(text.starts_with(expected), "{text}");
     }
     assert!(manager.stop(running).success());
 }

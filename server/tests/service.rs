@@ -26,14 +26,16 @@ const REQUESTS: usize = 200;
 
 const CLIENTS: usize = 4;
 
-/// What passes a socket as a service manager does: as descriptor 3, to the process that is named.
-const PASS: &str = "exec 3<&0 0</dev/null; \
-                    export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=http; exec \"$@\"";
+/// What passes two sockets as a service manager does: as descriptors 3 and 4, to the process that is named.
+const PASS: &str = "exec 3<&0 4<&1 0</dev/null 1>/dev/null; \
+                    export LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=http:submission; \
+                    exec \"$@\"";
 
 /// The part of a service manager.
 struct Manager {
     folder: tempfile::TempDir,
     socket: TcpListener,
+    submission: TcpListener,
     notified: UnixDatagram,
 }
 
@@ -62,6 +64,7 @@ impl Manager {
         notified.set_read_timeout(Some(DEADLINE)).expect("a limit");
         Self {
             socket: TcpListener::bind("127.0.0.1:0").expect("a port"),
+            submission: TcpListener::bind("127.0.0.1:0").expect("a port"),
             folder,
             notified,
         }
@@ -77,7 +80,11 @@ impl Manager {
 
     /// Starts postern with further arguments, and waits until it is ready.
     fn start(&self, arguments: &[&str]) -> Running {
-        let passed = self.socket.try_clone().expect("a descriptor");
+        let sockets = [&self.socket, &self.submission];
+        let [http, submission] = sockets.map(|socket| {
+            let passed = socket.try_clone().expect("a descriptor");
+            Stdio::from(OwnedFd::from(passed))
+        });
         let path = self.path("log");
         let log = File::options().create(true).append(true).open(path);
         let log = log.expect("a file");
@@ -87,8 +94,8 @@ impl Manager {
             .arg(self.path("data"))
             .args(arguments)
             .env("NOTIFY_SOCKET", self.path("notify"))
-            .stdin(Stdio::from(OwnedFd::from(passed)))
-            .stdout(Stdio::null())
+            .stdin(http)
+            .stdout(submission)
             .stderr(Stdio::from(log))
             .spawn()
             .expect("it starts");
@@ -301,5 +308,29 @@ fn doctor_finds_a_running_process_well() {
         let text = finding["text"].as_str().unwrap_or_default();
         assert!(text.starts_with(expected), "{text}");
     }
+    assert!(manager.stop(running).success());
+}
+
+#[test]
+fn a_client_of_smtp_waits_while_postern_is_restarted() {
+    let manager = Manager::new();
+    let greeting = |stream: TcpStream| {
+        stream.set_read_timeout(Some(DEADLINE)).expect("a limit");
+        let mut line = String::new();
+        let read = BufReader::new(stream).read_line(&mut line);
+        read.map(|_| line)
+    };
+    let connect = || {
+        let address = manager.submission.local_addr().expect("an address");
+        TcpStream::connect(address).expect("it is not refused")
+    };
+    let running = manager.start(&[]);
+    let greeted = greeting(connect()).expect("a greeting");
+    assert!(greeted.starts_with("220 "), "{greeted}");
+    assert!(manager.stop(running).success());
+    let waiting = connect();
+    let running = manager.start(&[]);
+    let greeted = greeting(waiting).expect("a greeting");
+    assert!(greeted.starts_with("220 "), "{greeted}");
     assert!(manager.stop(running).success());
 }

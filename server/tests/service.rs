@@ -106,9 +106,9 @@ impl Manager {
 
     /// Stops postern as a service manager does, and waits for its end.
     fn stop(&self, mut running: Running) -> ExitStatus {
-        let id = running.0.id().to_string();
-        let signalled = Command::new("kill").args(["-TERM", &id]).status();
-        assert!(signalled.expect("kill runs").success());
+        let kill = format!("kill -TERM {}", running.0.id());
+        let signalled = Command::new("sh").args(["-c", &kill]).status();
+        assert!(signalled.expect("a shell runs").success());
         self.until_notified("STOPPING=1");
         let (ended, end) = mpsc::channel();
         thread::spawn(move || ended.send(running.0.wait()));

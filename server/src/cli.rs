@@ -370,8 +370,9 @@ pub struct ListenArgs {
         value_parser = clap::value_parser!(u32).range(1..=1_000_000)
     )]
     pub max_connections_per_address: u32,
-    /// A port of its own for /metrics, open to all who can reach it [default: /metrics needs a token,
-    /// or is read on this machine where there is no public URL and no proxy]
+    /// A port of its own for /metrics, /healthz and /readyz, without TLS and open to all who can reach it
+    /// [default: /metrics needs a token, or is read on this machine where there is no public URL and no
+    /// proxy]
     #[arg(long, env = "POSTERN_METRICS_LISTEN", value_name = "ADDR")]
     pub metrics_listen: Option<SocketAddr>,
 }

@@ -92,21 +92,34 @@ fn database(data_args: &DataArgs) -> Result<Option<String>, Box<dyn Error>> {
         }
         return Ok(Some(address.clone()));
     }
-    let Some(file) = std::env::var_os("POSTERN_DATABASE_FILE") else {
-        return Ok(None);
-    };
-    Ok(Some(secret_file(
-        "POSTERN_DATABASE_FILE",
-        Path::new(&file),
-    )?))
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let credentials = credentials.as_deref();
+    if let Some(file) = std::env::var_os("POSTERN_DATABASE_FILE") {
+        return secret_file("POSTERN_DATABASE_FILE", Path::new(&file), credentials).map(Some);
+    }
+    let credential = credentials.map(|folder| folder.join(DATABASE_CREDENTIAL));
+    credential
+        .filter(|file| file.exists())
+        .map(|file| secret_file("the credential with the database", &file, credentials))
+        .transpose()
 }
 
-/// The text of a file with a secret, which only its owner may read, as a key file.
-fn secret_file(variable: &str, path: &Path) -> Result<String, Box<dyn Error>> {
+/// The credential with the URL of the database, by the name that `LoadCredential=` of the unit gives it.
+const DATABASE_CREDENTIAL: &str = "postern_database";
+
+/// The text of a file with a secret, which only its owner may read, as a key file. A file in the folder of
+/// `credentials` is protected by the service manager: where that gives access by a list, the mode has bits
+/// of the group.
+fn secret_file(
+    variable: &str,
+    path: &Path,
+    credentials: Option<&Path>,
+) -> Result<String, Box<dyn Error>> {
     let failed = |error: io::Error| format!("{variable} cannot be read: {error}");
     let mut file = File::open(path).map_err(failed)?;
     let mode = file.metadata().map_err(failed)?.permissions().mode();
-    if mode & 0o077 != 0 {
+    let is_credential = credentials.is_some() && path.parent() == credentials;
+    if mode & 0o077 != 0 && !is_credential {
         let path = path.display();
         let text = format!(
             "the file of {variable} can be read by others; make it private with: chmod 600 {path}"
@@ -283,7 +296,32 @@ pub fn password() -> Result<SecretString, Box<dyn Error>> {
 
 #[cfg(test)]
 mod tests {
-    use super::has_password;
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_that_others_can_read_is_refused_unless_it_is_a_credential() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join(DATABASE_CREDENTIAL);
+        fs::write(&file, "postgres://localhost/postern\n").expect("written");
+        let read = |mode, credentials| {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("permissions");
+            secret_file("POSTERN_DATABASE_FILE", &file, credentials)
+        };
+        for (mode, credentials) in [
+            (0o600, None),
+            (0o440, Some(folder.path())),
+            (0o400, Some(folder.path())),
+        ] {
+            let text = read(mode, credentials).expect("read");
+            assert_eq!(text, "postgres://localhost/postern", "{mode:o}");
+        }
+        for credentials in [None, Some(Path::new("/run/credentials/postern.service"))] {
+            let refused = read(0o440, credentials).expect_err("others can read it");
+            assert!(refused.to_string().contains("chmod 600"), "{refused}");
+        }
+    }
 
     #[test]
     fn a_password_is_found_in_any_part_of_a_url() {

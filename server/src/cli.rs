@@ -63,7 +63,7 @@ impl Cli {
     }
 
     /// All commands. `sendmail` runs before arguments are parsed here, and is among them for their help.
-    fn with_sendmail() -> clap::Command {
+    pub fn with_sendmail() -> clap::Command {
         Self::command().subcommand(sendmail::command())
     }
 }

@@ -9,6 +9,7 @@ mod license;
 mod metadata;
 mod migrations;
 mod modules;
+mod packaging;
 mod policy;
 mod privacy;
 mod sleeps;

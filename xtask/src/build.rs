@@ -18,6 +18,12 @@ pub fn development() -> Result<PathBuf> {
     build(&[], "debug/postern")
 }
 
+/// Builds what is packaged, which takes longest, and returns the path of the executable.
+#[cfg(target_os = "linux")]
+pub fn dist() -> Result<PathBuf> {
+    build(&["--profile", "dist"], "dist/postern")
+}
+
 /// `executable` is relative to the target folder.
 fn build(profile: &[&str], executable: &str) -> Result<PathBuf> {
     let site = site::build()?;

@@ -1,4 +1,4 @@
-//! Development commands: `cargo xtask build | serve | test | bench | soak`.
+//! Development commands: `cargo xtask build | serve | test | bench | soak | dist`.
 
 #[cfg(target_os = "linux")]
 mod bench;
@@ -6,6 +6,8 @@ mod build;
 mod console;
 #[cfg(target_os = "linux")]
 mod crash;
+#[cfg(target_os = "linux")]
+mod dist;
 #[cfg(target_os = "linux")]
 mod fuzz;
 mod guard;
@@ -37,6 +39,7 @@ Commands:
   test   run every check a change must pass; `cargo xtask test --help` lists the steps
   bench  measure the release build; `cargo xtask bench --help` lists the benchmarks
   soak   many crashes, outages, power cuts and own relays, and fuzzing; `cargo xtask soak --help`
+  dist   make the Debian packages; `cargo xtask dist --check` installs and runs them in a Debian root
   help   print this help
 ";
 
@@ -54,8 +57,10 @@ fn main() -> ExitCode {
         Some("bench") => bench::bench(rest),
         #[cfg(target_os = "linux")]
         Some("soak") => soak::soak(rest),
+        #[cfg(target_os = "linux")]
+        Some("dist") => dist::dist(rest),
         #[cfg(not(target_os = "linux"))]
-        Some("bench" | "soak") => Err(anyhow::anyhow!("this command needs Linux")),
+        Some("bench" | "dist" | "soak") => Err(anyhow::anyhow!("this command needs Linux")),
         Some("guard") => guard::run_guard(),
         None | Some("help" | "--help" | "-h") => {
             print!("{HELP}");

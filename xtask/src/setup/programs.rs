@@ -1,4 +1,4 @@
-//! Finds or installs Chromium and PostgreSQL.
+//! Finds or installs Chromium, PostgreSQL and other programs of Debian.
 
 use super::apt;
 use anyhow::{Context, Result};
@@ -52,6 +52,15 @@ fn postgresql_folder() -> Option<PathBuf> {
 
 fn version(folder: &Path) -> Option<u32> {
     folder.parent()?.file_name()?.to_str()?.parse().ok()
+}
+
+/// Installs the Debian package of a program that is not on the path.
+#[cfg(target_os = "linux")]
+pub fn require(program: &str, package: &str) -> Result<()> {
+    match on_path(program) {
+        Some(_) => Ok(()),
+        None => apt::install(program, &[package]),
+    }
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {

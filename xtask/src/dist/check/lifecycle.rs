@@ -1,0 +1,168 @@
+//! The life of the package on a machine: installed, used, upgraded, removed, installed again, purged.
+
+use super::{analysis, root::DebianRoot, service::Service};
+use crate::{
+    dist::package::Packages,
+    rig::postern::{ADMINISTRATOR, PASSWORD},
+};
+use anyhow::{Context, Result, bail};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+/// The folder with the database and the keys.
+const DATA: &str = "/var/lib/postern";
+
+/// What purge removes and remove keeps.
+const KEPT: [&str; 4] = [
+    "/var/lib/postern/postern.db",
+    "/var/lib/postern/keys",
+    "/etc/default/postern",
+    "/etc/postern/credentials",
+];
+
+/// Links to postern.
+const LINKS: [&str; 4] = [
+    "/usr/sbin/sendmail",
+    "/usr/lib/sendmail",
+    "/usr/bin/mailq",
+    "/usr/bin/newaliases",
+];
+
+/// The units that are enabled, as links in the folder of systemd.
+const ENABLED: [&str; 3] = [
+    "multi-user.target.wants/postern.service",
+    "sockets.target.wants/postern-http.socket",
+    "sockets.target.wants/postern-submit.socket",
+];
+
+const MAIL: &str = "Subject: Fire\n\nLeave the building.\n";
+
+/// Installs `before`, upgrades to `packages`, and so on; the root has no package of postern afterwards.
+pub fn check(root: &DebianRoot, before: &Path, packages: &Packages) -> Result<()> {
+    root.install(before)
+        .context("installing the version before")?;
+    check_installed(root)?;
+    let service = Service::start(root)?;
+    create_account(root)?;
+    submit(root, "before@example.org")?;
+    check_data(root, &["before@example.org"])?;
+    service.stop()?;
+
+    root.install(&packages.postern).context("upgrading")?;
+    check_installed(root)?;
+    analysis::check(root)?;
+    let service = Service::start(root)?;
+    submit(root, "after@example.org")?;
+    check_data(root, &["before@example.org", "after@example.org"])?;
+    service.stop()?;
+
+    root.run(&["dpkg", "--remove", "postern"])?;
+    check_gone(root, &LINKS)?;
+    check_gone(root, &["/usr/bin/postern"])?;
+    for path in KEPT {
+        if !root.has(path) {
+            bail!("{path} is gone, although the package was not purged");
+        }
+    }
+
+    root.install(&packages.postern)
+        .context("installing again")?;
+    check_installed(root)?;
+    let service = Service::start(root)?;
+    check_data(root, &["before@example.org", "after@example.org"])?;
+    service.stop()?;
+
+    root.run(&["dpkg", "--purge", "postern"])?;
+    check_gone(root, &LINKS)?;
+    check_gone(root, &KEPT)?;
+    check_gone(root, &[DATA, "/etc/postern", "/run/postern"])?;
+    check_gone(root, &ENABLED.map(wanted).each_ref().map(String::as_str))
+}
+
+/// Checks the user, the folders, the links and the enabled units of an installed package.
+fn check_installed(root: &DebianRoot) -> Result<()> {
+    root.run(&["getent", "passwd", "postern"])?;
+    let mode = fs::metadata(root.path(DATA))?.permissions().mode() & 0o777;
+    if mode != 0o700 {
+        bail!("{DATA} has the mode {mode:o}");
+    }
+    for link in LINKS {
+        let target = root.run(&["readlink", "--canonicalize", link])?;
+        if target.trim() != "/usr/bin/postern" {
+            bail!("{link} is a link to {target}");
+        }
+    }
+    let pages = [
+        "man1/postern-serve.1.gz",
+        "man8/posternctl.8.gz",
+        "man8/sendmail.8.gz",
+    ];
+    let pages = pages.map(|page| format!("/usr/share/man/{page}"));
+    for path in ENABLED.map(wanted).iter().chain(&pages) {
+        if !root.has(path) {
+            bail!("{path} is missing");
+        }
+    }
+    Ok(())
+}
+
+fn wanted(unit: &str) -> String {
+    format!("/etc/systemd/system/{unit}")
+}
+
+fn check_gone(root: &DebianRoot, paths: &[&str]) -> Result<()> {
+    match paths.iter().find(|path| root.has(path)) {
+        Some(path) => bail!("{path} is still there"),
+        None => Ok(()),
+    }
+}
+
+/// Creates the first administrator with posternctl, which has to find the data of the service.
+fn create_account(root: &DebianRoot) -> Result<()> {
+    let words = [
+        "posternctl",
+        "account",
+        "create",
+        ADMINISTRATOR,
+        "--role",
+        "admin",
+    ];
+    let output = root.output(&words, &format!("{PASSWORD}\n"))?;
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        bail!("{} failed: {errors}", words.join(" "));
+    }
+    Ok(())
+}
+
+/// Submits a mail as a user without rights, as cron does.
+fn submit(root: &DebianRoot, recipient: &str) -> Result<()> {
+    let user = [
+        "setpriv",
+        "--reuid=nobody",
+        "--regid=nogroup",
+        "--clear-groups",
+    ];
+    let words = [&user[..], &["sendmail", "-i", recipient]].concat();
+    let output = root.output(&words, MAIL)?;
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        bail!("sendmail did not submit a mail to {recipient}: {errors}");
+    }
+    Ok(())
+}
+
+/// Checks that the account and the mail to these recipients are there.
+fn check_data(root: &DebianRoot, recipients: &[&str]) -> Result<()> {
+    let accounts = root.run(&["posternctl", "account", "list"])?;
+    if !accounts.contains(ADMINISTRATOR) {
+        bail!("the account is missing: {accounts}");
+    }
+    let queue = root.run(&["mailq"])?;
+    match recipients
+        .iter()
+        .find(|recipient| !queue.contains(**recipient))
+    {
+        Some(recipient) => bail!("the mail to {recipient} is missing: {queue}"),
+        None => Ok(()),
+    }
+}

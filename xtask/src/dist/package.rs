@@ -42,8 +42,8 @@ pub fn build() -> Result<Packages> {
     step.done("written");
 
     let step = console::step("Make the Debian packages");
-    run(&mut cargo_deb(&folder)?)?;
-    run(cargo_deb(&folder)?.args(["--variant", "mta"]))?;
+    run(&mut packager(&folder)?)?;
+    run(packager(&folder)?.args(["--variant", "mta"]))?;
     let packages = Packages {
         postern: package(&folder, "postern_")?,
         mta: package(&folder, "postern-mta_")?,
@@ -78,7 +78,7 @@ pub fn with_version(version: &str, folder: &Path, packages: &Packages) -> Result
 }
 
 /// cargo-deb for the metadata in `server/Cargo.toml`, with the packages in `folder`.
-fn cargo_deb(folder: &Path) -> Result<Command> {
+fn packager(folder: &Path) -> Result<Command> {
     let mut command = cargo_deb::command()?;
     command
         .args(["--no-build", "--locked", "--package", "server", "--output"])

@@ -18,7 +18,10 @@ Options:
   --check           then test the packages, as root: in a clean Debian root of mmdebstrap, install the version
                     before, start its service with the sockets of the socket units, submit mail through
                     sendmail, upgrade, remove, install again and purge; install them beside and in the place
-                    of another mail server; check the unit with systemd-analyze and the packages with lintian
+                    of another mail server; check the unit with systemd-analyze and the packages with lintian.
+                    systemd does not run there: the service has the user, the sockets and the notifications of
+                    its unit, and its system calls are compared with the filter, but not its namespaces and
+                    credentials
   --before PACKAGE  upgrade from this package instead of one with the same files and a lower version
 ";
 

@@ -34,6 +34,9 @@ const ENABLED: [&str; 3] = [
     "sockets.target.wants/postern-submit.socket",
 ];
 
+/// The unit that an administrator disables before the upgrade.
+const DISABLED: &str = "postern-submit.socket";
+
 const MAIL: &str = "Subject: Fire\n\nLeave the building.\n";
 
 /// Installs `before`, upgrades to `packages`, and so on; the root has no package of postern afterwards.
@@ -47,8 +50,16 @@ pub fn check(root: &DebianRoot, before: &Path, packages: &Packages) -> Result<()
     check_data(root, &["before@example.org"])?;
     service.stop()?;
 
+    root.run(&["systemctl", "disable", DISABLED])?;
     root.install(&packages.postern).context("upgrading")?;
+    check_gone(
+        root,
+        &[&wanted(&format!("sockets.target.wants/{DISABLED}"))],
+    )
+    .context("a unit that was disabled is enabled by an upgrade")?;
+    root.run(&["systemctl", "enable", DISABLED])?;
     check_installed(root)?;
+    check_database_of_commands(root)?;
     analysis::check(root)?;
     let service = Service::start(root)?;
     submit(root, "after@example.org")?;
@@ -132,6 +143,17 @@ fn create_account(root: &DebianRoot) -> Result<()> {
         bail!("{} failed: {errors}", words.join(" "));
     }
     Ok(())
+}
+
+/// Checks that posternctl connects to the database that a secret of the service names.
+fn check_database_of_commands(root: &DebianRoot) -> Result<()> {
+    let path = root.path("/etc/postern/credentials/database");
+    // Nothing listens at this port.
+    fs::write(&path, "postgres://127.0.0.1:1/none\n")?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+    let words = ["posternctl", "account", "list"];
+    root.run_refused(&words, "PostgreSQL at 127.0.0.1:1")?;
+    Ok(fs::remove_file(path)?)
 }
 
 /// Submits a mail as a user without rights, as cron does.

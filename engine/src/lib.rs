@@ -2,9 +2,9 @@
 //!
 //! [`Postern`] is a struct of services: `settings`, `policy`, `limits`, `accounts`, `account_mail`,
 //! `senders`, `diagnosis`, `domains`, `figures`, `health`, `outbox`, `delivery`, `notifications`, `home`,
-//! `interfaces`, `readiness`, `audit`, `keys` and `sealing_keys`; `inspection` needs none of them open. The
-//! services use `smtp`, `mail`, `reports` and `vault`, and these use `store` and `clock`; never the other way
-//! round.
+//! `interfaces`, `readiness`, `audit`, `keys` and `sealing_keys`. The services use `smtp`, `mail`, `reports`
+//! and `vault`, and these use `store` and `clock`; never the other way round. `backup` and `inspection` work on
+//! a database that no `Postern` has opened.
 
 #![warn(missing_docs)]
 
@@ -12,6 +12,7 @@ mod account_mail;
 mod accounts;
 mod actor;
 mod audit;
+mod backup;
 mod clock;
 mod delivery;
 mod diagnosis;
@@ -48,6 +49,9 @@ pub use actor::{Actor, Origin};
 pub use audit::{
     Action, Audit, AuditAnchor, AuditFault, AuditTampering, AuditVerification, VerifiedChain,
 };
+pub use backup::{
+    BackedUp, BackupError, BackupRequest, RestoreRequest, Restored, back_up, restore,
+};
 pub use clock::Clock;
 pub use delivery::{Delivery, DeliveryConfig, DeliveryPulse, Retention};
 pub use diagnosis::{Diagnosis, DiagnosisRequest, ProbeRequest, RECIPIENT, TO};
@@ -80,4 +84,4 @@ pub use store::accounts::Account;
 pub use store::inspect::SchemaVersion;
 pub use store::passkeys::Passkey;
 pub use store::tokens::{Token, TokenScope};
-pub use vault::{BROWSER_KEY_BITS, BrowserKeys};
+pub use vault::{BROWSER_KEY_BITS, BrowserKeys, KeyCopies};

@@ -7,6 +7,7 @@
 
 mod account;
 mod audit;
+mod backup;
 mod command_socket;
 mod data;
 mod keys;
@@ -30,6 +31,7 @@ pub use account::{
     AccountArgs, AccountCommand, RoleArg, SecondFactorCommand, SenderArgs, SendersCommand,
 };
 pub use audit::{AuditCommand, AuditFilterArgs};
+pub use backup::{BackupArgs, RestoreArgs};
 pub use command_socket::CommandSocketArgs;
 pub use data::{DataArgs, LogFormat};
 pub use keys::KeysCommand;
@@ -165,6 +167,20 @@ pub enum Command {
         address: String,
         #[command(flatten)]
         relay: RelayArg,
+        #[command(flatten)]
+        data_args: DataArgs,
+    },
+    /// Copy the SQLite database into a file, while Postern runs or not
+    Backup {
+        #[command(flatten)]
+        args: BackupArgs,
+        #[command(flatten)]
+        data_args: DataArgs,
+    },
+    /// Restore a backup into an absent or empty data folder, with delivery paused
+    Restore {
+        #[command(flatten)]
+        args: RestoreArgs,
         #[command(flatten)]
         data_args: DataArgs,
     },
@@ -384,6 +400,7 @@ impl Command {
         matches!(
             self,
             Self::Serve { .. }
+                | Self::Restore { .. }
                 | Self::Account(AccountCommand::Create { .. } | AccountCommand::Invite { .. })
         )
     }
@@ -433,6 +450,8 @@ impl Command {
             | Self::Probe { data_args, .. }
             | Self::CheckDomain { data_args, .. }
             | Self::SendTest { data_args, .. }
+            | Self::Backup { data_args, .. }
+            | Self::Restore { data_args, .. }
             | Self::Token(
                 TokenCommand::Create { data_args, .. }
                 | TokenCommand::List { data_args }

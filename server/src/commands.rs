@@ -61,6 +61,11 @@ impl Bootstrap {
         inspect_data(&self.data, database, self.database_insecure).await
     }
 
+    /// Whether values of lost keys are given up.
+    pub fn accepts_lost_keys(&self) -> bool {
+        self.accept_lost_keys
+    }
+
     pub async fn open(self, public_url: String) -> Result<Postern, Box<dyn Error>> {
         let config = Config {
             data: self.data,

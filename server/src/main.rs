@@ -4,6 +4,7 @@ mod account;
 mod assets;
 mod audit;
 mod audit_lines;
+mod backup;
 mod check_domain;
 mod cli;
 mod command_error;
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     memory::return_large_blocks();
+    let restore_source = backup::RestoreSource::open(&command)?;
     // Before any thread is started: switching the user affects the whole process.
     let bootstrap = commands::Bootstrap::new(&command)?;
     log::start(command.data_args().log, command.is_service());
@@ -133,6 +135,8 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
             Command::SendTest { address, relay, .. } => {
                 diagnose::send_test(bootstrap, address, relay).await
             }
+            Command::Backup { args, .. } => backup::back_up(bootstrap, args).await,
+            Command::Restore { .. } => backup::restore(bootstrap, restore_source).await,
         }
     });
     // Threads that still block (a resolver, a hash) are not waited for.

@@ -31,6 +31,12 @@ impl StepText {
                     .to_owned(),
                 link: link("Go to the switch", OUTBOX),
             },
+            NextStep::ResumeAfterRestore => Self {
+                text: "Resume delivery. A backup was restored: cancel queued mail first that was sent after \
+                       the backup was made, or it is sent twice."
+                    .to_owned(),
+                link: link("Look at the queue", OUTBOX),
+            },
             NextStep::EndHold => Self {
                 text: "Start Postern without --hold-mail and without POSTERN_HOLD_MAIL.".to_owned(),
                 link: link("See which process holds mail", OUTBOX),

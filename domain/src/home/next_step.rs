@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{ExpiringAuthority, ExpiringToken, HomeFacts, HomeRelay, MailStatus, RelayName};
 use crate::Timestamp;
 use crate::health::HealthState;
+use crate::outbox::Pause;
 
 /// How long before its end something is to be renewed.
 pub const EXPIRY_NOTICE: Duration = Duration::from_secs(14 * 24 * 3600);
@@ -16,6 +17,8 @@ pub enum NextStep {
     SaveSettings,
     /// Resume delivery, which a person paused.
     ResumeDelivery,
+    /// Resume delivery, which is paused since a backup was restored, after a look at what is queued.
+    ResumeAfterRestore,
     /// Start Postern without the option that pauses delivery.
     EndHold,
     /// Start a process that delivers.
@@ -48,7 +51,13 @@ pub fn next_step(facts: &HomeFacts) -> Option<NextStep> {
     let status = MailStatus::of(facts);
     let stops = match &status {
         MailStatus::NotConfigured => Some(NextStep::SaveSettings),
-        MailStatus::Paused { since: Some(_) } => Some(NextStep::ResumeDelivery),
+        MailStatus::Paused { since: Some(_) } => {
+            let restored = facts.pause.as_ref().is_some_and(Pause::is_of_restore);
+            Some(match restored {
+                true => NextStep::ResumeAfterRestore,
+                false => NextStep::ResumeDelivery,
+            })
+        }
         MailStatus::Paused { since: None } => Some(NextStep::EndHold),
         MailStatus::NoWorker => Some(NextStep::StartDelivery),
         _ => None,
@@ -99,7 +108,6 @@ mod tests {
     use super::super::testing::{facts, relay};
     use super::*;
     use crate::health::HealthState::{Degraded, Down, Healthy};
-    use crate::outbox::Pause;
 
     /// The name of a step, with the relay or token.
     fn named(step: Option<NextStep>) -> String {
@@ -159,6 +167,11 @@ mod tests {
         seen.push(named(next_step(&facts)));
         facts.pause = Some(pause(Some(Timestamp(1))));
         seen.push(named(next_step(&facts)));
+        facts.pause = Some(Pause {
+            since: Some(Timestamp(1)),
+            by: Pause::RESTORE.to_owned(),
+        });
+        seen.push(named(next_step(&facts)));
         facts.pause = Some(pause(None));
         seen.push(named(next_step(&facts)));
         facts.configured = false;
@@ -173,6 +186,7 @@ mod tests {
             "RotateKeys(Timestamp(1))",
             "StartDelivery",
             "ResumeDelivery",
+            "ResumeAfterRestore",
             "EndHold",
             "SaveSettings",
         ];

@@ -268,8 +268,19 @@ pub struct Pause {
     /// When it was paused; none when a process was started with `POSTERN_HOLD_MAIL`, which cannot be
     /// ended at run time.
     pub since: Option<Timestamp>,
-    /// The account or local user that paused it; the host of the process with `POSTERN_HOLD_MAIL`.
+    /// The account or local user that paused it; the host of the process with `POSTERN_HOLD_MAIL`;
+    /// [`Pause::RESTORE`].
     pub by: String,
+}
+
+impl Pause {
+    /// What paused it where the database was restored from a backup.
+    pub const RESTORE: &str = "postern restore";
+
+    /// Whether it is paused because the database was restored from a backup, and the viewer may know.
+    pub fn is_of_restore(&self) -> bool {
+        self.since.is_some() && self.by == Self::RESTORE
+    }
 }
 
 /// A delivery worker, from its last heartbeat.

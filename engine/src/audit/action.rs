@@ -174,6 +174,11 @@ pub enum Action {
     /// Delivery was paused or resumed.
     #[strum(serialize = "pause delivery")]
     PauseDelivery,
+    /// The database was backed up.
+    #[strum(serialize = "back up")]
+    BackUp,
+    /// The database was restored from a backup.
+    Restore,
     /// An address was removed from the suppression list.
     #[strum(serialize = "remove suppression")]
     RemoveSuppression,
@@ -281,6 +286,8 @@ mod tests {
             (Action::Diagnose, "diagnose"),
             (Action::HoldMail, "hold mail"),
             (Action::PauseDelivery, "pause delivery"),
+            (Action::BackUp, "back up"),
+            (Action::Restore, "restore"),
             (Action::RemoveSuppression, "remove suppression"),
             (Action::ExportAudit, "export audit"),
         ] {

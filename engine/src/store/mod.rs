@@ -54,6 +54,7 @@ pub mod sender_identities;
 pub mod sending_limits;
 pub mod sessions;
 pub mod setup_link;
+pub mod snapshot;
 pub mod suppressions;
 pub mod tokens;
 pub mod transport;

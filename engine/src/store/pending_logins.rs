@@ -106,3 +106,14 @@ pub async fn remove(connection: &mut Connection, id: &str) -> Result<(), StoreEr
         .await?;
     Ok(())
 }
+
+/// Deletes all sign-ins.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn remove_all(connection: &mut Connection) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM pending_login")
+        .execute(connection)
+        .await?;
+    Ok(())
+}

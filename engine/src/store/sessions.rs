@@ -206,6 +206,17 @@ pub async fn end_all(
     Ok(done.rows_affected())
 }
 
+/// Ends the sessions of all accounts, and returns their number.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn end_every(connection: &mut Connection) -> Result<u64, StoreError> {
+    let ended = sqlx::query("DELETE FROM session")
+        .execute(connection)
+        .await?;
+    Ok(ended.rows_affected())
+}
+
 /// Ends the sessions of an account except `newest`, which has just begun, and the `others` that began
 /// last. A clock that was set back does not end the newest.
 ///

@@ -36,6 +36,12 @@ pub enum VaultError {
         /// The id of the key.
         kid: String,
     },
+    /// A file does not hold copies of keys, or not all that were written to it.
+    #[error("{0} is not a whole file of keys, as `postern backup --keys` writes it")]
+    NotCopies(PathBuf),
+    /// A key file holds another key than the copy of the same name.
+    #[error("{0} holds another key than the copy; remove it, or use another data folder")]
+    Differs(PathBuf),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

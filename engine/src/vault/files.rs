@@ -158,7 +158,18 @@ fn read_key(path: &Path) -> Result<ContentKey, VaultError> {
 /// [`VaultError::File`] if the folder or the file cannot be written.
 pub fn create(folder: &Path) -> Result<(String, ContentKey), VaultError> {
     let kid = ulid::Ulid::new().to_string();
-    let path = path(folder, &kid);
+    let mut key = ContentKey::default();
+    OsRng.fill_bytes(key.as_mut());
+    write(folder, &kid, &key)?;
+    Ok((kid, key))
+}
+
+/// Writes the file of a key, and syncs it to disk. The file appears under its name once it is complete.
+///
+/// # Errors
+/// [`VaultError::File`] if the folder or the file cannot be written.
+pub fn write(folder: &Path, kid: &str, key: &ContentKey) -> Result<(), VaultError> {
+    let path = path(folder, kid);
     let unfinished = folder.join(format!("{kid}{UNFINISHED}"));
     let failed = |error| VaultError::File(path.clone(), error);
     DirBuilder::new()
@@ -166,8 +177,6 @@ pub fn create(folder: &Path) -> Result<(String, ContentKey), VaultError> {
         .mode(0o700)
         .create(folder)
         .map_err(failed)?;
-    let mut key = ContentKey::default();
-    OsRng.fill_bytes(key.as_mut());
     let text = Zeroizing::new(BASE64URL.encode(key.as_ref()));
     let mut file = OpenOptions::new()
         .write(true)
@@ -181,8 +190,7 @@ pub fn create(folder: &Path) -> Result<(String, ContentKey), VaultError> {
         .map_err(failed)?;
     fs::File::open(folder)
         .and_then(|folder| folder.sync_all())
-        .map_err(failed)?;
-    Ok((kid, key))
+        .map_err(failed)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod browser;
 mod check;
+mod copies;
 mod error;
 mod files;
 mod key_prefix;
@@ -21,6 +22,7 @@ use zeroize::Zeroizing;
 
 pub use browser::{BROWSER_KEY_BITS, BrowserKeys};
 pub use check::check as check_keys;
+pub use copies::KeyCopies;
 pub use error::VaultError;
 pub(crate) use key_prefix::{KEY_PREFIX, kid_of};
 pub(crate) use node::KeyNode;

@@ -23,6 +23,7 @@ const LAYERS: [&[&str]; 5] = [
         "account_mail",
         "accounts",
         "audit",
+        "backup",
         "delivery",
         "diagnosis",
         "domains",

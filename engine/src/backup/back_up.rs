@@ -1,0 +1,137 @@
+//! Backing up: a copy of the SQLite file while it is in use, and one of the keys apart from it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::task::spawn_blocking;
+
+use super::error::BackupError;
+use super::new_file::NewFile;
+use crate::audit::{Action, Audit};
+use crate::store::snapshot::{self, SnapshotCheck};
+use crate::store::{Store, StoreError};
+use crate::vault::KeyCopies;
+use crate::{Actor, Clock};
+
+/// What to back up, and where to.
+#[derive(Clone, Debug)]
+pub struct BackupRequest {
+    /// The data folder.
+    pub data: PathBuf,
+    /// The file of the backup.
+    pub file: PathBuf,
+    /// The file of the keys; `None` where they are copied otherwise.
+    pub keys: Option<PathBuf>,
+    /// The clock of the audit row.
+    pub clock: Clock,
+}
+
+/// A backup that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackedUp {
+    /// The octets of the backup.
+    pub octets: u64,
+    /// The number of keys that were copied.
+    pub keys: Option<usize>,
+    /// The ids of keys in use that are not among them.
+    pub missing_keys: Vec<String>,
+    /// Whether the audit log of the database has a row about it.
+    pub recorded: bool,
+}
+
+/// Copies the SQLite database of a data folder, which other processes may use meanwhile, and checks the copy. The
+/// keys go into a file of their own. Files of these names are not overwritten; they appear once they are
+/// whole and synced to disk, that of the backup last. The database is not migrated.
+///
+/// Once `interrupted` is true, it ends with the next MiB and leaves nothing behind.
+///
+/// # Errors
+/// [`BackupError`]: nothing was written.
+pub async fn back_up(
+    request: BackupRequest,
+    actor: &Actor,
+    interrupted: Arc<AtomicBool>,
+) -> Result<BackedUp, BackupError> {
+    actor.administers()?;
+    let data = request.data;
+    if fs::symlink_metadata(snapshot::file_in(&data)).is_err() {
+        return Err(BackupError::NoDatabase(data));
+    }
+    let file = NewFile::create(&request.file)?;
+    let key_file = request.keys.as_deref().map(NewFile::create).transpose()?;
+    let folder = data.join("keys");
+    // Before and after the copy: the keys of a rotation meanwhile are among them.
+    let mut keys = match &key_file {
+        Some(_) => KeyCopies::of_folder(&folder)?,
+        None => KeyCopies::default(),
+    };
+    let recorded = match record(&data, &request.file, actor, request.clock).await {
+        Ok(recorded) => recorded,
+        Err(error) => {
+            // A disk that is full or read-only is a reason to make one.
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the backup has no row in the audit log"
+            );
+            false
+        }
+    };
+    let target = file.unfinished().to_owned();
+    let copied = blocking(move || {
+        let goes_on = || !interrupted.load(Ordering::Relaxed);
+        if !snapshot::copy(&data, &target, goes_on)? {
+            return Err(BackupError::Interrupted);
+        }
+        snapshot::check(&target, SnapshotCheck::Pages).map_err(BackupError::Source)?;
+        let octets =
+            fs::metadata(&target).map_err(|error| BackupError::File(target.clone(), error));
+        Ok((octets?.len(), snapshot::sealing_keys(&target)?))
+    });
+    let (octets, in_use) = copied.await?;
+    let mut missing_keys = Vec::new();
+    let mut number = None;
+    if let Some(key_file) = key_file {
+        keys.add(KeyCopies::of_folder(&folder)?);
+        missing_keys = keys.lacks(&in_use);
+        number = Some(keys.len());
+        keys.save(key_file.unfinished())?;
+        key_file.publish()?;
+    }
+    if let Err(error) = file.publish() {
+        if let Some(keys) = request.keys {
+            // Keys without a backup are of no use.
+            let _ = fs::remove_file(keys);
+        }
+        return Err(error);
+    }
+    Ok(BackedUp {
+        octets,
+        keys: number,
+        missing_keys,
+        recorded,
+    })
+}
+
+/// Runs work that blocks its thread.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, BackupError> + Send + 'static,
+) -> Result<T, BackupError> {
+    let done = spawn_blocking(work).await;
+    done.map_err(|_| StoreError::from(sqlx::Error::WorkerCrashed))?
+}
+
+/// Writes the row of the audit log before the copy is made, so that the backup holds it too. Returns `false`
+/// for a database of another version, which would be migrated.
+async fn record(data: &Path, file: &Path, actor: &Actor, clock: Clock) -> Result<bool, StoreError> {
+    if !snapshot::is_current(data)? {
+        return Ok(false);
+    }
+    let store = Store::open(data, None).await?;
+    let (audit, _refusals) = Audit::start(store.clone(), clock);
+    let detail = format!("to {}", file.display());
+    let recorded = audit.record_alone(actor, Action::BackUp, detail).await;
+    store.close().await;
+    recorded.map(|()| true)
+}

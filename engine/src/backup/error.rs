@@ -1,0 +1,64 @@
+//! Errors of backups and restorations.
+
+use std::io;
+use std::path::PathBuf;
+
+use domain::Refusal;
+
+use crate::store::StoreError;
+use crate::store::snapshot::SnapshotFault;
+use crate::vault::VaultError;
+
+/// Why there is no backup, or nothing was restored. The texts are displayed at the command line.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// A file or folder cannot be read or written.
+    #[error("{0}: {1}")]
+    File(PathBuf, #[source] io::Error),
+    /// The file to write is there.
+    #[error("{0} exists already and is not overwritten; name another file")]
+    Exists(PathBuf),
+    /// The path to write to has no name.
+    #[error("{0} does not name a file")]
+    NoName(PathBuf),
+    /// The data folder has no SQLite file.
+    #[error("the data folder {0} has no database; --data names another one")]
+    NoDatabase(PathBuf),
+    /// The data folder to restore into has other files.
+    #[error("the data folder {folder} is not empty, it has {found}; --data names another one")]
+    NotEmpty {
+        /// The data folder.
+        folder: PathBuf,
+        /// The name of what is in it.
+        found: String,
+    },
+    /// The copy that was just made is damaged.
+    #[error("the database cannot be backed up: {0}")]
+    Source(SnapshotFault),
+    /// The backup cannot be restored.
+    #[error("{file} cannot be restored: {fault}")]
+    Backup {
+        /// The backup.
+        file: PathBuf,
+        /// What is wrong with it.
+        fault: SnapshotFault,
+    },
+    /// The keys do not open what the backup holds.
+    #[error(
+        "the key {0}, which values in the backup are sealed with, is not in the file of keys; name the file \
+         that was written with this backup, or add --accept-lost-keys and enter the passwords again"
+    )]
+    OtherKeys(String),
+    /// It was interrupted.
+    #[error("interrupted; nothing was written")]
+    Interrupted,
+    /// The key files cannot be used.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The database failed.
+    #[error("the database failed: {0}")]
+    Store(#[from] StoreError),
+    /// The actor may not do this.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+}

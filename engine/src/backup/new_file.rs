@@ -1,0 +1,141 @@
+//! A file that appears under its name once it is whole, and never in the place of another.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::error::BackupError;
+
+/// The end of the name of a file that is being written. A process that is killed leaves it behind.
+const UNFINISHED: &str = "unfinished";
+
+/// A file that is being written, readable by its owner only. It is removed when it is dropped.
+pub struct NewFile {
+    path: PathBuf,
+    folder: PathBuf,
+    unfinished: PathBuf,
+}
+
+impl NewFile {
+    /// Creates an empty file beside `path`, with a name of its own.
+    ///
+    /// # Errors
+    /// [`BackupError::Exists`], [`BackupError::NoName`], and [`BackupError::File`] where the folder cannot
+    /// be written.
+    pub fn create(path: &Path) -> Result<Self, BackupError> {
+        let name = path.file_name();
+        let name = name.ok_or_else(|| BackupError::NoName(path.to_owned()))?;
+        if fs::symlink_metadata(path).is_ok() {
+            return Err(BackupError::Exists(path.to_owned()));
+        }
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let mut hidden = OsString::from(".");
+        hidden.push(name);
+        hidden.push(format!(".{}.{UNFINISHED}", ulid::Ulid::new()));
+        let unfinished = folder.join(hidden);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        options
+            .open(&unfinished)
+            .map_err(|error| BackupError::File(path.to_owned(), error))?;
+        Ok(Self {
+            path: path.to_owned(),
+            folder,
+            unfinished,
+        })
+    }
+
+    /// Where it is written.
+    pub fn unfinished(&self) -> &Path {
+        &self.unfinished
+    }
+
+    /// Gives it its name, once it is synced to disk.
+    ///
+    /// # Errors
+    /// [`BackupError::Exists`] where another file got this name meanwhile; [`BackupError::File`].
+    pub fn publish(self) -> Result<(), BackupError> {
+        let failed = |error| BackupError::File(self.path.clone(), error);
+        let synced = File::open(&self.unfinished).and_then(|file| file.sync_all());
+        synced.map_err(failed)?;
+        // In contrast to a rename, a link does not replace a file.
+        match fs::hard_link(&self.unfinished, &self.path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                return Err(BackupError::Exists(self.path.clone()));
+            }
+            linked => linked.map_err(failed)?,
+        }
+        fs::remove_file(&self.unfinished).map_err(failed)?;
+        let synced = File::open(&self.folder).and_then(|folder| folder.sync_all());
+        synced.map_err(failed)
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        // After it was published there is none.
+        let _ = fs::remove_file(&self.unfinished);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// The names in a folder.
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("a folder");
+        let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+        entries
+            .map(|entry| name(entry.expect("an entry")))
+            .collect()
+    }
+
+    #[test]
+    fn a_file_has_its_name_once_it_is_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("backup");
+        let file = NewFile::create(&path).expect("creates");
+        let mode = fs::metadata(file.unfinished())
+            .expect("exists")
+            .permissions();
+        assert_eq!(mode.mode() & 0o777, 0o600);
+        fs::write(file.unfinished(), "whole").expect("writes");
+        assert!(!path.exists());
+        file.publish().expect("publishes");
+        assert_eq!(fs::read_to_string(&path).expect("exists"), "whole");
+        assert_eq!(names(folder.path()), ["backup"]);
+    }
+
+    #[test]
+    fn a_file_that_is_not_finished_is_removed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = NewFile::create(&folder.path().join("backup")).expect("creates");
+        drop(file);
+        assert!(names(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn no_file_is_overwritten() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("backup");
+        let early = NewFile::create(&path).expect("creates");
+        fs::write(&path, "another").expect("writes");
+        assert!(matches!(early.publish(), Err(BackupError::Exists(_))));
+        assert!(matches!(
+            NewFile::create(&path),
+            Err(BackupError::Exists(_))
+        ));
+        assert_eq!(fs::read_to_string(&path).expect("exists"), "another");
+        assert_eq!(names(folder.path()), ["backup"]);
+        let nameless = NewFile::create(Path::new("/"));
+        assert!(matches!(nameless, Err(BackupError::NoName(_))));
+    }
+}

@@ -16,6 +16,8 @@ mod all_sessions;
 mod audit;
 #[path = "story/audit_chain.rs"]
 mod audit_chain;
+#[path = "story/backup.rs"]
+mod backup;
 #[path = "story/certificates.rs"]
 mod certificates;
 #[path = "story/chunking.rs"]

@@ -88,6 +88,7 @@ pub async fn restore(request: RestoreRequest, actor: &Actor) -> Result<Restored,
         && !accept_lost_keys
         && let Some(kid) = missing_keys.first()
     {
+        store.close().await;
         return Err(BackupError::OtherKeys(kid.clone()));
     }
     let sessions = prepare(&store, actor, clock).await?;

@@ -1,0 +1,298 @@
+//! Backups: made beside a running Postern, restored elsewhere with delivery paused, keys apart.
+
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use domain::home::{NextStep, next_step};
+use domain::outbox::{Pause, RecipientState};
+use domain::view::PasswordState;
+use engine::{
+    Actor, BackedUp, BackupError, BackupRequest, Config, KeyCopies, Postern, RestoreRequest,
+    Restored,
+};
+use sqlx::Connection as _;
+use sqlx::migrate::Migrator;
+use tempfile::{TempDir, tempdir};
+use testkit::{Relay, RelayScript};
+
+use crate::environment::{TestEnv, connect, form};
+use crate::outbox::{TestWorker, is};
+
+/// A version whose tables later ones change.
+const EARLIER: i64 = 30;
+
+/// What is backed up into this folder: `backup`, and apart from it `keys`.
+fn request(env: &TestEnv, folder: &Path) -> BackupRequest {
+    BackupRequest {
+        data: env.data().to_owned(),
+        file: folder.join("backup"),
+        keys: Some(folder.join("keys")),
+        clock: env.clock.clone(),
+    }
+}
+
+async fn back_up(env: &TestEnv, folder: &Path) -> Result<BackedUp, BackupError> {
+    engine::back_up(request(env, folder), &Actor::local(0), Arc::default()).await
+}
+
+/// Restores `backup` of a folder, and with it the file of keys where there is one.
+async fn restore(
+    env: &TestEnv,
+    backup: &Path,
+    keys: Option<&Path>,
+    data: &Path,
+) -> Result<Restored, BackupError> {
+    let request = RestoreRequest {
+        data: data.to_owned(),
+        backup: File::open(backup).expect("a backup"),
+        name: backup.to_owned(),
+        keys: keys.map(|keys| KeyCopies::of_file(keys).expect("keys")),
+        accept_lost_keys: false,
+        clock: env.clock.clone(),
+    };
+    engine::restore(request, &Actor::local(0)).await
+}
+
+fn on(env: &TestEnv, data: &Path) -> Config {
+    Config {
+        data: data.to_owned(),
+        ..env.config.clone()
+    }
+}
+
+/// A Postern on restored data.
+async fn opened(env: &TestEnv, data: TempDir) -> TestEnv {
+    let config = on(env, data.path());
+    let postern = Postern::open(config.clone()).await.expect("Postern opens");
+    TestEnv {
+        postern,
+        clock: env.clock.clone(),
+        config,
+        folder: data,
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+    entries
+        .map(|entry| name(entry.expect("an entry")))
+        .collect()
+}
+
+async fn save_password(env: &TestEnv, admin: &Actor) {
+    let sealed = env.sealed("hunter2").await;
+    let saved = env.postern.settings().save(admin, form(), sealed, None);
+    saved.await.expect("saved");
+}
+
+async fn password(env: &TestEnv) -> PasswordState {
+    let view = env.postern.settings().view(&Actor::local(0)).await;
+    view.expect("readable").password
+}
+
+#[tokio::test]
+async fn a_restored_backup_sends_nothing_until_a_person_resumes_delivery() {
+    let env = TestEnv::sqlite().await;
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    let to = ["desk@example.net"];
+    let queued = env.hand_over(&admin, &to, "Before").await;
+    let folder = tempdir().expect("a folder");
+    let made = back_up(&env, folder.path()).await.expect("a backup");
+    assert!(made.recorded && made.missing_keys.is_empty(), "{made:?}");
+    assert_eq!(made.keys, Some(1));
+    for name in ["backup", "keys"] {
+        let metadata = fs::metadata(folder.path().join(name)).expect("a file");
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{name}");
+    }
+    env.hand_over(&admin, &to, "After").await;
+
+    let data = tempdir().expect("a folder");
+    let files = ["backup", "keys"].map(|name| folder.path().join(name));
+    let restored = restore(&env, &files[0], Some(&files[1]), data.path()).await;
+    let restored = restored.expect("restored");
+    assert_eq!((restored.sessions, restored.migrations), (1, 0));
+    assert!(restored.missing_keys.is_empty(), "{restored:?}");
+
+    let other = opened(&env, data).await;
+    let (admin, outbox) = (other.admin().await, other.postern.outbox());
+    let works = TestWorker::begin(&other, 1);
+    let trail = other.postern.audit().trail(&admin, 50).await.expect("rows");
+    for action in ["back up", "restore"] {
+        assert!(trail.iter().any(|row| row.action == action), "{trail:?}");
+    }
+    let overview = outbox.overview(&admin).await.expect("there");
+    let pause = overview.pause.expect("paused");
+    assert_eq!((&*pause.by, pause.is_of_restore()), (Pause::RESTORE, true));
+    let home = other.postern.home().view(&admin).await.expect("a view");
+    assert_eq!(next_step(&home.facts), Some(NextStep::ResumeAfterRestore));
+    other.until_heartbeat().await;
+    let message = outbox.message(&admin, &queued).await.expect("is there");
+    assert!(is(RecipientState::Queued)(&message), "{message:?}");
+    assert!(relay.accepted().is_empty());
+
+    let resumed = outbox.pause_delivery(&admin, false).await;
+    resumed.expect("resumed");
+    other
+        .until(&admin, &queued, is(RecipientState::Delivered))
+        .await;
+    assert_eq!(relay.accepted().len(), 1, "what came later is not in it");
+    works.end().await;
+}
+
+#[tokio::test]
+async fn a_backup_opens_its_passwords_with_its_keys_only() {
+    let env = TestEnv::sqlite().await;
+    let admin = env.admin().await;
+    save_password(&env, &admin).await;
+    let folder = tempdir().expect("a folder");
+    back_up(&env, folder.path()).await.expect("a backup");
+    let files = ["backup", "keys"].map(|name| folder.path().join(name));
+
+    let data = tempdir().expect("a folder");
+    let restored = restore(&env, &files[0], None, data.path()).await;
+    let missing = restored.expect("restored").missing_keys;
+    assert_eq!(missing.len(), 1, "it says what is missing");
+    let refused = Postern::open(on(&env, data.path())).await.err();
+    let refused = refused.expect("refused").to_string();
+    assert!(refused.contains(&missing[0]), "{refused}");
+    fs::create_dir(data.path().join("keys")).expect("a folder");
+    for key in env.key_files() {
+        let copy = data
+            .path()
+            .join("keys")
+            .join(key.file_name().expect("a name"));
+        fs::copy(&key, copy).expect("copied");
+    }
+    let by_hand = opened(&env, data).await;
+    assert_eq!(password(&by_hand).await, PasswordState::Saved);
+
+    let stranger = TestEnv::sqlite().await;
+    let elsewhere = tempdir().expect("a folder");
+    let others = elsewhere.path().join("keys");
+    back_up(&stranger, elsewhere.path())
+        .await
+        .expect("a backup");
+    let data = tempdir().expect("a folder");
+    let refused = restore(&env, &files[0], Some(&others), data.path()).await;
+    assert!(
+        matches!(refused, Err(BackupError::OtherKeys(_))),
+        "{refused:?}"
+    );
+    assert!(names(data.path()).is_empty(), "nothing is left behind");
+    let restored = restore(&env, &files[0], Some(&files[1]), data.path()).await;
+    assert!(restored.expect("restored").missing_keys.is_empty());
+    let with_keys = opened(&env, data).await;
+    assert_eq!(password(&with_keys).await, PasswordState::Saved);
+}
+
+#[tokio::test]
+async fn what_cannot_be_restored_leaves_the_data_folder_as_it_was() {
+    let env = TestEnv::sqlite().await;
+    let folder = tempdir().expect("a folder");
+    back_up(&env, folder.path()).await.expect("a backup");
+    let backup = folder.path().join("backup");
+
+    let refused = restore(&env, &backup, None, env.data()).await;
+    assert!(
+        matches!(refused, Err(BackupError::NotEmpty { .. })),
+        "{refused:?}"
+    );
+    let data = tempdir().expect("a folder");
+    fs::write(data.path().join("letter.txt"), "").expect("written");
+    let refused = restore(&env, &backup, None, data.path()).await;
+    assert!(
+        matches!(refused, Err(BackupError::NotEmpty { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(names(data.path()), ["letter.txt"]);
+
+    let whole = fs::read(&backup).expect("readable");
+    let part = folder.path().join("part");
+    fs::write(&part, &whole[..whole.len() / 2]).expect("written");
+    let data = tempdir().expect("a folder");
+    let refused = restore(&env, &part, None, data.path()).await;
+    let refused = refused.expect_err("half of it").to_string();
+    assert!(
+        refused.contains("part cannot be restored: it is damaged"),
+        "{refused}"
+    );
+    assert!(names(data.path()).is_empty());
+
+    // As a process leaves it that is killed halfway.
+    let left = data.path().join("restore.unfinished");
+    fs::create_dir(&left).expect("a folder");
+    fs::write(left.join("postern.db"), "half").expect("written");
+    restore(&env, &backup, None, data.path())
+        .await
+        .expect("restored");
+    assert_eq!(names(data.path()), ["postern.db"]);
+}
+
+#[tokio::test]
+async fn a_backup_overwrites_nothing_and_an_interrupted_one_leaves_nothing() {
+    let env = TestEnv::sqlite().await;
+    env.tamper("INSERT INTO message_body (id, bytes) VALUES ('large', zeroblob(4000000))")
+        .await;
+    let folder = tempdir().expect("a folder");
+    let interrupted = Arc::new(AtomicBool::new(true));
+    let request_of_all = request(&env, folder.path());
+    let ended = engine::back_up(request_of_all, &Actor::local(0), interrupted).await;
+    assert!(matches!(ended, Err(BackupError::Interrupted)), "{ended:?}");
+    assert!(names(folder.path()).is_empty());
+
+    back_up(&env, folder.path()).await.expect("a backup");
+    let first = fs::read(folder.path().join("backup")).expect("readable");
+    let again = back_up(&env, folder.path()).await;
+    assert!(matches!(again, Err(BackupError::Exists(_))), "{again:?}");
+    fs::remove_file(folder.path().join("backup")).expect("removed");
+    let keys = back_up(&env, folder.path()).await;
+    assert!(matches!(keys, Err(BackupError::Exists(_))), "{keys:?}");
+    assert_eq!(names(folder.path()), ["keys"]);
+    assert!(first.len() > 4_000_000);
+
+    let empty = tempdir().expect("a folder");
+    let nowhere = BackupRequest {
+        data: empty.path().to_owned(),
+        ..request(&env, empty.path())
+    };
+    let refused = engine::back_up(nowhere, &Actor::local(0), Arc::default()).await;
+    assert!(
+        matches!(refused, Err(BackupError::NoDatabase(_))),
+        "{refused:?}"
+    );
+    assert!(names(empty.path()).is_empty());
+}
+
+#[tokio::test]
+async fn a_backup_of_an_earlier_version_is_migrated_when_it_is_restored() {
+    let env = TestEnv::sqlite().await;
+    let folder = tempdir().expect("a folder");
+    let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations/sqlite");
+    let migrator = Migrator::new(migrations).await.expect("the migrations");
+    let config = on(&env, folder.path());
+    let mut connection = connect(&config).await;
+    let migrated = migrator.run_to(EARLIER, &mut connection).await;
+    migrated.expect("the tables of an earlier version");
+    connection.close().await.expect("closes");
+
+    let earlier = BackupRequest {
+        data: folder.path().to_owned(),
+        keys: None,
+        ..request(&env, folder.path())
+    };
+    let made = engine::back_up(earlier, &Actor::local(0), Arc::default()).await;
+    assert!(!made.expect("a backup").recorded, "that would migrate it");
+    let data = tempdir().expect("a folder");
+    let backup = folder.path().join("backup");
+    let restored = restore(&env, &backup, None, data.path()).await;
+    assert!(restored.expect("restored").migrations > 0);
+    let other = opened(&env, data).await;
+    let admin = other.admin().await;
+    let overview = other.postern.outbox().overview(&admin).await;
+    assert!(overview.expect("there").pause.is_some());
+}

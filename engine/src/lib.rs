@@ -50,7 +50,8 @@ pub use audit::{
     Action, Audit, AuditAnchor, AuditFault, AuditTampering, AuditVerification, VerifiedChain,
 };
 pub use backup::{
-    BackedUp, BackupError, BackupRequest, RestoreRequest, Restored, back_up, restore,
+    BackedUp, BackupError, BackupRequest, MoveRequest, RestoreRequest, Restored, back_up,
+    move_to_postgres, restore,
 };
 pub use clock::Clock;
 pub use delivery::{Delivery, DeliveryConfig, DeliveryPulse, Retention};
@@ -84,4 +85,5 @@ pub use store::accounts::Account;
 pub use store::inspect::SchemaVersion;
 pub use store::passkeys::Passkey;
 pub use store::tokens::{Token, TokenScope};
+pub use store::transfer::MovedTable;
 pub use vault::{BROWSER_KEY_BITS, BrowserKeys, KeyCopies};

@@ -82,6 +82,8 @@ mod message_webhooks;
 mod migrations;
 #[path = "story/networks.rs"]
 mod networks;
+#[path = "story/moving.rs"]
+mod moving;
 #[path = "story/nodes.rs"]
 mod nodes;
 #[path = "story/open_tracking.rs"]

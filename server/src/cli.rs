@@ -15,6 +15,7 @@ mod limits;
 mod policy;
 mod doctor;
 mod queue;
+mod migrate;
 mod relay;
 mod sendmail;
 mod submission;
@@ -39,6 +40,7 @@ pub use limits::LimitArgs;
 pub use policy::PolicyCommand;
 pub use doctor::DoctorArgs;
 pub use queue::QueueArgs;
+pub use migrate::MigrateArgs;
 pub use relay::{CheckDomainArgs, DiagnoseArgs, ProbeArgs, RelayArg};
 pub use submission::SubmissionArgs;
 pub use tls::TlsArgs;
@@ -181,6 +183,13 @@ pub enum Command {
     Restore {
         #[command(flatten)]
         args: RestoreArgs,
+        #[command(flatten)]
+        data_args: DataArgs,
+    },
+    /// Move the SQLite database to an empty PostgreSQL database, while Postern is stopped, and compare them
+    Migrate {
+        #[command(flatten)]
+        args: MigrateArgs,
         #[command(flatten)]
         data_args: DataArgs,
     },
@@ -452,6 +461,7 @@ impl Command {
             | Self::SendTest { data_args, .. }
             | Self::Backup { data_args, .. }
             | Self::Restore { data_args, .. }
+            | Self::Migrate { data_args, .. }
             | Self::Token(
                 TokenCommand::Create { data_args, .. }
                 | TokenCommand::List { data_args }

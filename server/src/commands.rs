@@ -13,7 +13,7 @@ use domain::{SecretString, SendingLimits};
 use engine::smtp::{AddressPolicy, PublicAddresses};
 use engine::{Actor, Clock, Config, Inspection, NewToken, Postern, Token, inspect_data};
 
-use crate::cli::{Command, DataArgs, TokenCommand};
+use crate::cli::{Command, TokenCommand};
 use crate::data_folder;
 use crate::http::PublicUrl;
 use crate::stderr;
@@ -21,6 +21,8 @@ use crate::stderr;
 /// What a command needs to open Postern, determined before the first thread starts.
 pub struct Bootstrap {
     pub data: PathBuf,
+    /// The PostgreSQL database that `migrate` moves to.
+    pub move_to: Option<String>,
     database: Option<String>,
     database_insecure: bool,
     accept_lost_keys: bool,
@@ -33,8 +35,19 @@ pub struct Bootstrap {
 impl Bootstrap {
     pub fn new(command: &Command) -> Result<Self, Box<dyn Error>> {
         let data_args = command.data_args();
+        let move_to = match command {
+            Command::Migrate { args, .. } => {
+                database("--to", "POSTERN_DATABASE_URL", args.to.as_deref())?
+            }
+            _ => None,
+        };
         Ok(Self {
-            database: database(data_args)?,
+            move_to,
+            database: database(
+                "--database",
+                "POSTERN_DATABASE",
+                data_args.database.as_deref(),
+            )?,
             database_insecure: data_args.database_insecure,
             relays: AddressPolicy::parse(&data_args.relay_allow, &data_args.relay_deny)?
                 .with_nat64(&data_args.relay_nat64)?,
@@ -61,6 +74,11 @@ impl Bootstrap {
         inspect_data(&self.data, database, self.database_insecure).await
     }
 
+    /// Whether PostgreSQL may be on another machine without verified TLS.
+    pub fn allows_insecure_database(&self) -> bool {
+        self.database_insecure
+    }
+
     /// Whether values of lost keys are given up.
     pub fn accepts_lost_keys(&self) -> bool {
         self.accept_lost_keys
@@ -85,32 +103,43 @@ impl Bootstrap {
     }
 }
 
-/// The URL of the database. One with a password is refused on the command line, which every user of
-/// the machine can read.
-fn database(data_args: &DataArgs) -> Result<Option<String>, Box<dyn Error>> {
+/// The URL of a database: given, by a flag or its variable, or in the file that the variable with `_FILE`
+/// names, or in the credential of systemd with the name of the variable in lower case. One with a password is refused on the command line, which every user of the machine can read.
+fn database(
+    flag: &str,
+    variable: &str,
+    given: Option<&str>,
+) -> Result<Option<String>, Box<dyn Error>> {
     let flagged = std::env::args_os()
         .filter_map(|argument| argument.into_string().ok())
-        .any(|argument| argument == "--database" || argument.starts_with("--database="));
-    if let Some(address) = data_args.database.as_ref().filter(|set| !set.is_empty()) {
+        .any(|argument| {
+            let rest = argument.strip_prefix(flag);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        });
+    let in_file = format!("{variable}_FILE");
+    if let Some(address) = given.filter(|set| !set.is_empty()) {
         if flagged && has_password(address) {
-            return Err("a password on the command line is visible to every user of this machine; put the URL into POSTERN_DATABASE or into the file that POSTERN_DATABASE_FILE names".into());
+            let text = format!(
+                "a password on the command line is visible to every user of this machine; put the URL into \
+                 {variable} or into the file that {in_file} names"
+            );
+            return Err(text.into());
         }
-        return Ok(Some(address.clone()));
+        return Ok(Some(address.to_owned()));
     }
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let credentials = credentials.as_deref();
-    if let Some(file) = std::env::var_os("POSTERN_DATABASE_FILE") {
-        return secret_file("POSTERN_DATABASE_FILE", Path::new(&file), credentials).map(Some);
+    if let Some(file) = std::env::var_os(&in_file) {
+        return secret_file(&in_file, Path::new(&file), credentials).map(Some);
     }
-    let credential = credentials.map(|folder| folder.join(DATABASE_CREDENTIAL));
+    // `LoadCredential=` of the unit gives it this name.
+    let name = variable.to_lowercase();
+    let credential = credentials.map(|folder| folder.join(&name));
     credential
         .filter(|file| file.exists())
-        .map(|file| secret_file("the credential with the database", &file, credentials))
+        .map(|file| secret_file(&format!("the credential {name}"), &file, credentials))
         .transpose()
 }
-
-/// The credential with the URL of the database, by the name that `LoadCredential=` of the unit gives it.
-const DATABASE_CREDENTIAL: &str = "postern_database";
 
 /// The text of a file with a secret, which only its owner may read, as a key file. A file in the folder of
 /// `credentials` is protected by the service manager: where that gives access by a list, the mode has bits

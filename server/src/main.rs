@@ -23,6 +23,7 @@ mod keys;
 mod inherited_sockets;
 mod log;
 mod memory;
+mod migrate;
 mod open_files;
 mod peer;
 mod policy;
@@ -137,6 +138,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
             }
             Command::Backup { args, .. } => backup::back_up(bootstrap, args).await,
             Command::Restore { .. } => backup::restore(bootstrap, restore_source).await,
+            Command::Migrate { .. } => migrate::migrate(bootstrap).await,
         }
     });
     // Threads that still block (a resolver, a hash) are not waited for.

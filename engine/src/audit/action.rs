@@ -179,6 +179,9 @@ pub enum Action {
     BackUp,
     /// The database was restored from a backup.
     Restore,
+    /// The database was moved to another server.
+    #[strum(serialize = "move database")]
+    MoveDatabase,
     /// An address was removed from the suppression list.
     #[strum(serialize = "remove suppression")]
     RemoveSuppression,
@@ -288,6 +291,7 @@ mod tests {
             (Action::PauseDelivery, "pause delivery"),
             (Action::BackUp, "back up"),
             (Action::Restore, "restore"),
+            (Action::MoveDatabase, "move database"),
             (Action::RemoveSuppression, "remove suppression"),
             (Action::ExportAudit, "export audit"),
         ] {

@@ -1,4 +1,4 @@
-//! Errors of backups and restorations.
+//! Errors of backups, restorations and moves.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,9 +7,10 @@ use domain::Refusal;
 
 use crate::store::StoreError;
 use crate::store::snapshot::SnapshotFault;
+use crate::store::transfer::TransferError;
 use crate::vault::VaultError;
 
-/// Why there is no backup, or nothing was restored. The texts are displayed at the command line.
+/// Why nothing was backed up, restored or moved. The texts are displayed at the command line.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// A file or folder cannot be read or written.
@@ -49,6 +50,15 @@ pub enum BackupError {
          that was written with this backup, or add --accept-lost-keys and enter the passwords again"
     )]
     OtherKeys(String),
+    /// The database that is to be moved has tables of an earlier version.
+    #[error(
+        "the database in {0} is of another version of Postern; start and stop postern serve of this version \
+         once, which brings it up to date"
+    )]
+    Earlier(PathBuf),
+    /// The database cannot be moved.
+    #[error("the database was not moved: {0}")]
+    Transfer(#[from] TransferError),
     /// It was interrupted.
     #[error("interrupted; nothing was written")]
     Interrupted,

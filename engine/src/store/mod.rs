@@ -57,6 +57,7 @@ pub mod setup_link;
 pub mod snapshot;
 pub mod suppressions;
 pub mod tokens;
+pub mod transfer;
 pub mod transport;
 pub mod webhook_deliveries;
 pub mod webhooks;

@@ -34,7 +34,7 @@ const WRITE_PRAGMAS: &str = "PRAGMA cache_size = -2048; PRAGMA wal_autocheckpoin
 
 /// An acknowledged commit survives a crash of the server, whatever its configuration says. Stronger
 /// settings are kept.
-const DURABLE_COMMIT: &str = "SELECT set_config('synchronous_commit', 'on', false) \
+pub(super) const DURABLE_COMMIT: &str = "SELECT set_config('synchronous_commit', 'on', false) \
                               WHERE current_setting('synchronous_commit') <> 'remote_apply'";
 
 /// As `busy_timeout` on SQLite; and the server ends the session of a node that is gone without a

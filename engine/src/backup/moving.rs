@@ -1,0 +1,68 @@
+//! Moving the SQLite database of a data folder to PostgreSQL.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::error::BackupError;
+use crate::audit::{Action, Audit};
+use crate::store::transfer::{self, LockedSource, MovedTable};
+use crate::store::{Store, StoreError, snapshot, transport};
+use crate::{Actor, Clock};
+
+/// What to move, and where to.
+#[derive(Clone)]
+pub struct MoveRequest {
+    /// The data folder, which the caller has locked.
+    pub data: PathBuf,
+    /// The URL of the PostgreSQL database, which may hold a password.
+    pub address: String,
+    /// Allows a database on another machine without verified TLS.
+    pub database_insecure: bool,
+    /// The clock of the audit row.
+    pub clock: Clock,
+}
+
+/// Copies all rows of the SQLite database of a data folder to an empty PostgreSQL database, and compares them
+/// there. The rows are committed at once, and the SQLite database is locked meanwhile and stays as it is. The
+/// keys are not moved: the same key files open the values.
+///
+/// # Errors
+/// [`BackupError`]: PostgreSQL has none of the rows.
+pub async fn move_to_postgres(
+    request: MoveRequest,
+    actor: &Actor,
+) -> Result<Vec<MovedTable>, BackupError> {
+    actor.administers()?;
+    if !request.database_insecure {
+        transport::check(&request.address)?;
+    }
+    let data = request.data;
+    if fs::symlink_metadata(snapshot::file_in(&data)).is_err() {
+        return Err(BackupError::NoDatabase(data));
+    }
+    if !snapshot::is_current(&data)? {
+        return Err(BackupError::Earlier(data));
+    }
+    let source = LockedSource::lock(&data)?;
+    let moved = transfer::transfer(&source, &request.address).await?;
+    drop(source);
+    if let Err(error) = record(&data, &request.address, actor, request.clock).await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the move has no row in the audit log of PostgreSQL"
+        );
+    }
+    Ok(moved)
+}
+
+/// Writes the row of the audit log into the database that was moved to.
+async fn record(data: &Path, address: &str, actor: &Actor, clock: Clock) -> Result<(), StoreError> {
+    let store = Store::open(data, Some(address)).await?;
+    let (audit, _refusals) = Audit::start(store.clone(), clock);
+    let detail = "from SQLite to PostgreSQL";
+    let recorded = audit
+        .record_alone(actor, Action::MoveDatabase, detail)
+        .await;
+    store.close().await;
+    recorded
+}

@@ -143,7 +143,9 @@ fn check_empty(data: &Path) -> Result<(), BackupError> {
     let failed = |error| BackupError::File(data.to_owned(), error);
     for entry in fs::read_dir(data).map_err(failed)? {
         let found = entry.map_err(failed)?.file_name();
-        if !ALLOWED.iter().any(|allowed| found == *allowed) {
+        // What a process left that was killed while it tried whether the folder can be written.
+        let is_probe = found.to_string_lossy().starts_with(".write-");
+        if !is_probe && !ALLOWED.iter().any(|allowed| found == *allowed) {
             return Err(BackupError::NotEmpty {
                 folder: data.to_owned(),
                 found: found.to_string_lossy().into_owned(),

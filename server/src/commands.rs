@@ -337,7 +337,7 @@ mod tests {
     #[test]
     fn a_secret_that_others_can_read_is_refused_unless_it_is_a_credential() {
         let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join(DATABASE_CREDENTIAL);
+        let file = folder.path().join("postern_database");
         fs::write(&file, "postgres://localhost/postern\n").expect("written");
         let read = |mode, credentials| {
             fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("permissions");

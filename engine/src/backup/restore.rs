@@ -12,7 +12,9 @@ use super::back_up::blocking;
 use super::error::BackupError;
 use crate::audit::{Action, Audit};
 use crate::store::snapshot::{self, SnapshotCheck};
-use crate::store::{Store, StoreError, commit, keys, pause, pending_logins, sessions, workers};
+use crate::store::{
+    Store, StoreError, account_links, commit, keys, pause, pending_logins, sessions, workers,
+};
 use crate::vault::KeyCopies;
 use crate::{Actor, Clock};
 
@@ -51,7 +53,7 @@ pub struct Restored {
 }
 
 /// Makes a backup the database of a data folder that has none. Its tables are brought up to date, its sessions
-/// ended, and delivery is paused: what was sent since the backup is still queued in it. The database appears
+/// and links ended, and delivery is paused: what was sent since the backup is still queued in it. The database appears
 /// in the folder once it is whole and synced to disk, after its keys.
 ///
 /// # Errors
@@ -114,13 +116,15 @@ pub async fn restore(request: RestoreRequest, actor: &Actor) -> Result<Restored,
     })
 }
 
-/// Ends the sessions and pauses delivery. Returns the number of sessions.
+/// Ends the sessions and the links of invitations and resets, and pauses delivery. Returns the number of sessions.
 async fn prepare(store: &Store, actor: &Actor, clock: Clock) -> Result<u64, StoreError> {
     let (audit, _refusals) = Audit::start(store.clone(), clock.clone());
     let now = clock.now();
     let mut work = store.begin().await?;
     let ended = sessions::end_every(&mut work).await?;
     pending_logins::remove_all(&mut work).await?;
+    // One that was used since would be valid again.
+    account_links::remove_every(&mut work).await?;
     // Those of processes that used the database before.
     workers::forget(&mut work, None, now).await?;
     let stamp = Stamp {

@@ -109,3 +109,14 @@ pub async fn remove_all(connection: &mut Connection, account: &str) -> Result<()
         .await?;
     Ok(())
 }
+
+/// Deletes the links of all accounts.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn remove_every(connection: &mut Connection) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM account_link")
+        .execute(connection)
+        .await?;
+    Ok(())
+}

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use domain::home::{NextStep, next_step};
 use domain::outbox::{Pause, RecipientState};
-use domain::view::PasswordState;
+use domain::view::{PasswordState, Role};
 use engine::{
     Actor, BackedUp, BackupError, BackupRequest, Config, KeyCopies, Postern, RestoreRequest,
     Restored,
@@ -98,6 +98,9 @@ async fn password(env: &TestEnv) -> PasswordState {
 async fn a_restored_backup_sends_nothing_until_a_person_resumes_delivery() {
     let env = TestEnv::sqlite().await;
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    let mail = env.postern.account_mail();
+    let invited = mail.invite(&admin, "guest@example.org", Role::User).await;
+    invited.expect("invited by a link, as there is no relay yet");
     env.save(&admin, &relay).await;
     let to = ["desk@example.net"];
     let queued = env.hand_over(&admin, &to, "Before").await;
@@ -119,6 +122,10 @@ async fn a_restored_backup_sends_nothing_until_a_person_resumes_delivery() {
     assert!(restored.missing_keys.is_empty(), "{restored:?}");
 
     let other = opened(&env, data).await;
+    let links = sqlx::query_scalar("SELECT COUNT(*) FROM account_link");
+    let links = links.fetch_one(&mut other.connection().await).await;
+    let links: i64 = links.expect("a number");
+    assert_eq!(links, 0, "an old invitation is not valid again");
     let (admin, outbox) = (other.admin().await, other.postern.outbox());
     let works = TestWorker::begin(&other, 1);
     let trail = other.postern.audit().trail(&admin, 50).await.expect("rows");

@@ -12,6 +12,8 @@ mod dist;
 mod fuzz;
 mod guard;
 #[cfg(target_os = "linux")]
+mod moving;
+#[cfg(target_os = "linux")]
 mod own_relays;
 #[cfg(target_os = "linux")]
 mod powercut;

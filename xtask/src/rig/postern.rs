@@ -112,6 +112,14 @@ impl Plan {
         })
     }
 
+    /// On a PostgreSQL database.
+    pub fn on(self, database: String) -> Self {
+        Self {
+            database: Some(database),
+            ..self
+        }
+    }
+
     /// Reaches PostgreSQL through a proxy.
     pub fn database_through(mut self, proxy: SocketAddr) -> Self {
         self.database = self.database.map(|database| {
@@ -188,8 +196,8 @@ impl Plan {
         output_of(&mut self.command(&create)).context("postern token create failed")
     }
 
-    // Variables of the surrounding shell must not configure it.
-    fn command(&self, words: &[&str]) -> Command {
+    /// A command on the data. Variables of the surrounding shell must not configure it.
+    pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(words).arg("--data").arg(&self.data);
         for (name, _) in env::vars_os() {

@@ -10,7 +10,7 @@ use crate::{
 };
 #[cfg(target_os = "linux")]
 use crate::{
-    crash, powercut,
+    crash, moving, powercut,
     rig::{environment::Database, random::Random},
 };
 use anyhow::Result;
@@ -99,12 +99,14 @@ pub fn end_to_end() -> Result<()> {
     e2e::run()
 }
 
-/// Five crashes on each database, and two power cuts where a FUSE file system can be mounted.
+/// Five crashes on each database, kills of backups and of moves to PostgreSQL, and two power cuts where a FUSE
+/// file system can be mounted.
 #[cfg(target_os = "linux")]
 pub fn crash() -> Result<()> {
     let program = program()?;
     let engines = [Database::Sqlite, Database::Postgres];
     crash::crash(program.clone(), 10, &engines, Random::seed())?;
+    moving::run(program.clone(), Random::seed())?;
     match powercut::unavailable() {
         Some(reason) => console::note(&format!("Power cuts skipped: {reason}.")),
         None => powercut::powercut(&program, 2, Random::seed())?,

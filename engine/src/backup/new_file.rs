@@ -2,14 +2,20 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
 
 use super::error::BackupError;
 
 /// The end of the name of a file that is being written. A process that is killed leaves it behind.
 const UNFINISHED: &str = "unfinished";
+
+/// The errors of a file system that has no links.
+const EPERM: i32 = Errno::EPERM as i32;
+const EOPNOTSUPP: i32 = Errno::EOPNOTSUPP as i32;
 
 /// A file that is being written, readable by its owner only. It is removed when it is dropped.
 pub struct NewFile {
@@ -63,14 +69,12 @@ impl NewFile {
         let failed = |error| BackupError::File(self.path.clone(), error);
         let synced = File::open(&self.unfinished).and_then(|file| file.sync_all());
         synced.map_err(failed)?;
-        // In contrast to a rename, a link does not replace a file.
-        match fs::hard_link(&self.unfinished, &self.path) {
+        match name_new(&self.unfinished, &self.path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 return Err(BackupError::Exists(self.path.clone()));
             }
-            linked => linked.map_err(failed)?,
+            named => named.map_err(failed)?,
         }
-        fs::remove_file(&self.unfinished).map_err(failed)?;
         let synced = File::open(&self.folder).and_then(|folder| folder.sync_all());
         synced.map_err(failed)
     }
@@ -81,6 +85,33 @@ impl Drop for NewFile {
         // After it was published there is none.
         let _ = fs::remove_file(&self.unfinished);
     }
+}
+
+/// Gives a file another name, unless another file has it. In contrast to a rename, a link does not replace a file.
+fn name_new(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(from, to) {
+        // A file system without links, as on a USB stick.
+        Err(error) if matches!(error.raw_os_error(), Some(EPERM | EOPNOTSUPP)) => {
+            rename_new(from, to)
+        }
+        linked => linked.and_then(|()| fs::remove_file(from)),
+    }
+}
+
+/// Renames a file, unless another file has the name.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+
+    let renamed = renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE);
+    renamed.map_err(io::Error::from)
+}
+
+/// Where the system cannot rename without replacing.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn rename_new(_from: &Path, _to: &Path) -> io::Result<()> {
+    let text = "its file system has no links; name a file on another one";
+    Err(io::Error::new(ErrorKind::Unsupported, text))
 }
 
 #[cfg(test)]
@@ -137,5 +168,20 @@ mod tests {
         assert_eq!(names(folder.path()), ["backup"]);
         let nameless = NewFile::create(Path::new("/"));
         assert!(matches!(nameless, Err(BackupError::NoName(_))));
+    }
+
+    /// As on a file system without links.
+    #[test]
+    fn a_rename_overwrites_nothing_either() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [from, to] = ["from", "to"].map(|name| folder.path().join(name));
+        fs::write(&from, "new").expect("writes");
+        fs::write(&to, "old").expect("writes");
+        let refused = rename_new(&from, &to).expect_err("refused");
+        assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&to).expect("exists"), "old");
+        fs::remove_file(&to).expect("removes");
+        rename_new(&from, &to).expect("renames");
+        assert_eq!(names(folder.path()), ["to"]);
     }
 }

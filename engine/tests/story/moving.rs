@@ -167,6 +167,16 @@ async fn a_database_that_is_not_empty_is_left_alone(env: TestEnv) {
     let overview = env.postern.outbox().overview(&admin).await;
     overview.expect("it goes on");
 
+    let shared = env.empty().await.database.expect("PostgreSQL");
+    let mut connection = AnyConnection::connect(&shared).await.expect("connects");
+    execute(&mut connection, "CREATE TABLE letter (id BIGINT)").await;
+    let refused = move_data(&source, source.data(), &shared).await;
+    let refused = refused.expect_err("refused").to_string();
+    assert!(
+        refused.contains("has the table letter of another program"),
+        "{refused}"
+    );
+
     let elsewhere = "postgres://postern:hunter2@192.0.2.7/postern";
     let refused = move_data(&source, source.data(), elsewhere).await;
     let refused = refused.expect_err("refused").to_string();

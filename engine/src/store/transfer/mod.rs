@@ -29,7 +29,7 @@ pub struct MovedTable {
 }
 
 /// Copies all rows to the PostgreSQL database at `address`, and commits them once every table there has the same
-/// rows. The database is migrated first. A row is in memory at a time, and 1 MiB beside it.
+/// rows. The database is migrated first. One row at a time is in memory, and less than 2 MiB beside it.
 ///
 /// # Errors
 /// [`TransferError`]: PostgreSQL has its tables, without rows of the source.

@@ -1,4 +1,4 @@
-//! Restoring a backup into a data folder: checked, migrated, its sessions ended and delivery paused.
+//! Restoring a backup into a data folder: checked, migrated, sessions ended, delivery paused.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;

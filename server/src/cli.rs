@@ -20,13 +20,13 @@ mod relay;
 mod sendmail;
 mod submission;
 mod tls;
+mod token;
 
 use std::net::SocketAddr;
 
 use clap::builder::BoolishValueParser;
 use clap::builder::styling::Styles;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use domain::outbox::Priority;
 
 pub use account::{
     AccountArgs, AccountCommand, RoleArg, SecondFactorCommand, SenderArgs, SendersCommand,
@@ -44,6 +44,7 @@ pub use migrate::MigrateArgs;
 pub use relay::{CheckDomainArgs, DiagnoseArgs, ProbeArgs, RelayArg};
 pub use submission::SubmissionArgs;
 pub use tls::TlsArgs;
+pub use token::TokenCommand;
 
 /// Outgoing mail for an organisation: accepts mail over HTTP, delivers it through an SMTP relay, and
 /// shows in a browser whether the relay works and why not.
@@ -284,65 +285,6 @@ pub struct HealthArgs {
     pub no_health_checks: bool,
 }
 
-#[derive(Debug, Subcommand)]
-pub enum TokenCommand {
-    /// Create a token of an account, and print it; it is not shown again
-    Create {
-        /// The email address of the account
-        #[arg(long, env = "POSTERN_ACCOUNT", value_name = "EMAIL")]
-        account: String,
-        /// What the token is for
-        #[arg(long, env = "POSTERN_TOKEN_NAME")]
-        name: String,
-        /// What it may do, separated by commas: send (submit mail), read (messages and metrics), admin
-        /// (what administrators do) [default: all that the role of the account allows]
-        #[arg(
-            long,
-            env = "POSTERN_TOKEN_SCOPE",
-            value_name = "SCOPES",
-            value_delimiter = ','
-        )]
-        scope: Vec<String>,
-        /// Days after which it expires, 1 to 3650 [default: never]
-        #[arg(long, env = "POSTERN_TOKEN_EXPIRES", value_name = "DAYS")]
-        expires: Option<u32>,
-        /// An address it may send from; given several times, each of them [default: all that the account
-        /// may send from]
-        #[arg(
-            long,
-            env = "POSTERN_TOKEN_SENDER",
-            value_name = "ADDRESS",
-            value_delimiter = ','
-        )]
-        sender: Vec<String>,
-        /// Let it send from addresses that the account may not: only for an administrator's account
-        #[arg(long, env = "POSTERN_TOKEN_ANY_SENDER", value_parser = BoolishValueParser::new())]
-        any_sender: bool,
-        /// The priority of its mail that names none: high, normal or bulk [default: normal, or the highest]
-        #[arg(long, env = "POSTERN_TOKEN_DEFAULT_PRIORITY", value_name = "PRIORITY")]
-        default_priority: Option<Priority>,
-        /// The highest priority its mail may name [default: high]
-        #[arg(long, env = "POSTERN_TOKEN_HIGHEST_PRIORITY", value_name = "PRIORITY")]
-        highest_priority: Option<Priority>,
-        #[command(flatten)]
-        limits: LimitArgs,
-        #[command(flatten)]
-        data_args: DataArgs,
-    },
-    /// List the tokens, without their secrets
-    List {
-        #[command(flatten)]
-        data_args: DataArgs,
-    },
-    /// Revoke a token
-    Revoke {
-        /// The id that `token list` shows
-        id: String,
-        #[command(flatten)]
-        data_args: DataArgs,
-    },
-}
-
 #[derive(Debug, Args)]
 pub struct ListenArgs {
     /// Address and port to listen on
@@ -461,17 +403,13 @@ impl Command {
             | Self::SendTest { data_args, .. }
             | Self::Backup { data_args, .. }
             | Self::Restore { data_args, .. }
-            | Self::Migrate { data_args, .. }
-            | Self::Token(
-                TokenCommand::Create { data_args, .. }
-                | TokenCommand::List { data_args }
-                | TokenCommand::Revoke { data_args, .. },
-            ) => data_args,
+            | Self::Migrate { data_args, .. } => data_args,
             Self::Account(account) => account.data_args(),
             Self::Audit(audit) => audit.data_args(),
             Self::Keys(keys) => keys.data_args(),
             Self::Policy(policy) => policy.data_args(),
             Self::Doctor(doctor) => &doctor.data_args,
+            Self::Token(token) => token.data_args(),
         }
     }
 }

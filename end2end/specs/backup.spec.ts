@@ -59,7 +59,7 @@ test('a backup beside a running server is restored and sends nothing until deliv
   const other = await server.restart();
   const worker = [{ host: expect.any(String) }];
   await expect.poll(async () => (await overview(other)).workers).toMatchObject(worker);
-  const paused = { pause: { by: 'postern restore', since: expect.any(String) }, counts: { queued: { number: 1 } } };
+  const paused = { pause: { by: expect.stringMatching(/^postern restore, backup of \d{4}-/), since: expect.any(String) }, counts: { queued: { number: 1 } } };
   expect(await overview(other)).toMatchObject(paused);
   expect(relay.mails.all).toEqual([]);
   const page = await sendRequest(other.postern.url, SETTINGS_PATH, { headers: { cookie } });

@@ -149,8 +149,12 @@ fn report(data: &Path, name: &Path, restored: &engine::Restored) {
             data.join("keys").display()
         ));
     }
-    stderr::line(
-        "delivery is paused: start postern serve, cancel queued mail on the page Outbox that was sent \
-         after the backup was made, and resume delivery there",
-    );
+    let backup = match restored.made_at {
+        Some(at) => format!("the backup was made, {at},"),
+        None => "the backup was made".to_owned(),
+    };
+    stderr::line(&format!(
+        "delivery is paused: start postern serve, cancel queued mail on the page Outbox that was sent after \
+         {backup} and resume delivery there"
+    ));
 }

@@ -173,14 +173,20 @@ fn fact((name, value): Fact) -> AnyView {
 
 fn paused(pause: Pause, admin: bool) -> AnyView {
     match pause.since {
-        Some(at) if admin && pause.is_of_restore() => view! {
-            <p>"Since " <Time at /> ", when a backup was restored. Messages are accepted and not sent."</p>
-            <p>
-                "Messages that were sent after the backup was made are queued again. Cancel those first: "
-                "when delivery is resumed, what is queued is sent."
-            </p>
+        Some(at) if admin && pause.is_of_restore() => {
+            let backup = match pause.backup_time() {
+                Some(time) => format!("the backup was made, {time},"),
+                None => "the backup was made".to_owned(),
+            };
+            view! {
+                <p>"Since " <Time at /> ", when a backup was restored. Messages are accepted and not sent."</p>
+                <p>
+                    "Messages that were sent after " {backup}
+                    " are queued again. Cancel those first: when delivery is resumed, what is queued is sent."
+                </p>
+            }
+            .into_any()
         }
-        .into_any(),
         Some(at) => {
             let by = (admin && !pause.by.is_empty()).then(|| format!(" by {}", pause.by));
             view! { <p>"Since " <Time at /> {by} ". Messages are accepted and not sent."</p> }

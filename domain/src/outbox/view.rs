@@ -277,9 +277,26 @@ impl Pause {
     /// What paused it where the database was restored from a backup.
     pub const RESTORE: &str = "postern restore";
 
+    /// Stands between that and the time at which the backup was made.
+    const BACKUP: &str = ", backup of ";
+
+    /// What paused it where the database was restored from a backup that was made at this time.
+    pub fn by_restore(backup: Option<Timestamp>) -> String {
+        match backup {
+            Some(at) => format!("{}{}{at}", Self::RESTORE, Self::BACKUP),
+            None => Self::RESTORE.to_owned(),
+        }
+    }
+
     /// Whether it is paused because the database was restored from a backup, and the viewer may know.
     pub fn is_of_restore(&self) -> bool {
-        self.since.is_some() && self.by == Self::RESTORE
+        self.since.is_some() && self.by.starts_with(Self::RESTORE)
+    }
+
+    /// When the backup that was restored was made, where that is known.
+    pub fn backup_time(&self) -> Option<&str> {
+        let rest = self.by.strip_prefix(Self::RESTORE)?;
+        rest.strip_prefix(Self::BACKUP)
     }
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use domain::Timestamp;
 use domain::outbox::Pause;
 use domain::view::Stamp;
 
@@ -44,6 +45,8 @@ pub struct RestoreRequest {
 /// A backup that was restored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {
+    /// When the backup was made, where its audit log says so.
+    pub made_at: Option<Timestamp>,
     /// The number of migrations that brought its tables up to date.
     pub migrations: i64,
     /// The number of sessions that were ended.
@@ -74,10 +77,13 @@ pub async fn restore(request: RestoreRequest, actor: &Actor) -> Result<Restored,
     let target = file.clone();
     let checked = blocking(move || {
         copy(&mut backup, &target).map_err(|error| BackupError::File(target.clone(), error))?;
-        let checked = snapshot::check(&target, SnapshotCheck::Whole);
-        checked.map_err(|fault| BackupError::Backup { file: name, fault })
+        let version = snapshot::check(&target, SnapshotCheck::Whole)
+            .map_err(|fault| BackupError::Backup { file: name, fault })?;
+        // The row that a backup writes before it copies.
+        let made_at = snapshot::last_recorded(&target, Action::BackUp.into())?;
+        Ok((version, made_at))
     });
-    let version = checked.await?;
+    let (version, made_at) = checked.await?;
 
     let store = Store::open(&staging.0, None).await?;
     let key_folder = data.join("keys");
@@ -93,7 +99,7 @@ pub async fn restore(request: RestoreRequest, actor: &Actor) -> Result<Restored,
         store.close().await;
         return Err(BackupError::OtherKeys(kid.clone()));
     }
-    let sessions = prepare(&store, actor, clock).await?;
+    let sessions = prepare(&store, made_at, actor, clock).await?;
     store.close().await;
 
     blocking(move || {
@@ -110,6 +116,7 @@ pub async fn restore(request: RestoreRequest, actor: &Actor) -> Result<Restored,
     .await?;
     drop(staging);
     Ok(Restored {
+        made_at,
         migrations: snapshot::migrations_since(version),
         sessions,
         missing_keys,
@@ -117,7 +124,12 @@ pub async fn restore(request: RestoreRequest, actor: &Actor) -> Result<Restored,
 }
 
 /// Ends the sessions and the links of invitations and resets, and pauses delivery. Returns the number of sessions.
-async fn prepare(store: &Store, actor: &Actor, clock: Clock) -> Result<u64, StoreError> {
+async fn prepare(
+    store: &Store,
+    made_at: Option<Timestamp>,
+    actor: &Actor,
+    clock: Clock,
+) -> Result<u64, StoreError> {
     let (audit, _refusals) = Audit::start(store.clone(), clock.clone());
     let now = clock.now();
     let mut work = store.begin().await?;
@@ -129,7 +141,7 @@ async fn prepare(store: &Store, actor: &Actor, clock: Clock) -> Result<u64, Stor
     workers::forget(&mut work, None, now).await?;
     let stamp = Stamp {
         at: now,
-        by: Pause::RESTORE.to_owned(),
+        by: Pause::by_restore(made_at),
     };
     // The reason of a pause before would hide this one.
     pause::write(&mut work, None).await?;

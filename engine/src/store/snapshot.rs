@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use domain::Timestamp;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -182,6 +183,16 @@ fn newest_migration(connection: &Connection) -> Result<i64, SnapshotFault> {
     connection
         .query_row(newest, [], |row| row.get(0))
         .map_err(fault)
+}
+
+/// When the audit log of a copy last recorded this action.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn last_recorded(file: &Path, action: &str) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "SELECT MAX(at) FROM audit WHERE action = ?";
+    let at: Option<i64> = open(file)?.query_row(sql, [action], |row| row.get(0))?;
+    Ok(at.map(Timestamp))
 }
 
 /// The ids of the keys that the values in a copy are sealed with.

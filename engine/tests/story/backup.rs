@@ -134,7 +134,8 @@ async fn a_restored_backup_sends_nothing_until_a_person_resumes_delivery() {
     }
     let overview = outbox.overview(&admin).await.expect("there");
     let pause = overview.pause.expect("paused");
-    assert_eq!((&*pause.by, pause.is_of_restore()), (Pause::RESTORE, true));
+    assert!(pause.is_of_restore() && restored.made_at.is_some());
+    assert_eq!(pause.by, Pause::by_restore(restored.made_at));
     let home = other.postern.home().view(&admin).await.expect("a view");
     assert_eq!(next_step(&home.facts), Some(NextStep::ResumeAfterRestore));
     other.until_heartbeat().await;

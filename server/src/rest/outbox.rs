@@ -77,8 +77,8 @@ struct Pause {
     /// it ends the pause, 20 s later where the process was killed.
     #[schema(format = DateTime)]
     since: Option<String>,
-    /// Who paused it; `postern restore` where a backup was restored; where `since` is null, the host of the
-    /// process with `--hold-mail`.
+    /// Who paused it; `postern restore` and the time of the backup where one was restored; where `since` is
+    /// null, the host of the process with `--hold-mail`.
     by: String,
 }
 

@@ -390,4 +390,25 @@ mod tests {
             assert_eq!(recipient.last_reply(), last);
         }
     }
+
+    #[test]
+    fn the_pause_of_a_restoration_names_the_time_of_the_backup() {
+        let pause = |by: &str| Pause {
+            since: Some(Timestamp(0)),
+            by: by.to_owned(),
+        };
+        let restored = pause(&Pause::by_restore(Some(Timestamp(0))));
+        assert!(restored.is_of_restore());
+        assert_eq!(restored.backup_time(), Some("1970-01-01 00:00 UTC"));
+        let unknown = pause(&Pause::by_restore(None));
+        assert!(unknown.is_of_restore());
+        assert_eq!(unknown.backup_time(), None);
+        for by in ["admin@example.org", "uid 0", ""] {
+            let pause = pause(by);
+            assert!(
+                !pause.is_of_restore() && pause.backup_time().is_none(),
+                "{by}"
+            );
+        }
+    }
 }

@@ -40,9 +40,12 @@ function run(program: string, args: string[], options: CommandOptions): Promise<
   });
 }
 
+/** Variables that configure Postern, also those of other mailers. */
+const CONFIGURES = /^(POSTERN_|SMTP_|MAIL_FROM|EMAIL_|SKIP_EMAIL_SEND)/;
+
 /** The environment without the variables that configure Postern. Relays get no connection but those of the test. */
 export function environment(more: CommandOptions['env']): NodeJS.ProcessEnv {
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('POSTERN_'));
+  const inherited = Object.entries(process.env).filter(([name]) => !CONFIGURES.test(name));
   return { ...Object.fromEntries(inherited), NO_COLOR: '1', POSTERN_NO_HEALTH_CHECKS: '1', ...more };
 }
 

@@ -11,6 +11,7 @@ mod backup;
 mod command_socket;
 mod data;
 mod keys;
+mod import;
 mod limits;
 mod policy;
 mod doctor;
@@ -36,6 +37,7 @@ pub use backup::{BackupArgs, RestoreArgs};
 pub use command_socket::CommandSocketArgs;
 pub use data::{DataArgs, LogFormat};
 pub use keys::KeysCommand;
+pub use import::ImportArgs;
 pub use limits::LimitArgs;
 pub use policy::PolicyCommand;
 pub use doctor::DoctorArgs;
@@ -164,6 +166,13 @@ pub enum Command {
     /// fault: run it with the arguments and the environment of postern serve. It changes nothing; exits
     /// with 0 without a fault, 1 with one, 2 when an argument is invalid
     Doctor(Box<DoctorArgs>),
+    /// Import the SMTP settings of another program: show what was understood, ask, and save them
+    Import {
+        #[command(flatten)]
+        args: Box<ImportArgs>,
+        #[command(flatten)]
+        data_args: DataArgs,
+    },
     /// Send a test email with the saved configuration
     SendTest {
         /// The recipient
@@ -352,6 +361,7 @@ impl Command {
             self,
             Self::Serve { .. }
                 | Self::Restore { .. }
+                | Self::Import { .. }
                 | Self::Account(AccountCommand::Create { .. } | AccountCommand::Invite { .. })
         )
     }
@@ -400,6 +410,7 @@ impl Command {
             | Self::Diagnose { data_args, .. }
             | Self::Probe { data_args, .. }
             | Self::CheckDomain { data_args, .. }
+            | Self::Import { data_args, .. }
             | Self::SendTest { data_args, .. }
             | Self::Backup { data_args, .. }
             | Self::Restore { data_args, .. }

@@ -1,9 +1,7 @@
 //! Opening Postern for a command, and the commands `setup-link` and `token`.
 
 use std::error::Error;
-use std::fs::File;
-use std::io::{self, BufRead, IsTerminal, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -16,6 +14,7 @@ use engine::{Actor, Clock, Config, Inspection, NewToken, Postern, Token, inspect
 use crate::cli::{Command, TokenCommand};
 use crate::data_folder;
 use crate::http::PublicUrl;
+use crate::private_file;
 use crate::stderr;
 
 /// What a command needs to open Postern, determined before the first thread starts.
@@ -104,7 +103,8 @@ impl Bootstrap {
 }
 
 /// The URL of a database: given, by a flag or its variable, or in the file that the variable with `_FILE`
-/// names, or in the credential of systemd with the name of the variable in lower case. One with a password is refused on the command line, which every user of the machine can read.
+/// names, or in the credential of systemd with the name of the variable in lower case. One with a password is
+/// refused on the command line, which every user of the machine can read.
 fn database(
     flag: &str,
     variable: &str,
@@ -127,42 +127,18 @@ fn database(
         }
         return Ok(Some(address.to_owned()));
     }
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let credentials = credentials.as_deref();
     if let Some(file) = std::env::var_os(&in_file) {
-        return secret_file(&in_file, Path::new(&file), credentials).map(Some);
+        let text = private_file::read(&in_file, Path::new(&file))?;
+        return Ok(Some(text.trim().to_owned()));
     }
     // `LoadCredential=` of the unit gives it this name.
     let name = variable.to_lowercase();
-    let credential = credentials.map(|folder| folder.join(&name));
-    credential
-        .filter(|file| file.exists())
-        .map(|file| secret_file(&format!("the credential {name}"), &file, credentials))
-        .transpose()
-}
-
-/// The text of a file with a secret, which only its owner may read, as a key file. A file in the folder of
-/// `credentials` is protected by the service manager: where that gives access by a list, the mode has bits
-/// of the group.
-fn secret_file(
-    variable: &str,
-    path: &Path,
-    credentials: Option<&Path>,
-) -> Result<String, Box<dyn Error>> {
-    let failed = |error: io::Error| format!("{variable} cannot be read: {error}");
-    let mut file = File::open(path).map_err(failed)?;
-    let mode = file.metadata().map_err(failed)?.permissions().mode();
-    let is_credential = credentials.is_some() && path.parent() == credentials;
-    if mode & 0o077 != 0 && !is_credential {
-        let path = path.display();
-        let text = format!(
-            "the file of {variable} can be read by others; make it private with: chmod 600 {path}"
-        );
-        return Err(text.into());
-    }
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(failed)?;
-    Ok(text.trim().to_owned())
+    let credential = private_file::credentials().map(|folder| folder.join(&name));
+    let Some(file) = credential.filter(|file| file.exists()) else {
+        return Ok(None);
+    };
+    let text = private_file::read(&format!("the credential {name}"), &file)?;
+    Ok(Some(text.trim().to_owned()))
 }
 
 /// Whether there is a password in `postgres://user:HERE@host/name`, or in `?password=HERE`.
@@ -330,32 +306,7 @@ pub fn password() -> Result<SecretString, Box<dyn Error>> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
-
-    #[test]
-    fn a_secret_that_others_can_read_is_refused_unless_it_is_a_credential() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("postern_database");
-        fs::write(&file, "postgres://localhost/postern\n").expect("written");
-        let read = |mode, credentials| {
-            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("permissions");
-            secret_file("POSTERN_DATABASE_FILE", &file, credentials)
-        };
-        for (mode, credentials) in [
-            (0o600, None),
-            (0o440, Some(folder.path())),
-            (0o400, Some(folder.path())),
-        ] {
-            let text = read(mode, credentials).expect("read");
-            assert_eq!(text, "postgres://localhost/postern", "{mode:o}");
-        }
-        for credentials in [None, Some(Path::new("/run/credentials/postern.service"))] {
-            let refused = read(0o440, credentials).expect_err("others can read it");
-            assert!(refused.to_string().contains("chmod 600"), "{refused}");
-        }
-    }
 
     #[test]
     fn a_password_is_found_in_any_part_of_a_url() {

@@ -21,12 +21,14 @@ mod http;
 mod key_maintenance;
 mod keys;
 mod inherited_sockets;
+mod import;
 mod log;
 mod memory;
 mod migrate;
 mod open_files;
 mod peer;
 mod policy;
+mod private_file;
 mod probe;
 mod rest;
 mod senders;
@@ -34,6 +36,7 @@ mod sendmail;
 mod serve;
 mod service_manager;
 mod signals;
+mod smtp_variables;
 mod stderr;
 mod submission;
 #[cfg(test)]
@@ -86,6 +89,8 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     memory::return_large_blocks();
     let restore_source = backup::RestoreSource::open(&command)?;
+    // Before the user is switched: the owner of the data folder may not be able to read it.
+    let imported = import::ImportSource::of_command(&command)?;
     // Before any thread is started: switching the user affects the whole process.
     let bootstrap = commands::Bootstrap::new(&command)?;
     log::start(command.data_args().log, command.is_service());
@@ -133,6 +138,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
             Command::Probe { args, .. } => probe::probe(bootstrap, args).await,
             Command::CheckDomain { args, .. } => check_domain::check_domain(bootstrap, args).await,
             Command::Doctor(args) => doctor::doctor(&bootstrap, &args).await,
+            Command::Import { args, .. } => import::import(bootstrap, imported, *args).await,
             Command::SendTest { address, relay, .. } => {
                 diagnose::send_test(bootstrap, address, relay).await
             }

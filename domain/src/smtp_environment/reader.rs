@@ -200,10 +200,14 @@ impl Reader {
                 Some(SetBy { value, variable })
             }
             Err(fault) => {
-                self.faults.add(&variable, fault);
+                self.fault(&variable, &fault);
                 None
             }
         }
+    }
+
+    fn fault(&mut self, variable: &str, text: &str) {
+        self.faults.add(variable, format!("{variable}: {text}"));
     }
 
     /// Says what follows from a variable that was just taken.
@@ -235,7 +239,7 @@ impl Reader {
                 && set.value != next.value
             {
                 let text = format!("It contradicts {}. Remove one of the two.", set.variable);
-                self.faults.add(&next.variable, text);
+                self.fault(&next.variable, &text);
             }
             set = set.or(next);
         }
@@ -257,7 +261,7 @@ impl Reader {
                 false => found.value.expose(),
             };
             if let Some(fault) = password_fault(text) {
-                self.faults.add(&variable, fault);
+                self.fault(&variable, fault);
                 continue;
             }
             self.meanings.push(VariableMeaning {
@@ -275,7 +279,7 @@ impl Reader {
             } else if let Some(set) = &set {
                 if set.value.expose() != text {
                     let text = format!("It differs from {}. Remove one of the two.", set.variable);
-                    self.faults.add(&variable, text);
+                    self.fault(&variable, &text);
                 }
             } else {
                 set = Some(SetBy {

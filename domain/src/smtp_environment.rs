@@ -56,31 +56,19 @@ pub struct SmtpEnvironment {
     insecure: Option<String>,
 }
 
-/// A field that a variable sets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LockedField {
-    /// The field.
-    pub label: Label,
-    /// The variable.
-    pub variable: String,
-}
-
 /// Saved settings with those of an environment over them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EffectiveSettings {
     /// The settings.
     pub form: Form,
-    /// The fields that are not those of the saved settings, whatever their value.
-    pub locks: Vec<LockedField>,
+    /// The fields that the environment sets, each with the variable that decides its value.
+    pub locks: Vec<(Label, String)>,
 }
 
 impl EffectiveSettings {
     fn set(&mut self, label: Label, value: &str, variable: &str) {
         self.form.set(label, value);
-        self.locks.push(LockedField {
-            label,
-            variable: variable.to_owned(),
-        });
+        self.locks.push((label, variable.to_owned()));
     }
 }
 

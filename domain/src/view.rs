@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Form, Timestamp};
+use crate::{Form, Label, Timestamp};
 
-/// Whether a password is saved. The password itself is never read back.
+/// Whether there is a password, and which. The password itself is never read back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -15,6 +15,10 @@ pub enum PasswordState {
     None,
     /// A password is stored, but the key that opens it is lost.
     ReEnter,
+    /// A password is saved for another relay than the environment of Postern names. It is not used.
+    OtherRelay,
+    /// The password is that of the environment of Postern.
+    Environment,
 }
 
 /// The actor and time of an action.
@@ -53,9 +57,9 @@ pub struct EarlierPassword {
 /// The saved configuration as the page shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettingsView {
-    /// The saved settings as text.
+    /// The settings in force as text: the saved ones, and over them those of the environment.
     pub form: Form,
-    /// Whether a password is saved.
+    /// Whether there is a password, and which.
     pub password: PasswordState,
     /// The current revision; 0 before the first save.
     pub revision: i64,
@@ -65,6 +69,17 @@ pub struct SettingsView {
     pub verified: Verification,
     /// Passwords of earlier revisions that can be restored.
     pub earlier: Vec<EarlierPassword>,
+    /// The fields that the environment of Postern sets, each with the name of its variable. They cannot be
+    /// saved otherwise.
+    pub locks: Vec<(Label, String)>,
+}
+
+impl SettingsView {
+    /// The variable that sets a field.
+    pub fn lock(&self, label: Label) -> Option<&str> {
+        let lock = self.locks.iter().find(|(locked, _)| *locked == label);
+        lock.map(|(_, variable)| variable.as_str())
+    }
 }
 
 /// The change a save makes to the password.

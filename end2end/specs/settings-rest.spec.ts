@@ -59,6 +59,9 @@ test('before the first save every field has its default', async () => {
       smtp_authentication_type: 'None',
       ...DEFAULTS,
     },
+    origin: Object.fromEntries(
+      [...Object.keys(BASE_FIELDS), ...Object.keys(DEFAULTS), 'smtp_password'].map((field) => [field, 'default']),
+    ),
     password: 'none',
     revision: 0,
     verified: { state: 'never' },

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use domain::Refusal;
+use domain::smtp_environment::ReadEnvironment;
 use rsa::RsaPrivateKey;
 use tokio::sync::Notify;
 
@@ -51,6 +52,9 @@ pub struct Config {
     pub host: String,
     /// Pauses delivery in all processes on the database from the start until [`Postern::close`].
     pub hold_mail: bool,
+    /// The settings that variables of the process give the first relay. `None` leaves those that another process
+    /// recorded in force.
+    pub environment: Option<ReadEnvironment>,
     /// The octets that stay free on the disk of an SQLite database: with less, no mail is accepted.
     pub queue_minfree: u64,
     /// The clock of all services; tests set it.
@@ -151,6 +155,11 @@ impl Postern {
             keys.clone(),
             audit.clone(),
         );
+        let mut hold_mail = config.hold_mail;
+        if let Some(environment) = &config.environment {
+            settings.record_environment(environment).await?;
+            hold_mail |= environment.settings.holds_mail;
+        }
         let relays = Relays::new(store.clone(), audit.clone(), settings.clone());
         let policy = Policy::new(store.clone(), audit.clone(), settings.clone());
         let limits = Limits::new(
@@ -195,7 +204,7 @@ impl Postern {
             account_dialer: account_dialer.clone(),
             reported: reported.clone(),
         });
-        let hold = match config.hold_mail {
+        let hold = match hold_mail {
             true => Some(Hold::begin(store.clone(), clock.clone(), config.host.clone()).await?),
             false => None,
         };

@@ -136,6 +136,8 @@ mod senders;
 mod sending_limits;
 #[path = "story/settings.rs"]
 mod settings;
+#[path = "story/smtp_environment.rs"]
+mod smtp_environment;
 #[path = "story/suppressing.rs"]
 mod suppressing;
 #[path = "story/tokens.rs"]

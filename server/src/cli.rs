@@ -94,6 +94,10 @@ pub enum Command {
         /// Accept mail without delivering it; another process, such as `postern deliver`, does
         #[arg(long, env = "POSTERN_NO_DELIVERY", value_parser = BoolishValueParser::new())]
         no_delivery: bool,
+        /// Follow the variable EMAIL_ALLOW_INSECURE: do not check the certificate of the first relay, and send
+        /// its password without encryption where it offers none
+        #[arg(long, env = "POSTERN_ALLOW_INSECURE", value_parser = BoolishValueParser::new())]
+        allow_insecure: bool,
         #[command(flatten)]
         health: HealthArgs,
     },

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use app::entrance::setup_path;
 use domain::outbox::PriorityLimits;
+use domain::smtp_environment::ReadEnvironment;
 use domain::{SecretString, SendingLimits};
 use engine::smtp::{AddressPolicy, PublicAddresses};
 use engine::{Actor, Clock, Config, Inspection, NewToken, Postern, Token, inspect_data};
@@ -15,6 +16,7 @@ use crate::cli::{Command, TokenCommand};
 use crate::data_folder;
 use crate::http::PublicUrl;
 use crate::private_file;
+use crate::smtp_variables;
 use crate::stderr;
 
 /// What a command needs to open Postern, determined before the first thread starts.
@@ -29,6 +31,7 @@ pub struct Bootstrap {
     account_relays: PublicAddresses,
     hold_mail: bool,
     queue_minfree: u64,
+    environment: Option<ReadEnvironment>,
 }
 
 impl Bootstrap {
@@ -55,6 +58,12 @@ impl Bootstrap {
             accept_lost_keys: data_args.accept_lost_keys,
             hold_mail: command.holds_mail(),
             queue_minfree: command.queue_minfree(),
+            environment: match command {
+                Command::Serve { allow_insecure, .. } => {
+                    Some(smtp_variables::of_process(*allow_insecure)?)
+                }
+                _ => None,
+            },
             data: match command.only_looks() {
                 true => data_folder::locate(&data_args.data)?,
                 false => data_folder::prepare(&data_args.data, command.creates_data())?,
@@ -95,6 +104,7 @@ impl Bootstrap {
             host: host(),
             hold_mail: self.hold_mail,
             queue_minfree: self.queue_minfree,
+            environment: self.environment,
             clock: Clock::default(),
             browser_key: None,
         };

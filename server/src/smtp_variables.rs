@@ -1,8 +1,8 @@
 //! Variables of other mailers, from a `.env` file or from files that variables name.
 
 use std::error::Error;
-use std::fs;
 use std::path::Path;
+use std::{env, fs};
 
 use domain::dotenv::{self, Assignment};
 use domain::smtp_environment::{FILE, FoundVariable, NAMES, ReadEnvironment, read};
@@ -19,6 +19,35 @@ pub fn of_file(path: &Path, allow_insecure: bool) -> Result<ReadEnvironment, Box
     let text = fs::read_to_string(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
     let variables = dotenv::parse(&text).map_err(|fault| format!("{shown}: {}", fault.text()))?;
     Ok(read(resolved(variables)?, allow_insecure)?)
+}
+
+/// Reads the variables of this process.
+///
+/// # Errors
+/// Where a variable is not valid, or a file that one names cannot be read.
+pub fn of_process(allow_insecure: bool) -> Result<ReadEnvironment, Box<dyn Error>> {
+    let mut variables = Vec::new();
+    for (name, value) in env::vars_os() {
+        let Ok(name) = name.into_string() else {
+            continue;
+        };
+        if !is_about_mail(&name) {
+            continue;
+        }
+        let Ok(value) = value.into_string() else {
+            let text = format!("{name}: The value is not UTF-8.");
+            return Err(Refusal::new(Kind::Invalid, text).into());
+        };
+        variables.push((name, value));
+    }
+    Ok(read(resolved(variables)?, allow_insecure)?)
+}
+
+/// Whether a variable of a process is one of a mailer. Others than those that are known have prefixes that
+/// programs of another kind do not use.
+fn is_about_mail(name: &str) -> bool {
+    let base = name.strip_suffix(FILE).unwrap_or(name);
+    NAMES.contains(&base) || name.starts_with("SMTP_") || name.starts_with("MAIL_FROM")
 }
 
 /// The variables, with the contents of files in the place of their names. Of variables with one name the
@@ -116,6 +145,25 @@ mod tests {
             "{error}"
         );
         assert!(resolved(vec![pair("SMTP_PASS_FILE", " ")]).is_ok_and(|found| found.is_empty()));
+    }
+
+    #[test]
+    fn a_process_has_variables_of_other_programs_too() {
+        for (name, about) in [
+            ("SMTP_HOST", true),
+            ("SMTP_PASS_FILE", true),
+            ("SMTP_POOL", true),
+            ("MAIL_FROM_NAME_FILE", true),
+            ("SKIP_EMAIL_SEND", true),
+            ("MAIL", false),
+            ("MAILTO", false),
+            ("EMAIL", false),
+            ("EMAIL_SIGNATURE", false),
+            ("DEBUG", false),
+            ("POSTERN_DATA", false),
+        ] {
+            assert_eq!(is_about_mail(name), about, "{name}");
+        }
     }
 
     #[test]

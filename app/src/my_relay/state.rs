@@ -150,6 +150,7 @@ mod tests {
                 saved: address.map(|_| stamp),
                 verified: Verification::Never,
                 earlier: Vec::new(),
+                locks: Vec::new(),
             },
             address: address.map(str::to_owned),
             organisation: Some(OrganisationRelay {

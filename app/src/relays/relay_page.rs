@@ -2,6 +2,7 @@
 
 use domain::figures::{FigureRow, FigureSubject};
 use domain::relay::RelayView;
+use domain::smtp_environment::VariableMeaning;
 use domain::view::SettingsView;
 use domain::{Refusal, Timestamp};
 use engine::{Actor, Postern};
@@ -17,7 +18,7 @@ use crate::health::{CHECK_REQUESTED, HealthCard, ShownHealth, history_begin};
 use crate::history::HistoryLink;
 use crate::layout::console_page;
 use crate::request::{other_fault, param};
-use crate::settings::{InitialState, settings_editor};
+use crate::settings::{EnvironmentCard, InitialState, settings_editor};
 
 #[component]
 pub fn RelayPage() -> impl IntoView {
@@ -34,6 +35,7 @@ pub fn RelayPage() -> impl IntoView {
                 health,
                 connections,
                 last_day,
+                variables,
             } = match read(&postern, &actor, &id, now).await {
                 Ok(read) => read,
                 Err(refusal) => return refused(&refusal),
@@ -67,6 +69,7 @@ pub fn RelayPage() -> impl IntoView {
                     {fault.map(|text| view! { <ErrorNotice text /> })}
                     {done.map(|text| view! { <SuccessNotice text /> })}
                     {settings_editor(initial)}
+                    <EnvironmentCard variables />
                     <HistoryLink id=relay.id.clone() />
                     {health}
                     <ConfigForm relay />
@@ -87,6 +90,8 @@ struct ShownRelay {
     connections: u64,
     /// The sum of its figures.
     last_day: Option<FigureRow>,
+    /// Those of the environment; none for other relays than the first.
+    variables: Vec<VariableMeaning>,
 }
 
 async fn read(
@@ -96,7 +101,8 @@ async fn read(
     now: Timestamp,
 ) -> Result<ShownRelay, Refusal> {
     let relay = postern.relays().read(actor, id).await?;
-    let saved = postern.settings().of_relay(id)?.view(actor).await?;
+    let settings = postern.settings().of_relay(id)?;
+    let saved = settings.view(actor).await?;
     let health = postern.health();
     let view = health.read(actor, id).await?;
     let history = health.history(actor, id, history_begin(now)).await?;
@@ -108,6 +114,7 @@ async fn read(
         health: view.map(|view| ShownHealth { view, history }),
         connections: connections.get(id).copied().unwrap_or_default(),
         last_day: figures.remove(id),
+        variables: settings.environment(actor).await?,
     })
 }
 

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use super::certificates::TrustedCertificates;
 use super::control::{Control, control};
 use super::editor::Editor;
-use super::row::{FieldRow, described, is_required};
+use super::row::{FieldRow, described, is_locked, is_required};
 use super::warnings::Warnings;
 use crate::reactive;
 
@@ -49,6 +49,7 @@ fn Line(
             type="text"
             inputmode=keyboard
             placeholder=placeholder
+            disabled=is_locked(editor, label)
             autocomplete="off"
             autocapitalize="none"
             spellcheck="false"
@@ -81,6 +82,7 @@ fn Choices(
             class="control"
             id=label.as_str()
             name=label.as_str()
+            disabled=is_locked(editor, label)
             aria-describedby=described(label)
             aria-invalid=reactive::state(move || editor.get(|state| state.fault(label).is_some()))
             prop:value=reactive::value(move || editor.get(|state| state.text(label).to_owned()))
@@ -99,6 +101,7 @@ fn Switch(editor: Editor, label: Label, words: &'static str) -> impl IntoView {
                 id=label.as_str()
                 name=label.as_str()
                 type="checkbox"
+                disabled=is_locked(editor, label)
                 aria-describedby=described(label)
                 checked=editor.peek(|state| state.text(label) == "1")
                 prop:checked=reactive::flag(move || editor.get(|state| state.text(label) == "1"))

@@ -110,8 +110,11 @@ impl FormState {
         faults(&self.form(), self.typed.expose(), self.password_plan())
     }
 
-    /// Edits a field.
+    /// Edits a field, unless the environment of Postern sets it.
     pub fn edit(&mut self, label: Label, text: String) {
+        if self.saved.lock(label).is_some() {
+            return;
+        }
         if let Some(index) = position(label) {
             self.texts[index] = text;
         }

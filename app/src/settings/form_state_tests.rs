@@ -20,6 +20,7 @@ fn saved(host: &str, revision: i64) -> SettingsView {
         saved: None,
         verified: Verification::Never,
         earlier: Vec::new(),
+        locks: Vec::new(),
     }
 }
 
@@ -186,4 +187,15 @@ fn a_form_without_authentication_needs_no_password() {
     assert_eq!(state.password_plan(), PasswordPlan::NotSaved);
     assert_eq!(state.reveal_all(), None);
     assert!(state.is_dirty());
+}
+
+#[test]
+fn a_field_that_the_environment_sets_is_not_edited() {
+    let mut state = state();
+    state.saved.locks = vec![(Label::Host, "SMTP_HOST".to_owned())];
+    state.edit(Label::Host, "other.example".to_owned());
+    assert!(!state.is_dirty());
+    state.edit(Label::FromName, "Alerts".to_owned());
+    assert_eq!(state.text(Label::Host), "smtp.example.org");
+    assert_eq!(state.text(Label::FromName), "Alerts");
 }

@@ -58,6 +58,7 @@ mod tests {
                     saved: stamp,
                     relay: "alerts at smtp.example.org:587".to_owned(),
                 }],
+                locks: vec![(Label::Host, "SMTP_HOST".to_owned())],
             },
             me: "jonas@example.org".to_owned(),
             relay: Some("01JD0000000000000000000000".to_owned()),

@@ -34,6 +34,8 @@ mod warnings;
 #[cfg(feature = "ssr")]
 mod certificate_box;
 #[cfg(feature = "ssr")]
+mod environment_card;
+#[cfg(feature = "ssr")]
 mod page;
 #[cfg(feature = "ssr")]
 mod providers;
@@ -45,6 +47,8 @@ use leptos::prelude::*;
 
 use crate::reactive;
 use editor::Editor;
+#[cfg(feature = "ssr")]
+pub use environment_card::EnvironmentCard;
 use form_state::FormState;
 pub use initial::InitialState;
 #[cfg(feature = "ssr")]

@@ -1,10 +1,14 @@
 //! The page of the SMTP settings, and its island for the page of a relay.
 
+use domain::Refusal;
 use domain::relay::MAIN;
-use engine::Postern;
+use domain::smtp_environment::VariableMeaning;
+use domain::view::SettingsView;
+use engine::{Actor, Postern};
 use leptos::prelude::*;
 
 use super::certificate_box::CertificateBox;
+use super::environment_card::EnvironmentCard;
 use super::providers::Providers;
 use super::static_parts::{CERTIFICATE_BOX, PROVIDERS, TEMPLATE};
 use super::{InitialState, SettingsEditor};
@@ -17,8 +21,8 @@ pub fn SettingsPage() -> impl IntoView {
     console_page("Email setup", |actor| {
         let postern = expect_context::<Postern>();
         Suspend::new(async move {
-            match postern.settings().view(&actor).await {
-                Ok(saved) => {
+            match read(&postern, &actor).await {
+                Ok((saved, variables)) => {
                     let editor = settings_editor(InitialState {
                         saved,
                         me: actor.name().to_owned(),
@@ -28,6 +32,7 @@ pub fn SettingsPage() -> impl IntoView {
                     view! {
                         <div class="page">
                             {editor}
+                            <EnvironmentCard variables />
                             <HistoryLink id=MAIN.to_owned() />
                         </div>
                     }
@@ -37,6 +42,15 @@ pub fn SettingsPage() -> impl IntoView {
             }
         })
     })
+}
+
+async fn read(
+    postern: &Postern,
+    actor: &Actor,
+) -> Result<(SettingsView, Vec<VariableMeaning>), Refusal> {
+    let settings = postern.settings();
+    let variables = settings.environment(actor).await?;
+    Ok((settings.view(actor).await?, variables))
 }
 
 /// The island, with the parts of it that only the server draws.

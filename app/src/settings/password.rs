@@ -71,7 +71,10 @@ fn alternative(state: &FormState) -> Option<(&'static str, PasswordChoice)> {
         None
     } else if plan.is_change() {
         Some(("Leave it as it was", PasswordChoice::Keep))
-    } else if state.saved.password != PasswordState::None {
+    } else if !matches!(
+        state.saved.password,
+        PasswordState::None | PasswordState::Environment
+    ) {
         Some(("Clear the saved password", PasswordChoice::Clear))
     } else {
         None
@@ -89,6 +92,9 @@ fn description(plan: PasswordPlan) -> &'static str {
         }
         PasswordPlan::Unreadable => {
             "A password is saved, but its key is lost. Enter the password again."
+        }
+        PasswordPlan::Environment => {
+            "The environment of Postern has the password. Leave this empty."
         }
         PasswordPlan::None => "No password is saved.",
         PasswordPlan::NotSaved => {

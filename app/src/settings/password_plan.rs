@@ -28,6 +28,8 @@ pub enum PasswordPlan {
     OtherRelay,
     /// Missing: the key of the saved one is lost.
     Unreadable,
+    /// That of the environment of Postern.
+    Environment,
     /// None, as before.
     None,
     /// None: without a sign-in no password is saved.
@@ -48,7 +50,12 @@ impl PasswordPlan {
     pub fn is_there(self) -> bool {
         matches!(
             self,
-            Self::Typed | Self::Earlier(_) | Self::Kept | Self::OtherRelay | Self::NotSaved
+            Self::Typed
+                | Self::Earlier(_)
+                | Self::Kept
+                | Self::OtherRelay
+                | Self::Environment
+                | Self::NotSaved
         )
     }
 }
@@ -77,7 +84,10 @@ pub fn password_plan(
         (PasswordChoice::Keep, PasswordState::Saved) if stays(&saved.form, form) => {
             PasswordPlan::Kept
         }
-        (PasswordChoice::Keep, PasswordState::Saved) => PasswordPlan::OtherRelay,
+        (PasswordChoice::Keep, PasswordState::Environment) if stays(&saved.form, form) => {
+            PasswordPlan::Environment
+        }
+        (PasswordChoice::Keep, _) => PasswordPlan::OtherRelay,
     }
 }
 
@@ -114,6 +124,7 @@ mod tests {
             saved: None,
             verified: Verification::Never,
             earlier: Vec::new(),
+            locks: Vec::new(),
         }
     }
 
@@ -149,6 +160,34 @@ mod tests {
             let saved = saved(state);
             let found = password_plan(&saved, &saved.form, typed, choice);
             assert_eq!(found, expected, "{state:?} {typed} {choice:?}");
+        }
+    }
+
+    #[test]
+    fn the_password_of_the_environment_is_typed_again_for_weaker_settings() {
+        let saved = saved(PasswordState::Environment);
+        let weaker = saved.form.clone().with(Label::CertificateCheck, "Off");
+        for (form, typed, expected) in [
+            (&saved.form, false, PasswordPlan::Environment),
+            (&weaker, false, PasswordPlan::OtherRelay),
+            (&weaker, true, PasswordPlan::Typed),
+        ] {
+            let found = password_plan(&saved, form, typed, PasswordChoice::Keep);
+            assert_eq!(found, expected, "{typed}");
+        }
+        assert!(PasswordPlan::Environment.is_there() && !PasswordPlan::Environment.is_change());
+    }
+
+    #[test]
+    fn a_password_saved_for_another_relay_than_the_environment_names_is_typed_again() {
+        let saved = saved(PasswordState::OtherRelay);
+        for (typed, choice, expected) in [
+            (false, PasswordChoice::Keep, PasswordPlan::OtherRelay),
+            (false, PasswordChoice::Clear, PasswordPlan::Cleared),
+            (true, PasswordChoice::Keep, PasswordPlan::Typed),
+        ] {
+            let found = password_plan(&saved, &saved.form, typed, choice);
+            assert_eq!(found, expected, "{typed} {choice:?}");
         }
     }
 

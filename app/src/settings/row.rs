@@ -18,6 +18,19 @@ pub const fn is_required(label: Label) -> bool {
     matches!(label, Label::FromAddress | Label::Host | Label::Port)
 }
 
+/// Whether the environment of Postern sets the field.
+pub fn is_locked(editor: Editor, label: Label) -> bool {
+    editor.peek(|state| state.saved.lock(label).is_some())
+}
+
+/// What belongs into the field, or the variable that sets it.
+fn help(editor: Editor, label: Label) -> String {
+    editor.peek(|state| match state.saved.lock(label) {
+        Some(variable) => ["Set by ", variable, " in the environment of Postern."].concat(),
+        None => hint(label).to_owned(),
+    })
+}
+
 /// The type of the children is kept: erased views would add all ways of rendering to the bundle.
 #[component]
 pub fn FieldRow<C>(editor: Editor, label: Label, children: TypedChildren<C>) -> impl IntoView
@@ -38,7 +51,7 @@ where
                     </span>
                 </div>
                 <p class="field-hint" id=format!("{id}-hint")>
-                    {hint(label)}
+                    {help(editor, label)}
                 </p>
             </div>
             <div class="row-control">

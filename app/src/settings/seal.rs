@@ -23,6 +23,7 @@ pub async fn password_change(editor: Editor) -> Result<PasswordChange, Refusal> 
         | PasswordPlan::Kept
         | PasswordPlan::OtherRelay
         | PasswordPlan::Unreadable
+        | PasswordPlan::Environment
         | PasswordPlan::None => PasswordChange::Keep,
     })
 }

@@ -105,6 +105,7 @@ mod tests {
                 saved,
                 verified,
                 earlier: Vec::new(),
+                locks: Vec::new(),
             });
             assert_eq!(badge.name, name);
             assert_eq!(badge.stamp.map(|stamp| stamp.at.0), at, "{name}");

@@ -34,7 +34,7 @@ fn environment(text: &str) -> ReadEnvironment {
 
 /// The locked fields in the order of the form, as `label=value`.
 fn locked(effective: &EffectiveSettings) -> Vec<String> {
-    let is_locked = |label| effective.locks.iter().any(|lock| lock.label == label);
+    let is_locked = |label| effective.locks.iter().any(|(locked, _)| *locked == label);
     let shown = Label::SHOWN.into_iter().filter(|label| is_locked(*label));
     shown
         .map(|label| format!("{}={}", label.as_str(), effective.form.get(label)))
@@ -154,7 +154,7 @@ fn only_fields_with_a_variable_are_locked() {
         let effective = environment(variables).settings.over(&saved());
         assert_eq!(locked(&effective), fields, "{variables}");
         for (label, text) in SAVED {
-            let is_locked = effective.locks.iter().any(|lock| lock.label == label);
+            let is_locked = effective.locks.iter().any(|(locked, _)| *locked == label);
             assert!(
                 is_locked || effective.form.get(label) == text,
                 "{variables} changes {label:?}"
@@ -168,8 +168,8 @@ fn a_lock_names_the_variable_that_decides() {
     let variables = "SMTP_HOST=a.example SMTP_TLS=true SMTP_USER=alerts SMTP_PASS=x";
     let effective = environment(variables).settings.over(&saved());
     let variable = |label| {
-        let lock = effective.locks.iter().find(|lock| lock.label == label);
-        lock.map(|lock| lock.variable.as_str())
+        let lock = effective.locks.iter().find(|(locked, _)| *locked == label);
+        lock.map(|(_, variable)| variable.as_str())
     };
     for (label, expected) in [
         (Label::Host, "SMTP_HOST"),
@@ -246,7 +246,7 @@ fn a_user_name_that_is_an_address_is_the_from_address_where_there_is_none() {
         effective
             .locks
             .iter()
-            .all(|lock| lock.label != Label::FromAddress)
+            .all(|(label, _)| *label != Label::FromAddress)
     );
     let over_saved = read.settings.over(&saved());
     assert_eq!(over_saved.form.get(Label::FromAddress), "saved@example.org");

@@ -2,6 +2,7 @@
 
 mod account_relay;
 mod certificates;
+mod environment;
 mod history;
 mod own_relay;
 mod password;
@@ -19,7 +20,7 @@ use tokio::sync::watch;
 
 use crate::audit::Audit;
 use crate::rate_limit::RateLimit;
-use crate::store::information::{self, Information};
+use crate::store::information::{self, Information, SavedInformation, SealedPassword};
 use crate::store::revisions::{self, EARLIER_PASSWORDS, Revision};
 use crate::store::{Connection, Scope, Store, StoreError, relays, routing};
 use crate::vault::{BrowserKeys, Vault};
@@ -51,12 +52,17 @@ impl SavedSettings {
         })
     }
 
-    /// Whether settings are saved.
+    /// Whether there are settings: saved ones, or complete ones of the environment.
     pub(crate) fn exist(&self) -> bool {
-        self.information.is_some()
+        self.stored().is_some() || self.settings().is_some()
     }
 
-    /// The saved form; empty before the first save.
+    /// What was saved, without the environment.
+    fn stored(&self) -> Option<&SavedInformation> {
+        self.information.as_ref()?.saved.as_ref()
+    }
+
+    /// The form in force: the saved one, and over it the environment; empty without either.
     pub(crate) fn form(&self) -> Form {
         self.information
             .as_ref()
@@ -64,14 +70,15 @@ impl SavedSettings {
             .unwrap_or_default()
     }
 
-    /// The saved settings; `None` before the first save, or if they no longer parse.
+    /// The settings in force; `None` without any, or if they do not parse.
     pub(crate) fn settings(&self) -> Option<SmtpSettings> {
         self.information.as_ref()?.form.parse().ok()
     }
 
-    /// The saved password, sealed; `None` if there is none.
-    pub(crate) fn password(&self) -> Option<&str> {
-        self.information.as_ref()?.password.as_deref()
+    /// The password in force; `None` if there is none, and if the saved one is for another relay than the
+    /// environment names.
+    fn password(&self) -> Option<&SealedPassword> {
+        self.information.as_ref()?.password.as_ref()
     }
 
     /// The number of the newest revision; 0 before the first save.
@@ -250,9 +257,13 @@ impl Settings {
         actor: &Actor,
         saved: SavedSettings,
     ) -> Result<SettingsView, Refusal> {
+        let of_environment = saved.password_variable().is_some();
+        let other_password = saved.stored().is_some_and(|kept| kept.password.is_some());
         let password = match saved.password() {
+            None if other_password => PasswordState::OtherRelay,
             None => PasswordState::None,
             Some(sealed) => match self.unseal_saved(sealed) {
+                Ok(_) if of_environment => PasswordState::Environment,
                 Ok(_) => PasswordState::Saved,
                 Err(_) => PasswordState::ReEnter,
             },
@@ -262,7 +273,7 @@ impl Settings {
         let earlier = revisions::with_password(connection, self.scope)
             .await?
             .into_iter()
-            .filter(|revision| Some(revision.number) != in_use)
+            .filter(|revision| Some(revision.number) != in_use && !of_environment)
             .take(usize::try_from(EARLIER_PASSWORDS).unwrap_or(0))
             .map(|revision| EarlierPassword {
                 revision: revision.number,
@@ -270,7 +281,8 @@ impl Settings {
                 saved: revision.saved,
             })
             .collect();
-        let is_saved = saved.exist();
+        let is_saved = saved.stored().is_some();
+        let locks = saved.locks();
         let mut form = saved.form();
         if !is_saved && self.scope.is_own() {
             form.set(Label::FromAddress, actor.name());
@@ -282,6 +294,7 @@ impl Settings {
             saved: saved.newest.filter(|_| is_saved).map(|newest| newest.saved),
             verified,
             earlier,
+            locks,
         })
     }
 }

@@ -5,6 +5,7 @@ use domain::view::PasswordChange;
 use domain::{AuthenticationType, CertificateCheck, Label, Refusal, SecretString, SmtpSettings};
 
 use super::{SavedSettings, Settings, relay_name};
+use crate::store::information::SealedPassword;
 use crate::store::sealed_values::{self, SealedValue};
 use crate::store::{Connection, revisions};
 use crate::vault::UnsealError;
@@ -39,14 +40,23 @@ pub(crate) struct Unsealed {
     value: SealedValue,
 }
 
+impl Unsealed {
+    pub(super) fn password(&self) -> &SecretString {
+        &self.password
+    }
+}
+
 impl Settings {
-    /// Decrypts the saved password.
+    /// Decrypts the password in force.
     ///
     /// # Errors
     /// [`UnsealError`] if its key is lost.
-    pub(super) fn unseal_saved(&self, sealed: &str) -> Result<SecretString, UnsealError> {
-        self.vault
-            .unseal(&self.scope.to_string(), Label::Password.as_str(), sealed)
+    pub(super) fn unseal_saved(
+        &self,
+        password: &SealedPassword,
+    ) -> Result<SecretString, UnsealError> {
+        let SealedPassword { scope, sealed } = password;
+        self.vault.unseal(scope, Label::Password.as_str(), sealed)
     }
 
     /// Decrypts a password that a browser sealed; `None` if none is given or it is empty.
@@ -103,7 +113,8 @@ impl Settings {
     ///
     /// # Errors
     /// A fault under `smtp_password` if a sealed password was used for other settings before, if a
-    /// saved one was entered for another relay or user or for a more secure connection
+    /// saved one was entered for another relay or user or for a more secure connection, also where the
+    /// environment names another relay
     /// ([`SmtpSettings::password_stays`]), or if it is no longer kept or its key is lost.
     pub(crate) async fn choose_password(
         &self,
@@ -126,10 +137,15 @@ impl Settings {
                 self.earlier(connection, *number, next).await
             }
             (PasswordChange::Keep | PasswordChange::Sealed(_), None) => {
+                if let (None, Some(other)) = (saved.password(), saved.stored())
+                    && other.password.is_some()
+                {
+                    return Err(stays_with(&other.form, next));
+                }
                 // Without saved settings that parse, the relay of the password is unknown.
                 let stays = saved.password().is_none()
                     || saved
-                        .settings()
+                        .settings_of_password(next)
                         .is_some_and(|before| before.password_stays(next));
                 if stays {
                     Ok(PasswordChoice::Kept)

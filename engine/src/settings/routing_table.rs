@@ -6,7 +6,8 @@ use domain::relay::{RelayConfig, RelayLimits};
 use domain::{SecretString, SmtpSettings};
 
 use super::{OWN_RELAY, Relays, SavedSettings, validate};
-use crate::store::{Scope, StoreError, accounts, information, policy, relays, routing};
+use crate::store::information::{self, SealedPassword};
+use crate::store::{Scope, StoreError, accounts, policy, relays, routing};
 
 /// All relays, as of a version.
 #[derive(Debug)]
@@ -76,11 +77,15 @@ impl Relays {
         };
         let own = own.into_iter().map(|saved| {
             let account = saved.scope.account();
-            let (parsed, sealed) = (saved.form.parse().ok(), saved.password.as_deref());
+            let parsed = saved.form.parse().ok();
+            let password = saved.password.map(|sealed| SealedPassword {
+                scope: saved.scope.to_string(),
+                sealed,
+            });
             RoutedRelay {
                 revision: saved.revision,
                 is_checked: account.is_some_and(|account| !disabled.contains(&account)),
-                ..self.routed(saved.scope, own_config(), parsed, sealed)
+                ..self.routed(saved.scope, own_config(), parsed, password.as_ref())
             }
         });
         Ok(RoutingTable {
@@ -97,7 +102,7 @@ impl Relays {
         scope: Scope,
         config: RelayConfig,
         parsed: Option<SmtpSettings>,
-        sealed: Option<&str>,
+        sealed: Option<&SealedPassword>,
     ) -> RoutedRelay {
         let settings = parsed.and_then(|settings| validate(settings).ok());
         let signs_in = settings

@@ -29,8 +29,8 @@ impl Settings {
     /// # Errors
     /// [`Kind::Conflict`] if `from_revision` is not the newest revision, with the differences by
     /// field; [`Kind::Invalid`] with all faults by field, one of them a From address of an own relay that
-    /// the account may not send from; [`Kind::Forbidden`] unless the actor
-    /// is an administrator, or for its own relay the account, where the policy allows one;
+    /// the account may not send from, another a field that the environment sets;
+    /// [`Kind::Forbidden`] unless the actor is an administrator, or for its own relay the account, where the policy allows one;
     /// [`Kind::NotFound`] if the relay was removed; [`Kind::TooMany`] beyond 60 sealed passwords a
     /// minute. Nothing is stored in any of these cases.
     pub async fn save(
@@ -56,11 +56,14 @@ impl Settings {
             let (settings, unsealed) = Refusal::both(form.parse().and_then(validate), unsealed)?;
             self.require_sender(&mut work, actor, &settings.from_address)
                 .await?;
+            let form = Form::from(&settings);
+            let changes_password = self.changes_password(&saved, &password, unsealed.as_ref());
+            saved.require_unlocked(&form, changes_password)?;
             let chosen = self
                 .choose_password(&mut work, &saved, &settings, &password, unsealed)
                 .await?;
             let new = NewSettings {
-                form: Form::from(&settings),
+                form,
                 password: chosen,
                 restored: None,
             };
@@ -124,11 +127,12 @@ impl Settings {
         };
         let current = |password: &SecretString| sealed(password, Label::Password.as_str());
         let (in_use, brought, password_from) = match &chosen {
-            PasswordChoice::Kept => (
-                saved.password().map(ToOwned::to_owned),
-                None,
-                saved.password_from(),
-            ),
+            PasswordChoice::Kept => {
+                match saved.stored().and_then(|kept| kept.password_for(&form)) {
+                    Some(sealed) => (Some(sealed.to_owned()), None, saved.password_from()),
+                    None => (None, None, None),
+                }
+            }
             PasswordChoice::None => (None, None, None),
             PasswordChoice::New(password) => (
                 Some(current(password)),
@@ -160,7 +164,7 @@ impl Settings {
 
 /// The labels that a save changes, for the audit log. Values are not included.
 fn changes(saved: &SavedSettings, form: &Form, chosen: &PasswordChoice) -> Vec<&'static str> {
-    let mut labels: Vec<&str> = if saved.information.is_none() {
+    let mut labels: Vec<&str> = if saved.stored().is_none() {
         form.iter().map(|(label, _)| label.as_str()).collect()
     } else {
         form.differing(&saved.form())
@@ -170,7 +174,7 @@ fn changes(saved: &SavedSettings, form: &Form, chosen: &PasswordChoice) -> Vec<&
     };
     let password_changes = match chosen {
         PasswordChoice::Kept => false,
-        PasswordChoice::None => saved.password().is_some(),
+        PasswordChoice::None => saved.stored().is_some_and(|kept| kept.password.is_some()),
         PasswordChoice::New(_) => true,
         PasswordChoice::Earlier(from, _) => saved.password_from() != Some(*from),
     };

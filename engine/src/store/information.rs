@@ -2,22 +2,85 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::{Form, Label};
+use domain::{Form, Label, SmtpEnvironment};
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
+use super::environment::{ENVIRONMENT, EnvironmentRow};
 use super::scope::ACCOUNT;
-use super::{Connection, Scope, StoreError, relay_outages};
+use super::{Connection, Scope, StoreError, environment, relay_outages};
+
+/// A sealed password, and the scope that it is sealed for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedPassword {
+    pub scope: String,
+    pub sealed: String,
+}
+
+/// What was saved for a scope.
+#[derive(Debug)]
+pub struct SavedInformation {
+    pub form: Form,
+    /// Sealed for the scope.
+    pub password: Option<String>,
+}
+
+impl SavedInformation {
+    /// The password, if it may go with these settings: with those that it was saved for it always may.
+    pub fn password_for(&self, form: &Form) -> Option<&str> {
+        let stays = *form == self.form
+            || match (self.form.parse(), form.parse()) {
+                (Ok(saved), Ok(next)) => saved.password_stays(&next),
+                _ => false,
+            };
+        self.password.as_deref().filter(|_| stays)
+    }
+}
 
 /// The settings of a scope.
 #[derive(Debug)]
 pub struct Information {
+    /// The settings in force: the saved ones, and for the first relay those of the environment over them.
     pub form: Form,
-    /// Sealed.
-    pub password: Option<String>,
+    /// The password that goes with them.
+    pub password: Option<SealedPassword>,
+    /// What was saved; `None` before the first save.
+    pub saved: Option<SavedInformation>,
+    /// Of the first relay.
+    pub environment: Option<SmtpEnvironment>,
 }
 
-/// Reads a scope in one query; `None` before the first save.
+impl Information {
+    fn new(scope: Scope, saved: Option<SavedInformation>, over: Option<EnvironmentRow>) -> Self {
+        let mut form = saved.as_ref().map(|saved| saved.form.clone());
+        let (environment, password) = match over {
+            Some(row) => {
+                form = Some(row.settings.over(&form.unwrap_or_default()).form);
+                (Some(row.settings), row.password)
+            }
+            None => (None, None),
+        };
+        let form = form.unwrap_or_default();
+        let of_environment = password.map(|sealed| SealedPassword {
+            scope: ENVIRONMENT.to_owned(),
+            sealed,
+        });
+        let kept = || {
+            let sealed = saved.as_ref()?.password_for(&form)?.to_owned();
+            let scope = scope.to_string();
+            Some(SealedPassword { scope, sealed })
+        };
+        let password = of_environment.or_else(kept);
+        Self {
+            form,
+            password,
+            saved,
+            environment,
+        }
+    }
+}
+
+/// Reads a scope; `None` before the first save, and without an environment.
 ///
 /// # Errors
 /// Where the database fails.
@@ -28,19 +91,26 @@ pub async fn read(
     let rows: Vec<(String, String)> =
         sqlx::query_as("SELECT label, value FROM information WHERE scope = $1")
             .bind(scope.to_string())
-            .fetch_all(connection)
+            .fetch_all(&mut *connection)
             .await?;
-    if rows.is_empty() {
+    let environment = match scope {
+        Scope::Global => environment::read(connection).await?,
+        Scope::Relay(_) | Scope::Account(_) => None,
+    };
+    let saved = (!rows.is_empty()).then(|| {
+        let sealed = rows
+            .iter()
+            .find(|(label, _)| label == Label::Password.as_str());
+        let password = sealed.map(|(_, value)| value.clone());
+        SavedInformation {
+            form: form(rows),
+            password,
+        }
+    });
+    if saved.is_none() && environment.is_none() {
         return Ok(None);
     }
-    let sealed = rows
-        .iter()
-        .find(|(label, _)| label == Label::Password.as_str());
-    let password = sealed.map(|(_, value)| value.clone());
-    Ok(Some(Information {
-        form: form(rows),
-        password,
-    }))
+    Ok(Some(Information::new(scope, saved, environment)))
 }
 
 /// The settings of a relay.
@@ -51,7 +121,8 @@ pub struct RelayForm {
     pub form: Form,
 }
 
-/// Reads the settings of all relays that have some, in their order and without passwords.
+/// Reads the settings of all relays that have some, in their order and without passwords. Where the first
+/// one has only those of the environment, it comes before the others.
 ///
 /// # Errors
 /// Where the database fails.
@@ -63,7 +134,7 @@ pub async fn of_relays(connection: &mut Connection) -> Result<Vec<RelayForm>, St
     )
     .bind(Scope::Global.relay_id())
     .bind(Label::Password.as_str())
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
     let of_one = rows.chunk_by(|one, other| one.relay == other.relay);
     let of_relay = |rows: &[RelayValue]| {
@@ -73,7 +144,18 @@ pub async fn of_relays(connection: &mut Connection) -> Result<Vec<RelayForm>, St
             form: form(values.map(|row| (row.label.clone(), row.value.clone()))),
         }
     };
-    Ok(of_one.map(of_relay).collect())
+    let mut all: Vec<RelayForm> = of_one.map(of_relay).collect();
+    if let Some(row) = environment::read(connection).await? {
+        let first = Scope::Global.relay_id();
+        match all.iter_mut().find(|saved| saved.relay == first) {
+            Some(saved) => saved.form = row.settings.over(&saved.form).form,
+            None => {
+                let form = row.settings.over(&Form::default()).form;
+                all.insert(0, RelayForm { relay: first, form });
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// The settings of the relay of an account.

@@ -11,6 +11,7 @@ pub mod delivery_events;
 mod dialect;
 pub mod direct;
 pub mod dkim_keys;
+pub mod environment;
 mod error;
 pub mod figures;
 pub mod flows;

@@ -243,6 +243,7 @@ mod tests {
             saved: None,
             verified: Verification::Never,
             earlier: Vec::new(),
+            locks: Vec::new(),
         }
     }
 

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use super::envelope::{Nothing, Refused, SUCCESS, Success};
 use super::errors::{Always, Conflicting, JsonRefused, Restricted, Throttled};
 use super::extract::{AdminBody, Administrative, SignedIn};
+use super::field_origin::Origins;
 use super::json::{Faults, lenient};
 use super::settings_fields::{Absent, SavedFields, SettingsFields};
 use crate::http::AppState;
@@ -27,7 +28,8 @@ pub struct SavedSettings {
     #[schema(value_type = String, pattern = "^success$")]
     status: &'static str,
     data: SavedFields,
-    /// Whether a password is saved. The password itself is never returned.
+    origin: Origins,
+    /// Whether there is a password, and which. The password itself is never returned.
     password: PasswordState,
     /// The number of the last save; 0 before the first.
     revision: i64,
@@ -73,8 +75,10 @@ impl From<Verification> for VerifiedState {
 impl From<SettingsView> for SavedSettings {
     fn from(view: SettingsView) -> Self {
         let fields = view.form.iter();
+        let origin = Origins::of(&view);
         Self {
             status: SUCCESS,
+            origin,
             data: SavedFields(
                 fields
                     .map(|(label, value)| (label, value.to_owned()))
@@ -152,6 +156,11 @@ pub struct SaveSettings {
     #[schema(value_type = Option<Object>)]
     #[expect(dead_code, reason = "only its type is validated")]
     verified: Option<IndexMap<String, serde_json::Value>>,
+    /// Accepted as a GET returns it.
+    #[serde(default, deserialize_with = "lenient")]
+    #[schema(value_type = Option<Object>)]
+    #[expect(dead_code, reason = "only its type is validated")]
+    origin: Option<IndexMap<String, serde_json::Value>>,
 }
 
 impl Administrative for SaveSettings {
@@ -233,7 +242,7 @@ impl SaveSettings {
         if !echoed(self.status, &[SUCCESS]) {
             faults.add("status", NOT_ANSWERED);
         }
-        if !echoed(self.password, &["saved", "none", "re-enter"]) {
+        if !echoed(self.password, PASSWORD_STATES) {
             faults.add("password", NOT_ANSWERED);
         }
         let from_revision = match headers.get(IF_MATCH) {
@@ -249,6 +258,9 @@ impl SaveSettings {
         })
     }
 }
+
+/// The texts of a [`PasswordState`].
+const PASSWORD_STATES: &[&str] = &["saved", "none", "re-enter", "other-relay", "environment"];
 
 const NOT_ANSWERED: &str =
     "A GET returns no such value. A new password is “smtp_password” in “data”, sealed.";
@@ -327,10 +339,24 @@ mod tests {
     }
 
     #[test]
+    fn every_password_state_can_be_posted_back() {
+        for state in [
+            PasswordState::Saved,
+            PasswordState::None,
+            PasswordState::ReEnter,
+            PasswordState::OtherRelay,
+            PasswordState::Environment,
+        ] {
+            let body = json!({ "data": six(), "password": state });
+            assert!(read(body).is_ok(), "{state:?}");
+        }
+    }
+
+    #[test]
     fn read_settings_can_be_posted_back() {
         let body = json!({
             "status": "success", "data": six(), "password": "saved", "revision": 7,
-            "verified": { "state": "never" },
+            "verified": { "state": "never" }, "origin": { "smtp_host": "saved" },
         });
         assert_eq!(read(body).expect("read").from_revision, Some(7));
     }

@@ -42,6 +42,7 @@ mod envelope;
 mod errors;
 mod event_stream;
 mod extract;
+mod field_origin;
 mod figures;
 mod interfaces;
 mod json;

@@ -16,7 +16,7 @@ impl Settings {
     /// nothing differs from what is saved, it makes none.
     ///
     /// [`PasswordChange::Keep`] brings back the password of the revision; the one in use is never taken in
-    /// its place. `from_revision` is the newest revision that was shown; without it the revision is brought
+    /// its place, but where the environment sets it. `from_revision` is the newest revision that was shown; without it the revision is brought
     /// back in any case.
     ///
     /// # Errors
@@ -55,16 +55,23 @@ impl Settings {
                 .await?;
             let change = match &password {
                 // Also an empty password that was sealed stands for that of the revision.
-                PasswordChange::Keep | PasswordChange::Sealed(_) if unsealed.is_none() => revision
-                    .password_from
-                    .map_or(PasswordChange::Clear, PasswordChange::Earlier),
+                PasswordChange::Keep | PasswordChange::Sealed(_) if unsealed.is_none() => {
+                    match (saved.password_variable(), revision.password_from) {
+                        (Some(_), _) => PasswordChange::Keep,
+                        (None, Some(from)) => PasswordChange::Earlier(from),
+                        (None, None) => PasswordChange::Clear,
+                    }
+                }
                 given => given.clone(),
             };
+            let form = Form::from(&settings);
+            let changes_password = self.changes_password(&saved, &change, unsealed.as_ref());
+            saved.require_unlocked(&form, changes_password)?;
             let chosen = self
                 .choose_password(&mut work, &saved, &settings, &change, unsealed)
                 .await?;
             let new = NewSettings {
-                form: Form::from(&settings),
+                form,
                 password: chosen,
                 restored: Some(number),
             };

@@ -1,0 +1,218 @@
+//! The settings of the environment: recorded at the start, laid over saved ones, and not saved otherwise.
+
+use domain::smtp_environment::{ReadEnvironment, VariableMeaning};
+use domain::view::{PasswordChange, Stamp};
+use domain::{Form, Label, Refusal, SecretString, SmtpSettings};
+
+use super::password::Unsealed;
+use super::{SavedSettings, Settings};
+use crate::Actor;
+use crate::audit::Action;
+use crate::store::environment::{self, ENVIRONMENT, EnvironmentRow};
+use crate::store::information::SealedPassword;
+use crate::store::revisions::{self, Revision};
+use crate::store::{Connection, StoreError, commit, routing};
+
+impl SavedSettings {
+    /// The variable of the password of the environment.
+    pub(super) fn password_variable(&self) -> Option<&str> {
+        let environment = self.information.as_ref()?.environment.as_ref()?;
+        environment.password_variable()
+    }
+
+    /// The fields that the environment sets, each with its variable.
+    pub(super) fn locks(&self) -> Vec<(Label, String)> {
+        let Some(information) = &self.information else {
+            return Vec::new();
+        };
+        let Some(environment) = &information.environment else {
+            return Vec::new();
+        };
+        let mut locks = environment.over(&information.form).locks;
+        let password = environment.password_variable();
+        locks.extend(password.map(|variable| (Label::Password, variable.to_owned())));
+        locks
+    }
+
+    /// The settings that the password in force is for. A password of the environment is for what the environment
+    /// makes of `next`, while the settings in force are not complete.
+    pub(super) fn settings_of_password(&self, next: &SmtpSettings) -> Option<SmtpSettings> {
+        let of_environment = || {
+            let environment = self.information.as_ref()?.environment.as_ref()?;
+            environment.password_variable()?;
+            environment.over(&Form::from(next)).form.parse().ok()
+        };
+        self.settings().or_else(of_environment)
+    }
+
+    /// Refuses other values of fields that the environment sets, and changes of its password.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](domain::Kind::Invalid) with all of them by field.
+    pub(super) fn require_unlocked(
+        &self,
+        form: &Form,
+        changes_password: bool,
+    ) -> Result<(), Refusal> {
+        let environment = self.information.as_ref();
+        let Some(environment) = environment.and_then(|saved| saved.environment.as_ref()) else {
+            return Ok(());
+        };
+        let mut faults = Refusal::invalid();
+        let effective = environment.over(form);
+        for label in effective.form.differing(form) {
+            let lock = effective.locks.iter().find(|(locked, _)| *locked == label);
+            if let Some((_, variable)) = lock {
+                faults.add(label.as_str(), locked(label, variable));
+            }
+        }
+        if let Some(variable) = environment.password_variable()
+            && changes_password
+        {
+            let label = Label::Password;
+            faults.add(label.as_str(), locked(label, variable));
+        }
+        faults.or_ok()
+    }
+}
+
+fn locked(label: Label, variable: &str) -> String {
+    match label {
+        Label::CertificateCheck | Label::PlaintextAuth => format!(
+            "{variable} in the environment of Postern sets this: its password is sent only inside TLS, \
+             to a relay whose certificate is checked, unless EMAIL_ALLOW_INSECURE is followed."
+        ),
+        _ => format!(
+            "{variable} in the environment of Postern sets this. Change it there, or remove it there, \
+             and restart Postern."
+        ),
+    }
+}
+
+impl Settings {
+    /// Whether a save changes the password of the environment. To type the same one again changes nothing.
+    pub(super) fn changes_password(
+        &self,
+        saved: &SavedSettings,
+        change: &PasswordChange,
+        unsealed: Option<&Unsealed>,
+    ) -> bool {
+        let known = saved.password().map(|sealed| self.unseal_saved(sealed));
+        match (unsealed, known) {
+            (Some(typed), Some(Ok(known))) => typed.password().expose() != known.expose(),
+            (Some(_), _) => true,
+            (None, _) => matches!(change, PasswordChange::Clear | PasswordChange::Earlier(_)),
+        }
+    }
+
+    /// Records the environment of a process that starts, in the place of that of the process before. Where
+    /// it changes the settings of the first relay, that is a revision.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub(crate) async fn record_environment(
+        &self,
+        found: &ReadEnvironment,
+    ) -> Result<(), StoreError> {
+        let known = environment::read(&mut *self.store.read().await?).await?;
+        if self.is_known(known.as_ref(), found) {
+            return Ok(());
+        }
+        let mut work = self.store.begin().await?;
+        let version = routing::raise(&mut work).await?;
+        let before = SavedSettings::read(&mut work, self.scope).await?;
+        let row = (!found.settings.is_empty()).then(|| EnvironmentRow {
+            settings: found.settings.clone(),
+            password: found.password.as_ref().map(|password| {
+                let password = password.expose().as_bytes();
+                let label = Label::Password.as_str();
+                self.vault.seal(ENVIRONMENT, label, password)
+            }),
+        });
+        environment::write(&mut work, row.as_ref()).await?;
+        let after = SavedSettings::read(&mut work, self.scope).await?;
+        self.add_revision(&mut work, &before, &after).await?;
+        commit(work).await?;
+        self.announce(version);
+        Ok(())
+    }
+
+    /// Whether the environment is recorded as it was found, with a password that can be opened.
+    fn is_known(&self, known: Option<&EnvironmentRow>, found: &ReadEnvironment) -> bool {
+        let Some(known) = known else {
+            return found.settings.is_empty();
+        };
+        let opened = known.password.as_ref().map(|sealed| {
+            self.unseal_saved(&SealedPassword {
+                scope: ENVIRONMENT.to_owned(),
+                sealed: sealed.clone(),
+            })
+        });
+        let same_password = match (opened, &found.password) {
+            (None, None) => true,
+            (Some(Ok(known)), Some(found)) => known.expose() == found.expose(),
+            _ => false,
+        };
+        known.settings == found.settings && same_password
+    }
+
+    /// Adds a revision where the settings or the password in force changed.
+    async fn add_revision(
+        &self,
+        work: &mut Connection,
+        before: &SavedSettings,
+        after: &SavedSettings,
+    ) -> Result<(), StoreError> {
+        let (was, form) = (before.form(), after.form());
+        let mut changed: Vec<&str> = form
+            .differing(&was)
+            .into_iter()
+            .map(Label::as_str)
+            .collect();
+        if !self.same_password(before, after) {
+            changed.push(Label::Password.as_str());
+        }
+        if changed.is_empty() || !(before.exist() || after.exist()) {
+            return Ok(());
+        }
+        let revision = Revision {
+            number: before.revision() + 1,
+            saved: Stamp {
+                at: self.clock.now(),
+                by: ENVIRONMENT.to_owned(),
+            },
+            form,
+            password: None,
+            password_from: before.password_from(),
+        };
+        revisions::add(work, self.scope, &revision).await?;
+        let detail = format!("{} by the environment", changed.join(", "));
+        self.audit
+            .record(work, &Actor::postern(), Action::SaveSettings, detail)
+            .await
+    }
+
+    fn same_password(&self, before: &SavedSettings, after: &SavedSettings) -> bool {
+        let open = |settings: &SavedSettings| -> Option<SecretString> {
+            self.unseal_saved(settings.password()?).ok()
+        };
+        match (open(before), open(after)) {
+            (Some(before), Some(after)) => before.expose() == after.expose(),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    /// The variables of the environment, for administrators; none for other relays than the first.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`](domain::Kind::Forbidden) for any other actor.
+    pub async fn environment(&self, actor: &Actor) -> Result<Vec<VariableMeaning>, Refusal> {
+        self.consult(actor, async {
+            let saved = self.saved().await?;
+            let environment = saved.information.and_then(|saved| saved.environment);
+            Ok(environment.map_or_else(Vec::new, |environment| environment.variables))
+        })
+        .await
+    }
+}

@@ -39,6 +39,7 @@ pub mod sanitize;
 pub mod secret;
 pub mod sending_limits;
 pub mod settings;
+pub mod settings_document;
 pub mod settings_import;
 pub mod smtp_environment;
 pub mod stage;

@@ -86,4 +86,4 @@ pub use store::inspect::SchemaVersion;
 pub use store::passkeys::Passkey;
 pub use store::tokens::{Token, TokenScope};
 pub use store::transfer::MovedTable;
-pub use vault::{BROWSER_KEY_BITS, BrowserKeys, KeyCopies};
+pub use vault::{BROWSER_KEY_BITS, BrowserKeys, ExportKey, ImportKey, KeyCopies};

@@ -83,6 +83,9 @@ pub enum Action {
     /// An earlier revision of the settings was brought back.
     #[strum(serialize = "restore revision")]
     RestoreRevision,
+    /// The settings of all relays were exported.
+    #[strum(serialize = "export settings")]
+    ExportSettings,
     /// A relay was added.
     #[strum(serialize = "create relay")]
     CreateRelay,
@@ -278,6 +281,7 @@ mod tests {
             (Action::AcceptInvitation, "accept invitation"),
             (Action::ReadCertificates, "read certificates"),
             (Action::RestoreRevision, "restore revision"),
+            (Action::ExportSettings, "export settings"),
             (Action::ChangeRelay, "change relay"),
             (Action::CheckRelay, "check relay"),
             (Action::RelayHealth, "relay health"),

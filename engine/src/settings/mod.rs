@@ -10,6 +10,7 @@ mod relay_change;
 mod relay_list;
 mod routing_table;
 mod save;
+mod transfer;
 mod validation;
 
 use std::sync::Arc;

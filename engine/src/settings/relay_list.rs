@@ -22,7 +22,7 @@ const POSITION: &str = "position";
 #[derive(Clone)]
 pub struct Relays {
     pub(super) store: Store,
-    audit: Audit,
+    pub(super) audit: Audit,
     pub(super) settings: Settings,
 }
 

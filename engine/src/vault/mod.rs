@@ -7,6 +7,7 @@ mod error;
 mod files;
 mod key_prefix;
 mod node;
+mod transfer;
 
 use std::collections::HashMap;
 
@@ -26,6 +27,7 @@ pub use copies::KeyCopies;
 pub use error::VaultError;
 pub(crate) use key_prefix::{KEY_PREFIX, kid_of};
 pub(crate) use node::KeyNode;
+pub use transfer::{ExportKey, ImportKey};
 
 use key_prefix::key_prefix;
 

@@ -142,6 +142,8 @@ mod smtp_environment;
 mod suppressing;
 #[path = "story/tokens.rs"]
 mod tokens;
+#[path = "story/transfer.rs"]
+mod transfer;
 #[path = "story/unanswered.rs"]
 mod unanswered;
 #[path = "story/wait.rs"]

@@ -24,6 +24,7 @@ mod tls;
 mod token;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
 use clap::builder::styling::Styles;
@@ -170,7 +171,16 @@ pub enum Command {
     /// fault: run it with the arguments and the environment of postern serve. It changes nothing; exits
     /// with 0 without a fault, 1 with one, 2 when an argument is invalid
     Doctor(Box<DoctorArgs>),
-    /// Import the SMTP settings of another program: show what was understood, ask, and save them
+    /// Print all relays with their SMTP settings as JSON, for postern import
+    Export {
+        /// The public key to seal the passwords for, an RSA key in PEM; without one they are left out
+        #[arg(long, env = "POSTERN_EXPORT_KEY", value_name = "FILE")]
+        key: Option<PathBuf>,
+        #[command(flatten)]
+        data_args: DataArgs,
+    },
+    /// Import the SMTP settings of another Postern or of another program: show what was understood, ask, and
+    /// save them
     Import {
         #[command(flatten)]
         args: Box<ImportArgs>,
@@ -414,6 +424,7 @@ impl Command {
             | Self::Diagnose { data_args, .. }
             | Self::Probe { data_args, .. }
             | Self::CheckDomain { data_args, .. }
+            | Self::Export { data_args, .. }
             | Self::Import { data_args, .. }
             | Self::SendTest { data_args, .. }
             | Self::Backup { data_args, .. }

@@ -16,6 +16,7 @@ mod data_folder;
 mod deliver;
 mod diagnose;
 mod doctor;
+mod export;
 mod health_checks;
 mod http;
 mod key_maintenance;
@@ -88,9 +89,10 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     memory::return_large_blocks();
+    // Before the user is switched: the owner of the data folder may not be able to read the files.
     let restore_source = backup::RestoreSource::open(&command)?;
-    // Before the user is switched: the owner of the data folder may not be able to read it.
     let imported = import::ImportSource::of_command(&command)?;
+    let export_key = export::key_of_command(&command)?;
     // Before any thread is started: switching the user affects the whole process.
     let bootstrap = commands::Bootstrap::new(&command)?;
     log::start(command.data_args().log, command.is_service());
@@ -138,6 +140,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
             Command::Probe { args, .. } => probe::probe(bootstrap, args).await,
             Command::CheckDomain { args, .. } => check_domain::check_domain(bootstrap, args).await,
             Command::Doctor(args) => doctor::doctor(&bootstrap, &args).await,
+            Command::Export { .. } => export::export(bootstrap, export_key).await,
             Command::Import { args, .. } => import::import(bootstrap, imported, *args).await,
             Command::SendTest { address, relay, .. } => {
                 diagnose::send_test(bootstrap, address, relay).await

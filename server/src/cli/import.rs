@@ -12,14 +12,34 @@ use clap::builder::BoolishValueParser;
 
 use super::RelayArg;
 
-/// What to import, and into which relay.
+/// What to import. Exactly one is given.
 #[derive(Debug, Args)]
-pub struct ImportArgs {
+#[group(required = true, multiple = false)]
+pub struct ImportSourceArgs {
+    /// A document of postern export: its relays are added, or changed where there is one of their name
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
     /// A file of variables, as in .env: SMTP_HOST, SMTP_PORT, SMTP_SECURE or SMTP_TLS, SMTP_REQUIRE_TLS,
     /// SMTP_AUTH, SMTP_USER, SMTP_PASS or SMTP_PASSWORD, MAIL_FROM, MAIL_FROM_NAME, EMAIL_TIMEOUT,
     /// EMAIL_ALLOW_INSECURE and SKIP_EMAIL_SEND; each also with _FILE
-    #[arg(long, env = "POSTERN_IMPORT_ENV", value_name = "FILE", required = true)]
+    #[arg(long, env = "POSTERN_IMPORT_ENV", value_name = "FILE")]
     pub env: Option<PathBuf>,
+}
+
+/// What to import, and into which relay.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    #[command(flatten)]
+    pub source: ImportSourceArgs,
+    /// The private key that opens the passwords of a document, in PEM without a passphrase; a file that
+    /// only its owner can read
+    #[arg(
+        long,
+        env = "POSTERN_IMPORT_PRIVATE_KEY",
+        value_name = "FILE",
+        requires = "file"
+    )]
+    pub private_key: Option<PathBuf>,
     #[command(flatten)]
     pub relay: RelayArg,
     /// The From address where what is imported names none

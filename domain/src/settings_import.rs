@@ -1,7 +1,11 @@
 //! Settings of a relay that are taken over from another program, before they are saved.
 
+pub mod msmtp;
+pub mod nullmailer;
+pub mod postfix;
+
 use crate::smtp_environment::{ReadEnvironment, VariableMeaning};
-use crate::{Form, Label, SecretString};
+use crate::{Form, Kind, Label, Refusal, SecretString};
 
 /// What was read, and what follows from it.
 #[derive(Clone, Debug, Default)]
@@ -31,11 +35,66 @@ impl SettingsImport {
         }
     }
 
+    /// Sets a field.
+    fn set(&mut self, label: Label, text: impl Into<String>) {
+        self.fields.push((label, text.into()));
+    }
+
+    /// Sets the sign-in; none without a user.
+    fn sign_in(&mut self, kind: &str, username: &str) {
+        let kind = match username {
+            "" => "None",
+            _ => kind,
+        };
+        self.set(Label::AuthenticationType, kind);
+        self.set(Label::Username, username);
+    }
+
+    /// Says what follows from an option.
+    fn follow(&mut self, option: &str, value: &str, meaning: impl Into<String>) {
+        self.explain(option, Some(value), true, meaning.into());
+    }
+
+    /// Says what follows from an option whose value is a password.
+    fn follow_secret(&mut self, option: &str, meaning: impl Into<String>) {
+        self.explain(option, None, true, meaning.into());
+    }
+
+    /// Says why nothing follows from an option.
+    fn ignore(&mut self, option: &str, value: Option<&str>, meaning: impl Into<String>) {
+        self.explain(option, value, false, meaning.into());
+    }
+
+    fn explain(&mut self, option: &str, value: Option<&str>, is_followed: bool, meaning: String) {
+        self.read.push(VariableMeaning {
+            variable: option.to_owned(),
+            value: value.map(str::to_owned),
+            is_followed,
+            meaning,
+        });
+    }
+
     /// The saved settings with the fields.
     pub fn over(&self, saved: &Form) -> Form {
         let fields = self.fields.iter();
         fields.fold(saved.clone(), |form, (label, text)| form.with(*label, text))
     }
+}
+
+/// What Postern does about certificates, where a program does otherwise.
+const CHECKED: &str = "Postern checks the certificate of the relay. Where that fails, a diagnosis offers to trust it.";
+
+/// What a connection type means.
+fn encryption_of(connection: &str) -> &'static str {
+    match connection {
+        "SSL" => "TLS from the first byte (SSL).",
+        "TLS" => "StartTLS is required (TLS).",
+        _ => "StartTLS where the relay offers it (None).",
+    }
+}
+
+fn invalid(text: impl Into<String>) -> Refusal {
+    Refusal::new(Kind::Invalid, text)
 }
 
 #[cfg(test)]

@@ -24,6 +24,16 @@ pub struct ImportSourceArgs {
     /// EMAIL_ALLOW_INSECURE and SKIP_EMAIL_SEND; each also with _FILE
     #[arg(long, env = "POSTERN_IMPORT_ENV", value_name = "FILE")]
     pub env: Option<PathBuf>,
+    /// The folder of Postfix, as in /etc/postfix: relayhost and TLS of main.cf, user and password of the
+    /// file that smtp_sasl_password_maps names
+    #[arg(long, env = "POSTERN_IMPORT_POSTFIX", value_name = "DIR")]
+    pub postfix: Option<PathBuf>,
+    /// A configuration file of msmtp, as in /etc/msmtprc: its account default, or its only one
+    #[arg(long, env = "POSTERN_IMPORT_MSMTP", value_name = "FILE")]
+    pub msmtp: Option<PathBuf>,
+    /// The folder of nullmailer, as in /etc/nullmailer: the first line of remotes
+    #[arg(long, env = "POSTERN_IMPORT_NULLMAILER", value_name = "DIR")]
+    pub nullmailer: Option<PathBuf>,
 }
 
 /// What to import, and into which relay.

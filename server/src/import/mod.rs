@@ -2,10 +2,10 @@
 
 mod document;
 mod plan;
+mod programs;
 mod settings;
 
 use std::error::Error;
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -23,6 +23,8 @@ use crate::{private_file, smtp_variables};
 pub enum ImportSource {
     /// Variables of a `.env` file.
     Environment(Box<ReadEnvironment>),
+    /// Settings of another program.
+    Program(SettingsImport),
     /// What `postern export` wrote, and the key that opens its passwords.
     Document(SettingsDocument, Option<Box<ImportKey>>),
 }
@@ -48,19 +50,24 @@ impl ImportSource {
             }
             return Ok(Self::Environment(Box::new(environment)));
         }
+        if let Some(folder) = &source.postfix {
+            return Ok(Self::Program(programs::of_postfix(folder)?));
+        }
+        if let Some(path) = &source.msmtp {
+            return Ok(Self::Program(programs::of_msmtp(path)?));
+        }
+        if let Some(folder) = &source.nullmailer {
+            return Ok(Self::Program(programs::of_nullmailer(folder)?));
+        }
         let Some(path) = &source.file else {
             return Err("nothing to import is named".into());
         };
         let key = args.private_key.as_deref().map(private_key).transpose()?;
-        let text = text_of(path)?;
+        let text = programs::text_of(path)?;
         let document = settings_document::parse(&text)
             .map_err(|fault| format!("{}: {}", path.display(), fault.text()))?;
         Ok(Self::Document(document, key.map(Box::new)))
     }
-}
-
-fn text_of(path: &Path) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
 fn private_key(path: &Path) -> Result<ImportKey, Box<dyn Error>> {
@@ -82,6 +89,7 @@ pub async fn import(
             let over = |saved: &Form| SettingsImport::of_environment(&environment, saved);
             settings::import(&postern, over, &args).await
         }
+        ImportSource::Program(imported) => settings::import(&postern, |_| imported, &args).await,
         ImportSource::Document(document, key) => {
             document::import(&postern, &document, key.as_deref(), &args).await
         }

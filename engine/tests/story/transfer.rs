@@ -118,7 +118,7 @@ async fn only_administrators_export_and_it_is_audited(env: TestEnv) {
     assert_eq!(refused.expect_err("refused").kind, Kind::Forbidden);
     let (public, _) = keys();
     env.exported(Some(&public)).await;
-    let trail = env.postern.audit().trail(&Actor::local(0), 10).await;
+    let trail = env.postern.audit().trail(&Actor::local(0), 100).await;
     let rows = trail.expect("readable");
     let row = rows
         .iter()

@@ -23,8 +23,10 @@ impl PasswordOutcome {
         if is_imported {
             return Self::New;
         }
-        if saved.password == PasswordState::None {
-            return Self::None;
+        match saved.password {
+            PasswordState::None => return Self::None,
+            PasswordState::OtherRelay => return Self::Cleared,
+            PasswordState::Saved | PasswordState::ReEnter | PasswordState::Environment => {}
         }
         match (saved.form.parse(), form.parse()) {
             (Ok(before), Ok(next)) if before.password_stays(&next) => Self::Kept,
@@ -140,6 +142,11 @@ mod tests {
         for (host, state, expected) in [
             ("a.example", PasswordState::None, PasswordOutcome::None),
             ("a.example", PasswordState::Saved, PasswordOutcome::Kept),
+            (
+                "a.example",
+                PasswordState::OtherRelay,
+                PasswordOutcome::Cleared,
+            ),
             ("b.example", PasswordState::Saved, PasswordOutcome::Cleared),
             (
                 "b.example",

@@ -113,6 +113,7 @@ struct Reader {
 
 impl Reader {
     fn read(&mut self, allow_insecure: bool) -> ReadEnvironment {
+        self.leave_service_link();
         let host = self.take("SMTP_HOST", |text| {
             Ok(text.parse::<Host>().map_err(str::to_owned)?.to_string())
         });
@@ -177,6 +178,23 @@ impl Reader {
                 variables: std::mem::take(&mut self.meanings),
             },
             password: password.map(|set| set.value),
+        }
+    }
+
+    /// Kubernetes gives the containers beside a service of the name `smtp` a variable `SMTP_PORT` with a URL.
+    fn leave_service_link(&mut self) {
+        let name = "SMTP_PORT";
+        let link = self.found.get(name);
+        if !link.is_some_and(|port| port.value.expose().starts_with("tcp://")) {
+            return;
+        }
+        if let Some(port) = self.found.remove(name) {
+            self.meanings.push(VariableMeaning {
+                variable: port.set_by(),
+                value: Some(port.value.expose().to_owned()),
+                is_followed: false,
+                meaning: "Not followed: it is the link to a service, and not a port.".to_owned(),
+            });
         }
     }
 

@@ -100,6 +100,7 @@ fn only_fields_with_a_variable_are_locked() {
     for (variables, fields) in [
         ("", &[][..]),
         ("SMTP_PORT=", &[]),
+        ("SMTP_PORT=tcp://10.0.0.11:25", &[]),
         ("DATABASE_URL=x", &[]),
         (
             "MAIL_FROM=alerts@example.net",

@@ -87,7 +87,9 @@ pub enum AuditObject {
     Mail,
     /// The suppression list.
     Suppression,
-    /// The audit log and the open interfaces.
+    /// The keys that seal stored values.
+    Key,
+    /// The audit log, the open interfaces, backups and moves.
     System,
 }
 
@@ -115,14 +117,15 @@ impl AuditObject {
             Self::Domain => "Domains",
             Self::Mail => "Mail",
             Self::Suppression => "Suppression list",
-            Self::System => "Audit log and interfaces",
+            Self::Key => "Keys",
+            Self::System => "Audit log, interfaces and backups",
         }
     }
 }
 
 fn unknown_object(_: &str) -> TextFault {
-    "Choose account, session, token, sender, limits, settings, relay, policy, webhook, domain, mail, suppression or \
-     system."
+    "Choose account, session, token, sender, limits, settings, relay, policy, webhook, domain, mail, suppression, \
+     key or system."
 }
 
 /// How an act ended.

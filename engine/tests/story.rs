@@ -80,10 +80,10 @@ mod lost_keys;
 mod message_webhooks;
 #[path = "story/migrations.rs"]
 mod migrations;
-#[path = "story/networks.rs"]
-mod networks;
 #[path = "story/moving.rs"]
 mod moving;
+#[path = "story/networks.rs"]
+mod networks;
 #[path = "story/nodes.rs"]
 mod nodes;
 #[path = "story/open_tracking.rs"]

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use engine::{BackupRequest, Clock, KeyCopies, RestoreRequest};
 
 use crate::cli::{BackupArgs, Command};
-use crate::commands::{Bootstrap, operator};
+use crate::commands::{Bootstrap, host, operator};
 use crate::data_folder;
 use crate::signals::Signals;
 use crate::stderr;
@@ -32,6 +32,7 @@ pub async fn back_up(bootstrap: Bootstrap, args: BackupArgs) -> Result<ExitCode,
         file: args.file.clone(),
         keys: args.keys.clone(),
         clock: Clock::default(),
+        host: host(),
     };
     let interrupted = Arc::new(AtomicBool::new(false));
     let mut signals = Signals::listen()?;
@@ -126,6 +127,7 @@ pub async fn restore(
         keys: source.keys,
         accept_lost_keys,
         clock: Clock::default(),
+        host: host(),
     };
     let restored = engine::restore(request, &operator()).await?;
     report(&data, &source.name, &restored);

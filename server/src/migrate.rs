@@ -8,7 +8,7 @@ use domain::refusal::REQUEST;
 use domain::{Kind, Refusal};
 use engine::{Clock, MoveRequest};
 
-use crate::commands::{Bootstrap, operator};
+use crate::commands::{Bootstrap, host, operator};
 use crate::data_folder;
 use crate::stderr;
 
@@ -34,6 +34,7 @@ pub async fn migrate(bootstrap: Bootstrap) -> Result<ExitCode, Box<dyn Error>> {
         address,
         database_insecure,
         clock: Clock::default(),
+        host: host(),
     };
     let moved = engine::move_to_postgres(request, &operator()).await?;
     let mut out = io::stdout().lock();

@@ -20,11 +20,7 @@ pub fn read(named: &str, path: &Path) -> Result<String, Box<dyn Error>> {
     read_in(credentials().as_deref(), named, path)
 }
 
-fn read_in(
-    credentials: Option<&Path>,
-    named: &str,
-    path: &Path,
-) -> Result<String, Box<dyn Error>> {
+fn read_in(credentials: Option<&Path>, named: &str, path: &Path) -> Result<String, Box<dyn Error>> {
     let failed = |error: io::Error| format!("{named} cannot be read: {error}");
     let mut file = File::open(path).map_err(failed)?;
     let mode = file.metadata().map_err(failed)?.permissions().mode();

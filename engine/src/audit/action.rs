@@ -208,7 +208,7 @@ impl Action {
     /// What it is on.
     pub const fn object(self) -> AuditObject {
         match self {
-            Self::Login | Self::Logout | Self::ConfirmSession | Self::EndSession => {
+            Self::Login | Self::Logout | Self::Admit | Self::ConfirmSession | Self::EndSession => {
                 AuditObject::Session
             }
             Self::CreateAccount
@@ -225,9 +225,11 @@ impl Action {
             Self::CreateToken | Self::RevokeToken => AuditObject::Token,
             Self::AddSender | Self::ConfirmSender | Self::RemoveSender => AuditObject::Sender,
             Self::ChangeLimits => AuditObject::Limits,
-            Self::ReadSettings | Self::ReadCertificates | Self::SaveSettings => {
-                AuditObject::Settings
-            }
+            Self::ReadSettings
+            | Self::ReadCertificates
+            | Self::SaveSettings
+            | Self::RestoreRevision
+            | Self::ExportSettings => AuditObject::Settings,
             Self::CreateRelay
             | Self::ChangeRelay
             | Self::RemoveRelay
@@ -255,7 +257,13 @@ impl Action {
             | Self::StopAct
             | Self::PauseDelivery => AuditObject::Mail,
             Self::RemoveSuppression => AuditObject::Suppression,
-            Self::ReadInterfaces | Self::ReadAudit | Self::ExportAudit => AuditObject::System,
+            Self::ReadKeys | Self::RotateKeys | Self::RetireKey => AuditObject::Key,
+            Self::ReadInterfaces
+            | Self::ReadAudit
+            | Self::ExportAudit
+            | Self::BackUp
+            | Self::Restore
+            | Self::MoveDatabase => AuditObject::System,
         }
     }
 

@@ -26,6 +26,8 @@ pub struct BackupRequest {
     pub keys: Option<PathBuf>,
     /// The clock of the audit row.
     pub clock: Clock,
+    /// The name of this machine, whose chain has the audit row.
+    pub host: String,
 }
 
 /// A backup that was made.
@@ -67,7 +69,7 @@ pub async fn back_up(
         Some(_) => KeyCopies::of_folder(&folder)?,
         None => KeyCopies::default(),
     };
-    let recorded = match record(&data, &request.file, actor, request.clock).await {
+    let recorded = match record(&data, &request, actor).await {
         Ok(recorded) => recorded,
         Err(error) => {
             // A disk that is full or read-only is a reason to make one.
@@ -124,13 +126,13 @@ pub(super) async fn blocking<T: Send + 'static>(
 
 /// Writes the row of the audit log before the copy is made, so that the backup holds it too. Returns `false`
 /// for a database of another version, which would be migrated.
-async fn record(data: &Path, file: &Path, actor: &Actor, clock: Clock) -> Result<bool, StoreError> {
+async fn record(data: &Path, request: &BackupRequest, actor: &Actor) -> Result<bool, StoreError> {
     if !snapshot::is_current(data)? {
         return Ok(false);
     }
     let store = Store::open(data, None).await?;
-    let (audit, _refusals) = Audit::start(store.clone(), clock);
-    let detail = format!("to {}", file.display());
+    let (audit, _refusals) = Audit::start(store.clone(), request.clock.clone(), &request.host);
+    let detail = format!("to {}", request.file.display());
     let recorded = audit.record_alone(actor, Action::BackUp, detail).await;
     store.close().await;
     recorded.map(|()| true)

@@ -20,6 +20,8 @@ pub struct MoveRequest {
     pub database_insecure: bool,
     /// The clock of the audit row.
     pub clock: Clock,
+    /// The name of this machine, whose chain has the audit row.
+    pub host: String,
 }
 
 /// Copies all rows of the SQLite database of a data folder to an empty PostgreSQL database, and compares them
@@ -36,17 +38,17 @@ pub async fn move_to_postgres(
     if !request.database_insecure {
         transport::check(&request.address)?;
     }
-    let data = request.data;
-    if fs::symlink_metadata(snapshot::file_in(&data)).is_err() {
-        return Err(BackupError::NoDatabase(data));
+    let data = &request.data;
+    if fs::symlink_metadata(snapshot::file_in(data)).is_err() {
+        return Err(BackupError::NoDatabase(data.clone()));
     }
-    if !snapshot::is_current(&data)? {
-        return Err(BackupError::Earlier(data));
+    if !snapshot::is_current(data)? {
+        return Err(BackupError::Earlier(data.clone()));
     }
-    let source = LockedSource::lock(&data)?;
+    let source = LockedSource::lock(data)?;
     let moved = transfer::transfer(&source, &request.address).await?;
     drop(source);
-    if let Err(error) = record(&data, &request.address, actor, request.clock).await {
+    if let Err(error) = record(&request, actor).await {
         tracing::warn!(
             error = &error as &dyn std::error::Error,
             "the move has no row in the audit log of PostgreSQL"
@@ -56,9 +58,9 @@ pub async fn move_to_postgres(
 }
 
 /// Writes the row of the audit log into the database that was moved to.
-async fn record(data: &Path, address: &str, actor: &Actor, clock: Clock) -> Result<(), StoreError> {
-    let store = Store::open(data, Some(address)).await?;
-    let (audit, _refusals) = Audit::start(store.clone(), clock);
+async fn record(request: &MoveRequest, actor: &Actor) -> Result<(), StoreError> {
+    let store = Store::open(&request.data, Some(&request.address)).await?;
+    let (audit, _refusals) = Audit::start(store.clone(), request.clock.clone(), &request.host);
     let detail = "from SQLite to PostgreSQL";
     let recorded = audit
         .record_alone(actor, Action::MoveDatabase, detail)

@@ -40,6 +40,8 @@ pub struct RestoreRequest {
     pub accept_lost_keys: bool,
     /// The clock of the pause and the audit row.
     pub clock: Clock,
+    /// The name of this machine, whose chain has the audit row.
+    pub host: String,
 }
 
 /// A backup that was restored.
@@ -70,6 +72,7 @@ pub async fn restore(request: RestoreRequest, actor: &Actor) -> Result<Restored,
         keys,
         accept_lost_keys,
         clock,
+        host,
     } = request;
     check_empty(&data)?;
     let staging = Staging::create(&data)?;
@@ -99,7 +102,9 @@ pub async fn restore(request: RestoreRequest, actor: &Actor) -> Result<Restored,
         store.close().await;
         return Err(BackupError::OtherKeys(kid.clone()));
     }
-    let sessions = prepare(&store, made_at, actor, clock).await?;
+    let now = clock.now();
+    let (audit, _refusals) = Audit::start(store.clone(), clock, &host);
+    let sessions = prepare(&store, &audit, actor, Pause::by_restore(made_at), now).await?;
     store.close().await;
 
     blocking(move || {
@@ -126,12 +131,11 @@ pub async fn restore(request: RestoreRequest, actor: &Actor) -> Result<Restored,
 /// Ends the sessions and the links of invitations and resets, and pauses delivery. Returns the number of sessions.
 async fn prepare(
     store: &Store,
-    made_at: Option<Timestamp>,
+    audit: &Audit,
     actor: &Actor,
-    clock: Clock,
+    by: String,
+    now: Timestamp,
 ) -> Result<u64, StoreError> {
-    let (audit, _refusals) = Audit::start(store.clone(), clock.clone());
-    let now = clock.now();
     let mut work = store.begin().await?;
     let ended = sessions::end_every(&mut work).await?;
     pending_logins::remove_all(&mut work).await?;
@@ -139,10 +143,7 @@ async fn prepare(
     account_links::remove_every(&mut work).await?;
     // Those of processes that used the database before.
     workers::forget(&mut work, None, now).await?;
-    let stamp = Stamp {
-        at: now,
-        by: Pause::by_restore(made_at),
-    };
+    let stamp = Stamp { at: now, by };
     // The reason of a pause before would hide this one.
     pause::write(&mut work, None).await?;
     pause::write(&mut work, Some(&stamp)).await?;

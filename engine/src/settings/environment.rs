@@ -181,6 +181,8 @@ impl Settings {
                 at: self.clock.now(),
                 by: ENVIRONMENT.to_owned(),
             },
+            origin: String::new(),
+            restored: None,
             form,
             password: None,
             password_from: before.password_from(),

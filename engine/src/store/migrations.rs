@@ -80,11 +80,6 @@ pub fn postgres() -> Migrator {
     migrator(POSTGRES)
 }
 
-/// The version of the newest migration, which both databases have.
-pub fn latest() -> i64 {
-    SQLITE.len() as i64
-}
-
 /// The macro `sqlx::migrate!` would do the same, but compiles sqlx, its drivers and rustls a second
 /// time for the compiler.
 fn migrator(files: &[MigrationFile]) -> Migrator {

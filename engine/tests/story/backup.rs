@@ -31,6 +31,7 @@ fn request(env: &TestEnv, folder: &Path) -> BackupRequest {
         file: folder.join("backup"),
         keys: Some(folder.join("keys")),
         clock: env.clock.clone(),
+        host: "gate".to_owned(),
     }
 }
 
@@ -52,6 +53,7 @@ async fn restore(
         keys: keys.map(|keys| KeyCopies::of_file(keys).expect("keys")),
         accept_lost_keys: false,
         clock: env.clock.clone(),
+        host: "gate".to_owned(),
     };
     engine::restore(request, &Actor::local(0)).await
 }

@@ -37,6 +37,7 @@ async fn move_data(
         address: target.to_owned(),
         database_insecure: false,
         clock: source.clock.clone(),
+        host: "gate".to_owned(),
     };
     engine::move_to_postgres(request, &Actor::local(0)).await
 }

@@ -119,7 +119,7 @@ test('the command line and the API list the same keys', async () => {
   expect(refused.stderr).toContain('This key seals new values');
 });
 
-test('a lost key is told to administrators until its secrets are entered again', async ({ page }, info) => {
+test('administrators see a lost key until its file is back', async ({ page }, info) => {
   test.slow();
   const before = await TestServer.start();
   await savePassword(before, 'secret');

@@ -101,7 +101,7 @@ pub fn copy(from: &Path, to: &Path) {
     }
 }
 
-async fn every_secret_is_sealed_anew_and_the_old_key_goes(env: TestEnv) {
+async fn every_secret_is_sealed_anew_and_the_old_key_is_retired(env: TestEnv) {
     let ann = env.with_secrets().await;
     let before = keys(&env.postern).await;
     let old = before.active().expect("a key").clone();
@@ -269,7 +269,7 @@ async fn sealing_anew_goes_on_after_a_restart(env: TestEnv) {
     assert!(first.expect("keys").iter().all(|key| key.is_usable));
 }
 
-async fn a_node_reads_the_key_of_another_one_when_it_meets_it(env: TestEnv) {
+async fn a_node_reads_the_key_of_another_one_when_a_value_needs_it(env: TestEnv) {
     let other = env.node("other", env.data()).await.expect("opens");
     let before = rotate(&env.postern).await;
     // On PostgreSQL the other one reports the file that it found.
@@ -396,11 +396,11 @@ async fn a_key_of_a_year_is_to_be_rotated(env: TestEnv) {
 
 stories! {
     both {
-        every_secret_is_sealed_anew_and_the_old_key_goes;
+        every_secret_is_sealed_anew_and_the_old_key_is_retired;
         every_column_with_sealed_values_is_counted;
         rotation_under_load_fails_no_request;
         sealing_anew_goes_on_after_a_restart;
-        a_node_reads_the_key_of_another_one_when_it_meets_it;
+        a_node_reads_the_key_of_another_one_when_a_value_needs_it;
         keys_are_for_administrators;
         a_key_of_a_year_is_to_be_rotated;
     }

@@ -12,6 +12,7 @@ use app::accounts::{
 };
 use app::domains::{ACTIVATE_DKIM_KEY, MAKE_DKIM_KEY, REMOVE_DKIM_KEY};
 use app::entrance::LoginQuery;
+use app::keys::{RETIRE_KEY, ROTATE_BROWSER_KEY, ROTATE_KEYS};
 use app::limits::LIMITS;
 use app::policy::{POLICY, POLICY_NETWORKS};
 use app::webhooks::{
@@ -80,6 +81,9 @@ pub(super) const GUARDED: &[(&str, &str)] = &[
     ("POST", MAKE_DKIM_KEY),
     ("POST", ACTIVATE_DKIM_KEY),
     ("POST", REMOVE_DKIM_KEY),
+    ("POST", ROTATE_KEYS),
+    ("POST", ROTATE_BROWSER_KEY),
+    ("POST", RETIRE_KEY),
     ("POST", "/api/tokens"),
     ("PUT", "/api/tokens/{id}/limits"),
     ("PUT", "/api/policy"),
@@ -102,6 +106,9 @@ pub(super) const GUARDED: &[(&str, &str)] = &[
     ("POST", "/api/domains/{domain}/keys"),
     ("POST", "/api/domains/{domain}/keys/{id}/activate"),
     ("DELETE", "/api/domains/{domain}/keys/{id}"),
+    ("POST", "/api/keys"),
+    ("POST", "/api/keys/browser"),
+    ("DELETE", "/api/keys/{id}"),
 ];
 
 /// The fields of their forms that are secrets. The page that asks does not contain them, so that the person

@@ -45,12 +45,13 @@ async fn every_guarded_act_asks_after_ten_minutes() {
 }
 
 #[tokio::test]
-async fn every_operation_on_accounts_tokens_and_the_policy_asks() {
+async fn every_operation_on_accounts_keys_tokens_and_the_policy_asks() {
     // Its router publishes the document.
     let _browser = TestBrowser::signed_in().await;
     let paths = openapi::published()["paths"].as_object().expect("paths");
     let starts = [
         "/api/accounts",
+        "/api/keys",
         "/api/tokens",
         "/api/policy",
         "/api/sessions",

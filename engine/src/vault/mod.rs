@@ -213,10 +213,13 @@ impl Vault {
         for key in known {
             let is_held = self.ring.read().keys.contains_key(&key.kid);
             if key.retired_at.is_some() {
-                if let Err(error) = files::remove(folder, &key.kid) {
-                    tracing::error!(%error, "the file of a retired key cannot be deleted");
-                } else if is_held && self.sealing() != key.kid {
+                let removed = files::remove(folder, &key.kid);
+                if is_held && self.sealing() != key.kid {
                     self.ring.write().keys.remove(&key.kid);
+                    // Once, though it is tried again.
+                    if let Err(error) = removed {
+                        tracing::error!(%error, "the file of a retired key cannot be deleted");
+                    }
                 }
             } else if !is_held
                 && let Ok(Some(read)) = files::read_one(folder, &key.kid)

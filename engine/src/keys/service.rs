@@ -198,13 +198,22 @@ impl SealingKeys {
         }
         let successor = known.iter().find(|key| key.kid == sealing);
         let since = successor.and_then(|key| key.activated_at);
-        let is_new = since.is_some_and(|since| now.saturating_since(since) < SETTLING);
-        if key.is_active() && is_new {
-            return refused(
-                "Another key seals only since a few seconds, and a process may not know of it yet. Try \
-                 again in 15 seconds."
-                    .to_owned(),
-            );
+        if let Some(since) = since.filter(|_| key.is_active()) {
+            if now.saturating_since(since) < SETTLING {
+                return refused(
+                    "Another key seals only since a few seconds, and a process may not know of it yet. \
+                     Try again in 15 seconds."
+                        .to_owned(),
+                );
+            }
+            // A node that reported since has followed the keys before.
+            let own = self.vault.key_folder();
+            let silent = key_folders::silent_since(work, since, now).await?;
+            if let Some(other) = silent.iter().find(|folder| !folder.is_at(&own)) {
+                return refused(format!(
+                    "The process of {other} may not know of the new key yet. Try again in a minute."
+                ));
+            }
         }
         let values = counts(work).await?.remove(&key.kid).unwrap_or_default();
         if values.is_empty() {
@@ -369,9 +378,7 @@ async fn without_file(
 ) -> Result<Vec<String>, StoreError> {
     let folders = key_folders::seen(connection, now).await?;
     let without = folders.into_iter().filter(|folder| !folder.has(kid));
-    Ok(without
-        .map(|KeyFolder { host, folder, .. }| format!("{host}:{folder}"))
-        .collect())
+    Ok(without.map(|folder| folder.to_string()).collect())
 }
 
 /// When a key was made, by its id.

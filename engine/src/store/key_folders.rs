@@ -1,5 +1,6 @@
 //! The table `key_folder`: which key files the nodes on the database have.
 
+use std::fmt;
 use std::time::Duration;
 
 use domain::Timestamp;
@@ -31,6 +32,13 @@ impl KeyFolder {
     /// Whether a key is in it.
     pub fn has(&self, kid: &str) -> bool {
         self.kids.iter().any(|known| known == kid)
+    }
+}
+
+impl fmt::Display for KeyFolder {
+    /// Host and path, as in `gate:/var/lib/postern/keys`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.folder)
     }
 }
 
@@ -83,5 +91,22 @@ pub async fn seen(
         "SELECT host, folder, kids FROM key_folder WHERE seen_at > $1 ORDER BY host, folder",
     );
     let query = query.bind((now - LIFETIME).0);
+    Ok(query.fetch_all(connection).await?)
+}
+
+/// The folders that were seen within the last minute, and not after `at`.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn silent_since(
+    connection: &mut Connection,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<Vec<KeyFolder>, StoreError> {
+    let query = sqlx::query_as(
+        "SELECT host, folder, kids FROM key_folder WHERE seen_at > $1 AND seen_at <= $2 \
+         ORDER BY host, folder",
+    );
+    let query = query.bind((now - LIFETIME).0).bind(at.0);
     Ok(query.fetch_all(connection).await?)
 }

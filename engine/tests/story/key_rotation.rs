@@ -327,8 +327,16 @@ async fn a_key_seals_when_every_node_has_its_file(env: TestEnv) {
     }
     seal_anew(&env.postern).await;
     assert_eq!(password(&other).await, PasswordState::Saved);
-    env.pass(SETTLED);
+    // The other node reports every 20 seconds, and knows of the key then.
+    env.pass(Duration::from_secs(20));
     let (service, operator) = (env.postern.sealing_keys(), Actor::local(0));
+    let refused = service.retire(&operator, &old).await;
+    let refused = refused.expect_err("a process may not know");
+    assert!(
+        refused.text().contains("The process of other:"),
+        "{refused}"
+    );
+    maintain(&other).await;
     let retired = service.retire(&operator, &old).await;
     retired.expect("nothing refers to it");
     maintain(&other).await;

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_says_what_a_key_seals_and_what_comes_of_it() {
+    fn a_row_says_what_a_key_seals() {
         use SealingKeyState::{Active, Damaged, Lost, Old, Waiting};
         for (state, number, expected) in [
             (Active, 1, "Seals 1 webhook secret."),

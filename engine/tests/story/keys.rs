@@ -98,7 +98,7 @@ async fn password_state(env: &TestEnv, postern: &Postern) -> PasswordState {
     view.expect("readable").password
 }
 
-async fn a_damaged_key_file_is_told_from_a_lost_one(env: TestEnv) {
+async fn a_damaged_key_file_differs_from_a_lost_one(env: TestEnv) {
     let sealed = env.sealed("hunter2").await;
     assert_eq!(save(&env, sealed).await, Ok(PasswordState::Saved));
     let key = env.key_files().remove(0);
@@ -199,7 +199,7 @@ stories! {
     both {
         a_captured_token_expires_with_its_key;
         a_value_moved_to_another_row_does_not_open;
-        a_damaged_key_file_is_told_from_a_lost_one;
+        a_damaged_key_file_differs_from_a_lost_one;
         a_lost_key_is_restored_or_its_values_are_entered_again;
     }
     postgres {

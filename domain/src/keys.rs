@@ -259,9 +259,10 @@ mod tests {
     #[test]
     fn a_key_is_due_for_rotation_after_a_year() {
         let of_age = |state, age| view(vec![key(state, &[])], age).due_for_rotation();
-        let day = Duration::from_secs(24 * 3600);
+        let day = Duration::from_hours(24);
+        let before = ROTATION_AGE.saturating_sub(day);
         for (state, age, expected) in [
-            (SealingKeyState::Active, ROTATION_AGE - day, None),
+            (SealingKeyState::Active, before, None),
             (SealingKeyState::Active, ROTATION_AGE, Some(Timestamp(0))),
             (SealingKeyState::Old, ROTATION_AGE + day, None),
         ] {

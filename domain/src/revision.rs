@@ -136,11 +136,11 @@ mod tests {
             .with(Label::Port, "587")
     }
 
-    fn settings(form: &Form, password_from: Option<i64>) -> Option<RevisionSettings<'_>> {
-        Some(RevisionSettings {
+    fn settings(form: &Form, password_from: Option<i64>) -> RevisionSettings<'_> {
+        RevisionSettings {
             form,
             password_from,
-        })
+        }
     }
 
     /// The changes as texts; of a secret the label alone.
@@ -161,12 +161,12 @@ mod tests {
     #[test]
     fn a_change_has_the_values_before_and_after() {
         let (before, after) = (form(), form().with(Label::Port, "465"));
-        let (one, other) = (settings(&before, None), settings(&after, None));
+        let (one, other) = (Some(settings(&before, None)), Some(settings(&after, None)));
         assert!(shown(one, one).is_empty());
         assert_eq!(shown(one, other), ["smtp_port \"587\" \"465\""]);
         let reset = after.clone().with(Label::FromName, "Alarms");
         assert_eq!(
-            shown(settings(&reset, None), one),
+            shown(Some(settings(&reset, None)), one),
             [
                 "smtp_port \"465\" \"587\"",
                 "smtp_from_name \"Alarms\" \"\""
@@ -184,7 +184,8 @@ mod tests {
             (Some(1), Some(2), true),
             (Some(2), None, true),
         ] {
-            let changes = FieldChange::between(settings(&form, before), settings(&form, after));
+            let changes =
+                FieldChange::between(Some(settings(&form, before)), Some(settings(&form, after)));
             let expected = FieldChange {
                 label: Label::Password,
                 values: None,
@@ -197,7 +198,7 @@ mod tests {
     #[test]
     fn the_first_save_sets_what_a_removal_takes_away() {
         let form = form();
-        let saved = settings(&form, Some(1));
+        let saved = Some(settings(&form, Some(1)));
         let first = shown(None, saved);
         assert!(first.contains(&"smtp_host \"\" \"smtp.example.org\"".to_owned()));
         assert!(first.contains(&"smtp_connection_type \"\" \"None\"".to_owned()));

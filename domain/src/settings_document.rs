@@ -1,4 +1,4 @@
-//! The JSON document that `postern export` writes and `postern import` reads: relays and their settings.
+//! The JSON document of `postern export` and `postern import`: relays and their settings.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! `postern import --env`: what was understood is shown, asked about, saved, and used by the next mail.
+//! `postern import --env`: what it understood is shown, asked about, saved and used.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

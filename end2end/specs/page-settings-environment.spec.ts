@@ -1,4 +1,4 @@
-//! Settings from the environment: the locked form, the origin of each field, and the password on the wire.
+//! Settings from the environment: the locked form, the origin of each field, and the password.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

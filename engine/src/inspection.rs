@@ -129,7 +129,7 @@ mod tests {
 
     use super::*;
     use crate::store::{Store, commit};
-    use crate::vault::Vault;
+    use crate::vault::{KeyNode, Vault};
 
     /// The files in a folder and in its folder of keys, with their content.
     fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -163,7 +163,13 @@ mod tests {
 
         let store = Store::open(folder, None).await.expect("opens");
         let keys = folder.join("keys");
-        let vault = Vault::open(&keys, &store, Timestamp(0), false).await;
+        let vault = Vault::open(
+            KeyNode::new("gate", keys.as_path()),
+            &store,
+            Timestamp(0),
+            false,
+        )
+        .await;
         drop(vault.expect("a vault"));
         let open = inspect_data(folder, None, false).await;
         assert_eq!(open.keys, Ok(1));

@@ -118,10 +118,11 @@ impl Readiness {
 
     async fn ask_database(&self) -> Result<DatabaseAnswer, StoreError> {
         let mut connection = self.store.metrics().await?;
-        // The newest of them seals.
+        // The newest of those that are active seals.
         let sealing = keys::sealing(&mut connection).await?;
         let has_key = sealing
-            .first()
+            .iter()
+            .find(|key| key.is_active())
             .is_some_and(|newest| self.vault.has_key(&newest.kid));
         let now = self.clock.now();
         let counts = recipient_counts::counts(&mut connection, None, now).await?;

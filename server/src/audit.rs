@@ -10,8 +10,7 @@ use domain::{Fields, Refusal};
 use engine::{AuditAnchor, AuditFault, AuditTampering, AuditVerification, Postern, VerifiedChain};
 use futures::StreamExt;
 
-use crate::audit_lines::AuditFormat;
-use crate::cli::{AuditCommand, AuditFilterArgs};
+use crate::cli::{AuditCommand, AuditFilterArgs, AuditFormat};
 use crate::commands::{Bootstrap, operator};
 
 /// The longest text of a row in a line, in characters.

@@ -5,24 +5,16 @@
     reason = "the code that utoipa generates qualifies its paths"
 )]
 
-use clap::ValueEnum;
 use domain::Refusal;
 use domain::audit::AuditRow;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::cli::AuditFormat;
+
 /// The first line of CSV.
 const CSV_HEADER: &str =
     "id,at,at_milliseconds,actor,origin,action,outcome,detail,node,number,hash\r\n";
-
-/// The format of a file of rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum AuditFormat {
-    /// A JSON object per line
-    Lines,
-    /// CSV; a text that begins like a formula has an apostrophe before it
-    Csv,
-}
 
 impl AuditFormat {
     /// The media type.

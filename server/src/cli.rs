@@ -33,14 +33,13 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 pub use account::{
     AccountArgs, AccountCommand, RoleArg, SecondFactorCommand, SenderArgs, SendersCommand,
 };
-pub use audit::{AuditCommand, AuditFilterArgs};
+pub use audit::{AuditCommand, AuditFilterArgs, AuditFormat};
 pub use backup::{BackupArgs, RestoreArgs};
 pub use command_socket::CommandSocketArgs;
 pub use data::{DataArgs, LogFormat};
 pub use doctor::DoctorArgs;
 pub use import::ImportArgs;
 pub use keys::KeysCommand;
-pub use limits::LimitArgs;
 pub use migrate::MigrateArgs;
 pub use policy::PolicyCommand;
 pub use queue::QueueArgs;

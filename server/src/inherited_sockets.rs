@@ -33,9 +33,9 @@ pub const SUBMISSION: &str = "submission";
 /// SMTP submission with implicit TLS.
 pub const SUBMISSIONS: &str = "submissions";
 /// The Unix socket of `postern sendmail`.
-pub const SUBMIT_SOCKET: &str = "submit-socket";
+pub const SUBMIT_SOCKET: &str = "submit";
 /// The Unix socket for commands.
-pub const COMMAND_SOCKET: &str = "command-socket";
+pub const COMMAND_SOCKET: &str = "command";
 
 /// The sockets that were passed and are not taken yet.
 #[derive(Debug, Default)]
@@ -57,7 +57,7 @@ pub enum InheritedSocketError {
     )]
     Names { names: usize, sockets: usize },
     #[error(
-        "the service manager passes a socket named {0:?}; FileDescriptorName= is one of http, metrics, submission, submissions, submit-socket, command-socket"
+        "the service manager passes a socket named {0:?}; FileDescriptorName= is one of http, metrics, submission, submissions, submit, command"
     )]
     Unknown(String),
     #[error(

@@ -5,6 +5,7 @@ mod assets;
 mod audit;
 mod audit_lines;
 mod backup;
+mod certificate_args;
 mod check_domain;
 mod cli;
 mod command_error;

@@ -1,4 +1,4 @@
-//! What administrators get in the place of a page when they come from a network that is not allowed.
+//! The page of an administrator who comes from a network that is not allowed.
 
 use leptos::prelude::*;
 

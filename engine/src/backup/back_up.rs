@@ -57,7 +57,7 @@ pub async fn back_up(
     interrupted: Arc<AtomicBool>,
 ) -> Result<BackedUp, BackupError> {
     actor.administers()?;
-    let data = request.data;
+    let data = request.data.clone();
     if fs::symlink_metadata(snapshot::file_in(&data)).is_err() {
         return Err(BackupError::NoDatabase(data));
     }
@@ -96,7 +96,7 @@ pub async fn back_up(
     let mut number = None;
     if let Some(key_file) = key_file {
         keys.add(KeyCopies::of_folder(&folder)?);
-        missing_keys = keys.lacks(&in_use);
+        missing_keys = in_use.into_iter().filter(|kid| !keys.has(kid)).collect();
         number = Some(keys.len());
         keys.save(key_file.unfinished())?;
         key_file.publish()?;

@@ -1,7 +1,7 @@
 //! Moving the SQLite database of a data folder to PostgreSQL.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::error::BackupError;
 use crate::audit::{Action, Audit};

@@ -91,6 +91,7 @@ impl Diagnosis {
             (None, Some(address)) => address.redacted(),
             _ => wanted.shown(),
         };
+        let detail = self.settings.tried(detail);
         self.audit
             .record(&mut work, actor, Action::Probe, detail)
             .await?;

@@ -172,9 +172,10 @@ impl Diagnosis {
             }
             _ => None,
         };
+        let relay = self.settings.tried(relay_name(&form));
         let detail = match &recipient {
-            Some(recipient) => format!("{} to {}", relay_name(&form), recipient.redacted()),
-            None => relay_name(&form),
+            Some(recipient) => format!("{relay} to {}", recipient.redacted()),
+            None => relay,
         };
         self.audit.record(&mut work, actor, action, detail).await?;
         commit(work).await?;

@@ -1,4 +1,4 @@
-//! The settings of the environment: recorded at the start, laid over saved ones, and not saved otherwise.
+//! The settings of the environment: recorded at the start, laid over saved ones.
 
 use domain::smtp_environment::{ReadEnvironment, VariableMeaning};
 use domain::view::{PasswordChange, Stamp};

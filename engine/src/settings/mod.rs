@@ -182,6 +182,15 @@ impl Settings {
         }
     }
 
+    /// What an audit row says of the relay that is tried: of an account's relay nothing, since administrators
+    /// read the audit log and do not see its settings.
+    pub(crate) fn tried(&self, relay: String) -> String {
+        match self.scope {
+            Scope::Global | Scope::Relay(_) => relay,
+            Scope::Account(_) => "own relay".to_owned(),
+        }
+    }
+
     /// Announces that this process wrote a version of the routing.
     pub(crate) fn announce(&self, version: i64) {
         self.changes.send_replace(version);

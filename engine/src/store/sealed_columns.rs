@@ -205,12 +205,13 @@ mod tests {
     use super::*;
 
     /// The files that seal values, with the tables that these are in. A new one comes with its column.
-    const PLACES: [(&str, &[&str]); 6] = [
+    const PLACES: [(&str, &[&str]); 7] = [
         // A cookie, which is not stored.
         ("accounts/device.rs", &[]),
         ("accounts/second_factor/mod.rs", &["totp"]),
         ("domains/keys.rs", &["dkim_key"]),
         ("notifications/endpoints.rs", &["webhook"]),
+        ("settings/environment.rs", &["information"]),
         ("settings/save.rs", &["information", "revision"]),
         ("vault/browser.rs", &["browser_key"]),
     ];

@@ -11,7 +11,6 @@ use domain::Timestamp;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::keys::SealingKey;
 use super::open::{SQLITE_FILE, refuse_links};
 use super::{StoreError, migrations};
 
@@ -199,16 +198,15 @@ pub fn last_recorded(file: &Path, action: &str) -> Result<Option<Timestamp>, Sto
 ///
 /// # Errors
 /// Where it cannot be read.
-pub fn sealing_keys(file: &Path) -> Result<Vec<SealingKey>, StoreError> {
+pub fn sealing_keys(file: &Path) -> Result<Vec<String>, StoreError> {
     let connection = open(file)?;
-    let mut statement = connection.prepare("SELECT kid FROM sealing_key ORDER BY kid")?;
-    let keys = statement.query_map([], |row| {
-        Ok(SealingKey {
-            kid: row.get(0)?,
-            // Earlier versions have none.
-            fingerprint: None,
-        })
+    let retirement = "SELECT 1 FROM pragma_table_info('sealing_key') WHERE name = 'retired_at'";
+    let can_be_retired = connection.prepare(retirement)?.exists([])?;
+    let mut statement = connection.prepare(match can_be_retired {
+        true => "SELECT kid FROM sealing_key WHERE retired_at IS NULL ORDER BY kid",
+        false => "SELECT kid FROM sealing_key ORDER BY kid",
     })?;
+    let keys = statement.query_map([], |row| row.get(0))?;
     Ok(keys.collect::<Result<_, _>>()?)
 }
 

@@ -6,13 +6,13 @@ use super::error::VaultError;
 use super::{files, fingerprint};
 use crate::store::keys::SealingKey;
 
-/// Checks that every key in use is in the folder, and returns the number of keys there.
+/// Checks that every key that is not retired is in the folder, and returns the number of keys there.
 ///
 /// # Errors
 /// As for [`super::Vault::open`].
 pub fn check(folder: &Path, in_use: &[SealingKey]) -> Result<usize, VaultError> {
     let keys = files::read(folder)?;
-    for known in in_use {
+    for known in in_use.iter().filter(|known| known.retired_at.is_none()) {
         let found = keys.get(&known.kid).ok_or_else(|| VaultError::Lost {
             folder: folder.to_owned(),
             kid: known.kid.clone(),

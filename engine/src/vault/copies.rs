@@ -80,13 +80,19 @@ impl KeyCopies {
         self.0.extend(other.0);
     }
 
-    /// The ids of the keys in use that are not among them, or are others.
+    /// Whether a key is among them.
+    pub(crate) fn has(&self, kid: &str) -> bool {
+        self.0.contains_key(kid)
+    }
+
+    /// The ids of the keys that are not retired, and are not among these or are others.
     pub(crate) fn lacks(&self, in_use: &[SealingKey]) -> Vec<String> {
         let has = |known: &SealingKey| {
             let found = self.0.get(&known.kid).map(fingerprint);
             found.is_some_and(|found| known.fingerprint.as_ref().is_none_or(|it| *it == found))
         };
-        let lacking = in_use.iter().filter(|known| !has(known));
+        let in_use = in_use.iter().filter(|known| known.retired_at.is_none());
+        let lacking = in_use.filter(|known| !has(known));
         lacking.map(|known| known.kid.clone()).collect()
     }
 
@@ -148,6 +154,8 @@ fn parse(text: &str) -> Option<KeyCopies> {
 
 #[cfg(test)]
 mod tests {
+    use domain::Timestamp;
+
     use super::*;
 
     /// A folder with two key files, and the copies of them.
@@ -163,7 +171,10 @@ mod tests {
     fn in_use(copies: &KeyCopies) -> Vec<SealingKey> {
         let key = |(kid, key): (&String, &ContentKey)| SealingKey {
             kid: kid.clone(),
+            created_at: Timestamp(0),
             fingerprint: Some(fingerprint(key)),
+            activated_at: Some(Timestamp(0)),
+            retired_at: None,
         };
         copies.0.iter().map(key).collect()
     }

@@ -259,7 +259,7 @@ impl Vault {
 
     /// Whether this process has the key with this id.
     pub fn has_key(&self, kid: &str) -> bool {
-        self.keys.contains_key(kid)
+        self.ring.read().keys.contains_key(kid)
     }
 
     /// Seals a value for the row `scope`, `label`.

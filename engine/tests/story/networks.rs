@@ -1,4 +1,4 @@
-//! The networks of administrators: who is refused, who is not, and how nobody is locked out by mistake.
+//! The networks of administrators: who is refused, and how nobody is locked out by mistake.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Variables of the environment as settings of the first relay, and the password that goes with them.
+//! Variables of the environment as settings of the first relay, and their password.
 
 use domain::form::Edit;
 use domain::outbox::RecipientState;

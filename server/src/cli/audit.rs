@@ -6,10 +6,18 @@
 )]
 
 use clap::builder::BoolishValueParser;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::data::DataArgs;
-use crate::audit_lines::AuditFormat;
+
+/// The format of a file of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AuditFormat {
+    /// A JSON object per line
+    Lines,
+    /// CSV; a text that begins like a formula has an apostrophe before it
+    Csv,
+}
 
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {

@@ -125,7 +125,7 @@ pub fn socket(check: &'static str, path: &Path, argument: &str) -> Finding {
     }
     let metadata = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return match path.parent().is_none_or(|folder| folder.is_dir()) {
+            return match path.parent().is_none_or(Path::is_dir) {
                 true => Finding::ok(check, format!("{shown} is made when postern serve starts")),
                 false => Finding::fault(
                     check,

@@ -14,7 +14,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::envelope::{Refused, SUCCESS};
 use super::errors::{Always, Restricted};
 use super::extract::{QueryPairs, SignedIn};
-use crate::audit_lines::{AuditFormat, AuditLine};
+use crate::audit_lines::AuditLine;
+use crate::cli::AuditFormat;
 use crate::http::AppState;
 
 /// The rows of a page.

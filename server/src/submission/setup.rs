@@ -308,7 +308,8 @@ mod tests {
             let fault = fault.expect("refused");
             assert!(fault.contains(named), "{fault}");
         }
-        let bound = BoundSubmission::bind(&none, 9, &mut InheritedSockets::default());
+        let mut inherited = InheritedSockets::default();
+        let bound = BoundSubmission::bind(&none, 9, &mut inherited);
         let bound = bound.await.expect("nothing to open");
         assert!(bound.listeners.is_empty());
     }

@@ -1,7 +1,6 @@
 //! A connection that speaks HTTP/1.1: its requests, and how it is closed.
 
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::time::Duration;
 
 use hyper::server::conn::http1::Builder;

@@ -1,4 +1,4 @@
-//! The life of the package on a machine: installed, used, upgraded, removed, installed again, purged.
+//! The life of the package: installed, used, upgraded, removed, installed again, purged.
 
 use super::{analysis, root::DebianRoot, service::Service};
 use crate::{

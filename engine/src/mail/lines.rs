@@ -12,8 +12,6 @@ pub enum Repair {
     None,
     /// A CR or LF alone becomes CRLF.
     LineEnds,
-    /// As [`Repair::LineEnds`], and lines of more than 998 octets are folded.
-    LineEndsAndLength,
 }
 
 /// Checks a message of which all lines end with CRLF, or all with LF, and converts line ends to CRLF.
@@ -55,13 +53,10 @@ pub(super) fn repaired(raw: Vec<u8>, repair: Repair) -> Result<Vec<u8>, String> 
                 name(raw[at])
             ));
         }
-        (Repair::LineEnds | Repair::LineEndsAndLength, Some(_)) => with_crlf(&raw),
+        (Repair::LineEnds, Some(_)) => with_crlf(&raw),
     };
-    match (repair, check_lengths(&lines)) {
-        (_, Ok(())) => Ok(lines),
-        (Repair::LineEndsAndLength, Err(_)) => Ok(folded(&lines)),
-        (Repair::None | Repair::LineEnds, Err(fault)) => Err(fault),
-    }
+    check_lengths(&lines)?;
+    Ok(lines)
 }
 
 /// # Errors
@@ -144,56 +139,6 @@ fn with_crlf(raw: &[u8]) -> Vec<u8> {
     lines
 }
 
-/// The message with its long lines folded: before white space where there is some, otherwise with a
-/// space added, so that a folded header field keeps its value (RFC 5322 section 2.2.3). Line ends are
-/// CRLF.
-fn folded(lines: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(lines.len() + lines.len() / 128);
-    let mut start = 0;
-    for end in memchr_iter(b'\n', lines)
-        .map(|at| at + 1)
-        .chain([lines.len()])
-    {
-        let mut rest = &lines[start..end];
-        start = end;
-        let mut room = LINE;
-        while length(rest) > room {
-            let (head, tail) = rest.split_at(fold_position(rest, room));
-            out.extend_from_slice(head);
-            out.extend_from_slice(b"\r\n");
-            rest = tail;
-            room = LINE;
-            if !is_blank(rest[0]) {
-                out.push(b' ');
-                room -= 1;
-            }
-        }
-        out.extend_from_slice(rest);
-    }
-    out
-}
-
-/// The octets of a line without its CRLF.
-fn length(line: &[u8]) -> usize {
-    line.strip_suffix(b"\r\n").unwrap_or(line).len()
-}
-
-/// Where a line with more than `room` octets is cut: before the last white space behind its first word,
-/// otherwise between two characters of UTF-8.
-fn fold_position(line: &[u8], room: usize) -> usize {
-    let word = line.iter().position(|byte| !is_blank(*byte)).unwrap_or(0);
-    let blank = line[..=room].iter().rposition(|byte| is_blank(*byte));
-    blank.filter(|at| *at > word).unwrap_or_else(|| {
-        let is_inside = |at: &usize| line[*at] & 0xC0 == 0x80;
-        let inside = (room - 2..=room).rev().take_while(is_inside).count();
-        room - inside
-    })
-}
-
-fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t')
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::collection::vec;
@@ -225,68 +170,30 @@ mod tests {
                 (Err(text), Some(fault)) => assert!(text.starts_with(fault), "{raw:?}: {text}"),
                 (found, _) => panic!("{raw:?}: {found:?}"),
             }
-            for with in [Repair::LineEnds, Repair::LineEndsAndLength] {
-                assert_eq!(repair(raw, with).as_deref(), Ok(repaired), "{raw:?}");
-            }
+            let lines = repair(raw, Repair::LineEnds);
+            assert_eq!(lines.as_deref(), Ok(repaired), "{raw:?}");
         }
-        for with in [Repair::None, Repair::LineEnds, Repair::LineEndsAndLength] {
+        for with in [Repair::None, Repair::LineEnds] {
             let text = repair("a\r\n\0", with).expect_err("a NUL");
             assert!(text.starts_with("Line 2 has a NUL"), "{text}");
         }
     }
 
     #[test]
-    fn long_lines_are_folded_only_where_that_is_asked_for() {
-        let long = format!("{}\r\n", "x".repeat(999));
+    fn long_lines_are_a_fault() {
+        let line = |octets: usize| format!("a\r\n{}\r\n", "x".repeat(octets));
         for with in [Repair::None, Repair::LineEnds] {
-            let text = repair(&long, with).expect_err("too long");
-            assert!(text.starts_with("Line 1 has 999 octets"), "{text}");
+            assert_eq!(repair(&line(998), with), Ok(line(998)));
+            let text = repair(&line(999), with).expect_err("too long");
+            assert!(text.starts_with("Line 2 has 999 octets"), "{text}");
         }
-        let just = format!("{}\r\n", "x".repeat(998));
-        for (raw, expected) in [
-            (just.clone(), just),
-            (long, format!("{}\r\n x\r\n", "x".repeat(998))),
-            // Before the last white space.
-            (
-                format!("Subject: a {} b\r\nc", "x".repeat(990)),
-                format!("Subject: a\r\n {} b\r\nc", "x".repeat(990)),
-            ),
-            // White space in front of the first word is no place to fold.
-            (
-                format!("\t{}", "x".repeat(999)),
-                format!("\t{}\r\n xx", "x".repeat(997)),
-            ),
-            // An added space counts.
-            (
-                "x".repeat(2000),
-                format!("{}\r\n {}\r\n xxxxx", "x".repeat(998), "x".repeat(997)),
-            ),
-            // No character is cut.
-            (
-                format!("{}\u{1f6aa}", "x".repeat(995)),
-                format!("{}\r\n \u{1f6aa}", "x".repeat(995)),
-            ),
-        ] {
-            let folded = repair(&raw, Repair::LineEndsAndLength);
-            assert_eq!(folded, Ok(expected));
-        }
+        // Each line counts as it is after the repair.
+        let cut = format!("{0}\r{0}\n{0}", "x".repeat(998));
+        let lines = repair(&cut, Repair::LineEnds);
+        assert_eq!(lines, Ok(cut.replace(['\r', '\n'], "\r\n")));
     }
 
     proptest! {
-        #[test]
-        fn repaired_lines_have_only_crlf_and_998_octets(
-            words in vec(("[a ü]{0,3}", 0usize..700, "(\r|\n|\r\n| )?"), 0..6),
-        ) {
-            let texts = words.iter().map(|(word, times, end)| word.repeat(*times) + end);
-            let raw: String = texts.collect();
-            let text = repair(&raw, Repair::LineEndsAndLength).map_err(TestCaseError::fail)?;
-            prop_assert!(bare(text.as_bytes()).is_none());
-            prop_assert!(text.split("\r\n").all(|line| line.len() <= LINE));
-            // Folding adds spaces and line ends, and removes nothing.
-            let without = |text: &str| text.replace(['\r', '\n', ' '], "");
-            prop_assert_eq!(without(&text), without(&raw));
-        }
-
         #[test]
         fn any_bytes_are_repaired_or_refused(
             bytes in vec(prop::sample::select(b"\r\na \xc3\xbc".as_slice()), 0..60),

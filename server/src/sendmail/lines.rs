@@ -68,6 +68,9 @@ fn character(line: &[u8], most: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -126,5 +129,27 @@ mod tests {
         push(&mut out, &[0x80; 3000]);
         let longest = Lines { rest: &out }.map(<[u8]>::len).max();
         assert!(longest.is_some_and(|longest| longest <= 998));
+    }
+
+    proptest! {
+        #[test]
+        fn text_becomes_lines_of_998_octets_and_loses_nothing(
+            words in vec(("[a ü]{0,3}", 0usize..700, "(\r|\n|\r\n| )?"), 0..6),
+        ) {
+            let texts = words.iter().map(|(word, times, end)| word.repeat(*times) + end);
+            let raw: String = texts.collect();
+            let mut out = Vec::new();
+            let lines = Lines { rest: raw.as_bytes() };
+            for line in lines {
+                push(&mut out, line);
+            }
+            let text = String::from_utf8(out);
+            let text = text.map_err(|fault| TestCaseError::fail(fault.to_string()))?;
+            prop_assert!(!text.replace("\r\n", "").contains(['\r', '\n']));
+            prop_assert!(text.split("\r\n").all(|line| line.len() <= LINE_MAX));
+            // Folding adds spaces and line ends, and removes nothing.
+            let without = |text: &str| text.replace(['\r', '\n', ' '], "");
+            prop_assert_eq!(without(&text), without(&raw));
+        }
     }
 }

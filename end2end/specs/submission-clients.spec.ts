@@ -1,52 +1,31 @@
 //! Mail clients submit over SMTP and by `postern sendmail`, and their mail reaches the relay.
 
-import { chmodSync, copyFileSync, linkSync, symlinkSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
-import { once } from 'node:events';
-import { join } from 'node:path';
+import { chmodSync, copyFileSync, linkSync, symlinkSync } from 'node:fs';
 import { expect, test } from '@playwright/test';
 import nodemailer from 'nodemailer';
-import { CertificateAuthority } from '../support/certificate.ts';
-import { Daemon, ServerFolder, serversUnavailable } from '../support/chroot.ts';
+import { serversUnavailable } from '../support/chroot.ts';
 import { binary } from '../support/program.ts';
-import { Relay } from '../support/relay.ts';
-import { temporaryFolder } from '../support/temporary.ts';
-import { TestServer, fields } from '../support/test-server.ts';
+import { Submission, USER } from '../support/submission.ts';
 
 test.skip(serversUnavailable() !== undefined, serversUnavailable());
 test.describe.configure({ mode: 'default' });
 
-const USER = 'app@example.org';
 const DESK = 'desk@example.net';
 
 /** The user nobody. */
 const UID = 65_534;
 
-let relay: Relay;
-let server: TestServer;
+let postern: Submission;
 let token: string;
-let folder: ServerFolder;
-let ports: { starttls: number; implicit: number };
-let authority: CertificateAuthority;
+let ports: Submission['ports'];
+let folder: Submission['folder'];
+
+const run = (script: string, uid?: number) => postern.run(script, uid);
+const arrived = () => postern.arrived();
 
 test.beforeAll(async () => {
-  relay = await Relay.start();
-  authority = new CertificateAuthority();
-  const certificate = authority.issue('127.0.0.1', 'localhost');
-  const key = join(temporaryFolder('key'), 'key.pem');
-  writeFileSync(key, certificate.key, { mode: 0o600 });
-  folder = new ServerFolder('clients');
-  ports = { starttls: await freePort(), implicit: await freePort() };
-  server = await TestServer.start({
-    arguments: [
-      ...['--submission', `127.0.0.1:${ports.starttls}`, '--submissions', `127.0.0.1:${ports.implicit}`],
-      ...['--submission-cert', certificate.file, '--submission-key', key],
-      ...['--submit-socket', folder.outside('submit.sock')],
-    ],
-  });
-  expect((await server.save(fields(relay))).status).toBe(200);
-  token = await server.createAccount(USER, 'user');
-  folder.write('authority.pem', authority.cert);
+  postern = await Submission.start();
+  ({ token, ports, folder } = postern);
   folder.write('mail', `From: ${USER}\nTo: ${DESK}\nSubject: Fire\n\n.\nOut, all of you.\n`);
   program('postern');
   for (const name of ['sendmail', 'mailq']) {
@@ -54,9 +33,7 @@ test.beforeAll(async () => {
   }
 });
 
-test.afterAll(async () => {
-  await Promise.all([relay?.stop(), server?.stop()]);
-});
+test.afterAll(() => postern?.stop());
 
 /** Puts the program into the chroot, where it is mail servers' own file system. */
 function program(name: string): void {
@@ -66,38 +43,6 @@ function program(name: string): void {
     copyFileSync(binary(), folder.outside(name));
   }
   chmodSync(folder.outside(name), 0o755);
-}
-
-async function freePort(): Promise<number> {
-  const listener = createServer().listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const { port } = listener.address() as AddressInfo;
-  listener.close();
-  await once(listener, 'close');
-  return port;
-}
-
-/** Runs a shell script in the chroot, as a user of the machine; `$0` is the folder. */
-async function run(script: string, uid = 0): Promise<string> {
-  const path = folder.inside();
-  const users = ['--userspec', `${uid}:${uid}`];
-  const environment = `export HOME=/tmp POSTERN_SUBMIT_SOCKET=${path}/submit.sock;`;
-  const ended = new Daemon('/bin/sh', ['-c', `${environment} ${script}; echo "exit $?"`, path], undefined, undefined, users);
-  await ended.exited;
-  return ended.log;
-}
-
-/** Pauses or resumes delivery. */
-async function pause(on: boolean): Promise<void> {
-  const headers = { 'content-type': 'application/json' };
-  const answer = await server.request('/api/outbox/pause', { method: 'POST', headers, body: JSON.stringify({ on }) });
-  expect(answer.status, answer.text).toBe(200);
-}
-
-/** The next mail at the relay. */
-async function arrived() {
-  const mail = await relay.mails.next();
-  return { from: mail.from, to: mail.to, subject: mail.mail.subject, text: mail.mail.text?.trim(), raw: mail.raw.toString() };
 }
 
 const SIGN_IN = () => `--auth-user ${USER} --auth-password ${token}`;
@@ -150,7 +95,7 @@ test('smtplib of Python', async () => {
 test("nodemailer's pool, with STARTTLS and AUTH", async () => {
   const transport = nodemailer.createTransport({
     ...{ host: '127.0.0.1', port: ports.starttls, pool: true, maxConnections: 3, requireTLS: true },
-    ...{ auth: { user: USER, pass: token }, tls: { ca: authority.cert } },
+    ...{ auth: { user: USER, pass: token }, tls: { ca: postern.authority.cert } },
   });
   const mail = { from: USER, to: DESK, text: 'Out' };
   await Promise.all(Array.from({ length: 20 }, (_, index) => transport.sendMail({ ...mail, subject: `Mail ${index}` })));
@@ -204,7 +149,7 @@ test('git send-email', async () => {
 
 test('mailq lists what waits to root, and to nobody else', async () => {
   expect(await run('$0/mailq')).toBe('Mail queue is empty\nexit 0\n');
-  await pause(true);
+  await postern.pause(true);
   expect(await run('$0/sendmail -t -i < $0/mail')).toBe('exit 0\n');
   const list = await run('$0/mailq');
   expect(list).toMatch(/^-Queue ID-  --Size-- ----Arrival Time---- -Sender\/Recipient-------$/m);
@@ -212,5 +157,5 @@ test('mailq lists what waits to root, and to nobody else', async () => {
   expect(list).toMatch(/^ +desk@example\.net$/m);
   expect(list).toMatch(/^-- \d+ Kbytes in 1 Request\.$/m);
   expect(await run('$0/mailq', UID)).not.toContain(DESK);
-  await pause(false);
+  await postern.pause(false);
 });

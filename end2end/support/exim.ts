@@ -5,6 +5,7 @@ import { basename, dirname } from 'node:path';
 import type { Certificate } from './certificate.ts';
 import { Daemon, ServerFolder } from './chroot.ts';
 import { Maildir } from './maildir.ts';
+import type { Smarthost } from './submission.ts';
 
 /** The access control lists of Exim that a port can begin with lines of its own. */
 const LISTS = ['connect', 'helo', 'mail', 'rcpt', 'data'] as const;
@@ -29,6 +30,8 @@ export interface EximOptions {
   users: Record<string, string>;
   /** The local parts of the mailboxes of example.net. */
   mailboxes: string[];
+  /** Passes all mail on to it. */
+  smarthost?: Smarthost;
   /** Further main options. */
   main?: string;
   further?: Record<number, EximPort>;
@@ -66,6 +69,20 @@ export class Exim {
 
   mailbox(name: string): Maildir {
     return new Maildir(this.folder.outside('mail', name));
+  }
+
+  /** Hands a mail to the program, as cron does, and waits for the attempt to deliver it. */
+  async submit(sender: string, recipient: string, message: string): Promise<void> {
+    const args = [this.folder.inside('exim.conf'), sender, recipient, this.folder.write('message', message)];
+    // A delivery of its own, as the first process closes its input, and cannot open /dev/null.
+    const script = '/usr/sbin/exim4 -C "$0" -bm -odq -i -f "$1" "$2" < "$3" && exec /usr/sbin/exim4 -C "$0" -qff';
+    await new Daemon('/bin/sh', ['-c', script, ...args]).exited;
+  }
+
+  /** Waits for a bounce of Exim's own and delivers it: the process that makes it cannot open /dev/null. */
+  async deliverBounce(): Promise<void> {
+    await this.daemon.waitForLog(/<= <> /);
+    await new Daemon('/usr/sbin/exim4', ['-C', this.folder.inside('exim.conf'), '-qff']).exited;
   }
 
   async stop(): Promise<void> {
@@ -113,6 +130,7 @@ received_header_text =
 smtp_accept_max = 100
 # Deliver all messages of a connection at once; there is no queue runner.
 smtp_accept_queue_per_connection = 0
+${options.smarthost ? 'dsn_advertise_hosts = *' : ''}
 ${options.main ?? ''}
 tls_certificate = ${byPort(certificates, pem(options.certificate))}
 tls_advertise_hosts = \${if inlist{$received_port}{${numbers(({ noTls, noSignIn }) => noTls || noSignIn)}}{}{*}}
@@ -137,6 +155,7 @@ data:
   accept
 
 begin routers
+${options.smarthost ? smarthostRouter(options.smarthost) : ''}
 unresolved:
   driver = redirect
   domains = unresolved.example
@@ -154,6 +173,7 @@ elsewhere:
   transport = smtp
 
 begin transports
+${options.smarthost ? smarthostTransport(options.smarthost) : ''}
 smtp:
   driver = smtp
   hosts_try_fastopen =
@@ -167,6 +187,7 @@ begin retry
 * * F,1h,1m
 
 begin authenticators
+${options.smarthost ? smarthostAuthenticator(options.smarthost) : ''}
 plain:
   driver = plaintext
   public_name = PLAIN
@@ -187,6 +208,41 @@ cram:
   server_secret = ${users(options, '$auth1')}
   server_set_id = $auth1
   server_advertise_condition = ${advertised(numbers)}
+`;
+}
+
+function smarthostRouter({ port }: Smarthost): string {
+  return `
+smarthost:
+  driver = manualroute
+  route_list = * 127.0.0.1::${port}
+  self = send
+  transport = smarthost
+`;
+}
+
+function smarthostTransport({ authority }: Smarthost): string {
+  return `
+smarthost:
+  driver = smtp
+  allow_localhost
+  hosts_require_tls = *
+  hosts_require_auth = *
+  tls_verify_certificates = ${authority}
+  tls_verify_hosts = *
+  # The certificate is for a name, and the host is an address.
+  tls_verify_cert_hostnames =
+  hosts_try_fastopen =
+  hosts_try_dane =
+`;
+}
+
+function smarthostAuthenticator({ user, password }: Smarthost): string {
+  return `
+smarthost:
+  driver = plaintext
+  public_name = PLAIN
+  client_send = ^${user}^${password}
 `;
 }
 

@@ -5,6 +5,7 @@ import { basename, dirname } from 'node:path';
 import type { Certificate } from './certificate.ts';
 import { Daemon, ServerFolder } from './chroot.ts';
 import { Maildir } from './maildir.ts';
+import type { Smarthost } from './submission.ts';
 
 /** Parameters of main.cf. */
 export type Parameters = Record<string, string>;
@@ -13,8 +14,10 @@ export interface PostfixOptions {
   /** The listening address. */
   host: string;
   certificate: Certificate;
-  /** The SASL socket of a Dovecot. */
-  auth: string;
+  /** The SASL socket of a Dovecot; without it there is no AUTH. */
+  auth?: string;
+  /** Passes all mail of this machine on to it, and has no mailbox. */
+  smarthost?: Smarthost;
   /** Parameters for all ports. */
   parameters?: Parameters;
   /** Further ports, each with the parameters that differ. */
@@ -80,7 +83,7 @@ export class Postfix {
   }
 }
 
-function main(folder: ServerFolder, { certificate, auth, parameters }: PostfixOptions): Parameters {
+function main(folder: ServerFolder, { certificate, auth, smarthost, parameters }: PostfixOptions): Parameters {
   return {
     compatibility_level: '3.6',
     config_directory: folder.inside('config'),
@@ -111,12 +114,28 @@ function main(folder: ServerFolder, { certificate, auth, parameters }: PostfixOp
     smtpd_tls_chain_files: chain(folder, certificate),
     smtpd_tls_security_level: 'may',
     smtpd_tls_auth_only: 'yes',
-    smtpd_sasl_auth_enable: 'yes',
-    smtpd_sasl_type: 'dovecot',
-    smtpd_sasl_path: auth,
+    ...(auth ? { smtpd_sasl_auth_enable: 'yes', smtpd_sasl_type: 'dovecot', smtpd_sasl_path: auth } : {}),
     smtpd_relay_restrictions: 'permit_sasl_authenticated, reject_unauth_destination',
     smtpd_sender_login_maps: `inline:{${OWNED}=${OWNER}}`,
+    ...(smarthost ? relayhost(smarthost) : {}),
     ...parameters,
+  };
+}
+
+function relayhost({ port, user, password, authority }: Smarthost): Parameters {
+  const host = `[127.0.0.1]:${port}`;
+  return {
+    relayhost: host,
+    default_transport: 'smtp',
+    virtual_mailbox_domains: '',
+    mynetworks: '127.0.0.0/8',
+    smtpd_relay_restrictions: 'permit_mynetworks, reject',
+    smtp_tls_security_level: 'secure',
+    smtp_tls_secure_cert_match: 'localhost',
+    smtp_tls_CAfile: authority,
+    smtp_sasl_auth_enable: 'yes',
+    smtp_sasl_password_maps: `inline:{${host}=${user}:${password}}`,
+    smtp_sasl_security_options: 'noanonymous',
   };
 }
 
@@ -157,6 +176,7 @@ verify unix - - n - 1 verify
 proxymap unix - - n - - proxymap
 error unix - - n - - error
 discard unix - - n - - discard
+smtp unix - - n - - smtp
 virtual unix - n n - - virtual
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd

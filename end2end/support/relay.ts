@@ -24,6 +24,8 @@ export interface RelayOptions {
   refuse?: (recipient: string) => { code: number; text: string } | undefined;
   /** The maximum message size in bytes. */
   size?: number;
+  /** Offers DSN (RFC 3461). */
+  dsn?: boolean;
   /** By default a free port. */
   port?: number;
   /** The listening address, by default 127.0.0.1. */
@@ -46,8 +48,15 @@ export interface Received {
   /** The client's name in EHLO. */
   ehlo: string;
   user: string | undefined;
+  /** The parameters of RFC 3461, those of the recipients in the order of `to`. */
+  dsn: { ret: string | undefined; envid: string | undefined; recipients: RecipientDsn[] };
   raw: Buffer;
   mail: ParsedMail;
+}
+
+export interface RecipientDsn {
+  notify: string[] | undefined;
+  orcpt: string | undefined;
 }
 
 export class Relay {
@@ -78,6 +87,7 @@ export class Relay {
       disabledCommands: [...(auth.length ? [] : ['AUTH']), ...(tls === 'starttls' ? [] : ['STARTTLS'])],
       disableReverseLookup: true,
       size: options.size,
+      hideDSN: !options.dsn,
       closeTimeout: 100,
       logger: false,
       onConnect(session, done) {
@@ -144,6 +154,11 @@ async function receive(stream: AsyncIterable<Buffer>, session: SMTPServerSession
     ehlo: session.hostNameAppearsAs,
     // smtp-server sets it to false after STARTTLS until authentication.
     user: (session.user as unknown as string) || undefined,
+    dsn: {
+      ret: session.envelope.dsn?.ret ?? undefined,
+      envid: session.envelope.dsn?.envid ?? undefined,
+      recipients: session.envelope.rcptTo.map(({ dsn }) => ({ notify: dsn?.notify, orcpt: dsn?.orcpt })),
+    },
     raw,
     mail: await simpleParser(raw),
   };

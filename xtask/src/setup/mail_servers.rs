@@ -34,6 +34,7 @@ const PACKAGES: &[&[&str]] = &[
         "msmtp",
         "php-cli",
         "python3",
+        "python3-dkim",
         "s-nail",
     ],
     &["exim4-daemon-light"],

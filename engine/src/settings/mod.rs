@@ -28,7 +28,7 @@ use crate::vault::{BrowserKeys, Vault};
 use crate::{Actor, Clock};
 
 pub use account_relay::{AccountRelay, OrganisationRelay};
-pub(crate) use own_relay::OWN_RELAY;
+pub(crate) use own_relay::{OWN_RELAY, own_relay_senders};
 pub(crate) use password::PasswordChoice;
 pub use relay_list::Relays;
 pub use routing_table::{RoutedRelay, RoutingTable};

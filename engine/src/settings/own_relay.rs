@@ -10,11 +10,35 @@ use super::{SavedSettings, Settings};
 use crate::Actor;
 use crate::audit::Action;
 use crate::mail::{AccountSenders, SenderSet};
+use crate::store::accounts::Account;
 use crate::store::revisions::{self, Revision};
-use crate::store::{Connection, Scope, commit, information, policy, routing, sender_identities};
+use crate::store::{
+    Connection, Scope, StoreError, commit, information, policy, routing, sender_identities,
+};
 
 /// The name of an account's own relay, where relays are listed by name.
 pub(crate) const OWN_RELAY: &str = "Own relay";
+
+/// The senders of which the From address of an account's own relay is one, unless an administrator chose it.
+///
+/// # Errors
+/// Where the database fails.
+pub(crate) async fn own_relay_senders(
+    connection: &mut Connection,
+    account: &Account,
+) -> Result<AccountSenders, StoreError> {
+    let mut added = SenderSet::default();
+    for row in sender_identities::of_account(connection, &account.id).await? {
+        if row.confirmed_at.is_some() {
+            added.add(&row.address, row.key);
+        }
+    }
+    Ok(AccountSenders::new(
+        &account.email,
+        None,
+        Some(Arc::new(added)),
+    ))
+}
 
 impl Settings {
     /// The settings of the relay of the actor's account.
@@ -124,13 +148,7 @@ impl Settings {
         let Some(account) = account.filter(|_| !actor.sends_from_any_address()) else {
             return Ok(());
         };
-        let mut added = SenderSet::default();
-        for row in sender_identities::of_account(connection, &account.id).await? {
-            if row.confirmed_at.is_some() {
-                added.add(&row.address, row.key);
-            }
-        }
-        let senders = AccountSenders::new(&account.email, None, Some(Arc::new(added)));
+        let senders = own_relay_senders(connection, account).await?;
         senders.require(from, Label::FromAddress.as_str())
     }
 

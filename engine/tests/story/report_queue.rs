@@ -154,6 +154,37 @@ async fn a_report_leaves_through_the_organisation_where_own_relays_are_off(env: 
     works.end().await;
 }
 
+async fn a_report_is_not_from_an_address_that_was_taken_away(env: TestEnv) {
+    let (admin, user) = (env.admin().await, env.user().await);
+    let organisation = Relay::start(RelayScript::pipelining());
+    let own = Relay::start(RelayScript::pipelining());
+    env.save(&admin, &organisation).await;
+    let saved = env.save_own(&user, own_form(&own), PasswordChange::Keep);
+    saved.await.expect("saved");
+    own.reply_to("RCPT TO:<nobody@", NO_SUCH_USER);
+    let sent = SubmittedEnvelope {
+        sender: Some("ann@example.org".parse().expect("an address")),
+        ..to("nobody@example.net", None)
+    };
+    let id = env.submit_reported(&user, sent).await;
+    let senders = env.postern.senders();
+    let listed = senders.own(&user).await.expect("lists");
+    let mut listed = listed.iter();
+    let of_relay = listed.find(|sender| sender.address == "ann@example.com");
+    let of_relay = of_relay.expect("the From address of her relay");
+    senders.remove(&user, &of_relay.id).await.expect("removed");
+    let works = TestWorker::begin(&env, 4);
+    let report = organisation.wait_for_mails(1).await.remove(0);
+    assert_eq!(report.to, ["ann@example.org"]);
+    let from = report.header("From");
+    assert_eq!(from, Some("Mail Delivery System <alerts@example.org>"));
+    let message = env.until(&user, &id, is(RecipientState::Failed)).await;
+    assert_eq!(reported(&message, 0).len(), 1, "its owner sees it");
+    assert_eq!(own.count("RCPT TO:<nobody@"), 1);
+    assert!(own.accepted().is_empty());
+    works.end().await;
+}
+
 async fn a_report_is_written_with_the_result_or_not_at_all(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
@@ -210,6 +241,7 @@ stories! {
         a_delay_is_reported_though_no_relay_is_reached;
         a_report_on_mail_of_an_own_relay_leaves_through_it;
         a_report_leaves_through_the_organisation_where_own_relays_are_off;
+        a_report_is_not_from_an_address_that_was_taken_away;
         a_report_is_written_with_the_result_or_not_at_all;
     }
     postgres {

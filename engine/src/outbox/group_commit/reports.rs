@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::dsn::MessageDsn;
 use domain::outbox::{DeliveryEvent, EventKind, Priority};
+use domain::view::Role;
 use domain::{EmailAddress, SmtpSettings, Timestamp};
 use ulid::Ulid;
 
@@ -13,13 +14,14 @@ use super::request::{ControlState, NewMessage};
 use crate::domains::LastDkimSigners;
 use crate::mail::DkimSigners;
 use crate::reports::{Report, ReportedMessage, ReportedRecipient, compose, returns_whole};
+use crate::settings::own_relay_senders;
 use crate::smtp::to_ascii;
 use crate::store::delivery_events::{self, NewEvent};
 use crate::store::flows::{self, Flow, QueueClass, QueueTarget};
 use crate::store::messages::{self, MessageRow};
 use crate::store::recipients::{self, NewRecipient};
 use crate::store::{
-    Connection, Scope, StoreError, information, policy, relays, search, suppressions,
+    Connection, Scope, StoreError, accounts, information, policy, relays, search, suppressions,
 };
 
 /// The octets of messages that the reports of a commit return whole. Further ones return the header: what a
@@ -214,8 +216,8 @@ async fn new_report(
     }))
 }
 
-/// Where reports on a message come from: the relay of its account where it waited for that and accounts may
-/// have one, else those of the organisation. `None` where none is configured.
+/// Where reports on a message come from: the relay of its account where it waited for that and the account may
+/// still use it and its From address, else those of the organisation. `None` where none is configured.
 async fn source(
     work: &mut Connection,
     message_id: &str,
@@ -223,8 +225,8 @@ async fn source(
     let waited = flows::queue_of(work, message_id).await?;
     let own = waited.and_then(|queue| QueueTarget::of(&queue).own);
     let of_account = match own {
-        Some(scope) if policy::read(work).await?.own_relays => settings(work, scope).await?,
-        _ => None,
+        Some(scope) => own_settings(work, scope).await?,
+        None => None,
     };
     let own = own.filter(|_| of_account.is_some());
     let settings = match of_account {
@@ -240,6 +242,29 @@ async fn source(
     let rule = domain.filter(|domain| rules.contains(domain));
     let queue = QueueTarget::new(own, rule.as_deref()).queue();
     Ok(Some(ReportSource { settings, queue }))
+}
+
+/// The settings of an account's own relay, where accounts may have one, and this one may send from its From
+/// address: that was one of the account's when it was saved, and may be taken away since.
+async fn own_settings(
+    work: &mut Connection,
+    scope: Scope,
+) -> Result<Option<SmtpSettings>, StoreError> {
+    if !policy::read(work).await?.own_relays {
+        return Ok(None);
+    }
+    let account = match scope.account() {
+        Some(id) => accounts::by_id(work, &id).await?,
+        None => None,
+    };
+    let (Some(account), Some(settings)) = (account, settings(work, scope).await?) else {
+        return Ok(None);
+    };
+    let is_allowed = account.role == Role::Admin
+        || own_relay_senders(work, &account)
+            .await?
+            .allows(&settings.from_address);
+    Ok(is_allowed.then_some(settings))
 }
 
 /// The settings of a relay, where they are saved and valid.

@@ -118,6 +118,8 @@ mod relay_activity;
 mod relay_failures;
 #[path = "story/relays.rs"]
 mod relays;
+#[path = "story/report_never.rs"]
+mod report_never;
 #[path = "story/report_queue.rs"]
 mod report_queue;
 #[path = "story/reports.rs"]

@@ -20,7 +20,7 @@ const BACKOFF: Duration = Duration::from_mins(76);
 pub const NO_SUCH_USER: &str = "550 5.1.1 no such user";
 
 /// A recipient with a value of NOTIFY.
-fn recipient(address: &str, notify: Option<&str>) -> EnvelopeRecipient {
+pub fn recipient(address: &str, notify: Option<&str>) -> EnvelopeRecipient {
     EnvelopeRecipient {
         address: address.parse().expect("an address"),
         dsn: RecipientDsn {
@@ -31,7 +31,7 @@ fn recipient(address: &str, notify: Option<&str>) -> EnvelopeRecipient {
 }
 
 /// An envelope from `admin@example.org`.
-fn envelope(recipients: Vec<EnvelopeRecipient>) -> SubmittedEnvelope {
+pub fn envelope(recipients: Vec<EnvelopeRecipient>) -> SubmittedEnvelope {
     SubmittedEnvelope {
         sender: Some("admin@example.org".parse().expect("an address")),
         recipients,

@@ -50,6 +50,8 @@ test('an administrator sees where programs reach Postern, and who came last', as
     'WordPress',
     'Node: nodemailer',
     'Python: smtplib',
+    'Postfix',
+    'Exim',
     'curl: HTTP',
   ]);
   for (const summary of await applications.locator('summary').all()) {

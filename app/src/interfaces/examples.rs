@@ -77,6 +77,12 @@ pub fn examples(open: &[InterfaceView], public_url: &str, user: &str) -> Vec<Con
         ),
         smtp("Node: nodemailer", "A program", settings.nodemailer()),
         smtp("Python: smtplib", "A program", settings.smtplib()),
+        smtp(
+            "Postfix",
+            "main.cf, and a file with the token",
+            settings.postfix(),
+        ),
+        smtp("Exim", "The configuration of Exim", settings.exim()),
         ConfigurationExample {
             application: "curl: HTTP",
             file: "A shell",
@@ -170,8 +176,8 @@ mod tests {
             Some(InterfaceKind::SubmitSocket),
         );
         assert_eq!(missing[..3], [socket, smtp, socket]);
-        assert_eq!(missing[3..10], [smtp; 7]);
-        assert_eq!(missing[10], None, "HTTP is open");
+        assert_eq!(missing[3..12], [smtp; 9]);
+        assert_eq!(missing[12], None, "HTTP is open");
         assert!(text_of(&closed, "Django").contains("EMAIL_PORT = 2525\n"));
         let open = [
             view(InterfaceKind::Submission, "127.0.0.1:2500"),

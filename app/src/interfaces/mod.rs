@@ -4,6 +4,7 @@ mod endpoint;
 mod examples;
 mod format;
 mod page;
+mod relayhost;
 mod smtp_settings;
 
 pub use page::InterfacesPage;

@@ -1,4 +1,4 @@
-//! A Postern with SMTP submission, an account with a token, and the relay that its mail leaves through.
+//! A Postern with SMTP submission, an account with a token, and the relay of its mail.
 
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-//! NOTIFY=NEVER: a recipient that is in no report of any kind, beside one that is in all (RFC 3461).
+//! NOTIFY=NEVER: a recipient that is in no report, beside one that is in all (RFC 3461).
 
 use std::time::Duration;
 

@@ -54,20 +54,23 @@ fn text(figures: &MetricsSnapshot) -> String {
     let mut text = String::new();
     let reading = &figures.reading;
     for (name, about, value) in [
-        ("accepted", "Messages accepted.", reading.accepted),
         (
-            "delivered",
+            "postern_accepted_total",
+            "Messages accepted.",
+            reading.accepted,
+        ),
+        (
+            "postern_delivered_total",
             "Mails that a relay accepted, counted per recipient.",
             reading.delivered,
         ),
         (
-            "deferred",
+            "postern_deferred_total",
             "Attempts that deferred a mail.",
             reading.deferred,
         ),
-        ("failed", "Mails that failed.", reading.failed),
+        ("postern_failed_total", "Mails that failed.", reading.failed),
     ] {
-        let name = format!("postern_{name}_total");
         let _ = writeln!(
             text,
             "# HELP {name} {about}\n# TYPE {name} counter\n{name} {value}"
@@ -153,6 +156,53 @@ mod tests {
     use domain::Timestamp;
     use domain::outbox::Count;
     use engine::MeterReading;
+
+    /// What dashboards and alerts are made of.
+    const OPS: [&str; 3] = [
+        include_str!("../../../ops/grafana-dashboard.json"),
+        include_str!("../../../ops/prometheus-rules.yml"),
+        include_str!("../../../ops/prometheus-rules.test.yml"),
+    ];
+
+    #[test]
+    fn alerts_and_the_dashboard_select_states_that_are_reported() {
+        let figures = MetricsSnapshot {
+            reading: MeterReading::default(),
+            counts: RecipientState::ALL
+                .iter()
+                .map(|state| Count {
+                    state: *state,
+                    number: 0,
+                    oldest: None,
+                })
+                .collect(),
+            relays: Vec::new(),
+            now: Timestamp(0),
+        };
+        let text = text(&figures);
+        let mut selected = 0;
+        for file in OPS {
+            // Quotes are escaped in JSON.
+            let file = file.replace('\\', "");
+            for name in ["postern_queue{", "postern_relays{"] {
+                for selector in file.split(name).skip(1) {
+                    let selector = selector.split('}').next().unwrap_or_default();
+                    let exact = selector.split_once("state=\"");
+                    let states = exact.or_else(|| selector.split_once("state=~\""));
+                    let Some((_, states)) = states else {
+                        continue;
+                    };
+                    let states = states.split('"').next().unwrap_or_default();
+                    for state in states.split('|') {
+                        let series = format!("{name}state=\"{state}\"}} ");
+                        assert!(text.contains(&series), "{series}is not in {text}");
+                        selected += 1;
+                    }
+                }
+            }
+        }
+        assert!(selected > 10, "{selected} selectors of states");
+    }
 
     #[test]
     fn metrics_have_counts_and_times() {

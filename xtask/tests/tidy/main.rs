@@ -10,6 +10,7 @@ mod metadata;
 mod migrations;
 mod modules;
 mod packaging;
+mod ops;
 mod policy;
 mod privacy;
 mod sleeps;

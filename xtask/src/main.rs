@@ -1,5 +1,6 @@
 //! Development commands: `cargo xtask build | serve | test | bench | soak | dist`.
 
+mod alerts;
 #[cfg(target_os = "linux")]
 mod bench;
 mod build;

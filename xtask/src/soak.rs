@@ -1,8 +1,9 @@
 //! `cargo xtask soak`: the long runs of crashes, outages, power cuts, own relays and fuzzing.
 
 use crate::{
-    build, console, crash, fuzz, own_relays, powercut,
+    alerts, build, console, crash, fuzz, own_relays, powercut,
     rig::{environment::Database, random::Random},
+    setup::promtool,
     test,
 };
 use anyhow::{Context, Result, bail};
@@ -12,7 +13,8 @@ const HELP: &str = "\
 Kills Postern, PostgreSQL and relays, cuts their network and the power of the disk, all under load, and
 verifies that no acknowledged mail is lost. Part of the mail comes over SMTP, and the relay refuses some of
 its recipients: each is reported to the sender once. `cargo xtask test` runs a small share of this. Then
-fuzzes the REST API and what reads SMTP.
+fuzzes the REST API and what reads SMTP. Before it, promtool runs the unit tests of the alerts in ops/; where
+it is not installed, it is taken from Debian's package prometheus.
 
 Usage: cargo xtask soak [OPTION]...
 
@@ -76,6 +78,7 @@ pub fn soak(arguments: &[String]) -> Result<()> {
             failed = true;
         }
     };
+    check(promtool::unpack().and_then(|program| alerts::check(&program)));
     if options.crashes > 0 {
         let (databases, seed) = (&options.databases, options.seed);
         check(crash::crash(

@@ -4,8 +4,9 @@ use crate::{
     console,
     guard::TempDir,
     run::{output_of, run},
+    workspace,
 };
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use std::{
     fs,
     path::Path,
@@ -69,6 +70,38 @@ pub fn unpack(purpose: &str, sets: &[&[&str]], folder: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Takes one file out of a package, without its dependencies. `file` is relative to the root.
+pub fn extract(package: &str, file: &str, target: &Path) -> Result<()> {
+    if !Path::new("/usr/bin/apt-get").exists() {
+        bail!("{file} is missing, and there is no apt-get to download {package}");
+    }
+    let folder = TempDir::create(&workspace::cache_dir(), package)?;
+    let download = || {
+        let mut apt = apt();
+        // Its own user cannot enter root's folders.
+        apt.args(["-o", "APT::Sandbox::User=root", "download", package]);
+        run(apt.current_dir(&folder.0))
+    };
+    if download().is_err() {
+        update();
+        download()?;
+    }
+    for entry in fs::read_dir(&folder.0)? {
+        let archive = entry?.path();
+        if archive.extension().is_some_and(|ending| ending == "deb") {
+            let content = folder.0.join("content");
+            run(Command::new("dpkg-deb")
+                .arg("-x")
+                .arg(archive)
+                .arg(&content))?;
+            let extracted = content.join(file);
+            return fs::rename(&extracted, target)
+                .with_context(|| format!("{package} has no {file}"));
+        }
+    }
+    bail!("apt-get has downloaded no package {package}")
 }
 
 fn update() {

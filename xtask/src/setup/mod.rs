@@ -7,6 +7,7 @@ mod debian_wasm;
 pub mod mail_servers;
 pub mod npm;
 pub mod programs;
+pub mod promtool;
 pub mod schemathesis;
 pub mod sysroot;
 pub mod wasm;

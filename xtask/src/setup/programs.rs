@@ -63,7 +63,8 @@ pub fn require(program: &str, package: &str) -> Result<()> {
     }
 }
 
-fn on_path(name: &str) -> Option<PathBuf> {
+/// The first program with this name on the path.
+pub fn on_path(name: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?)
         .map(|folder| folder.join(name))
         .find(|program| program.is_file())

@@ -2,10 +2,10 @@
 
 use super::e2e;
 use crate::{
-    console,
+    alerts, console,
     rig::postgres::{Durability, Postgres},
     run::{cargo, output_of, run},
-    setup::npm,
+    setup::{npm, promtool},
     site, workspace,
 };
 #[cfg(target_os = "linux")]
@@ -53,6 +53,10 @@ pub fn lint() -> Result<()> {
 /// The tests of xtask, which include the rules of the repository.
 pub fn tidy() -> Result<()> {
     run(linted()?.args(["test", "--package", "xtask"]))?;
+    match promtool::find() {
+        Some(program) => alerts::check(&program)?,
+        None => console::note("Unit tests of the alerts skipped: promtool is not installed."),
+    }
     check_advisories()
 }
 

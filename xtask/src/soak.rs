@@ -25,6 +25,9 @@ Options:
                   two nodes, and stop one of two nodes with SIGSTOP, both for longer than a lease; with
                   three nodes behind a proxy, kill a node, and stop and start the database. On each
                   database once, kill one of three relays and start it again (default: 5)
+  --nodes N       on PostgreSQL, restart each of three nodes behind a proxy N times: no request fails, no mail
+                  arrives twice, and settings, sessions, limits, mail and health checks are shared
+                  (default: 5)
   --power-cuts N  cut the power N times, on SQLite (default: 20)
   --accounts N    give N accounts a relay each and deliver ten mails of each, on each database: the
                   connections stay under the cap, and the last mail of each account is delivered within
@@ -51,6 +54,7 @@ Postern connects to relays on loopback only.
 struct Options {
     crashes: usize,
     outages: usize,
+    nodes: usize,
     databases: Vec<Database>,
     power_cuts: usize,
     accounts: usize,
@@ -92,6 +96,9 @@ pub fn soak(arguments: &[String]) -> Result<()> {
         let (databases, seed) = (&options.databases, options.seed);
         check(crash::outages(&program, options.outages, databases, seed));
     }
+    if options.nodes > 0 && options.databases.contains(&Database::Postgres) {
+        check(crash::rolling(&program, options.nodes, options.seed));
+    }
     if cuts_power {
         check(powercut::powercut(
             &program,
@@ -129,6 +136,7 @@ impl Options {
         let mut options = Self {
             crashes: 100,
             outages: 5,
+            nodes: 5,
             databases: vec![Database::Sqlite, Database::Postgres],
             power_cuts: 20,
             accounts: 1000,
@@ -147,6 +155,7 @@ impl Options {
             match word.as_str() {
                 "--crashes" => options.crashes = value()?.parse().context("--crashes")?,
                 "--outages" => options.outages = value()?.parse().context("--outages")?,
+                "--nodes" => options.nodes = value()?.parse().context("--nodes")?,
                 "--power-cuts" => options.power_cuts = value()?.parse().context("--power-cuts")?,
                 "--accounts" => options.accounts = value()?.parse().context("--accounts")?,
                 "--fuzz" => options.fuzz = value()?.parse().context("--fuzz")?,
@@ -167,7 +176,7 @@ impl Options {
 fn options_are_parsed() {
     let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let options = Options::parse(&words(
-        "--crashes 7 --outages 2 --accounts 5 --postgres --fuzz 9 --readers 4 --seed 3",
+        "--crashes 7 --outages 2 --nodes 8 --accounts 5 --postgres --fuzz 9 --readers 4 --seed 3",
     ));
     let options = options.expect("valid").expect("options");
     assert_eq!(
@@ -181,7 +190,7 @@ fn options_are_parsed() {
         ),
         (7, 2, 20, 5, 9, 3)
     );
-    assert_eq!(options.readers, 4);
+    assert_eq!((options.nodes, options.readers), (8, 4));
     assert_eq!(options.databases, [Database::Postgres]);
     assert!(Options::parse(&words("--help")).expect("valid").is_none());
     assert!(Options::parse(&words("--crashes")).is_err());

@@ -3,13 +3,13 @@
 use super::{
     fill::fill,
     load::{LoadResult, joined},
-    system::{SystemUnderTest, sign_in},
+    system::SystemUnderTest,
     table::{Row, quantile},
 };
 use crate::rig::{
     environment::{Database, Environment},
     http::{Client, expect},
-    postern::SENDER,
+    postern::{SENDER, sign_in},
 };
 use anyhow::{Context, Result};
 use serde_json::json;

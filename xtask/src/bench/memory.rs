@@ -3,13 +3,13 @@
 use super::{
     fill::fill,
     load::joined,
-    system::{CountingRelay, SystemUnderTest, sign_in},
+    system::{CountingRelay, SystemUnderTest},
     table::{Row, thousands},
 };
 use crate::rig::{
     environment::{Database, Environment},
     http::{Client, expect},
-    postern::SENDER,
+    postern::{SENDER, sign_in},
     process,
 };
 use anyhow::Result;

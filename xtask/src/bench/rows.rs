@@ -4,13 +4,13 @@ use super::{
     arrivals::{ArrivalRelay, NOTED},
     fairness::time,
     fill::fill,
-    system::{SystemUnderTest, sign_in},
+    system::SystemUnderTest,
     table::{Row, quantile, thousands},
 };
 use crate::rig::{
     environment::{Database, Environment},
     http::{Client, HttpResponse, expect},
-    postern::SENDER,
+    postern::{SENDER, sign_in},
 };
 use anyhow::{Context, Result};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Crash tests: nodes, PostgreSQL and relays killed under load; verifies that no mail is lost.
+//! Crash tests: nodes, PostgreSQL and relays killed or restarted under load; no mail may be lost.
 
 pub mod cluster;
 mod events;
@@ -6,8 +6,10 @@ pub mod ledger;
 pub mod producers;
 pub mod relay;
 mod relays;
+mod rolling;
 pub mod run;
 mod scenario;
+mod sharing;
 mod smtp;
 
 use crate::{
@@ -59,6 +61,18 @@ pub fn outages(program: &Path, times: usize, engines: &[Database], seed: u64) ->
             relays::run(&mut environment, *engine, random)
         })?;
     }
+    runs.report()
+}
+
+/// Restarts each of three nodes behind a proxy so many times, and verifies what they share. Prints a table
+/// for the README.
+pub fn rolling(program: &Path, times: usize, seed: u64) -> Result<()> {
+    let mut runs = Runs::new(seed);
+    let mut environment = Environment::new(program.into(), "nodes", Durability::Unsynced)?;
+    let what = "each of three nodes behind a proxy restarted";
+    runs.run(what, times, |random| {
+        rolling::run(&mut environment, times, random)
+    })?;
     runs.report()
 }
 

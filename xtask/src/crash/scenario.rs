@@ -35,6 +35,7 @@ const ONE_NODE: Layout = Layout {
     nodes: 1,
     is_balanced: false,
     is_linked: false,
+    checks_health: false,
 };
 
 const TWO_NODES: Layout = Layout {
@@ -42,6 +43,7 @@ const TWO_NODES: Layout = Layout {
     nodes: 2,
     is_balanced: false,
     is_linked: false,
+    checks_health: false,
 };
 
 const TWO_LINKED_NODES: Layout = Layout {
@@ -49,7 +51,7 @@ const TWO_LINKED_NODES: Layout = Layout {
     ..TWO_NODES
 };
 
-const THREE_NODES: Layout = Layout {
+pub const THREE_NODES: Layout = Layout {
     nodes: 3,
     is_balanced: true,
     ..TWO_NODES

@@ -1,5 +1,6 @@
-//! The rig of `bench`, `crash`, `powercut` and `fuzz`: Postern, PostgreSQL, a relay and a proxy.
+//! The rig of `bench`, `crash`, `powercut` and `fuzz`: Postern, PostgreSQL, a relay and proxies.
 
+pub mod balancer;
 pub mod environment;
 pub mod http;
 pub mod metrics;

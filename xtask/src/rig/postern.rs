@@ -285,6 +285,24 @@ impl Postern {
     }
 }
 
+/// Signs the administrator in and returns the `Cookie` header.
+pub fn sign_in(host: SocketAddr) -> Result<String> {
+    let form = format!(
+        "email={}&password={}",
+        ADMINISTRATOR.replace('@', "%40"),
+        PASSWORD.replace(' ', "+")
+    );
+    let headers =
+        "Content-Type: application/x-www-form-urlencoded\r\nSec-Fetch-Site: same-origin\r\n";
+    let answer = Client::connect(host, "")?.ask("POST", "/login", headers, form.as_bytes())?;
+    let answer = expect(answer, 303, "signing in")?;
+    let mut cookies = answer.headers("set-cookie");
+    let session = cookies.find(|cookie| cookie.starts_with("postern="));
+    let session = session.context("no session cookie")?;
+    let pair = session.split(';').next().unwrap_or_default();
+    Ok(format!("Cookie: {pair}\r\n"))
+}
+
 /// Settings for a relay on this machine, without encryption or password.
 fn settings(relay: SocketAddr) -> Value {
     json!({ "data": {

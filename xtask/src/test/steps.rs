@@ -103,14 +103,15 @@ pub fn end_to_end() -> Result<()> {
     e2e::run()
 }
 
-/// Five crashes on each database, kills of backups and of moves to PostgreSQL, and two power cuts where a FUSE
-/// file system can be mounted.
+/// Five crashes on each database, kills of backups and of moves to PostgreSQL, a rolling restart, and two power
+/// cuts where a FUSE file system can be mounted.
 #[cfg(target_os = "linux")]
 pub fn crash() -> Result<()> {
     let program = program()?;
     let engines = [Database::Sqlite, Database::Postgres];
     crash::crash(program.clone(), 10, &engines, Random::seed())?;
     moving::run(program.clone(), Random::seed())?;
+    crash::rolling(&program, 1, Random::seed())?;
     match powercut::unavailable() {
         Some(reason) => console::note(&format!("Power cuts skipped: {reason}.")),
         None => powercut::powercut(&program, 2, Random::seed())?,

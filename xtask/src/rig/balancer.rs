@@ -1,4 +1,4 @@
-//! An HTTP proxy in front of several nodes: a request that a node has not answered goes to the next.
+//! An HTTP proxy before several nodes: a request that a node has not answered goes to the next.
 
 use anyhow::Result;
 use std::{

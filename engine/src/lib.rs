@@ -75,6 +75,8 @@ pub use outbox::{
     Accepted, FeedItem, LATENCY_BOUNDS, LiveFeed, MailOutage, Meter, MeterReading, MetricsSnapshot,
     OPEN_IMAGE_PATH, Outbox, OutboxQuery, OutboxView, RelayStatus, Submissions, TimedView,
 };
+#[cfg(feature = "otel")]
+pub use outbox::{MailAttempt, MailSpan, MailSpans, MailStep};
 pub use policy::Policy;
 pub use postern::{Config, OpenError, Postern};
 pub use readiness::{Readiness, ReadinessReport};

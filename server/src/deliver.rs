@@ -16,6 +16,8 @@ use crate::health_checks;
 use crate::key_maintenance;
 use crate::service_manager::ServiceManager;
 use crate::signals::{GRACE, Signals};
+#[cfg(feature = "otel")]
+use crate::traces;
 
 /// Delivers until it is stopped by a signal.
 pub async fn deliver(
@@ -25,6 +27,8 @@ pub async fn deliver(
 ) -> Result<ExitCode, Box<dyn Error>> {
     let deliverer = Deliverer::new(&bootstrap, how)?;
     let postern = bootstrap.open(host()).await?;
+    #[cfg(feature = "otel")]
+    let traces = traces::Traces::start(&postern)?;
     let mut signals = Signals::listen()?;
     let (stop, stopped) = watch::channel(false);
     health_checks::start(&postern, health, stopped.clone());
@@ -47,6 +51,8 @@ pub async fn deliver(
         }
     }
     postern.close().await;
+    #[cfg(feature = "otel")]
+    traces.stop().await;
     Ok(ExitCode::SUCCESS)
 }
 

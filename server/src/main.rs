@@ -46,6 +46,8 @@ mod tenancy;
 mod terminal;
 mod test_mail;
 mod tls;
+#[cfg(feature = "otel")]
+mod traces;
 mod unix_listener;
 mod webhooks;
 #[cfg(test)]

@@ -22,6 +22,8 @@ use crate::service_manager::ServiceManager;
 use crate::signals::{GRACE, Signals};
 use crate::submission::BoundSubmission;
 use crate::tls::{self, CertificateUse};
+#[cfg(feature = "otel")]
+use crate::traces;
 use crate::webhooks;
 
 /// Serves HTTP, the command socket and, where there are arguments for it, SMTP; delivers where there are
@@ -92,6 +94,8 @@ pub async fn serve(
         proxies,
         local_metrics,
     });
+    #[cfg(feature = "otel")]
+    let traces = traces::Traces::start(&postern)?;
     // The key pair is generated while the first page is being read.
     let first = postern.clone();
     tokio::spawn(async move { first.keys().browser_key().await });
@@ -172,6 +176,8 @@ pub async fn serve(
         }
     }
     postern.close().await;
+    #[cfg(feature = "otel")]
+    traces.stop().await;
     Ok(ExitCode::SUCCESS)
 }
 

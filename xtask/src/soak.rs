@@ -35,7 +35,7 @@ Options:
   --fuzz N        send about N random requests to each operation of the REST API, with the tokens of
                   administrators and of a user and without one, on each database (default: 50)
   --readers N     read N random inputs as each of commands, data and chunks over SMTP, and as messages of
-                  the command socket (default: 100000)
+                  the command socket, and test the feature `otel` (default: 100000)
   --sqlite        all but the power cuts on SQLite only
   --postgres      all but the power cuts on PostgreSQL only
   --seed SEED     repeat the random delays and requests of the run that printed this seed
@@ -123,6 +123,7 @@ pub fn soak(arguments: &[String]) -> Result<()> {
             step.done(&format!("{readers} inputs of each property"));
         }
         check(outcome);
+        check(test::traces());
     }
     if failed {
         bail!("the soak test failed");

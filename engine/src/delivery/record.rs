@@ -68,6 +68,11 @@ impl Worker {
         }
         let deferred = |entry: &&NewEvent| entry.event.kind == EventKind::Deferred;
         meter.deferred(result.events.iter().filter(deferred).count());
+        #[cfg(feature = "otel")]
+        {
+            let now = self.services.clock.now();
+            self.services.outbox.spans().attempted(&result.settled, now);
+        }
         let suppression_limit = match result.suppressions.first() {
             Some(listed) => self.services.outbox.suppression_limit(&listed.relay).await,
             None => SuppressionLimit::MINIMUM,

@@ -61,6 +61,17 @@ pub enum Submissions {
     Envelope(Box<EnvelopeSubmission>),
 }
 
+#[cfg(feature = "otel")]
+impl Submissions {
+    /// As spans name it.
+    fn form(&self) -> &'static str {
+        match self {
+            Self::One(_) | Self::Many(_) => "fields",
+            Self::Envelope(_) => "envelope",
+        }
+    }
+}
+
 /// Messages that are on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
@@ -105,6 +116,8 @@ impl Outbox {
         avoided: &[String],
     ) -> Result<Accepted, Refusal> {
         actor.sends()?;
+        #[cfg(feature = "otel")]
+        let mut acceptance = self.spans.begin(submissions.form(), &self.clock);
         let account = actor.submitter();
         let key = key.map(|(key, digest)| IdempotencyKey {
             account: account.to_owned(),
@@ -147,6 +160,10 @@ impl Outbox {
         let is_tracked = messages.iter().any(|new| new.open_id.is_some());
         let open_tracking = is_tracked.then(|| notice(&self.public_url));
         let digest = key.as_ref().map(|key| key.digest.clone());
+        #[cfg(feature = "otel")]
+        if let Some(acceptance) = &mut acceptance {
+            acceptance.of(&messages);
+        }
         let written = self.write(actor, version, messages, key, counted).await?;
         if let Some(refused) = written.refused {
             return Err(refused.refusal(self.clock.now()));
@@ -154,6 +171,8 @@ impl Outbox {
         match written.earlier {
             None => {
                 self.meter.accepted(ids.len());
+                #[cfg(feature = "otel")]
+                self.spans.accepted(acceptance, &self.clock);
                 if written.claimed.is_empty() {
                     self.wake_delivery();
                 }

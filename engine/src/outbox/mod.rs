@@ -7,7 +7,7 @@
 //! for `--hold-mail`. `queries` (with `waiting` and `failures`), `actions`, `pause` and `suppressions`
 //! are for people; `bulk_act` is the progress of an act on many messages. `own_mail` is for mail of
 //! Postern itself. `meter` counts, and `open_tracking` counts loads of
-//! the images of messages. Delivery is a service of its own: `crate::delivery`.
+//! the images of messages. `spans` are for traces. Delivery is a service of its own: `crate::delivery`.
 
 mod accept;
 mod actions;
@@ -33,6 +33,8 @@ mod relay_status;
 mod reservation;
 mod sending_limits;
 mod service;
+#[cfg(feature = "otel")]
+mod spans;
 mod suppressions;
 mod turns;
 mod waiting;
@@ -55,3 +57,5 @@ pub use queries::MetricsSnapshot;
 pub use relay_status::RelayStatus;
 pub(crate) use reservation::LocalWorker;
 pub use service::Outbox;
+#[cfg(feature = "otel")]
+pub use spans::{MailAttempt, MailSpan, MailSpans, MailStep};

@@ -19,6 +19,8 @@ use super::meter::Meter;
 use super::open_tracking::OpenLoads;
 use super::relay_settings::LastRelaySettings;
 use super::reservation::LocalWorker;
+#[cfg(feature = "otel")]
+use super::spans::MailSpans;
 use super::turns::Searches;
 use crate::Clock;
 use crate::audit::{Audit, QueuedEntry};
@@ -103,6 +105,8 @@ pub struct Outbox {
     /// The public URL of Postern, without a slash at its end.
     pub(super) public_url: Arc<str>,
     open_loads: OpenLoads,
+    #[cfg(feature = "otel")]
+    pub(super) spans: MailSpans,
 }
 
 impl Outbox {
@@ -158,6 +162,8 @@ impl Outbox {
             worker: Mutex::default(),
             public_url: public_url.trim_end_matches('/').into(),
             open_loads,
+            #[cfg(feature = "otel")]
+            spans: MailSpans::default(),
         });
         let saves = outbox.settings.changes();
         tokio::spawn(follow_settings(saves, Arc::downgrade(&outbox)));
@@ -173,6 +179,12 @@ impl Outbox {
     /// The counters of this process.
     pub fn meter(&self) -> &Meter {
         &self.meter
+    }
+
+    /// The spans of messages, for traces.
+    #[cfg(feature = "otel")]
+    pub fn spans(&self) -> &MailSpans {
+        &self.spans
     }
 
     pub(crate) fn group_commit(&self) -> &GroupCommit {

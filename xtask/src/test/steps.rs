@@ -96,6 +96,18 @@ pub fn readers(inputs: u32, seed: u64) -> Result<()> {
         .env("PROPTEST_RNG_SEED", seed.to_string()))
 }
 
+/// Runs the tests of the feature `otel`, which the others are compiled without.
+#[cfg(target_os = "linux")]
+pub fn traces() -> Result<()> {
+    run(linted()?.arg("test").args(ALL_BUT_XTASK).args([
+        "--features",
+        "server/otel",
+        "--bins",
+        "--",
+        "traces::",
+    ]))
+}
+
 pub fn end_to_end() -> Result<()> {
     // Rebuilds changed assets when this step runs alone; otherwise does nothing.
     site()?;

@@ -41,7 +41,7 @@ Commands:
          further arguments are passed on
   test   run every check a change must pass; `cargo xtask test --help` lists the steps
   bench  measure the release build; `cargo xtask bench --help` lists the benchmarks
-  soak   many crashes, outages, power cuts and own relays, and fuzzing; `cargo xtask soak --help`
+  soak   many crashes, outages, restarts, power cuts, own relays, and fuzzing; `cargo xtask soak --help`
   dist   make the Debian packages; `cargo xtask dist --check` installs and runs them in a Debian root
   help   print this help
 ";

@@ -44,7 +44,7 @@ const STEPS: [Step; 7] = [
     },
     Step {
         name: "crash",
-        about: "crashes, power cuts, backups and moves under load, no mail lost",
+        about: "crashes, restarts, power cuts, backups and moves, no mail lost",
         run: steps::crash,
     },
     Step {

@@ -5,8 +5,19 @@ use crate::{
     run::{cargo, run},
     site, workspace,
 };
-use anyhow::Result;
+use anyhow::{Result, bail};
 use std::path::PathBuf;
+
+/// `cargo xtask build [--features NAMES]`, with features of the server.
+pub fn build_command(arguments: &[String]) -> Result<()> {
+    let features = match arguments {
+        [] => Vec::new(),
+        [flag, names] if flag == "--features" => vec!["--features", names.as_str()],
+        _ => bail!("Usage: cargo xtask build [--features NAMES]"),
+    };
+    let profile = [&["--release"][..], features.as_slice()].concat();
+    build(&profile, "release/postern").map(drop)
+}
 
 /// Builds the release profile and returns the path of the executable.
 pub fn release() -> Result<PathBuf> {

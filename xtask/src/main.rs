@@ -36,7 +36,7 @@ Development commands for Postern. Each one installs what it needs.
 Usage: cargo xtask <COMMAND>
 
 Commands:
-  build  build target/release/postern, with the console's assets embedded
+  build  build target/release/postern, with the console's assets embedded; `--features otel` adds traces
   serve  build for development and run `postern serve` on 127.0.0.1:3000, data in ./data;
          further arguments are passed on
   test   run every check a change must pass; `cargo xtask test --help` lists the steps
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         None => (None, arguments.as_slice()),
     };
     let outcome = match command {
-        Some("build") => build::release().map(|_| ()),
+        Some("build") => build::build_command(rest),
         Some("serve") => serve::serve(rest),
         Some("test") => test::test(rest),
         #[cfg(target_os = "linux")]

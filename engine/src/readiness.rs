@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::Clock;
 use crate::delivery::{DeliveryPulse, LastTurn};
-use crate::store::{Store, StoreError, keys, recipient_counts};
+use crate::store::{Connection, Store, StoreError, keys, recipient_counts};
 use crate::vault::Vault;
 
 /// How long the database may take to answer.
@@ -47,7 +47,14 @@ pub struct Readiness {
     clock: Clock,
     vault: Arc<Vault>,
     last_turn: Arc<LastTurn>,
-    last: Mutex<Option<CheckedReport>>,
+    last: Mutex<LastCheck>,
+}
+
+#[derive(Default)]
+struct LastCheck {
+    checked: Option<CheckedReport>,
+    /// Of PostgreSQL. It is in no pool: those test without a time limit what comes back to them.
+    connection: Option<Connection>,
 }
 
 /// A report, and when it was made.
@@ -82,32 +89,25 @@ impl Readiness {
     pub async fn report(&self) -> ReadinessReport {
         let mut last = self.last.lock().await;
         let now = self.clock.monotonic();
-        if let Some(last) = last.as_ref()
-            && now.saturating_duration_since(last.at) < FRESH
+        if let Some(checked) = last.checked.as_ref()
+            && now.saturating_duration_since(checked.at) < FRESH
         {
-            return last.report;
+            return checked.report;
         }
-        let report = self.check().await;
+        let report = self.check(&mut last.connection).await;
         let at = self.clock.monotonic();
-        *last = Some(CheckedReport { at, report });
+        last.checked = Some(CheckedReport { at, report });
         report
     }
 
-    async fn check(&self) -> ReadinessReport {
-        let answer = match timeout(CHECK_TIMEOUT, self.ask_database()).await {
-            Ok(Ok(answer)) => Some(answer),
-            Ok(Err(error)) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "not ready: the database fails"
-                );
-                None
-            }
-            Err(_) => {
-                tracing::warn!("not ready: the database does not answer within 2 s");
-                None
-            }
-        };
+    async fn check(&self, kept: &mut Option<Connection>) -> ReadinessReport {
+        let answer = self.ask_database(kept).await.unwrap_or_else(|error| {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "not ready: the database fails"
+            );
+            None
+        });
         ReadinessReport {
             database: answer.is_some(),
             keys: answer.as_ref().map(|answer| answer.has_key),
@@ -116,16 +116,46 @@ impl Readiness {
         }
     }
 
-    async fn ask_database(&self) -> Result<DatabaseAnswer, StoreError> {
-        let mut connection = self.store.metrics().await?;
+    /// Asks the database; `None` where it does not answer within 2 s.
+    async fn ask_database(
+        &self,
+        kept: &mut Option<Connection>,
+    ) -> Result<Option<DatabaseAnswer>, StoreError> {
+        // A connection that does not answer is dropped with the question.
+        let before = kept.take();
+        let Ok(asked) = timeout(CHECK_TIMEOUT, self.ask(before)).await else {
+            tracing::warn!("not ready: the database does not answer within 2 s");
+            return Ok(None);
+        };
+        let (connection, answer) = asked?;
+        *kept = (!self.store.is_local()).then_some(connection);
+        Ok(Some(answer))
+    }
+
+    /// Asks on the connection of the check before, or on a new one where that has broken.
+    async fn ask(
+        &self,
+        before: Option<Connection>,
+    ) -> Result<(Connection, DatabaseAnswer), StoreError> {
+        if let Some(mut connection) = before
+            && let Ok(answer) = self.read(&mut connection).await
+        {
+            return Ok((connection, answer));
+        }
+        let mut connection = self.store.connect().await?;
+        let answer = self.read(&mut connection).await?;
+        Ok((connection, answer))
+    }
+
+    async fn read(&self, connection: &mut Connection) -> Result<DatabaseAnswer, StoreError> {
         // The newest of those that are active seals.
-        let sealing = keys::sealing(&mut connection).await?;
+        let sealing = keys::sealing(connection).await?;
         let has_key = sealing
             .iter()
             .find(|key| key.is_active())
             .is_some_and(|newest| self.vault.has_key(&newest.kid));
         let now = self.clock.now();
-        let counts = recipient_counts::counts(&mut connection, None, now).await?;
+        let counts = recipient_counts::counts(connection, None, now).await?;
         let waits = |state| matches!(state, RecipientState::Queued | RecipientState::Deferred);
         let waiting = counts.iter().filter(|count| waits(count.state));
         let oldest = waiting.filter_map(|count| count.oldest).min();

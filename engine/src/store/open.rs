@@ -90,6 +90,24 @@ impl Store {
     }
 }
 
+impl Store {
+    /// A new connection, which is in no pool.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn connect(&self) -> Result<AnyConnection, StoreError> {
+        let statements: &[&'static str] = match self.is_local() {
+            true => &[PRAGMAS],
+            false => &[SESSION, STATEMENT_TIMEOUT],
+        };
+        let mut connection = AnyConnection::connect_with(&self.metrics.connect_options()).await?;
+        for statement in statements {
+            connection.execute(*statement).await?;
+        }
+        Ok(connection)
+    }
+}
+
 async fn open_sqlite(file: &Path) -> Result<Store, StoreError> {
     let mut address = url::Url::from_file_path(file).map_err(|()| StoreError::Address)?;
     address.set_query(Some("mode=rwc"));

@@ -46,7 +46,7 @@ async fn administrators_see_every_session_and_end_one(env: TestEnv) {
         .collect();
     assert_eq!(current, ["admin@example.org"]);
     let begun = |at: usize| listed[at].session.begun;
-    assert_eq!(begun(0).saturating_since(begun(1)), minute);
+    assert!(begun(0).saturating_since(begun(1)) >= minute);
     assert_eq!(emails(&env.all_sessions(&admin, " ANN@ ").await), [ANN]);
     assert!(env.all_sessions(&admin, "%").await.is_empty());
     let same = env.all_sessions(&Actor::local(0), "").await;

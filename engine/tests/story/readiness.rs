@@ -54,8 +54,11 @@ async fn mail_that_waits_has_its_age_and_does_not_end_readiness(env: TestEnv) {
 
 async fn a_process_without_the_key_that_seals_is_not_ready(env: TestEnv) {
     assert!(env.postern.readiness().report().await.is_ready());
-    env.tamper("INSERT INTO sealing_key (kid, created_at) VALUES ('01ZZ', 9999999999999)")
-        .await;
+    env.tamper(
+        "INSERT INTO sealing_key (kid, created_at, activated_at) \
+         VALUES ('01ZZ', 9999999999999, 9999999999999)",
+    )
+    .await;
     env.pass(REPEATED);
     let report = env.postern.readiness().report().await;
     assert_eq!((report.database, report.keys), (true, Some(false)));

@@ -150,6 +150,8 @@ mod transfer;
 mod unanswered;
 #[path = "story/wait.rs"]
 mod wait;
+#[path = "story/webhook_outages.rs"]
+mod webhook_outages;
 #[path = "story/webhooks.rs"]
 mod webhooks;
 #[path = "story/wire.rs"]

@@ -17,6 +17,9 @@ use crate::store::{Connection, StoreError, commit, in_time, webhooks};
 const RECORD_TRIES: usize = 5;
 const RECORD_PAUSE: Duration = Duration::from_secs(1);
 
+/// The answer of an event that was given up with the ones before it.
+const GIVEN_UP: &str = "Not sent within 3 days: the events before it failed.";
+
 impl Notifications {
     /// Claims the oldest event of each endpoint where it is due. Until its outcome is recorded or the lease
     /// of 60 s has ended, no process claims another event of the endpoint.
@@ -136,7 +139,14 @@ impl Notifications {
         };
         webhook_deliveries::settle(work, &result).await?;
         if outcome.is_gone() {
-            self.switch_off(work, event).await?;
+            return self.switch_off(work, event).await;
+        }
+        if state == WebhookDeliveryState::Failed && event.attempts == 0 {
+            // The events before failed as well: the endpoint is not tried for each of those that are as old.
+            let next = now + webhook_backoff(i64::MAX, rand::random());
+            let created = next - WEBHOOK_LIFETIME;
+            webhook_deliveries::give_up(work, &event.webhook_id, created, GIVEN_UP).await?;
+            webhook_deliveries::put_off(work, &event.webhook_id, next).await?;
         }
         Ok(())
     }

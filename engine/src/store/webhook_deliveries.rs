@@ -292,6 +292,49 @@ pub async fn cancel(connection: &mut Connection, webhook: &str) -> Result<u64, S
     Ok(cancelled.rows_affected())
 }
 
+/// Lets the queued deliveries of an endpoint that were created until `created` fail without an attempt.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn give_up(
+    connection: &mut Connection,
+    webhook: &str,
+    created: Timestamp,
+    answer: &str,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE webhook_delivery SET state = 'failed', answer = $1 \
+         WHERE webhook_id = $2 AND state = 'queued' AND created_at <= $3",
+    )
+    .bind(answer)
+    .bind(webhook)
+    .bind(created.0)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Makes the oldest queued delivery of an endpoint, and so those behind it, due at `until` or later.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn put_off(
+    connection: &mut Connection,
+    webhook: &str,
+    until: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE webhook_delivery SET due_at = $1 WHERE webhook_id = $2 AND due_at < $1 \
+         AND number = (SELECT MIN(number) FROM webhook_delivery \
+         WHERE webhook_id = $2 AND state = 'queued')",
+    )
+    .bind(until.0)
+    .bind(webhook)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Makes the queued deliveries of an endpoint due at `now`.
 ///
 /// # Errors

@@ -12,9 +12,9 @@ use crate::environment::{TestEnv, execute};
 use crate::outbox::TestWorker;
 use crate::wait::wait_for;
 
-const URL: &str = "https://hooks.example.org/postern?key=hidden";
+pub const URL: &str = "https://hooks.example.org/postern?key=hidden";
 
-const MINUTE: Duration = Duration::from_secs(60);
+pub const MINUTE: Duration = Duration::from_secs(60);
 
 pub fn answered(status: u16) -> WebhookOutcome {
     WebhookOutcome::Answered {
@@ -23,7 +23,7 @@ pub fn answered(status: u16) -> WebhookOutcome {
     }
 }
 
-fn failed() -> WebhookOutcome {
+pub fn failed() -> WebhookOutcome {
     WebhookOutcome::Failed("no answer".to_owned())
 }
 
@@ -55,20 +55,20 @@ impl TestEnv {
     }
 
     /// Newest first.
-    async fn webhook_deliveries(&self, admin: &Actor, webhook: &str) -> Vec<WebhookDelivery> {
+    pub async fn webhook_deliveries(&self, admin: &Actor, webhook: &str) -> Vec<WebhookDelivery> {
         let notifications = self.postern.notifications();
         let listed = notifications.webhook_deliveries(admin, webhook);
         listed.await.expect("a list")
     }
 
     /// Claims the only attempt that is due.
-    async fn attempt(&self) -> WebhookAttempt {
+    pub async fn attempt(&self) -> WebhookAttempt {
         let mut claimed = claim(&self.postern).await;
         assert_eq!(claimed.len(), 1);
         claimed.remove(0)
     }
 
-    async fn nothing_is_due(&self) {
+    pub async fn nothing_is_due(&self) {
         assert!(claim(&self.postern).await.is_empty());
     }
 }
@@ -266,60 +266,6 @@ async fn an_event_that_failed_is_tried_again_by_the_schedule_before_later_ones(e
     assert_eq!(newest[0].attempts, 0, "the second waits for the first");
 }
 
-async fn an_event_is_given_up_after_three_days(env: TestEnv) {
-    let admin = env.admin().await;
-    let id = env.webhook(&admin, URL).await;
-    env.test_event(&admin, &id).await;
-    let attempt = env.attempt().await;
-    record(&env.postern, &attempt, &failed()).await;
-    env.pass(Duration::from_secs(3 * 86_400));
-    let attempt = env.attempt().await;
-    record(&env.postern, &attempt, &failed()).await;
-    env.pass(Duration::from_secs(86_400));
-    env.nothing_is_due().await;
-    let given_up = env.webhook_deliveries(&admin, &id).await.remove(0);
-    assert_eq!(given_up.state, WebhookDeliveryState::Failed);
-    assert_eq!(given_up.answer.as_deref(), Some("no answer"));
-    env.test_event(&admin, &id).await;
-    assert_ne!(event(&env.attempt().await), given_up.event_id);
-}
-
-async fn a_receiver_that_is_down_for_an_hour_loses_no_event_and_gets_none_twice(env: TestEnv) {
-    let admin = env.admin().await;
-    let id = env.webhook(&admin, URL).await;
-    let other = Postern::open(env.config.clone()).await.expect("opens");
-    let mut taken = Vec::new();
-    for minute in 0..240 {
-        if [0, 20, 40].contains(&minute) {
-            env.test_event(&admin, &id).await;
-        }
-        // Each node looks in its turn.
-        for node in [&env.postern, &other] {
-            for attempt in claim(node).await {
-                let outcome = match minute < 60 {
-                    true => failed(),
-                    false => answered(200),
-                };
-                if minute >= 60 {
-                    taken.push(event(&attempt));
-                }
-                record(node, &attempt, &outcome).await;
-            }
-        }
-        env.pass(MINUTE);
-    }
-    let mut expected: Vec<String> = env
-        .webhook_deliveries(&admin, &id)
-        .await
-        .into_iter()
-        .map(|delivery| delivery.event_id)
-        .collect();
-    expected.reverse();
-    assert_eq!(expected.len(), 3);
-    assert_eq!(taken, expected, "each once, in order");
-    other.close().await;
-}
-
 async fn nodes_that_claim_at_once_send_once(env: TestEnv) {
     let admin = env.admin().await;
     let other = Postern::open(env.config.clone()).await.expect("opens");
@@ -472,8 +418,6 @@ stories! {
         a_new_secret_signs_the_next_attempt;
         events_are_sent_in_their_order_one_at_a_time;
         an_event_that_failed_is_tried_again_by_the_schedule_before_later_ones;
-        an_event_is_given_up_after_three_days;
-        a_receiver_that_is_down_for_an_hour_loses_no_event_and_gets_none_twice;
         nodes_that_claim_at_once_send_once;
         the_event_of_a_node_that_died_is_sent_by_another_after_its_lease;
         an_endpoint_that_is_gone_is_switched_off;

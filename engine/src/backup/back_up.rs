@@ -80,10 +80,10 @@ pub async fn back_up(
             false
         }
     };
-    let target = file.unfinished().to_owned();
+    let (target, now) = (file.unfinished().to_owned(), request.clock.now());
     let copied = blocking(move || {
         let goes_on = || !interrupted.load(Ordering::Relaxed);
-        if !snapshot::copy(&data, &target, goes_on)? {
+        if !snapshot::copy(&data, &target, now, goes_on)? {
             return Err(BackupError::Interrupted);
         }
         snapshot::check(&target, SnapshotCheck::Pages).map_err(BackupError::Source)?;

@@ -47,7 +47,7 @@ pub struct RestoreRequest {
 /// A backup that was restored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {
-    /// When the backup was made, where its audit log says so.
+    /// The minute in which the backup was made; `None` for a copy that was made otherwise.
     pub made_at: Option<Timestamp>,
     /// The number of migrations that brought its tables up to date.
     pub migrations: i64,
@@ -82,9 +82,7 @@ pub async fn restore(request: RestoreRequest, actor: &Actor) -> Result<Restored,
         copy(&mut backup, &target).map_err(|error| BackupError::File(target.clone(), error))?;
         let version = snapshot::check(&target, SnapshotCheck::Whole)
             .map_err(|fault| BackupError::Backup { file: name, fault })?;
-        // The row that a backup writes before it copies.
-        let made_at = snapshot::last_recorded(&target, Action::BackUp.into())?;
-        Ok((version, made_at))
+        Ok((version, snapshot::made_at(&target)?))
     });
     let (version, made_at) = checked.await?;
 

@@ -27,6 +27,13 @@ const RETRY: Duration = Duration::from_millis(20);
 /// (<https://www.sqlite.org/fileformat2.html#file_format_version_numbers>).
 const JOURNAL_VERSIONS: (u64, [u8; 2]) = (18, [1, 1]);
 
+/// Where the header has the number `user_version`, which Postern uses in copies alone: the time of the copy in
+/// minutes.
+const USER_VERSION: u64 = 60;
+
+/// The milliseconds of a minute.
+const MINUTE: i64 = 60_000;
+
 /// What is wrong with a copy.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotFault {
@@ -73,8 +80,8 @@ pub(super) fn open(file: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Copies the database of a data folder into `target`, an empty file, and syncs it to disk. After each
-/// MiB it asks whether to go on; where not, it returns `false`. It blocks its thread.
+/// Copies the database of a data folder into `target`, an empty file, which keeps the minute of `now`, and syncs
+/// it to disk. After each MiB it asks whether to go on; where not, it returns `false`. It blocks its thread.
 ///
 /// The copy is the state at its beginning, as one read transaction sees it. Writers go on meanwhile and
 /// wait for nothing; their log is not emptied until the copy is done. Without the transaction every commit
@@ -85,6 +92,7 @@ pub(super) fn open(file: &Path) -> Result<Connection, StoreError> {
 pub fn copy(
     data: &Path,
     target: &Path,
+    now: Timestamp,
     mut goes_on: impl FnMut() -> bool,
 ) -> Result<bool, StoreError> {
     refuse_links(data)?;
@@ -105,16 +113,19 @@ pub fn copy(
     }
     drop(backup);
     drop(copy);
-    let synced = without_log(target);
+    let synced = write_header(target, now);
     synced.map_err(sqlx::Error::from)?;
     Ok(true)
 }
 
-/// Marks a copy as a file without a log beside it, as which it can be opened wherever it is moved to.
-fn without_log(file: &Path) -> io::Result<()> {
+/// Marks a copy as a file without a log beside it, as which it can be opened wherever it is moved to, and as made
+/// at `now`.
+fn write_header(file: &Path, now: Timestamp) -> io::Result<()> {
     let file = OpenOptions::new().write(true).open(file)?;
     let (offset, versions) = JOURNAL_VERSIONS;
     file.write_all_at(&versions, offset)?;
+    let minutes = i32::try_from(now.0.div_euclid(MINUTE)).unwrap_or_default();
+    file.write_all_at(&minutes.to_be_bytes(), USER_VERSION)?;
     file.sync_all()
 }
 
@@ -184,14 +195,13 @@ fn newest_migration(connection: &Connection) -> Result<i64, SnapshotFault> {
         .map_err(fault)
 }
 
-/// When the audit log of a copy last recorded this action.
+/// The minute in which [`copy`] made a copy; `None` for any other database.
 ///
 /// # Errors
 /// Where it cannot be read.
-pub fn last_recorded(file: &Path, action: &str) -> Result<Option<Timestamp>, StoreError> {
-    let sql = "SELECT MAX(at) FROM audit WHERE action = ?";
-    let at: Option<i64> = open(file)?.query_row(sql, [action], |row| row.get(0))?;
-    Ok(at.map(Timestamp))
+pub fn made_at(file: &Path) -> Result<Option<Timestamp>, StoreError> {
+    let minutes: i64 = open(file)?.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    Ok((minutes > 0).then_some(Timestamp(minutes * MINUTE)))
 }
 
 /// The ids of the keys that the values in a copy are sealed with.
@@ -210,12 +220,14 @@ pub fn sealing_keys(file: &Path) -> Result<Vec<String>, StoreError> {
     Ok(keys.collect::<Result<_, _>>()?)
 }
 
-/// Moves the log of a database that nothing else has open into its file, and syncs that to disk.
+/// Moves the log of a database that nothing else has open into its file, and syncs that to disk. It is no copy any
+/// more.
 ///
 /// # Errors
 /// Where it cannot be written, or another connection is open.
 pub fn finish(file: &Path) -> Result<(), StoreError> {
     let connection = open(file)?;
+    connection.execute_batch("PRAGMA user_version = 0")?;
     let mode: String =
         connection.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))?;
     drop(connection);
@@ -242,6 +254,9 @@ mod tests {
 
     use super::*;
     use crate::store::Store;
+
+    /// 2026-11-20 05:13:59.999 UTC.
+    const NOW: Timestamp = Timestamp(1_795_151_639_999);
 
     /// A database whose pages are 40 MiB, and a connection that writes to it.
     async fn filled() -> (tempfile::TempDir, Connection) {
@@ -271,7 +286,7 @@ mod tests {
         let target = folder.path().join("copy");
         File::create(&target).expect("a file");
         let mut steps = 0;
-        let done = copy(folder.path(), &target, || {
+        let done = copy(folder.path(), &target, NOW, || {
             steps += 1;
             let add = "INSERT INTO message_body (id, bytes) VALUES (?, zeroblob(100000))";
             let added = writer.execute(add, [format!("meanwhile {steps}")]);
@@ -287,6 +302,11 @@ mod tests {
         assert_eq!(bodies(&file_in(folder.path())), 40 + steps);
         let version = check(&target, SnapshotCheck::Whole).expect("whole");
         assert_eq!(version, migrations::latest());
+        let made = made_at(&target).expect("reads");
+        assert_eq!(made, Some(Timestamp(NOW.0 - 59_999)));
+        assert_eq!(made_at(&file_in(folder.path())).expect("reads"), None);
+        finish(&target).expect("finished");
+        assert_eq!(made_at(&target).expect("reads"), None, "it is no copy");
         for beside in ["copy-wal", "copy-shm", "copy-journal"] {
             assert!(!folder.path().join(beside).exists(), "{beside}");
         }
@@ -297,7 +317,7 @@ mod tests {
         let (folder, _writer) = filled().await;
         let target = folder.path().join("copy");
         File::create(&target).expect("a file");
-        assert!(!copy(folder.path(), &target, || false).expect("ended"));
+        assert!(!copy(folder.path(), &target, NOW, || false).expect("ended"));
     }
 
     #[tokio::test]
@@ -306,7 +326,7 @@ mod tests {
         drop(writer);
         let target = folder.path().join("copy");
         File::create(&target).expect("a file");
-        copy(folder.path(), &target, || true).expect("copied");
+        copy(folder.path(), &target, NOW, || true).expect("copied");
         let whole = fs::read(&target).expect("readable");
 
         let refused = |octets: &[u8]| {

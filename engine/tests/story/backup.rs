@@ -295,7 +295,10 @@ async fn a_backup_of_an_earlier_version_is_migrated_when_it_is_restored() {
     let data = tempdir().expect("a folder");
     let backup = folder.path().join("backup");
     let restored = restore(&env, &backup, None, data.path()).await;
-    assert!(restored.expect("restored").migrations > 0);
+    let restored = restored.expect("restored");
+    assert!(restored.migrations > 0);
+    // No row of the audit log says so.
+    assert!(restored.made_at.is_some(), "{restored:?}");
     let other = opened(&env, data).await;
     let admin = other.admin().await;
     let overview = other.postern.outbox().overview(&admin).await;

@@ -77,16 +77,25 @@ pub async fn restore(request: RestoreRequest, actor: &Actor) -> Result<Restored,
     check_empty(&data)?;
     let staging = Staging::create(&data)?;
     let file = snapshot::file_in(&staging.0);
-    let target = file.clone();
+    let (target, of_backup) = (file.clone(), name.clone());
     let checked = blocking(move || {
         copy(&mut backup, &target).map_err(|error| BackupError::File(target.clone(), error))?;
-        let version = snapshot::check(&target, SnapshotCheck::Whole)
-            .map_err(|fault| BackupError::Backup { file: name, fault })?;
+        let version = snapshot::check(&target, SnapshotCheck::Whole).map_err(|fault| {
+            BackupError::Backup {
+                file: of_backup,
+                fault,
+            }
+        })?;
         Ok((version, snapshot::made_at(&target)?))
     });
     let (version, made_at) = checked.await?;
 
     let store = Store::open(&staging.0, None).await?;
+    let schema = snapshot::check_schema(&mut *store.read().await?).await;
+    if let Err(fault) = schema {
+        store.close().await;
+        return Err(BackupError::Backup { file: name, fault });
+    }
     let key_folder = data.join("keys");
     let in_use = keys::sealing(&mut *store.read().await?).await?;
     let missing_keys = match &keys {

@@ -1,7 +1,9 @@
 //! The migrations of both databases, embedded in the program.
 
-use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{Connection as _, SqlSafeStr as _, SqliteConnection};
+
+use super::StoreError;
 
 /// A migration file: its name without `.sql`, and its statements.
 type MigrationFile = (&'static str, &'static str);
@@ -73,6 +75,17 @@ pub const fn latest() -> i64 {
 /// The migrations of SQLite.
 pub fn sqlite() -> Migrator {
     migrator(SQLITE)
+}
+
+/// A SQLite database in memory with the tables of this version.
+///
+/// # Errors
+/// Where a migration fails.
+pub async fn blank_sqlite() -> Result<SqliteConnection, StoreError> {
+    let mut connection = SqliteConnection::connect("sqlite::memory:").await?;
+    let (target, skip) = (None, false);
+    sqlite().run_direct(target, &mut connection, skip).await?;
+    Ok(connection)
 }
 
 /// The migrations of PostgreSQL.

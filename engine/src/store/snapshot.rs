@@ -1,5 +1,6 @@
 //! Copies of the SQLite file: made while it is in use, and checked before they are used.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -9,10 +10,10 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{ErrorCode, OpenFlags};
 
 use super::open::{SQLITE_FILE, refuse_links};
-use super::{StoreError, migrations};
+use super::{Connection, StoreError, migrations};
 
 /// How many pages are copied at a time: 1 MiB.
 const PAGES: i32 = 256;
@@ -33,6 +34,10 @@ const USER_VERSION: u64 = 60;
 
 /// The milliseconds of a minute.
 const MINUTE: i64 = 60_000;
+
+/// The tables, indexes, views and triggers of a schema, and what its triggers do.
+const SCHEMA: &str = "SELECT type || ' ' || name, CASE type WHEN 'trigger' THEN sql ELSE '' END \
+                      FROM sqlite_schema WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'";
 
 /// What is wrong with a copy.
 #[derive(Debug, thiserror::Error)]
@@ -73,9 +78,9 @@ pub fn file_in(data: &Path) -> PathBuf {
     data.join(SQLITE_FILE)
 }
 
-pub(super) fn open(file: &Path) -> Result<Connection, StoreError> {
+pub(super) fn open(file: &Path) -> Result<rusqlite::Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(file, flags)?;
+    let connection = rusqlite::Connection::open_with_flags(file, flags)?;
     connection.busy_timeout(LOCK_TIMEOUT)?;
     Ok(connection)
 }
@@ -163,6 +168,32 @@ pub fn check(file: &Path, check: SnapshotCheck) -> Result<i64, SnapshotFault> {
     Ok(found)
 }
 
+/// Checks that a database has all that the migrations of this version make, and no other trigger, which would go
+/// on to change its rows.
+///
+/// # Errors
+/// What is wrong with it.
+pub async fn check_schema(connection: &mut Connection) -> Result<(), SnapshotFault> {
+    let mut blank = migrations::blank_sqlite().await?;
+    let expected = sqlx::query_as(SCHEMA).fetch_all(&mut blank).await;
+    let expected: Vec<(String, String)> = expected.map_err(StoreError::from)?;
+    let expected: BTreeMap<String, String> = expected.into_iter().collect();
+    let found = sqlx::query_as(SCHEMA).fetch_all(connection).await;
+    let found: Vec<(String, String)> = found.map_err(StoreError::from)?;
+    let found: BTreeMap<String, String> = found.into_iter().collect();
+    if let Some(absent) = expected.keys().find(|name| !found.contains_key(*name)) {
+        return Err(SnapshotFault::Damaged(format!("it has no {absent}")));
+    }
+    let mut triggers = found.iter().filter(|(_, sql)| !sql.is_empty());
+    match triggers.find(|(name, sql)| expected.get(*name) != Some(*sql)) {
+        Some((trigger, _)) => {
+            let text = format!("its {trigger} is not of Postern");
+            Err(SnapshotFault::Damaged(text))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Whether the database in a data folder has the tables of this version.
 ///
 /// # Errors
@@ -181,7 +212,7 @@ pub fn migrations_since(version: i64) -> i64 {
     migrations::latest() - version
 }
 
-fn newest_migration(connection: &Connection) -> Result<i64, SnapshotFault> {
+fn newest_migration(connection: &rusqlite::Connection) -> Result<i64, SnapshotFault> {
     let tables = "SELECT COUNT(*) FROM sqlite_schema WHERE name IN ('_sqlx_migrations', 'message')";
     let tables: i64 = connection
         .query_row(tables, [], |row| row.get(0))
@@ -259,7 +290,7 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_795_151_639_999);
 
     /// A database whose pages are 40 MiB, and a connection that writes to it.
-    async fn filled() -> (tempfile::TempDir, Connection) {
+    async fn filled() -> (tempfile::TempDir, rusqlite::Connection) {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path(), None).await.expect("opens");
         store.close().await;

@@ -239,6 +239,41 @@ async fn what_cannot_be_restored_leaves_the_data_folder_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_backup_with_another_schema_is_not_restored() {
+    let env = TestEnv::sqlite().await;
+    let folder = tempdir().expect("a folder");
+    back_up(&env, folder.path()).await.expect("a backup");
+    for (change, text) in [
+        (
+            "CREATE TRIGGER copies AFTER INSERT ON message BEGIN DELETE FROM audit; END",
+            "its trigger copies is not of Postern",
+        ),
+        (
+            "DROP TRIGGER recipient_count_delete; CREATE TRIGGER recipient_count_delete \
+             AFTER DELETE ON recipient BEGIN DELETE FROM audit; END",
+            "its trigger recipient_count_delete is not of Postern",
+        ),
+        ("DROP TABLE webhook_delivery", "it has no "),
+        (
+            "DROP TABLE suppression; CREATE VIEW suppression AS SELECT 1 AS address",
+            "it has no ",
+        ),
+    ] {
+        let changed = folder.path().join("changed");
+        fs::copy(folder.path().join("backup"), &changed).expect("copied");
+        let connection = rusqlite::Connection::open(&changed).expect("opens");
+        connection.execute_batch(change).expect(change);
+        connection.close().expect("closes");
+        let data = tempdir().expect("a folder");
+        let refused = restore(&env, &changed, None, data.path()).await;
+        let refused = refused.expect_err(change).to_string();
+        let text = format!("changed cannot be restored: it is damaged: {text}");
+        assert!(refused.contains(&text), "{refused}");
+        assert!(names(data.path()).is_empty());
+    }
+}
+
+#[tokio::test]
 async fn a_backup_overwrites_nothing_and_an_interrupted_one_leaves_nothing() {
     let env = TestEnv::sqlite().await;
     env.tamper("INSERT INTO message_body (id, bytes) VALUES ('large', zeroblob(4000000))")

@@ -4,10 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::TryStreamExt as _;
-use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection,
-    SqliteConnection,
-};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, PgConnection};
 use tokio::time::timeout;
 use tracing::log::LevelFilter;
 
@@ -73,10 +70,7 @@ async fn tables(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Erro
 
 /// The number of rows that the migrations themselves insert, by table.
 pub async fn seeds() -> Result<BTreeMap<String, i64>, StoreError> {
-    let mut connection = SqliteConnection::connect("sqlite::memory:").await?;
-    let (target, skip) = (None, false);
-    let migrator = migrations::sqlite();
-    migrator.run_direct(target, &mut connection, skip).await?;
+    let mut connection = migrations::blank_sqlite().await?;
     let tables = "SELECT name FROM sqlite_schema WHERE type = 'table'";
     let tables: Vec<String> = sqlx::query_scalar(tables)
         .fetch_all(&mut connection)

@@ -47,8 +47,8 @@ pub async fn migrate(bootstrap: Bootstrap) -> Result<ExitCode, Box<dyn Error>> {
         moved.len()
     ));
     stderr::line(&format!(
-        "start postern with POSTERN_DATABASE and the keys in {} from now on; the SQLite database is as it was: \
-         do not start it again, or its queued mail is sent twice",
+        "start postern with POSTERN_DATABASE and the keys in {} from now on; delivery is paused in the SQLite \
+         database: resumed there, its queued mail is sent twice",
         data.join("keys").display()
     ));
     Ok(ExitCode::SUCCESS)

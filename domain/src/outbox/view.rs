@@ -269,7 +269,7 @@ pub struct Pause {
     /// ended at run time.
     pub since: Option<Timestamp>,
     /// The account or local user that paused it; the host of the process with `POSTERN_HOLD_MAIL`;
-    /// [`Pause::RESTORE`].
+    /// [`Pause::RESTORE`] or [`Pause::MOVE`].
     pub by: String,
 }
 
@@ -277,7 +277,10 @@ impl Pause {
     /// What paused it where the database was restored from a backup.
     pub const RESTORE: &str = "postern restore";
 
-    /// Stands between that and the time at which the backup was made.
+    /// What paused it in a database whose rows were moved to another one.
+    pub const MOVE: &str = "postern migrate";
+
+    /// Stands between [`Pause::RESTORE`] and the time at which the backup was made.
     const BACKUP: &str = ", backup of ";
 
     /// What paused it where the database was restored from a backup that was made at this time.

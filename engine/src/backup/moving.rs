@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
+use domain::outbox::Pause;
+use domain::view::Stamp;
+
 use super::error::BackupError;
 use crate::audit::{Action, Audit};
 use crate::store::transfer::{self, LockedSource, MovedTable};
@@ -25,8 +28,9 @@ pub struct MoveRequest {
 }
 
 /// Copies all rows of the SQLite database of a data folder to an empty PostgreSQL database, and compares them
-/// there. The rows are committed at once, and the SQLite database is locked meanwhile and stays as it is. The
-/// keys are not moved: the same key files open the values.
+/// there. The rows are committed at once, and the SQLite database is locked meanwhile. Delivery is then paused
+/// there, as a Postern that is started on it by mistake would send its mail again. The keys are not moved: the
+/// same key files open the values.
 ///
 /// # Errors
 /// [`BackupError`]: PostgreSQL has none of the rows.
@@ -47,7 +51,16 @@ pub async fn move_to_postgres(
     }
     let source = LockedSource::lock(data)?;
     let moved = transfer::transfer(&source, &request.address).await?;
-    drop(source);
+    let stamp = Stamp {
+        at: request.clock.now(),
+        by: Pause::MOVE.to_owned(),
+    };
+    if let Err(error) = source.pause(&stamp) {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "delivery is not paused in the SQLite database that was moved"
+        );
+    }
     if let Err(error) = record(&request, actor).await {
         tracing::warn!(
             error = &error as &dyn std::error::Error,

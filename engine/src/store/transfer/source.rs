@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use domain::view::Stamp;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use super::copy_text::{CopyFault, CopyWriter, TableDigest};
 use super::error::TransferError;
-use crate::store::{StoreError, snapshot};
+use crate::store::{Scope, StoreError, snapshot};
 
 /// All tables but those of SQLite and that of the migrations.
 const TABLES: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' \
@@ -57,6 +58,19 @@ impl LockedSource {
         let connection = snapshot::open(&snapshot::file_in(data))?;
         connection.execute_batch("BEGIN IMMEDIATE")?;
         Ok(Self(Arc::new(Mutex::new(connection))))
+    }
+
+    /// Pauses delivery on this database, unless it is paused, and ends the lock.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn pause(self, by: &Stamp) -> Result<(), StoreError> {
+        let connection = self.0.lock();
+        connection.execute(
+            "INSERT INTO delivery_pause (scope, since, actor) VALUES (?, ?, ?) ON CONFLICT (scope) DO NOTHING",
+            (Scope::Global.to_string(), by.at.0, &by.by),
+        )?;
+        Ok(connection.execute_batch("COMMIT")?)
     }
 
     /// All tables of the schema, each behind those that it refers to.

@@ -35,9 +35,13 @@ const USER_VERSION: u64 = 60;
 /// The milliseconds of a minute.
 const MINUTE: i64 = 60_000;
 
-/// The tables, indexes, views and triggers of a schema, and what its triggers do.
-const SCHEMA: &str = "SELECT type || ' ' || name, CASE type WHEN 'trigger' THEN sql ELSE '' END \
-                      FROM sqlite_schema WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'";
+/// The tables with their columns, the indexes and the triggers of a schema, and what triggers do.
+const SCHEMA: &str = "\
+    SELECT type || ' ' || name, CASE type WHEN 'trigger' THEN sql ELSE '' END FROM sqlite_schema \
+    WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~' \
+    UNION ALL SELECT 'table ' || t.name || ', column ' || c.name, '' \
+    FROM sqlite_schema t, pragma_table_info(t.name) c \
+    WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite~_%' ESCAPE '~'";
 
 /// What is wrong with a copy.
 #[derive(Debug, thiserror::Error)]
@@ -182,7 +186,7 @@ pub async fn check_schema(connection: &mut Connection) -> Result<(), SnapshotFau
     let found: Vec<(String, String)> = found.map_err(StoreError::from)?;
     let found: BTreeMap<String, String> = found.into_iter().collect();
     if let Some(absent) = expected.keys().find(|name| !found.contains_key(*name)) {
-        return Err(SnapshotFault::Damaged(format!("it has no {absent}")));
+        return Err(SnapshotFault::Damaged(format!("it lacks the {absent}")));
     }
     let mut triggers = found.iter().filter(|(_, sql)| !sql.is_empty());
     match triggers.find(|(name, sql)| expected.get(*name) != Some(*sql)) {

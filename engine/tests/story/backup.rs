@@ -253,10 +253,14 @@ async fn a_backup_with_another_schema_is_not_restored() {
              AFTER DELETE ON recipient BEGIN DELETE FROM audit; END",
             "its trigger recipient_count_delete is not of Postern",
         ),
-        ("DROP TABLE webhook_delivery", "it has no "),
+        ("DROP TABLE webhook_delivery", "it lacks the "),
+        (
+            "ALTER TABLE message DROP COLUMN webhook_id",
+            "it lacks the table message, column webhook_id",
+        ),
         (
             "DROP TABLE suppression; CREATE VIEW suppression AS SELECT 1 AS address",
-            "it has no ",
+            "it lacks the ",
         ),
     ] {
         let changed = folder.path().join("changed");

@@ -189,13 +189,12 @@ pub async fn check_schema(connection: &mut Connection) -> Result<(), SnapshotFau
         return Err(SnapshotFault::Damaged(format!("it lacks the {absent}")));
     }
     let mut triggers = found.iter().filter(|(_, sql)| !sql.is_empty());
-    match triggers.find(|(name, sql)| expected.get(*name) != Some(*sql)) {
-        Some((trigger, _)) => {
-            let text = format!("its {trigger} is not of Postern");
-            Err(SnapshotFault::Damaged(text))
-        }
-        None => Ok(()),
+    let other = triggers.find(|(name, sql)| expected.get(*name) != Some(*sql));
+    if let Some((trigger, _)) = other {
+        let text = format!("its {trigger} is not of Postern");
+        return Err(SnapshotFault::Damaged(text));
     }
+    Ok(())
 }
 
 /// Whether the database in a data folder has the tables of this version.

@@ -77,8 +77,9 @@ struct Pause {
     /// it ends the pause, 20 s later where the process was killed.
     #[schema(format = DateTime)]
     since: Option<String>,
-    /// Who paused it; `postern restore` and the time of the backup where one was restored; where `since` is
-    /// null, the host of the process with `--hold-mail`.
+    /// Who paused it; `postern restore` and the time of the backup where one was restored; `postern migrate`
+    /// where the database was moved to another one; where `since` is null, the host of the process with
+    /// `--hold-mail`.
     by: String,
 }
 

@@ -8,7 +8,7 @@ use crate::Actor;
 use crate::audit::Action;
 use crate::store::{
     Connection, Scope, account_links, accounts, commit, information, messages, revisions, routing,
-    sessions, tokens,
+    sessions, tokens, webhooks,
 };
 
 /// How many accounts are listed at once.
@@ -86,8 +86,8 @@ impl Accounts {
     }
 
     /// Changes the role of an account, disables or enables it. A user's tokens no longer send from any
-    /// address. Disabling ends its sessions and links and
-    /// revokes its tokens; enabling brings none of them back.
+    /// address. Disabling ends its sessions and links, revokes its tokens and switches its webhooks off;
+    /// enabling brings none of them back.
     ///
     /// # Errors
     /// [`Kind::NotFound`] under `id`; [`Kind::Conflict`] if no other administrator could sign in
@@ -137,6 +137,7 @@ impl Accounts {
                     sessions::end_all(&mut work, id, None).await?;
                     tokens::revoke_all(&mut work, id, self.clock.now()).await?;
                     account_links::remove_all(&mut work, id).await?;
+                    webhooks::switch_off_all(&mut work, id).await?;
                 }
                 if !done.is_empty() {
                     let detail = format!("{}: {}", before.email, done.join(", "));

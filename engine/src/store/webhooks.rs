@@ -6,7 +6,7 @@ use domain::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
-use super::{Connection, StoreError};
+use super::{Connection, StoreError, webhook_deliveries};
 
 /// The columns of [`WebhookRow`].
 const COLUMNS: &str = "id, url, secret, enabled, gone_at, created_at, created_by, account_id";
@@ -111,6 +111,25 @@ pub async fn write(connection: &mut Connection, webhook: &WebhookRow) -> Result<
     .bind(&webhook.account)
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// Switches the endpoints of an account off, and cancels their queued deliveries.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn switch_off_all(connection: &mut Connection, account: &str) -> Result<(), StoreError> {
+    let ids = ids_of_account(connection, account).await?;
+    let mut ids: Vec<String> = ids.into_iter().collect();
+    // Every transaction locks the rows of webhooks in the same order.
+    ids.sort_unstable();
+    for id in &ids {
+        sqlx::query("UPDATE webhook SET enabled = 0 WHERE id = $1")
+            .bind(id)
+            .execute(&mut *connection)
+            .await?;
+        webhook_deliveries::cancel(connection, id).await?;
+    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use domain::Kind;
 use domain::outbox::{MessageView, RecipientState};
 use domain::view::Role;
 use domain::webhook::{WEBHOOKS_MAX, WebhookChange, WebhookDeliveryState};
-use engine::{Actor, Submission, Submissions};
+use engine::{AccountChange, Actor, Submission, Submissions};
 use serde_json::Value;
 use testkit::{Relay, RelayScript};
 
@@ -257,6 +257,39 @@ async fn mail_goes_on_without_a_webhook_that_is_off_or_removed(env: TestEnv) {
     env.submit_naming(&admin, &off, &["desk@example.net"]).await;
 }
 
+async fn a_disabled_account_gets_no_more_events(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    let user = env.sign_in("user@example.org", Role::User).await;
+    let webhook = env.own_webhook(&user, URL).await;
+    let tested = env
+        .postern
+        .notifications()
+        .test_own_webhook(&user, &webhook);
+    tested.await.expect("queued");
+    let queued = env
+        .submit_naming(&user, &webhook, &["desk@example.net"])
+        .await;
+    let accounts = env.postern.accounts();
+    let account = accounts.read_by_email(&admin, "user@example.org").await;
+    let account = account.expect("there");
+    for disabled in [true, false] {
+        let change = AccountChange {
+            disabled: Some(disabled),
+            ..AccountChange::default()
+        };
+        let changed = accounts.change(&admin, &account.id, change).await;
+        changed.expect("changed");
+        assert!(env.receive().await.is_empty());
+    }
+    let works = TestWorker::begin(&env, 1);
+    env.until(&admin, &queued, is(RecipientState::Delivered))
+        .await;
+    works.end().await;
+    // It is for the person to switch the webhook on again.
+    assert!(env.receive().await.is_empty());
+}
+
 async fn webhooks_of_accounts_have_public_addresses(env: TestEnv) {
     let admin = env.admin().await;
     let user = env.sign_in("user@example.org", Role::User).await;
@@ -296,6 +329,7 @@ stories! {
         each_result_of_a_recipient_is_an_event_once;
         an_account_names_and_changes_only_its_own_webhooks;
         mail_goes_on_without_a_webhook_that_is_off_or_removed;
+        a_disabled_account_gets_no_more_events;
         webhooks_of_accounts_have_public_addresses;
     }
 }

@@ -17,6 +17,9 @@ use crate::store::{Connection, StoreError, commit, in_time, webhooks};
 const RECORD_TRIES: usize = 5;
 const RECORD_PAUSE: Duration = Duration::from_secs(1);
 
+/// How many events are given up with one, so that the transaction is short.
+const GIVEN_UP_MAX: i64 = 1_000;
+
 /// The answer of an event that was given up with the ones before it.
 const GIVEN_UP: &str = "Not sent within 3 days: the events before it failed.";
 
@@ -145,8 +148,13 @@ impl Notifications {
             // The events before failed as well: the endpoint is not tried for each of those that are as old.
             let next = now + webhook_backoff(i64::MAX, rand::random());
             let created = next - WEBHOOK_LIFETIME;
-            webhook_deliveries::give_up(work, &event.webhook_id, created, GIVEN_UP).await?;
-            webhook_deliveries::put_off(work, &event.webhook_id, next).await?;
+            let webhook = &event.webhook_id;
+            let given_up =
+                webhook_deliveries::give_up(work, webhook, created, GIVEN_UP_MAX, GIVEN_UP).await?;
+            // Where there are more, the next attempt follows now: new events wait for this transaction.
+            if given_up < GIVEN_UP_MAX.unsigned_abs() {
+                webhook_deliveries::put_off(work, webhook, next).await?;
+            }
         }
         Ok(())
     }

@@ -292,7 +292,8 @@ pub async fn cancel(connection: &mut Connection, webhook: &str) -> Result<u64, S
     Ok(cancelled.rows_affected())
 }
 
-/// Lets the queued deliveries of an endpoint that were created until `created` fail without an attempt.
+/// Lets the oldest queued deliveries of an endpoint fail without an attempt, up to `limit` of those that were created
+/// until `created`. Returns how many there were.
 ///
 /// # Errors
 /// Where the database fails.
@@ -300,18 +301,21 @@ pub async fn give_up(
     connection: &mut Connection,
     webhook: &str,
     created: Timestamp,
+    limit: i64,
     answer: &str,
-) -> Result<(), StoreError> {
-    sqlx::query(
+) -> Result<u64, StoreError> {
+    let given_up = sqlx::query(
         "UPDATE webhook_delivery SET state = 'failed', answer = $1 \
-         WHERE webhook_id = $2 AND state = 'queued' AND created_at <= $3",
+         WHERE webhook_id = $2 AND number IN (SELECT number FROM webhook_delivery \
+         WHERE webhook_id = $2 AND state = 'queued' AND created_at <= $3 ORDER BY number LIMIT $4)",
     )
     .bind(answer)
     .bind(webhook)
     .bind(created.0)
+    .bind(limit)
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(given_up.rows_affected())
 }
 
 /// Makes the oldest queued delivery of an endpoint, and so those behind it, due at `until` or later.

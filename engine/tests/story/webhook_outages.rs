@@ -64,6 +64,31 @@ async fn a_receiver_that_is_down_for_days_is_not_tried_for_every_event(env: Test
     assert_eq!(event(&env.attempt().await), listed[0].event_id);
 }
 
+async fn a_long_queue_is_given_up_in_parts(env: TestEnv) {
+    let admin = env.admin().await;
+    let id = env.webhook(&admin, URL).await;
+    env.test_event(&admin, &id).await;
+    env.tamper(
+        "INSERT INTO webhook_delivery (webhook_id, number, event_id, event, body, state, created_at, due_at) \
+         WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 1500) \
+         SELECT (SELECT id FROM webhook), i, 'msg_' || i, 'webhook.test', '{}', 'queued', 0, 0 FROM n",
+    )
+    .await;
+    env.pass(Duration::from_secs(3 * 86_400));
+    for first in [None, Some("msg_1002")] {
+        let attempt = env.attempt().await;
+        assert!(first.is_none_or(|first| event(&attempt) == first));
+        record(&env.postern, &attempt, &failed()).await;
+    }
+    env.nothing_is_due().await;
+    let newest = env.webhook_deliveries(&admin, &id).await;
+    assert!(
+        newest
+            .iter()
+            .all(|delivery| delivery.state == WebhookDeliveryState::Failed)
+    );
+}
+
 async fn a_receiver_that_is_down_for_an_hour_loses_no_event_and_gets_none_twice(env: TestEnv) {
     let admin = env.admin().await;
     let id = env.webhook(&admin, URL).await;
@@ -104,6 +129,7 @@ stories! {
     both {
         an_event_is_given_up_after_three_days;
         a_receiver_that_is_down_for_days_is_not_tried_for_every_event;
+        a_long_queue_is_given_up_in_parts;
         a_receiver_that_is_down_for_an_hour_loses_no_event_and_gets_none_twice;
     }
 }

@@ -92,18 +92,8 @@ impl Settings {
         next: &SmtpSettings,
         value: &SealedValue,
     ) -> Result<(), Refusal> {
-        let used_for = serde_json::json!([
-            self.scope.to_string(),
-            next.host.to_string(),
-            next.port,
-            next.username,
-            next.connection.to_string(),
-            next.authentication.to_string(),
-            next.certificate_check.to_string(),
-            next.trusted_certificates,
-            next.plaintext_auth,
-        ]);
-        match sealed_values::bind(connection, value, &used_for.to_string()).await? {
+        let used_for = format!("{} {}", self.scope, protection(next));
+        match sealed_values::bind(connection, value, &used_for).await? {
             true => Ok(()),
             false => Err(Refusal::field(Label::Password, SEAL_ANEW)),
         }
@@ -218,6 +208,21 @@ impl Settings {
                 .map_err(|_| Refusal::field(Label::Password, RE_ENTER)),
         }
     }
+}
+
+/// The relay that a password is for, and everything that protects it on the way there, as text.
+pub(super) fn protection(settings: &SmtpSettings) -> String {
+    let parts = serde_json::json!([
+        settings.host.to_string(),
+        settings.port,
+        settings.username,
+        settings.connection.to_string(),
+        settings.authentication.to_string(),
+        settings.certificate_check.to_string(),
+        settings.trusted_certificates,
+        settings.plaintext_auth,
+    ]);
+    parts.to_string()
 }
 
 /// The refusal of a password saved with `form` for the settings `next`.

@@ -1,44 +1,45 @@
 //! Export of all relays with their settings, and passwords that were exported.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use domain::settings_document::{FORMAT, RelayDocument, SettingsDocument, VERSION};
 use domain::view::PasswordChange;
 use domain::{Form, Label, Refusal, SecretString, SmtpSettings};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use super::password::protection;
 use super::{Relays, SavedSettings};
 use crate::Actor;
 use crate::audit::Action;
 use crate::store::{Scope, commit, relays};
 use crate::vault::{ExportKey, ImportKey};
 
-/// A password with the relay that it is for, as it is sealed in an export.
+/// A password as it is sealed in an export.
 #[derive(Serialize, Deserialize)]
-struct PasswordOfRelay {
+struct ExportedPassword {
     password: String,
-    host: String,
-    port: u16,
-    username: String,
-    connection: String,
+    /// The SHA-256 of the relay that it is for and of what protects it on the way there: with the trusted
+    /// certificates themselves a sealed value would be too long.
+    settings: String,
 }
 
-impl PasswordOfRelay {
+impl ExportedPassword {
     fn new(settings: &SmtpSettings, password: &str) -> Self {
         Self {
             password: password.to_owned(),
-            host: settings.host.to_string(),
-            port: settings.port,
-            username: settings.username.clone(),
-            connection: settings.connection.to_string(),
+            settings: digest(settings),
         }
     }
 
     fn is_for(&self, settings: &SmtpSettings) -> bool {
-        self.host == settings.host.to_string()
-            && self.port == settings.port
-            && self.username == settings.username
-            && self.connection == settings.connection.as_str()
+        self.settings == digest(settings)
     }
+}
+
+fn digest(settings: &SmtpSettings) -> String {
+    BASE64URL.encode(Sha256::digest(protection(settings)))
 }
 
 impl Relays {
@@ -67,7 +68,7 @@ impl Relays {
                     (key, saved.password(), saved.settings())
                     && let Ok(password) = self.settings.unseal_saved(sealed)
                 {
-                    let bound = PasswordOfRelay::new(&settings, password.expose());
+                    let bound = ExportedPassword::new(&settings, password.expose());
                     let bound = serde_json::to_vec(&bound).map_err(|_| Refusal::internal())?;
                     document.password = Some(key.seal(&Zeroizing::new(bound))?);
                 }
@@ -97,7 +98,7 @@ impl Relays {
     ///
     /// # Errors
     /// A fault under `smtp_password` if it was sealed for another key, was changed, or is for another host,
-    /// port, user or connection type than `form`; all faults of `form` if it is not valid.
+    /// port, user, connection type, authentication type or certificate check than `form`; all faults of `form` if it is not valid.
     pub async fn exported_password(
         &self,
         sealed: &str,
@@ -106,10 +107,10 @@ impl Relays {
     ) -> Result<PasswordChange, Refusal> {
         let settings = form.parse()?;
         let opened = key.open(sealed)?;
-        let bound: Option<PasswordOfRelay> = serde_json::from_slice(&opened).ok();
+        let bound: Option<ExportedPassword> = serde_json::from_slice(&opened).ok();
         let Some(bound) = bound.filter(|bound| bound.is_for(&settings)) else {
-            let text = "The password was exported for another host, port, user or connection type than the \
-                        document names now.";
+            let text = "The password was exported for another host, port, user, connection type, \
+                        authentication type or certificate check than the document names now.";
             return Err(Refusal::field(Label::Password, text));
         };
         let password = SecretString::new(bound.password);

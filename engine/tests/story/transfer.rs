@@ -96,6 +96,8 @@ async fn an_edited_document_takes_no_password_elsewhere(env: TestEnv) {
         (Label::Port, "25", false),
         (Label::Username, "somebody", false),
         (Label::ConnectionType, "None", false),
+        (Label::CertificateCheck, "Off", false),
+        (Label::PlaintextAuth, "1", false),
         (Label::FromName, "Alerts", true),
     ] {
         let edited: Form = first.form().expect("settings").with(label, value);

@@ -2,7 +2,7 @@
 
 use domain::smtp_environment::{ReadEnvironment, VariableMeaning};
 use domain::view::{PasswordChange, Stamp};
-use domain::{Form, Label, Refusal, SecretString, SmtpSettings};
+use domain::{CertificateCheck, Form, Label, Refusal, SecretString, SmtpSettings};
 
 use super::password::Unsealed;
 use super::{SavedSettings, Settings};
@@ -35,12 +35,15 @@ impl SavedSettings {
     }
 
     /// The settings that the password in force is for. A password of the environment is for what the environment
-    /// makes of `next`, while the settings in force are not complete.
+    /// makes of `next`, while the settings in force are not complete; but nobody gave it for a certificate that
+    /// `next` trusts.
     pub(super) fn settings_of_password(&self, next: &SmtpSettings) -> Option<SmtpSettings> {
         let of_environment = || {
             let environment = self.information.as_ref()?.environment.as_ref()?;
             environment.password_variable()?;
-            environment.over(&Form::from(next)).form.parse().ok()
+            let check = CertificateCheck::Verify.as_str();
+            let next = Form::from(next).with(Label::CertificateCheck, check);
+            environment.over(&next).form.parse().ok()
         };
         self.settings().or_else(of_environment)
     }

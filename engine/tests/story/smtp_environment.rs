@@ -160,10 +160,22 @@ async fn the_password_of_the_environment_goes_nowhere_else(env: TestEnv) {
     let postern = env.started_with(WITH_PASSWORD).await;
     let admin = env.admin().await;
     assert!(!first(&postern).await.has_password(), "no From address yet");
-    let from = Edit([(Label::FromAddress, Some("a@example.org".to_owned()))].into());
-    let saved = env.postern.settings();
-    let saved = saved.save(&admin, from, PasswordChange::Keep, None).await;
-    let view = saved.expect("saved");
+    let from = (Label::FromAddress, Some("a@example.org".to_owned()));
+    let authority = testkit::pki::PrivateAuthority::new().pem();
+    let trusting = [
+        from.clone(),
+        (Label::CertificateCheck, Some("Trusted".to_owned())),
+        (Label::TrustedCertificates, Some(authority)),
+    ];
+    let settings = env.postern.settings();
+    let trusting = Edit(trusting.into());
+    let refused = settings.save(&admin, trusting, PasswordChange::Keep, None);
+    let refusal = refused.await.expect_err("refused");
+    let fields: Vec<&str> = refusal.fields.keys().map(String::as_str).collect();
+    assert_eq!(fields, ["smtp_password"], "nobody trusts it with this");
+    let from = Edit([from].into());
+    let saved = settings.save(&admin, from, PasswordChange::Keep, None);
+    let view = saved.await.expect("saved");
     assert_eq!(view.password, PasswordState::Environment);
     assert_eq!(view.lock(Label::Password), Some("SMTP_PASS"));
     assert!(first(&postern).await.has_password());

@@ -1,10 +1,11 @@
 //! What an import would change, as lines to read, and the question whether to save it.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead as _, Write as _};
 
 use domain::smtp_environment::VariableMeaning;
 use domain::view::{PasswordState, SettingsView};
-use domain::{Form, Kind, Label, Refusal};
+use domain::{Form, Kind, Label, Refusal, pem};
 
 /// What becomes of the saved password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,17 +62,12 @@ pub fn read_lines(read: &[VariableMeaning]) -> Vec<String> {
 pub fn form_lines(saved: &SettingsView, form: &Form, password: PasswordOutcome) -> Vec<String> {
     let line = |(label, text): (Label, &str)| {
         let before = saved.form.get(label);
-        let text = match label {
-            // They are long.
-            Label::TrustedCertificates if !text.is_empty() => "as saved",
-            _ => text,
-        };
-        let is_changed = saved.revision > 0 && before != form.get(label) && !before.is_empty();
+        let is_changed = saved.revision > 0 && before != text && !before.is_empty();
         let change = match is_changed {
-            true => format!(" (before: {before})"),
+            true => format!(" (before: {})", value(label, before)),
             false => String::new(),
         };
-        (!text.is_empty()).then(|| format!("  {}: {text}{change}", label.title()))
+        (!text.is_empty()).then(|| format!("  {}: {}{change}", label.title(), value(label, text)))
     };
     let mut lines: Vec<String> = form.iter().filter_map(line).collect();
     lines.push(format!(
@@ -80,6 +76,17 @@ pub fn form_lines(saved: &SettingsView, form: &Form, password: PasswordOutcome) 
         password.text()
     ));
     lines
+}
+
+/// The value of a field; of certificates, which are long, how many there are.
+fn value(label: Label, text: &str) -> Cow<'_, str> {
+    if label != Label::TrustedCertificates {
+        return text.into();
+    }
+    match pem::blocks(text).unwrap_or_default().len() {
+        1 => "1 certificate".into(),
+        number => format!("{number} certificates").into(),
+    }
 }
 
 /// Asks on standard error, and reads the answer from standard input.
@@ -171,6 +178,26 @@ mod tests {
         let last = "  Password: the imported one, which is not shown";
         assert_eq!(lines.last().map(String::as_str), Some(last));
         assert!(lines.iter().all(|line| !line.contains("Reply-To")));
+    }
+
+    #[test]
+    fn other_certificates_than_the_saved_ones_are_a_change() {
+        let block = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+        let mut view = saved("a.example", PasswordState::None);
+        view.form.set(Label::TrustedCertificates, block);
+        let other = block.replace("AA", "BB");
+        let both = format!("{block}{other}");
+        for (text, shown) in [
+            (block, "1 certificate"),
+            (other.as_str(), "1 certificate (before: 1 certificate)"),
+            (both.as_str(), "2 certificates (before: 1 certificate)"),
+        ] {
+            let form = view.form.clone().with(Label::TrustedCertificates, text);
+            let lines = form_lines(&view, &form, PasswordOutcome::None);
+            let title = Label::TrustedCertificates.title();
+            let expected = format!("  {title}: {shown}");
+            assert!(lines.contains(&expected), "{expected}: {lines:?}");
+        }
     }
 
     #[test]

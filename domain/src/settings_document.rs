@@ -115,7 +115,7 @@ fn limit(limit: Option<u32>) -> Change<i64> {
 ///
 /// # Errors
 /// [`Kind::Invalid`] where it is not one, or not of this version, where two relays have one name or are both
-/// the first, and where a password is not sealed.
+/// the first, where a password is not sealed, and where a name or a From domain has control characters.
 pub fn parse(text: &str) -> Result<SettingsDocument, Refusal> {
     let invalid = |text: String| Refusal::new(Kind::Invalid, text);
     let document: SettingsDocument = serde_json::from_str(text).map_err(|error| {
@@ -129,6 +129,13 @@ pub fn parse(text: &str) -> Result<SettingsDocument, Refusal> {
     }
     let mut names = BTreeSet::new();
     for relay in &document.relays {
+        let texts = [Some(&relay.name), relay.from_domain.as_ref()];
+        let is_plain = |text: &String| !text.chars().any(char::is_control);
+        if !texts.into_iter().flatten().all(is_plain) {
+            // They are shown before they are validated.
+            let text = "The name or the From domain of a relay has control characters.";
+            return Err(invalid(text.to_owned()));
+        }
         if !names.insert(relay.name.trim().to_lowercase()) {
             let text = format!("Two relays have the name “{}”.", relay.name);
             return Err(invalid(text));
@@ -216,6 +223,14 @@ mod tests {
             (
                 with(|value| value["relays"][1]["name"] = "MAIN relay".into()),
                 "Two relays have the name",
+            ),
+            (
+                with(|value| value["relays"][1]["name"] = "Backup\u{1b}[2J".into()),
+                "control characters",
+            ),
+            (
+                with(|value| value["relays"][1]["from_domain"] = "\u{1b}[2J".into()),
+                "control characters",
             ),
             (
                 with(|value| value["relays"][1]["first"] = true.into()),

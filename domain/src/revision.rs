@@ -31,10 +31,12 @@ pub struct RevisionView {
 pub struct RevisionComparison {
     /// The revision.
     pub revision: RevisionView,
-    /// What changes if it is brought back.
+    /// What changes if it is brought back; without the password where that of the environment stays.
     pub changes: Vec<FieldChange>,
     /// The number of the newest revision.
     pub newest: i64,
+    /// Whether the password is that of the environment, which stays in use.
+    pub environment_password: bool,
 }
 
 /// The password that goes with a revision. Its text is not shown.
@@ -46,17 +48,10 @@ pub enum RevisionPassword {
     None,
     /// It is kept, and comes back with the revision.
     Kept,
-    /// It is no longer kept.
+    /// It is not kept: more than three were saved since, or it was that of the environment.
     Forgotten,
     /// It is kept, but the key that opens it is lost.
     ReEnter,
-}
-
-impl RevisionPassword {
-    /// Whether the revision had a password that cannot be brought back.
-    pub fn is_lost(self) -> bool {
-        matches!(self, Self::Forgotten | Self::ReEnter)
-    }
 }
 
 /// A field that differs between two revisions.
@@ -212,17 +207,5 @@ mod tests {
         assert!(removed.contains(&"smtp_host \"smtp.example.org\" \"\"".to_owned()));
         assert_eq!(removed.len(), first.len());
         assert!(is_removal(&Form::default()) && !is_removal(&form));
-    }
-
-    #[test]
-    fn a_password_that_is_gone_or_cannot_be_opened_is_lost() {
-        for (password, lost) in [
-            (RevisionPassword::None, false),
-            (RevisionPassword::Kept, false),
-            (RevisionPassword::Forgotten, true),
-            (RevisionPassword::ReEnter, true),
-        ] {
-            assert_eq!(password.is_lost(), lost, "{password:?}");
-        }
     }
 }

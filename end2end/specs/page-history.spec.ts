@@ -138,7 +138,7 @@ test('a revision whose password is no longer kept comes back without it', async 
   await console.settings(page);
   await openHistory(page);
   const oldest = revisions(page).last();
-  await expect(oldest).toContainText('Its password is no longer kept; only the last three are.');
+  await expect(oldest).toContainText('Its password is not kept; only the last three that were saved are.');
   await oldest.getByRole('link', { name: 'Restore revision 1' }).click();
   await expect(page.getByText('Enter the password in the settings afterwards')).toBeVisible();
   await expectAccessible(page, info, 'restore-without-password');

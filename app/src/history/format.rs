@@ -28,7 +28,9 @@ pub fn password(password: RevisionPassword) -> &'static str {
     match password {
         RevisionPassword::None => "Without a password.",
         RevisionPassword::Kept => "Its password is kept.",
-        RevisionPassword::Forgotten => "Its password is no longer kept; only the last three are.",
+        RevisionPassword::Forgotten => {
+            "Its password is not kept; only the last three that were saved are."
+        }
         RevisionPassword::ReEnter => "Its password can no longer be opened: the key is lost.",
     }
 }

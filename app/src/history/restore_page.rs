@@ -77,6 +77,8 @@ async fn read(
 struct RestoreOffer {
     text: &'static str,
     button: Option<String>,
+    /// Whether the revision comes back without the password that it had.
+    without_password: bool,
 }
 
 fn offer(comparison: &RevisionComparison) -> RestoreOffer {
@@ -85,27 +87,32 @@ fn offer(comparison: &RevisionComparison) -> RestoreOffer {
         return RestoreOffer {
             text: "This revision is the removal of the relay. There are no settings to bring back.",
             button: None,
+            without_password: false,
         };
     }
     if comparison.changes.is_empty() {
         return RestoreOffer {
             text: "Nothing differs from the settings in use.",
             button: None,
+            without_password: false,
         };
     }
     let number = revision.number;
+    let offered = |text| RestoreOffer {
+        text,
+        button: Some(format!("Restore revision {number}")),
+        without_password: false,
+    };
+    if comparison.environment_password {
+        return offered("The password stays that of the environment of Postern.");
+    }
     match revision.password {
-        RevisionPassword::None => RestoreOffer {
-            text: password(revision.password),
-            button: Some(format!("Restore revision {number}")),
-        },
-        RevisionPassword::Kept => RestoreOffer {
-            text: "Its password comes back with it.",
-            button: Some(format!("Restore revision {number}")),
-        },
+        RevisionPassword::None => offered(password(revision.password)),
+        RevisionPassword::Kept => offered("Its password comes back with it."),
         RevisionPassword::Forgotten | RevisionPassword::ReEnter => RestoreOffer {
             text: password(revision.password),
             button: Some(format!("Restore revision {number} without its password")),
+            without_password: true,
         },
     }
 }
@@ -113,11 +120,16 @@ fn offer(comparison: &RevisionComparison) -> RestoreOffer {
 #[component]
 fn RestoreQuestion(shown: ShownRevision, fault: Option<String>) -> AnyView {
     let ShownRevision { relay, comparison } = shown;
-    let RestoreOffer { text, button } = offer(&comparison);
+    let RestoreOffer {
+        text,
+        button,
+        without_password,
+    } = offer(&comparison);
     let RevisionComparison {
         revision,
         changes,
         newest,
+        ..
     } = comparison;
     let number = revision.number;
     let mut fields = vec![
@@ -127,11 +139,10 @@ fn RestoreQuestion(shown: ShownRevision, fault: Option<String>) -> AnyView {
     if relay.id != OWN {
         fields.push(("id", relay.id.clone()));
     }
-    let is_lost = revision.password.is_lost();
-    if is_lost {
+    if without_password {
         fields.push((WITHOUT_PASSWORD, "1".to_owned()));
     }
-    let afterwards = (is_lost && button.is_some()).then(|| {
+    let afterwards = without_password.then(|| {
         view! { <p>"Enter the password in the settings afterwards: until then Postern cannot sign in to the relay."</p> }
     });
     let changes = (!changes.is_empty()).then(|| {
@@ -199,6 +210,7 @@ mod tests {
                 values: None,
             }],
             newest: 7,
+            environment_password: false,
         }
     }
 
@@ -211,9 +223,22 @@ mod tests {
             (Forgotten, "Restore revision 3 without its password"),
             (ReEnter, "Restore revision 3 without its password"),
         ] {
-            let offered = offer(&comparison(password, false)).button;
-            assert_eq!(offered.as_deref(), Some(button), "{password:?}");
+            let offered = offer(&comparison(password, false));
+            assert_eq!(offered.button.as_deref(), Some(button), "{password:?}");
+            let is_lost = matches!(password, Forgotten | ReEnter);
+            assert_eq!(offered.without_password, is_lost, "{password:?}");
         }
+    }
+
+    #[test]
+    fn the_password_of_the_environment_stays() {
+        let with_environment = RevisionComparison {
+            environment_password: true,
+            ..comparison(RevisionPassword::Forgotten, false)
+        };
+        let offered = offer(&with_environment);
+        assert_eq!(offered.button.as_deref(), Some("Restore revision 3"));
+        assert!(!offered.without_password && offered.text.contains("environment"));
     }
 
     #[test]

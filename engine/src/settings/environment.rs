@@ -20,6 +20,15 @@ impl SavedSettings {
         environment.password_variable()
     }
 
+    /// The revision that the password of the environment came with: `next` where none is written yet, as its
+    /// settings were not complete.
+    pub(super) fn environment_password_from(&self, next: i64) -> Option<i64> {
+        let newest = self.newest.as_ref();
+        newest
+            .and_then(|newest| newest.password_from)
+            .or(Some(next))
+    }
+
     /// The fields that the environment sets, each with its variable.
     pub(super) fn locks(&self) -> Vec<(Label, String)> {
         let Some(information) = &self.information else {
@@ -172,14 +181,21 @@ impl Settings {
             .into_iter()
             .map(Label::as_str)
             .collect();
-        if !self.same_password(before, after) {
+        let same_password = self.same_password(before, after);
+        if !same_password {
             changed.push(Label::Password.as_str());
         }
         if changed.is_empty() || !(before.exist() || after.exist()) {
             return Ok(());
         }
+        let number = before.revision() + 1;
+        let password_from = match (before.password_variable(), after.password_variable()) {
+            (Some(_), Some(_)) if same_password => before.environment_password_from(number),
+            (_, Some(_)) => Some(number),
+            (_, None) => before.password_from.filter(|_| after.password().is_some()),
+        };
         let revision = Revision {
-            number: before.revision() + 1,
+            number,
             saved: Stamp {
                 at: self.clock.now(),
                 by: ENVIRONMENT.to_owned(),
@@ -188,9 +204,10 @@ impl Settings {
             restored: None,
             form,
             password: None,
-            password_from: before.password_from(),
+            password_from,
         };
         revisions::add(work, self.scope, &revision).await?;
+        revisions::forget_old(work, self.scope, number).await?;
         let detail = format!("{} by the environment", changed.join(", "));
         self.audit
             .record(work, &Actor::postern(), Action::SaveSettings, detail)

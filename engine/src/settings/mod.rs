@@ -39,6 +39,8 @@ pub(crate) use validation::validate;
 pub(crate) struct SavedSettings {
     information: Option<Information>,
     newest: Option<Revision>,
+    /// The number of the revision that introduced the saved password; `None` without one.
+    password_from: Option<i64>,
 }
 
 impl SavedSettings {
@@ -47,9 +49,24 @@ impl SavedSettings {
     /// # Errors
     /// If the database fails.
     async fn read(connection: &mut Connection, scope: Scope) -> Result<Self, StoreError> {
+        let information = information::read(connection, scope).await?;
+        let newest = revisions::newest(connection, scope).await?;
+        let password_from = match &information {
+            // The newest revision may be about a password of the environment, or one that is not used.
+            Some(Information {
+                environment: Some(_),
+                saved,
+                ..
+            }) => match saved.as_ref().and_then(|kept| kept.password.as_ref()) {
+                Some(_) => revisions::newest_with_kept_password(connection, scope).await?,
+                None => None,
+            },
+            _ => newest.as_ref().and_then(|newest| newest.password_from),
+        };
         Ok(Self {
-            information: information::read(connection, scope).await?,
-            newest: revisions::newest(connection, scope).await?,
+            information,
+            newest,
+            password_from,
         })
     }
 
@@ -85,11 +102,6 @@ impl SavedSettings {
     /// The number of the newest revision; 0 before the first save.
     pub(crate) fn revision(&self) -> i64 {
         self.newest.as_ref().map_or(0, |newest| newest.number)
-    }
-
-    /// The number of the revision that introduced the password in use; `None` without a password.
-    fn password_from(&self) -> Option<i64> {
-        self.newest.as_ref()?.password_from
     }
 
     /// Whether a test mail has verified these settings of a relay.
@@ -279,7 +291,7 @@ impl Settings {
             },
         };
         let verified = saved.verification(connection, self.scope).await?;
-        let in_use = saved.password_from();
+        let in_use = saved.password_from;
         let earlier = revisions::with_password(connection, self.scope)
             .await?
             .into_iter()

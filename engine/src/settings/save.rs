@@ -126,10 +126,10 @@ impl Settings {
             self.vault.seal(&scope, label, password.expose().as_bytes())
         };
         let current = |password: &SecretString| sealed(password, Label::Password.as_str());
-        let (in_use, brought, password_from) = match &chosen {
+        let (in_use, brought, saved_from) = match &chosen {
             PasswordChoice::Kept => {
                 match saved.stored().and_then(|kept| kept.password_for(&form)) {
-                    Some(sealed) => (Some(sealed.to_owned()), None, saved.password_from()),
+                    Some(sealed) => (Some(sealed.to_owned()), None, saved.password_from),
                     None => (None, None, None),
                 }
             }
@@ -140,6 +140,12 @@ impl Settings {
                 Some(number),
             ),
             PasswordChoice::Earlier(from, password) => (Some(current(password)), None, Some(*from)),
+        };
+        let password_from = match &chosen {
+            PasswordChoice::Kept if saved.password_variable().is_some() => {
+                saved.environment_password_from(number)
+            }
+            _ => saved_from,
         };
         information::write(work, self.scope, &form, in_use.as_deref()).await?;
         let stamp = Stamp {
@@ -156,7 +162,7 @@ impl Settings {
             password_from,
         };
         revisions::add(work, self.scope, &revision).await?;
-        revisions::forget_passwords(work, self.scope, password_from).await?;
+        revisions::forget_passwords(work, self.scope, saved_from).await?;
         revisions::forget_old(work, self.scope, number).await?;
         Ok(changed)
     }
@@ -176,7 +182,7 @@ fn changes(saved: &SavedSettings, form: &Form, chosen: &PasswordChoice) -> Vec<&
         PasswordChoice::Kept => false,
         PasswordChoice::None => saved.stored().is_some_and(|kept| kept.password.is_some()),
         PasswordChoice::New(_) => true,
-        PasswordChoice::Earlier(from, _) => saved.password_from() != Some(*from),
+        PasswordChoice::Earlier(from, _) => saved.password_from != Some(*from),
     };
     if password_changes {
         labels.push(Label::Password.as_str());

@@ -25,7 +25,8 @@ pub struct Revision {
     pub form: Form,
     /// Sealed; only in the revision that brought it, and until it is the fifth newest.
     pub password: Option<String>,
-    /// The revision whose password goes with these settings.
+    /// The revision whose password goes with these settings. That of the environment is held by none: it
+    /// is named by the revision that it came with.
     pub password_from: Option<i64>,
 }
 
@@ -155,6 +156,25 @@ pub async fn with_password(
          WHERE scope = $1 AND password IS NOT NULL ORDER BY number DESC",
     );
     Ok(query.bind(scope.to_string()).fetch_all(connection).await?)
+}
+
+/// The number of the revision that holds the password of the newest revision whose password is kept.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn newest_with_kept_password(
+    connection: &mut Connection,
+    scope: Scope,
+) -> Result<Option<i64>, StoreError> {
+    let query = sqlx::query_scalar(
+        "SELECT password_from FROM revision WHERE scope = $1 AND password_from IN \
+         (SELECT number FROM revision WHERE scope = $1 AND password IS NOT NULL) \
+         ORDER BY number DESC LIMIT 1",
+    );
+    Ok(query
+        .bind(scope.to_string())
+        .fetch_optional(connection)
+        .await?)
 }
 
 /// The newest revision that a test mail verified.

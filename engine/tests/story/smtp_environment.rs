@@ -2,6 +2,7 @@
 
 use domain::form::Edit;
 use domain::outbox::RecipientState;
+use domain::revision::RevisionPassword;
 use domain::smtp_environment::{FoundVariable, read};
 use domain::view::{PasswordChange, PasswordState, Role, SettingsView, Verification};
 use domain::{Form, Kind, Label};
@@ -240,6 +241,86 @@ async fn variables_alone_set_a_relay_up(env: TestEnv) {
     assert_eq!(refused.expect_err("refused").kind, Kind::Forbidden);
 }
 
+async fn the_history_says_when_the_environment_changes_the_password(env: TestEnv) {
+    use RevisionPassword::{Forgotten, Kept};
+    let admin = env.admin().await;
+    let settings = env.postern.settings();
+    let saved = settings.save(&admin, form(), env.sealed("saved").await, None);
+    saved.await.expect("saved");
+    let rotated = [&WITH_PASSWORD[..4], &[("SMTP_PASS", "rotated")]].concat();
+    for variables in [WITH_PASSWORD, &rotated, &[]] {
+        env.started_with(variables).await.close().await;
+    }
+    let revisions = settings.revisions(&admin).await.expect("a list");
+    let passwords: Vec<_> = revisions.iter().map(|one| one.password).collect();
+    assert_eq!(passwords, [Kept, Forgotten, Forgotten, Kept]);
+    let only_password = revisions[1].changes.as_ref().expect("known");
+    let labels: Vec<Label> = only_password.iter().map(|one| one.label).collect();
+    assert_eq!(labels, [Label::Password], "it was rotated");
+    assert!(!format!("{revisions:?}").contains("rotated"));
+
+    // What the environment set comes back without its password, and the saved one is kept.
+    let keep = settings.restore(&admin, 3, PasswordChange::Keep, None);
+    let refusal = keep.await.expect_err("it was never saved");
+    assert!(refusal.fields.contains_key("smtp_password"), "{refusal}");
+    let without = settings.restore(&admin, 3, PasswordChange::Clear, None);
+    assert_eq!(
+        without.await.expect("restored").password,
+        PasswordState::None
+    );
+    let saved = settings
+        .restore(&admin, 1, PasswordChange::Keep, None)
+        .await;
+    let saved = saved.expect("restored");
+    assert_eq!((saved.form, saved.password), (form(), PasswordState::Saved));
+
+    // Under the environment its password stays, whatever is brought back.
+    let named = [("SMTP_HOST", "smtp.example.org"), ("SMTP_PORT", "587")];
+    let secrets = [("SMTP_TLS", "true"), ("SMTP_PASS", "of the environment")];
+    let postern = env.started_with(&[named, secrets].concat()).await;
+    let edit = Edit([(Label::FromName, Some("Alarms".to_owned()))].into());
+    let renamed = settings.save(&admin, edit, PasswordChange::Keep, None);
+    let renamed = renamed.await.expect("saved").revision;
+    let shown = settings.revision(&admin, 1).await.expect("is kept");
+    let labels: Vec<Label> = shown.changes.iter().map(|one| one.label).collect();
+    assert!(
+        shown.environment_password && labels == [Label::FromName],
+        "{labels:?}"
+    );
+    let restored = settings
+        .restore(&admin, 1, PasswordChange::Keep, None)
+        .await;
+    let restored = restored.expect("restored");
+    assert_eq!(restored.revision, renamed + 1);
+    assert_eq!(restored.password, PasswordState::Environment);
+    postern.close().await;
+    let postern = env.started_with(&[]).await;
+    assert_eq!(
+        env.settings_of(&postern).await.password,
+        PasswordState::Saved
+    );
+    let revisions = settings.revisions(&admin).await.expect("a list");
+    assert_eq!(revisions[0].password, Kept, "the saved one is in use again");
+}
+
+async fn an_environment_that_changes_often_leaves_a_hundred_revisions(env: TestEnv) {
+    let admin = env.admin().await;
+    let settings = env.postern.settings();
+    let plain = form().with(Label::AuthenticationType, "None");
+    let saved = settings.save(&admin, plain, PasswordChange::Keep, None);
+    saved.await.expect("saved");
+    env.tamper(
+        "INSERT INTO revision (scope, number, saved_at, saved_by, form) \
+         SELECT scope, 101, saved_at, saved_by, form FROM revision",
+    )
+    .await;
+    let postern = env.started_with(&[("MAIL_FROM_NAME", "Alarms")]).await;
+    let revisions = postern.settings().revisions(&admin).await;
+    let revisions = revisions.expect("a list").into_iter();
+    let numbers: Vec<i64> = revisions.map(|revision| revision.number).collect();
+    assert_eq!(numbers, [102, 101]);
+}
+
 async fn skip_email_send_holds_mail(env: TestEnv) {
     let admin = env.admin().await;
     let plain = form().with(Label::AuthenticationType, "None");
@@ -285,6 +366,8 @@ stories! {
         a_locked_field_is_not_saved_otherwise;
         the_password_of_the_environment_goes_nowhere_else;
         variables_alone_set_a_relay_up;
+        the_history_says_when_the_environment_changes_the_password;
+        an_environment_that_changes_often_leaves_a_hundred_revisions;
         skip_email_send_holds_mail;
         other_relays_have_no_environment;
     }

@@ -36,7 +36,7 @@ pub struct ApiRevision {
     /// Who sent that test mail.
     verified_by: Option<String>,
     /// The password that goes with it: `none`; `kept`, and comes back with it; `forgotten`, as it is older
-    /// than the last three; or `re-enter`, as its key is lost.
+    /// than the last three or was that of the environment; or `re-enter`, as its key is lost.
     password: RevisionPassword,
     /// Whether it is the removal of an own relay.
     removed: bool,

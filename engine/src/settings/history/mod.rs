@@ -5,7 +5,7 @@ mod restore;
 use domain::revision::{
     FieldChange, RevisionComparison, RevisionPassword, RevisionSettings, RevisionView, is_removal,
 };
-use domain::{Kind, Refusal};
+use domain::{Kind, Label, Refusal};
 
 use super::password::revision_label;
 use super::{SavedSettings, Settings};
@@ -45,9 +45,15 @@ impl Settings {
             let index = found.position(|revision| revision.number == number);
             let index = index.ok_or_else(no_such_revision)?;
             let now = in_use(&saved);
+            let mut changes = FieldChange::between(now, settings_of(&kept[index].revision));
+            let environment_password = saved.password_variable().is_some();
+            if environment_password {
+                changes.retain(|change| change.label != Label::Password);
+            }
             Ok(RevisionComparison {
-                changes: FieldChange::between(now, settings_of(&kept[index].revision)),
+                changes,
                 newest: saved.revision(),
+                environment_password,
                 revision: self.revision_views(&kept).swap_remove(index),
             })
         })

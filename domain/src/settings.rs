@@ -198,11 +198,14 @@ impl SmtpSettings {
             (CertificateCheck::Trusted, CertificateCheck::Trusted) => !self.trusts_all_of(next),
             _ => true,
         };
-        // CRAM-MD5 never sends the password; the other mechanisms expose it without encryption.
+        // CRAM-MD5 never sends the password; the other mechanisms expose it without encryption, and to
+        // whoever is in between where no certificate is checked.
         let hidden = self.authentication == AuthenticationType::CramMd5
             && next.authentication != AuthenticationType::CramMd5;
-        let bared = next.plaintext_auth && (!self.plaintext_auth || hidden);
-        same_relay && !check_weakened && !bared
+        let bared = next.plaintext_auth && !self.plaintext_auth;
+        let is_open = next.plaintext_auth || next.certificate_check == CertificateCheck::Off;
+        let exposed = hidden && is_open;
+        same_relay && !(check_weakened || bared || exposed)
     }
 
     /// Both lists are as a save stores them, so that equal certificates have equal text.
@@ -345,6 +348,8 @@ mod tests {
             ),
             (("Verify", "0", "Cram_MD5"), ("Verify", "0", "Plain"), true),
             (("Off", "0", "Plain"), ("Off", "0", "Plain"), true),
+            (("Off", "0", "Cram_MD5"), ("Off", "0", "Plain"), false),
+            (("Off", "0", "Cram_MD5"), ("Verify", "0", "Plain"), true),
             (("Off", "0", "Plain"), ("Off", "1", "Plain"), false),
             (("Off", "1", "Plain"), ("Verify", "0", "Plain"), true),
             (("Verify", "0", "Plain"), ("Off", "0", "Plain"), false),

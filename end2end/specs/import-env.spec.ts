@@ -107,6 +107,12 @@ test('a saved password does not go to an imported relay without one', async () =
 });
 
 test('the switch that sends no mail pauses delivery', async () => {
+  // A name without a form in DNS, which only the save finds.
+  const invalid = environment('SMTP_HOST=⒈.example', 'SKIP_EMAIL_SEND=true');
+  const refused = await postern.command(['import', '--env', invalid, '--yes']);
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toMatch(/^delivery is paused$/m);
+  expect(refused.stderr).toContain('Host Name: ');
   const other = fields(relay);
   const args = ['import', '--env', environment(`SMTP_PORT=${other.smtp_port}`, 'SKIP_EMAIL_SEND=true'), '--yes'];
   const imported = await postern.command(args);

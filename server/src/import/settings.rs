@@ -45,7 +45,10 @@ pub async fn import(
         writeln!(out, "{line}")?;
     }
     if imported.holds_mail {
-        writeln!(out, "Delivery is paused: mail is accepted and held.")?;
+        writeln!(
+            out,
+            "Delivery is paused with them: mail is accepted and held."
+        )?;
     }
     form.parse().map_err(in_titles)?;
     if !args.yes && !confirmed()? {
@@ -62,6 +65,7 @@ pub async fn import(
     // First: with the settings saved and delivery running, mail would leave.
     if imported.holds_mail {
         postern.outbox().pause_delivery(&operator, true).await?;
+        stderr::line("delivery is paused");
     }
     let saving = settings.save(&operator, form, password, Some(saved.revision));
     let now = saving.await.map_err(in_titles)?;

@@ -5,7 +5,7 @@ pub mod nullmailer;
 pub mod postfix;
 
 use crate::smtp_environment::{ReadEnvironment, VariableMeaning};
-use crate::{Form, Kind, Label, Refusal, SecretString};
+use crate::{CertificateCheck, Form, Kind, Label, Refusal, SecretString};
 
 /// What was read, and what follows from it.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +23,8 @@ pub struct SettingsImport {
 impl SettingsImport {
     /// The settings that an environment makes of saved ones.
     pub fn of_environment(environment: &ReadEnvironment, saved: &Form) -> Self {
-        let effective = environment.settings.over(saved).form;
+        let over = |saved: &Form| environment.settings.over(saved).form;
+        let effective = over(&saved_for(saved, over(saved).get(Label::Host)));
         let changed = effective.differing(saved).into_iter();
         Self {
             read: environment.settings.variables.clone(),
@@ -33,6 +34,15 @@ impl SettingsImport {
             password: environment.password.clone(),
             holds_mail: environment.settings.holds_mail,
         }
+    }
+
+    /// The import into the relay with these saved settings.
+    pub fn into_relay(mut self, saved: &Form) -> Self {
+        let kept = saved_for(saved, self.over(saved).get(Label::Host));
+        for label in kept.differing(saved) {
+            self.set(label, kept.get(label));
+        }
+        self
     }
 
     /// Sets a field.
@@ -81,6 +91,17 @@ impl SettingsImport {
     }
 }
 
+/// What counts of saved settings for a relay at `host`: for another host nobody switched the certificate check
+/// off, trusted a certificate or allowed passwords without encryption.
+fn saved_for(saved: &Form, host: &str) -> Form {
+    if host.eq_ignore_ascii_case(saved.get(Label::Host)) {
+        return saved.clone();
+    }
+    let check = CertificateCheck::Verify.as_str();
+    let checked = saved.clone().with(Label::CertificateCheck, check);
+    checked.with(Label::PlaintextAuth, "0")
+}
+
 /// What Postern does about certificates, where a program does otherwise.
 const CHECKED: &str = "Postern checks the certificate of the relay. Where that fails, a diagnosis offers to trust it.";
 
@@ -101,6 +122,35 @@ fn invalid(text: impl Into<String>) -> Refusal {
 mod tests {
     use super::*;
     use crate::smtp_environment::{FoundVariable, read};
+
+    #[test]
+    fn another_host_is_not_trusted_as_the_one_before() {
+        let saved = Form::default()
+            .with(Label::Host, "a.example")
+            .with(Label::CertificateCheck, "Off")
+            .with(Label::PlaintextAuth, "1");
+        for (host, check, plaintext) in [("A.example", "Off", "1"), ("b.example", "Verify", "0")] {
+            let mut import = SettingsImport::default();
+            import.set(Label::Host, host);
+            let variables = [FoundVariable::new("SMTP_HOST", host)];
+            let environment = read(variables, false).expect("readable");
+            for import in [
+                import.into_relay(&saved),
+                SettingsImport::of_environment(&environment, &saved),
+            ] {
+                let form = import.over(&saved);
+                let labels = [Label::CertificateCheck, Label::PlaintextAuth];
+                let found = labels.map(|label| form.get(label));
+                assert_eq!(found, [check, plaintext], "{host}");
+            }
+        }
+        let variables = [("SMTP_HOST", "b.example"), ("EMAIL_ALLOW_INSECURE", "true")];
+        let variables = variables.map(|(name, value)| FoundVariable::new(name, value));
+        let environment = read(variables, true).expect("readable");
+        let import = SettingsImport::of_environment(&environment, &saved);
+        let form = import.over(&saved);
+        assert_eq!(form.get(Label::CertificateCheck), "Off", "it is asked for");
+    }
 
     #[test]
     fn only_what_differs_is_taken_over() {

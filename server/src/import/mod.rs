@@ -89,7 +89,10 @@ pub async fn import(
             let over = |saved: &Form| SettingsImport::of_environment(&environment, saved);
             settings::import(&postern, over, &args).await
         }
-        ImportSource::Program(imported) => settings::import(&postern, |_| imported, &args).await,
+        ImportSource::Program(imported) => {
+            let over = |saved: &Form| imported.into_relay(saved);
+            settings::import(&postern, over, &args).await
+        }
         ImportSource::Document(document, key) => {
             document::import(&postern, &document, key.as_deref(), &args).await
         }

@@ -111,6 +111,11 @@ fn options_of(options: &[String], import: &mut SettingsImport) -> Result<(), Ref
             "ssl" => remote.connection = Some("SSL"),
             "starttls" => remote.connection = Some("TLS"),
             "insecure" => import.ignore("--insecure", None, format!("Not followed. {CHECKED}")),
+            // It may be the end of a password that is not quoted.
+            _ if !word.starts_with('-') && !word.contains('=') => {
+                let meaning = "Not followed: a word that is no option.";
+                import.ignore("remotes", None, meaning);
+            }
             other => {
                 let meaning =
                     "Not followed: it has no counterpart, or belongs on the page of the relay.";
@@ -223,6 +228,14 @@ mod tests {
         assert_eq!(field(&read, Label::FromAddress), "alerts@example.org");
         let insecure = read.read.iter().find(|option| !option.is_followed);
         assert_eq!(insecure.expect("explained").variable, "--insecure");
+    }
+
+    #[test]
+    fn a_password_without_quotes_is_not_shown() {
+        let read = remote("a.example smtp --user=alerts --pass=pass hunter2").expect("readable");
+        let shown = format!("{:?}", read.read);
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert!(read.read.iter().any(|option| !option.is_followed));
     }
 
     #[test]

@@ -274,6 +274,18 @@ async fn the_history_says_when_the_environment_changes_the_password(env: TestEnv
     let saved = saved.expect("restored");
     assert_eq!((saved.form, saved.password), (form(), PasswordState::Saved));
 
+    // What the environment locks is not brought back otherwise.
+    let postern = env.started_with(&[("SMTP_HOST", "other.example")]).await;
+    let before = env.settings_of(&postern).await;
+    let locked = settings.restore(&admin, 1, PasswordChange::Keep, None);
+    let refusal = locked.await.expect_err("locked");
+    assert!(
+        refusal.fields["smtp_host"].contains("SMTP_HOST"),
+        "{refusal}"
+    );
+    assert_eq!(env.settings_of(&postern).await, before, "nothing is stored");
+    postern.close().await;
+
     // Under the environment its password stays, whatever is brought back.
     let named = [("SMTP_HOST", "smtp.example.org"), ("SMTP_PORT", "587")];
     let secrets = [("SMTP_TLS", "true"), ("SMTP_PASS", "of the environment")];

@@ -66,6 +66,8 @@ mod in_doubt;
 mod interfaces;
 #[path = "story/interruptions.rs"]
 mod interruptions;
+#[path = "story/key_nodes.rs"]
+mod key_nodes;
 #[path = "story/key_rotation.rs"]
 mod key_rotation;
 #[path = "story/keys.rs"]

@@ -1,6 +1,6 @@
 //! Keys as administrators see them, and their acts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -339,8 +339,16 @@ impl SealingKeys {
     /// # Errors
     /// Where the database fails.
     pub(super) async fn follow(&self) -> Result<Vec<SealingKey>, StoreError> {
-        let known = keys::sealing(&mut *self.store.read().await?).await?;
-        if self.vault.refresh(&known) {
+        let mut connection = self.store.read().await?;
+        let known = keys::sealing(&mut connection).await?;
+        let mut retired = known.iter().filter(|key| key.retired_at.is_some());
+        // A node that was away while a key was retired may have sealed values with it since.
+        let referred = match retired.any(|key| self.vault.has_key(&key.kid)) {
+            true => counts(&mut connection).await?.into_keys().collect(),
+            false => BTreeSet::new(),
+        };
+        drop(connection);
+        if self.vault.refresh(&known, &referred) {
             // What opens again is read again: passwords of relays, and keys that sign.
             let mut work = self.store.begin().await?;
             routing::raise(&mut work).await?;

@@ -9,7 +9,7 @@ mod key_prefix;
 mod node;
 mod transfer;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
@@ -208,13 +208,17 @@ impl Vault {
     /// Follows the database: reads key files that are new or restored, deletes those of retired keys, and
     /// seals with the newest active key from now on. `known` are all keys, newest first. Returns whether the
     /// last key that was lost or damaged is back.
-    pub(crate) fn refresh(&self, known: &[SealingKey]) -> bool {
+    ///
+    /// A retired key stays while it seals here, as this node has no newer one, and while it is in `referred`:
+    /// values refer to it nevertheless.
+    pub(crate) fn refresh(&self, known: &[SealingKey], referred: &BTreeSet<String>) -> bool {
         let folder = &self.node.folder;
         for key in known {
-            let is_held = self.ring.read().keys.contains_key(&key.kid);
-            if key.retired_at.is_some() {
+            let is_held = self.has_key(&key.kid);
+            let is_used = self.sealing() == key.kid || referred.contains(&key.kid);
+            if key.retired_at.is_some() && !is_used {
                 let removed = files::remove(folder, &key.kid);
-                if is_held && self.sealing() != key.kid {
+                if is_held {
                     self.ring.write().keys.remove(&key.kid);
                     // Once, though it is tried again.
                     if let Err(error) = removed {

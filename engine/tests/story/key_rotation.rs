@@ -31,13 +31,13 @@ pub fn in_state(view: &KeysView, state: SealingKeyState) -> Vec<String> {
 }
 
 /// Maintains the keys until nothing is to be sealed anew.
-async fn seal_anew(postern: &Postern) {
+pub async fn seal_anew(postern: &Postern) {
     let maintained = async || postern.sealing_keys().maintain().await.expect("maintains");
     while maintained().await {}
     assert_eq!(keys(postern).await.to_seal_anew(), 0);
 }
 
-async fn rotate(postern: &Postern) -> KeysView {
+pub async fn rotate(postern: &Postern) -> KeysView {
     let rotated = postern.sealing_keys().rotate(&Actor::local(0)).await;
     rotated.expect("rotates")
 }

@@ -1,0 +1,54 @@
+//! Rotation of keys beside nodes that were away.
+
+use std::fs;
+use std::time::Duration;
+
+use engine::Actor;
+
+use crate::environment::TestEnv;
+use crate::key_rotation::{SETTLED, copy, keys, rotate, seal_anew};
+
+/// Longer than a node counts that does not report its key files.
+const AWAY: Duration = Duration::from_secs(61);
+
+async fn a_node_that_was_away_keeps_a_retired_key_that_it_sealed_with(env: TestEnv) {
+    let admin = env.admin().await;
+    let data = env.data().join("other");
+    copy(&env.data().join("keys"), &data.join("keys"));
+    let other = env.node("other", &data).await.expect("opens");
+    let before = keys(&env.postern).await;
+    let old = before.active().expect("a key").id.clone();
+    env.pass(AWAY);
+    let rotated = rotate(&env.postern).await;
+    let new = rotated.active().expect("a key").id.clone();
+    assert_ne!(new, old, "no other node counts");
+    env.pass(SETTLED);
+    seal_anew(&env.postern).await;
+    let service = env.postern.sealing_keys();
+    let retired = service.retire(&Actor::local(0), &old).await;
+    retired.expect("nothing refers to it");
+
+    // The other one has no key but the retired one, and seals with it.
+    let file = |kid: &str| data.join("keys").join(format!("{kid}.key"));
+    let maintained = other.sealing_keys().maintain().await;
+    maintained.expect("maintains");
+    assert!(file(&old).exists(), "it seals still");
+    let webhook = other
+        .notifications()
+        .create_webhook(&admin, "https://hooks.example.org/postern")
+        .await;
+    webhook.expect("a webhook");
+    let own = env.data().join("keys").join(format!("{new}.key"));
+    fs::copy(own, file(&new)).expect("copied");
+    seal_anew(&other).await;
+    assert!(!file(&old).exists(), "nothing refers to it any more");
+    let webhooks = env.postern.notifications().webhooks(&admin).await;
+    assert!(!webhooks.expect("a list")[0].is_secret_lost);
+    assert_eq!(keys(&env.postern).await.sealing.len(), 1);
+}
+
+stories! {
+    postgres {
+        a_node_that_was_away_keeps_a_retired_key_that_it_sealed_with;
+    }
+}

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use domain::Refusal;
 use domain::keys::SealingKeyState;
-use domain::{Refusal, Timestamp};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::service::SealingKeys;
 use crate::store::keys::SealingKey;
@@ -66,12 +66,12 @@ impl SealingKeys {
     /// Reports the key files of this node, and has a key seal that waits until every node has its file.
     async fn report(&self, known: &[SealingKey]) -> Result<(), Refusal> {
         let waits = known.iter().any(SealingKey::is_waiting);
-        let now = self.clock.now();
+        let (now, moment) = (self.clock.now(), self.clock.monotonic());
         let folder = self.vault.key_folder();
         let is_reported = {
             let last = self.reported.lock();
             last.as_ref().is_some_and(|(before, at)| {
-                *before == folder && now.saturating_since(*at) < HEARTBEAT
+                *before == folder && moment.saturating_duration_since(*at) < HEARTBEAT
             })
         };
         // A database of this machine has one folder.
@@ -86,15 +86,15 @@ impl SealingKeys {
                 .await?;
         }
         commit(work).await?;
-        *self.reported.lock() = Some((folder, now));
+        *self.reported.lock() = Some((folder, moment));
         self.follow().await?;
         Ok(())
     }
 
     /// Logs once a day what a person has to do.
     async fn remind(&self) -> Result<(), Refusal> {
-        let now = self.clock.now();
-        let is_due = |at: Timestamp| now.saturating_since(at) >= REMINDER;
+        let now = self.clock.monotonic();
+        let is_due = |at: Instant| now.saturating_duration_since(at) >= REMINDER;
         if !self.reminded.lock().is_none_or(is_due) {
             return Ok(());
         }

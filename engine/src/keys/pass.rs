@@ -1,6 +1,6 @@
 //! How far a pass over the sealed values has come.
 
-use domain::Timestamp;
+use tokio::time::Instant;
 
 use crate::store::sealed_columns::SealedRowKey;
 
@@ -14,7 +14,7 @@ pub struct ResealPass {
     /// The last row of the column that was read.
     pub after: SealedRowKey,
     /// When the pass ended.
-    pub ended_at: Option<Timestamp>,
+    pub ended_at: Option<Instant>,
 }
 
 impl ResealPass {

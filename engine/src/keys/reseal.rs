@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use domain::Timestamp;
+use tokio::time::Instant;
 
 use super::pass::ResealPass;
 use super::service::SealingKeys;
@@ -23,10 +23,10 @@ impl SealingKeys {
     /// # Errors
     /// Where the database fails. The batch is repeated.
     pub(super) async fn reseal_batch(&self) -> Result<bool, StoreError> {
-        let now = self.clock.now();
+        let now = self.clock.monotonic();
         let mut pass = self.pass.lock().await;
         let kid = self.vault.sealing();
-        let is_over = |ended_at: Timestamp| now.saturating_since(ended_at) >= PASS_PAUSE;
+        let is_over = |ended_at: Instant| now.saturating_duration_since(ended_at) >= PASS_PAUSE;
         if pass.kid != kid || pass.ended_at.is_some_and(is_over) {
             *pass = ResealPass::of(kid);
         }

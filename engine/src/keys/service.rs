@@ -10,6 +10,7 @@ use domain::keys::{
 use domain::{Kind, Refusal, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::pass::ResealPass;
 use crate::audit::{Action, Audit};
@@ -24,6 +25,9 @@ use crate::{Actor, Clock};
 /// How long after a key began to seal the one before can be retired: until then other processes may seal
 /// with that one.
 const SETTLING: Duration = Duration::from_secs(15);
+
+/// How far ahead of this clock another node's may be.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 
 /// What the service uses.
 pub(crate) struct KeyServices {
@@ -46,9 +50,9 @@ pub struct SealingKeys {
     rotations: Arc<RateLimit>,
     pub(super) pass: Arc<tokio::sync::Mutex<ResealPass>>,
     /// The key files that this node reported last, and when.
-    pub(super) reported: Arc<Mutex<Option<(KeyFolder, Timestamp)>>>,
+    pub(super) reported: Arc<Mutex<Option<(KeyFolder, Instant)>>>,
     /// When the log reminded last.
-    pub(super) reminded: Arc<Mutex<Option<Timestamp>>>,
+    pub(super) reminded: Arc<Mutex<Option<Instant>>>,
     /// Wakes the background task.
     pub(super) wake: Arc<Notify>,
 }
@@ -354,7 +358,22 @@ impl SealingKeys {
             routing::raise(&mut work).await?;
             commit(work).await?;
         }
+        self.correct_activation(&known).await?;
         Ok(known)
+    }
+
+    /// Sets the activation of keys to now where it lies ahead of the clock, which was set back: the keys before
+    /// could not be retired until then.
+    async fn correct_activation(&self, known: &[SealingKey]) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let latest = now + CLOCK_TOLERANCE;
+        let is_ahead = |key: &SealingKey| key.activated_at.is_some_and(|at| at > latest);
+        if !known.iter().any(is_ahead) {
+            return Ok(());
+        }
+        let mut work = self.store.begin_on_sealing_keys().await?;
+        keys::correct_activation(&mut work, now, latest).await?;
+        commit(work).await
     }
 }
 

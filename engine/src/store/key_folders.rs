@@ -53,7 +53,8 @@ impl FromRow<'_, AnyRow> for KeyFolder {
     }
 }
 
-/// Records what is in a folder, and forgets those that were not seen for long.
+/// Records what is in a folder, and forgets those that were not seen for long. Times that lie ahead of the clock, which
+/// was set back, become now: their processes may have ended.
 ///
 /// # Errors
 /// Where the database fails.
@@ -64,6 +65,11 @@ pub async fn write(
 ) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM key_folder WHERE seen_at <= $1")
         .bind((now - LIFETIME).0)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("UPDATE key_folder SET seen_at = $1 WHERE seen_at > $2")
+        .bind(now.0)
+        .bind((now + LIFETIME).0)
         .execute(&mut *connection)
         .await?;
     sqlx::query(

@@ -110,6 +110,23 @@ pub async fn activate(
     Ok(())
 }
 
+/// Sets the activation of keys that is later than `latest` to `now`.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn correct_activation(
+    connection: &mut Connection,
+    now: Timestamp,
+    latest: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE sealing_key SET activated_at = $1 WHERE activated_at > $2")
+        .bind(now.0)
+        .bind(latest.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Marks a key as retired.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Rotation of keys beside nodes that were away.
+//! Rotation of keys beside nodes that were away, and by clocks that are set back.
 
 use std::fs;
 use std::time::Duration;
@@ -6,10 +6,12 @@ use std::time::Duration;
 use engine::Actor;
 
 use crate::environment::TestEnv;
-use crate::key_rotation::{SETTLED, copy, keys, rotate, seal_anew};
+use crate::key_rotation::{SETTLED, copy, keys, rotate, save, seal_anew};
 
 /// Longer than a node counts that does not report its key files.
 const AWAY: Duration = Duration::from_secs(61);
+
+const DAY: Duration = Duration::from_hours(24);
 
 async fn a_node_that_was_away_keeps_a_retired_key_that_it_sealed_with(env: TestEnv) {
     let admin = env.admin().await;
@@ -47,8 +49,48 @@ async fn a_node_that_was_away_keeps_a_retired_key_that_it_sealed_with(env: TestE
     assert_eq!(keys(&env.postern).await.sealing.len(), 1);
 }
 
+async fn a_clock_that_is_set_back_does_not_hold_a_rotation_up(env: TestEnv) {
+    save(&env.postern, env.sealed("first").await).await;
+    let late = env.node("", env.data()).await.expect("opens");
+    let old = keys(&env.postern).await.active().expect("a key").id.clone();
+    rotate(&env.postern).await;
+    seal_anew(&env.postern).await;
+    // A process that does not know of the new key yet.
+    save(&late, env.sealed("second").await).await;
+    assert!(keys(&env.postern).await.to_seal_anew() > 0);
+    env.put_back(DAY);
+    env.pass(Duration::from_mins(1));
+    seal_anew(&env.postern).await;
+
+    let service = env.postern.sealing_keys();
+    let retire = async || service.retire(&Actor::local(0), &old).await;
+    retire().await.expect_err("a process may not know");
+    env.pass(SETTLED);
+    let left = retire().await.expect("nothing refers to it");
+    assert_eq!(left.sealing.len(), 1);
+}
+
+async fn a_node_that_ended_before_the_clock_was_set_back_is_not_waited_for(env: TestEnv) {
+    let data = env.data().join("other");
+    copy(&env.data().join("keys"), &data.join("keys"));
+    let other = env.node("other", &data).await.expect("opens");
+    other.close().await;
+    env.put_back(DAY);
+    let maintained = env.postern.sealing_keys().maintain().await;
+    maintained.expect("maintains");
+    env.pass(AWAY);
+    let rotated = rotate(&env.postern).await;
+    assert_eq!(rotated.without_file, Vec::<String>::new());
+    let active = rotated.active().map(|key| &key.id);
+    assert_eq!(active, Some(&rotated.sealing[0].id));
+}
+
 stories! {
+    both {
+        a_clock_that_is_set_back_does_not_hold_a_rotation_up;
+    }
     postgres {
+        a_node_that_ended_before_the_clock_was_set_back_is_not_waited_for;
         a_node_that_was_away_keeps_a_retired_key_that_it_sealed_with;
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::pass::ResealPass;
 use super::service::SealingKeys;
 use crate::store::sealed_columns::{self, SEALED_COLUMNS, SealedRowKey};
-use crate::store::{StoreError, commit};
+use crate::store::{StoreError, commit, routing};
 
 /// The most values of a batch, which is one transaction.
 const BATCH: i64 = 50;
@@ -51,6 +51,8 @@ impl SealingKeys {
             return Ok(true);
         };
         let mut work = self.store.begin().await?;
+        // Saves lock the routing before their rows. In another order each would wait for the other.
+        routing::lock(&mut work, self.store.for_update()).await?;
         for row in &rows {
             // A value that does not open stays: its key is not retired until it is entered again.
             if let Some(anew) = self.vault.reseal(&row.value) {

@@ -1,11 +1,11 @@
-//! Rotation of keys beside nodes that were away, and by clocks that are set back.
+//! Rotation of keys beside saves, nodes that were away, and clocks that are set back.
 
 use std::fs;
 use std::time::Duration;
 
 use engine::Actor;
 
-use crate::environment::TestEnv;
+use crate::environment::{TestEnv, execute};
 use crate::key_rotation::{SETTLED, copy, keys, rotate, save, seal_anew};
 
 /// Longer than a node counts that does not report its key files.
@@ -85,12 +85,37 @@ async fn a_node_that_ended_before_the_clock_was_set_back_is_not_waited_for(env: 
     assert_eq!(active, Some(&rotated.sealing[0].id));
 }
 
+/// The transaction of a save that takes long changes two rows, the later one first.
+async fn sealing_anew_waits_for_a_save_under_way(env: TestEnv) {
+    for password in ["one", "two"] {
+        save(&env.postern, env.sealed(password).await).await;
+    }
+    rotate(&env.postern).await;
+    let mut saving = env.connection().await;
+    execute(
+        &mut saving,
+        "BEGIN; UPDATE routing SET version = version + 1; \
+         UPDATE revision SET number = number WHERE scope = 'global' AND number = 2",
+    )
+    .await;
+    let postern = env.postern.clone();
+    let sealing = tokio::spawn(async move { seal_anew(&postern).await });
+    env.until_locked().await;
+    execute(
+        &mut saving,
+        "UPDATE revision SET number = number WHERE scope = 'global' AND number = 1; COMMIT",
+    )
+    .await;
+    sealing.await.expect("everything is sealed anew");
+}
+
 stories! {
     both {
         a_clock_that_is_set_back_does_not_hold_a_rotation_up;
     }
     postgres {
         a_node_that_ended_before_the_clock_was_set_back_is_not_waited_for;
+        sealing_anew_waits_for_a_save_under_way;
         a_node_that_was_away_keeps_a_retired_key_that_it_sealed_with;
     }
 }

@@ -31,7 +31,7 @@ pub struct AuditFault {
     pub tampering: AuditTampering,
     /// Its number in the chain; `None` where it has none.
     pub number: Option<i64>,
-    /// Its id; `None` where it was taken away.
+    /// Its id; `None` where it was taken away, or retention removed it.
     pub id: Option<String>,
     /// Its time; `None` where it was taken away.
     pub at: Option<Timestamp>,
@@ -176,13 +176,21 @@ impl<'a> ChainCheck<'a> {
         if self.last.number < self.chain.last.number {
             return Err(AuditFault::removed(self.last.number + 1));
         }
-        match last_row {
-            // Its hash was computed again, with those of the rows before it.
-            Some(row) if self.last.hash != self.chain.last.hash => {
-                Err(AuditFault::of(AuditTampering::Changed, row))
-            }
-            _ => Ok(()),
+        if self.last.hash == self.chain.last.hash {
+            return Ok(());
         }
+        let changed = AuditTampering::Changed;
+        Err(match last_row {
+            // Its hash was computed again, with those of the rows before it.
+            Some(row) => AuditFault::of(changed, row),
+            // Retention removed every row, and the anchor is not the end.
+            None => AuditFault {
+                tampering: changed,
+                number: Some(self.last.number),
+                id: None,
+                at: self.chain.removed_at,
+            },
+        })
     }
 
     fn result(self, fault: Option<AuditFault>) -> VerifiedChain {
@@ -358,6 +366,25 @@ mod tests {
             (0, appended, (5, Some((Inserted, 6)))),
         ] {
             assert_eq!(shown(removed, &found), expected, "{removed} {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_changed_anchor_is_found_where_retention_removed_every_row() {
+        let last = place(&rows()[4]);
+        let forged = ChainPlace {
+            hash: "forged".to_owned(),
+            ..last.clone()
+        };
+        for (removed, expected) in [(last.clone(), None), (forged, Some(5))] {
+            let chain = ChainRow {
+                node: "gate".to_owned(),
+                last: last.clone(),
+                removed,
+                removed_at: Some(Timestamp(5)),
+            };
+            let fault = ChainCheck::new(&chain).end(None).err();
+            assert_eq!(fault.and_then(|fault| fault.number), expected);
         }
     }
 

@@ -83,7 +83,7 @@ pub struct AuditFilterArgs {
     #[arg(long, env = "POSTERN_AUDIT_ACTION", value_name = "NAME")]
     pub action: Option<String>,
     /// Only rows of acts on account, session, token, sender, limits, settings, relay, policy, webhook,
-    /// domain, mail, suppression or system
+    /// domain, mail, suppression, key or system
     #[arg(long, env = "POSTERN_AUDIT_OBJECT", value_name = "KIND")]
     pub object: Option<String>,
     /// Only acts that were done, or refused: done or refused
@@ -101,4 +101,24 @@ pub struct AuditFilterArgs {
     /// Only rows from before this time in UTC
     #[arg(long, env = "POSTERN_AUDIT_UNTIL", value_name = "TIME")]
     pub until: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Arg, Command};
+    use domain::audit::AuditObject;
+
+    use super::*;
+
+    #[test]
+    fn the_help_names_every_kind_of_object() {
+        let command = AuditFilterArgs::augment_args(Command::new("audit"));
+        let mut arguments = command.get_arguments();
+        let object = arguments.find(|argument| argument.get_id().as_str() == "object");
+        let help = object.and_then(Arg::get_help);
+        let help = help.expect("a text").to_string();
+        for object in AuditObject::ALL {
+            assert!(help.contains(object.as_str()), "{object:?}: {help}");
+        }
+    }
 }

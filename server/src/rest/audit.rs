@@ -32,7 +32,7 @@ pub struct AuditParams {
     /// The name of the act, as in `save settings`.
     action: Option<String>,
     /// What the act is on: `account`, `session`, `token`, `sender`, `limits`, `settings`, `relay`, `policy`,
-    /// `webhook`, `domain`, `mail`, `suppression` or `system`.
+    /// `webhook`, `domain`, `mail`, `suppression`, `key` or `system`.
     object: Option<String>,
     /// `done` or `refused`.
     outcome: Option<String>,
@@ -136,4 +136,23 @@ pub async fn list(
         ),
     ];
     Ok((head, Body::from_stream(header.chain(lines))).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::audit::AuditObject;
+
+    use super::*;
+
+    #[test]
+    fn the_description_names_every_kind_of_object() {
+        let parameters = AuditParams::into_params(|| None);
+        let object = parameters.iter().find(|given| given.name == "object");
+        let description = object.and_then(|given| given.description.clone());
+        let description = description.expect("a text");
+        for object in AuditObject::ALL {
+            let name = format!("`{}`", object.as_str());
+            assert!(description.contains(&name), "{name}: {description}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use engine::{Actor, AuditTampering, AuditVerification, Config, Postern};
 use futures::StreamExt;
 use futures::future::join_all;
 
-use crate::environment::TestEnv;
+use crate::environment::{TestEnv, connect, execute};
 use crate::outbox::TestWorker;
 use crate::wait::wait_for;
 
@@ -346,6 +346,37 @@ async fn the_audit_log_is_searched_in_pages(env: TestEnv) {
     assert_eq!(refused.kind, Kind::Forbidden);
 }
 
+/// The databases of the other stories know no other letters than those of ASCII.
+async fn a_text_with_letters_beyond_ascii_is_found(env: TestEnv) {
+    let address = env.config.database.as_deref().expect("PostgreSQL");
+    let (server, name) = address.rsplit_once('/').expect("a database");
+    let name = format!("{name}_letters");
+    let create =
+        format!("CREATE DATABASE {name} TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'");
+    execute(&mut env.connection().await, &create).await;
+    let config = Config {
+        database: Some(format!("{server}/{name}")),
+        ..env.empty().await
+    };
+    let postern = Postern::open(config.clone()).await.expect("opens");
+    execute(
+        &mut connect(&config).await,
+        "INSERT INTO audit (id, at, actor, origin, action, outcome, detail) \
+         VALUES ('01JD0000000000000000000000', 0, 'admin', '', 'create relay', 'done', '“Übersee”')",
+    )
+    .await;
+    for (detail, number) in [("Übersee", 1), ("über", 1), ("Übungen", 0)] {
+        let search = AuditSearch {
+            detail: detail.to_owned(),
+            ..AuditSearch::default()
+        };
+        let audit = postern.audit();
+        let page = audit.list(&Actor::local(0), &search, None, 50).await;
+        assert_eq!(page.expect("lists").rows.len(), number, "{detail}");
+    }
+    postern.close().await;
+}
+
 stories! {
     both {
         acts_and_refusals_are_rows_of_one_chain;
@@ -356,5 +387,8 @@ stories! {
         the_anchor_of_a_chain_outlives_retention;
         rows_from_before_the_chains_are_counted_until_retention_removes_them;
         the_audit_log_is_searched_in_pages;
+    }
+    postgres {
+        a_text_with_letters_beyond_ascii_is_found;
     }
 }

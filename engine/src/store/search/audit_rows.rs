@@ -65,9 +65,11 @@ impl AuditCondition {
             ("detail", &search.detail),
         ] {
             if !value.is_empty() {
-                let pattern = contains(&value.to_ascii_lowercase());
-                let number = condition.parameter(Parameter::Text(pattern));
-                condition.and(&format!("lower({column}) LIKE ${number} ESCAPE '\\'"));
+                let number = condition.parameter(Parameter::Text(contains(value)));
+                // Which letters `lower` changes depends on the database: it folds both.
+                condition.and(&format!(
+                    "lower({column}) LIKE lower(CAST(${number} AS TEXT)) ESCAPE '\\'"
+                ));
             }
         }
         if !search.action.is_empty() {

@@ -93,15 +93,6 @@ impl Audit {
         }
     }
 
-    /// The newest rows, newest first, for administrators.
-    ///
-    /// # Errors
-    /// [`Kind::Forbidden`](domain::Kind::Forbidden) for any other actor.
-    pub async fn trail(&self, actor: &Actor, limit: i64) -> Result<Vec<Entry>, Refusal> {
-        actor.administers()?;
-        Ok(audit::newest(&mut *self.store.read().await?, limit).await?)
-    }
-
     /// Records in its own transaction, `work`, that an act was done. It is the last write before the commit: it locks
     /// the chain of this node.
     pub(crate) async fn record(

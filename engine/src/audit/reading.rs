@@ -25,6 +25,16 @@ struct ExportPosition {
 }
 
 impl Audit {
+    /// The newest rows, newest first, for administrators.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for any other actor; as for [`Audit::list`].
+    pub async fn trail(&self, actor: &Actor, limit: i64) -> Result<Vec<AuditRow>, Refusal> {
+        actor.administers()?;
+        let page = self.page(&AuditSearch::default(), None, limit).await?;
+        Ok(page.rows)
+    }
+
     /// Up to `limit` rows that match, 500 at most, newest first, behind a position, for administrators.
     ///
     /// # Errors

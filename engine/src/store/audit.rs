@@ -1,17 +1,15 @@
 //! The table `audit`: acts with their actor, time, origin and outcome. Rows are not changed.
 
 use domain::Timestamp;
-use sqlx::any::AnyRow;
-use sqlx::{FromRow, Row as _};
 
 use super::audit_chain::{self, ChainPlace, ChainRow, ChainedRow};
 use super::audit_hash::HashedRow;
 use super::{Connection, StoreError};
 
-/// A row. No text in it is a secret, or the address of a person other than the actor.
+/// A new row. No text in it is a secret, or the address of a person other than the actor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The node that wrote it, whose chain it is in; empty for a row from before there were chains.
+    /// The node that writes it, whose chain it is in.
     pub node: String,
     pub at: Timestamp,
     pub actor: String,
@@ -19,20 +17,6 @@ pub struct Entry {
     pub action: String,
     pub outcome: String,
     pub detail: String,
-}
-
-impl FromRow<'_, AnyRow> for Entry {
-    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            at: Timestamp(row.try_get(0)?),
-            actor: row.try_get(1)?,
-            origin: row.try_get(2)?,
-            action: row.try_get(3)?,
-            outcome: row.try_get(4)?,
-            detail: row.try_get(5)?,
-            node: row.try_get(6)?,
-        })
-    }
 }
 
 /// Inserts rows of one node at the end of its chain, and copies them to the log. The chain is locked until the end of
@@ -189,18 +173,6 @@ fn old_rows(times: &[Timestamp], before: Timestamp, now: Timestamp) -> usize {
         }
     }
     old
-}
-
-/// The newest `limit` rows, newest first.
-///
-/// # Errors
-/// Where the database fails.
-pub async fn newest(connection: &mut Connection, limit: i64) -> Result<Vec<Entry>, StoreError> {
-    let query = sqlx::query_as(
-        "SELECT at, actor, origin, action, outcome, detail, COALESCE(node, '') FROM audit \
-         ORDER BY at DESC, id DESC LIMIT $1",
-    );
-    Ok(query.bind(limit).fetch_all(connection).await?)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The table `audit`: acts with their actor, time, origin and outcome. Rows are not changed.
 
 use domain::Timestamp;
+use sqlx::AssertSqlSafe;
 
 use super::audit_chain::{self, ChainPlace, ChainRow, ChainedRow};
 use super::audit_hash::HashedRow;
@@ -106,15 +107,7 @@ pub async fn delete_before(
     now: Timestamp,
     limit: i64,
 ) -> Result<u64, StoreError> {
-    let unchained = sqlx::query(
-        "DELETE FROM audit WHERE id IN \
-         (SELECT id FROM audit WHERE node IS NULL AND at < $1 ORDER BY at LIMIT $2)",
-    )
-    .bind(before.0)
-    .bind(limit)
-    .execute(&mut *connection)
-    .await?;
-    let mut deleted = unchained.rows_affected();
+    let mut deleted = delete_unchained(connection, before, limit).await?;
     if deleted > 0 {
         audit_chain::forget_unchained(connection, deleted).await?;
     }
@@ -125,6 +118,30 @@ pub async fn delete_before(
         }
     }
     Ok(deleted)
+}
+
+/// Selects old rows without a place in a chain, by a range of the index of times. The index of places would have all of
+/// them, of which few are old.
+const OLD_UNCHAINED: &str =
+    "SELECT id FROM audit WHERE (node || '') IS NULL AND at < $1 ORDER BY at LIMIT $2";
+
+/// Deletes up to `limit` rows without a place in a chain from before `before`. Returns how many were deleted.
+async fn delete_unchained(
+    connection: &mut Connection,
+    before: Timestamp,
+    limit: i64,
+) -> Result<u64, StoreError> {
+    let first = sqlx::query("SELECT id FROM audit WHERE node IS NULL LIMIT 1");
+    if first.fetch_optional(&mut *connection).await?.is_none() {
+        return Ok(0);
+    }
+    let sql = format!("DELETE FROM audit WHERE id IN ({OLD_UNCHAINED})");
+    let deleted = sqlx::query(AssertSqlSafe(sql))
+        .bind(before.0)
+        .bind(limit)
+        .execute(connection)
+        .await?;
+    Ok(deleted.rows_affected())
 }
 
 /// Deletes up to `limit` old rows at the beginning of a chain, and moves its anchor. Returns how many were deleted.
@@ -177,7 +194,27 @@ fn old_rows(times: &[Timestamp], before: Timestamp, now: Timestamp) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::Row as _;
+
     use super::*;
+    use crate::store::Store;
+
+    #[tokio::test]
+    async fn old_rows_without_a_place_are_a_range_of_the_index_of_times() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), None).await.expect("opens");
+        let sql = format!("EXPLAIN QUERY PLAN {OLD_UNCHAINED}");
+        let mut connection = store.read().await.expect("a connection");
+        let plan = sqlx::query(AssertSqlSafe(sql))
+            .bind(1_i64)
+            .bind(500_i64)
+            .fetch_all(&mut *connection)
+            .await
+            .expect("a plan");
+        let plan: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
+        assert!(plan[0].contains("audit_by_time (at<?)"), "{plan:?}");
+        assert_eq!(plan.len(), 1, "not sorted: {plan:?}");
+    }
 
     #[test]
     fn rows_are_old_from_the_beginning_of_a_chain_on() {

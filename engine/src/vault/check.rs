@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::error::VaultError;
-use super::{files, fingerprint};
+use super::{files, is_it};
 use crate::store::keys::SealingKey;
 
 /// Checks that every key that is not retired is in the folder, and returns the number of keys there.
@@ -17,8 +17,7 @@ pub fn check(folder: &Path, in_use: &[SealingKey]) -> Result<usize, VaultError> 
             folder: folder.to_owned(),
             kid: known.kid.clone(),
         })?;
-        let expected = known.fingerprint.as_ref();
-        if expected.is_some_and(|expected| *expected != fingerprint(found)) {
+        if !is_it(known, found) {
             return Err(VaultError::Damaged(files::path(folder, &known.kid)));
         }
     }

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use domain::jwe::ContentKey;
 use zeroize::Zeroizing;
 
-use super::{VaultError, files, fingerprint};
+use super::{VaultError, files, is_it};
 use crate::store::keys::SealingKey;
 
 /// The beginning of the first line, before the number of keys.
@@ -88,8 +88,8 @@ impl KeyCopies {
     /// The ids of the keys that are not retired, and are not among these or are others.
     pub(crate) fn lacks(&self, in_use: &[SealingKey]) -> Vec<String> {
         let has = |known: &SealingKey| {
-            let found = self.0.get(&known.kid).map(fingerprint);
-            found.is_some_and(|found| known.fingerprint.as_ref().is_none_or(|it| *it == found))
+            let found = self.0.get(&known.kid);
+            found.is_some_and(|found| is_it(known, found))
         };
         let in_use = in_use.iter().filter(|known| known.retired_at.is_none());
         let lacking = in_use.filter(|known| !has(known));
@@ -156,6 +156,7 @@ fn parse(text: &str) -> Option<KeyCopies> {
 mod tests {
     use domain::Timestamp;
 
+    use super::super::fingerprint;
     use super::*;
 
     /// A folder with two key files, and the copies of them.

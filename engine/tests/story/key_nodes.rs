@@ -64,7 +64,8 @@ async fn a_clock_that_is_set_back_does_not_hold_a_rotation_up(env: TestEnv) {
 
     let service = env.postern.sealing_keys();
     let retire = async || service.retire(&Actor::local(0), &old).await;
-    retire().await.expect_err("a process may not know");
+    let refused = retire().await.expect_err("a process may not know");
+    assert!(refused.text().contains("15 seconds"), "{refused}");
     env.pass(SETTLED);
     let left = retire().await.expect("nothing refers to it");
     assert_eq!(left.sealing.len(), 1);

@@ -67,8 +67,8 @@ struct KeyRing {
     keys: HashMap<String, ContentKey>,
     /// The id of the key that seals; the others only unseal.
     sealing: String,
-    /// Whether a key in use is lost or damaged.
-    lacks_keys: bool,
+    /// How many keys in use are lost or damaged.
+    lacking: usize,
 }
 
 impl Vault {
@@ -97,7 +97,7 @@ impl Vault {
         let known = keys::sealing(&mut work).await?;
         let mut newest = None;
         let mut sealing = None;
-        let mut lacks_keys = false;
+        let mut lacking = 0;
         for key in known.iter().filter(|key| key.retired_at.is_none()) {
             let fault = match keys.get(&key.kid).map(fingerprint) {
                 None => Some(VaultError::Lost {
@@ -122,7 +122,7 @@ impl Vault {
                 None if sealing.is_none() => sealing = Some(key.kid.clone()),
                 None => {}
                 Some(fault) => {
-                    lacks_keys = true;
+                    lacking += 1;
                     tracing::error!(
                         kid = key.kid,
                         "the file of this key is lost or damaged; restore it, or enter again what it sealed"
@@ -164,7 +164,7 @@ impl Vault {
         let ring = KeyRing {
             keys,
             sealing,
-            lacks_keys,
+            lacking,
         };
         Ok(Self {
             node,
@@ -206,8 +206,8 @@ impl Vault {
     }
 
     /// Follows the database: reads key files that are new or restored, deletes those of retired keys, and
-    /// seals with the newest active key from now on. `known` are all keys, newest first. Returns whether the
-    /// last key that was lost or damaged is back.
+    /// seals with the newest active key from now on. `known` are all keys, newest first. Returns whether a
+    /// key that was lost or damaged is back.
     ///
     /// A retired key stays while it seals here, as this node has no newer one, and while it is in `referred`:
     /// values refer to it nevertheless.
@@ -238,8 +238,9 @@ impl Vault {
         if let Some(newest) = active().find(|key| ring.keys.contains_key(&key.kid)) {
             ring.sealing.clone_from(&newest.kid);
         }
-        let lacks_keys = active().any(|key| !ring.keys.contains_key(&key.kid));
-        std::mem::replace(&mut ring.lacks_keys, lacks_keys) && !lacks_keys
+        let absent = active().filter(|key| !ring.keys.contains_key(&key.kid));
+        let lacking = absent.count();
+        std::mem::replace(&mut ring.lacking, lacking) > lacking
     }
 
     /// The first characters of the values of every key that only unseals.
@@ -359,6 +360,32 @@ mod tests {
         let other = tempfile::tempdir().expect("a folder");
         let stranger = opened(other.path()).await;
         assert!(stranger.unseal("scope", "label", &sealed).is_err());
+    }
+
+    #[tokio::test]
+    async fn each_lost_key_that_is_back_is_noticed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let vault = opened(folder.path()).await;
+        let lost: Vec<(String, ContentKey)> = ["one", "two"]
+            .map(|name| files::create(&folder.path().join(name)).expect("a key"))
+            .into();
+        let known: Vec<SealingKey> = lost
+            .iter()
+            .map(|(kid, key)| SealingKey {
+                kid: kid.clone(),
+                created_at: Timestamp(0),
+                fingerprint: Some(fingerprint(key)),
+                activated_at: Some(Timestamp(0)),
+                retired_at: None,
+            })
+            .collect();
+        let refresh = || vault.refresh(&known, &BTreeSet::new());
+        assert!(!refresh(), "both are lost");
+        for (kid, key) in &lost {
+            files::write(&folder.path().join("keys"), kid, key).expect("written");
+            assert!(refresh(), "it is back");
+            assert!(!refresh(), "nothing changed since");
+        }
     }
 
     #[tokio::test]

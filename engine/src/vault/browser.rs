@@ -147,10 +147,15 @@ impl BrowserKeys {
     /// Generates a pair, whatever the age of the published one.
     ///
     /// # Errors
-    /// If the key cannot be generated.
+    /// If the key cannot be generated or the database fails.
     pub(crate) async fn make(&self) -> Result<MadePair, Refusal> {
         let made = self.made.clone().lock_owned().await;
-        Ok(MadePair(make(made, self.clock.now()).await?))
+        let now = self.clock.now();
+        let rows = keys::browser_since(&mut *self.store.read().await?, now).await?;
+        // The newest pair is published, also where the clock was set back.
+        let newest = rows.first().map(|newest| newest.created_at);
+        let at = newest.map_or(now, |at| at + Duration::from_millis(1));
+        Ok(MadePair(make(made, at).await?))
     }
 
     /// Stores a pair in `work`, and removes expired ones.
@@ -319,7 +324,10 @@ async fn make(
     mut made: OwnedMutexGuard<Made>,
     now: Timestamp,
 ) -> Result<OwnedMutexGuard<Made>, Refusal> {
-    if made.as_ref().is_some_and(|pair| pair.is_offered(now)) {
+    if let Some(pair) = made.as_mut()
+        && pair.is_offered(now)
+    {
+        pair.created_at = now;
         return Ok(made);
     }
     let making = tokio::task::spawn_blocking(move || {

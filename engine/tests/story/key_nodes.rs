@@ -110,8 +110,24 @@ async fn sealing_anew_waits_for_a_save_under_way(env: TestEnv) {
     sealing.await.expect("everything is sealed anew");
 }
 
+async fn a_key_for_browsers_is_published_though_the_clock_is_set_back(env: TestEnv) {
+    let published = async || {
+        let key = env.postern.keys().browser_key().await;
+        key.expect("a key").kid
+    };
+    let before = published().await;
+    env.put_back(DAY / 2);
+    let service = env.postern.sealing_keys();
+    let rotated = service.rotate_browser_key(&Actor::local(0)).await;
+    let pairs = rotated.expect("rotates").browser;
+    assert_ne!(pairs[0].id, before);
+    assert_eq!(published().await, pairs[0].id);
+    save(&env.postern, env.sealed("hunter2").await).await;
+}
+
 stories! {
     both {
+        a_key_for_browsers_is_published_though_the_clock_is_set_back;
         a_clock_that_is_set_back_does_not_hold_a_rotation_up;
     }
     postgres {

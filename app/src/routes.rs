@@ -18,7 +18,7 @@ use crate::accounts::{
     ACCOUNTS, AccountDetailsPage, AccountRemovalPage, AccountsPage, DELETE_ACCOUNT, SESSIONS,
     SessionsPage,
 };
-use crate::audit::{AUDIT, AuditLogPage};
+use crate::audit::{AUDIT, AuditExportPage, AuditLogPage, EXPORT_AUDIT};
 use crate::components::NotFound;
 use crate::domains::{DOMAINS, DkimKeyRemovalPage, DomainPage, DomainsPage, REMOVE_DKIM_KEY};
 use crate::entrance::{
@@ -110,6 +110,7 @@ fn Pages() -> StaticVec<AnyNestedRoute> {
         page(FixedPath(FIGURES), FiguresPage),
         page(FixedPath(ACCOUNTS), AccountsPage),
         page(FixedPath(SESSIONS), SessionsPage),
+        page(FixedPath(EXPORT_AUDIT), AuditExportPage),
         page(FixedPath(AUDIT), AuditLogPage),
         page(FixedPath(INTERFACES), InterfacesPage),
         page(FixedPath(KEYS), KeysPage),

@@ -1,19 +1,16 @@
-//! The page of the audit log: filters, rows and files.
+//! The page of the audit log: filters and rows.
 
 use domain::audit::{AuditCursor, AuditRow, AuditSearch};
 use domain::{Fields, Kind, Refusal};
 use engine::{Action, Postern};
 use leptos::prelude::*;
 
-use super::AUDIT;
 use super::row::Row;
 use super::search_form::SearchForm;
+use super::{AUDIT, EXPORT_AUDIT};
 use crate::components::{ErrorNotice, refused};
 use crate::layout::console_page;
 use crate::request::{queries, refuse, with_query};
-
-/// The audit log over REST.
-const API: &str = "/api/audit";
 
 /// The rows of a page.
 const PAGE_ROWS: i64 = 50;
@@ -125,18 +122,14 @@ fn pager(search: &AuditSearch, behind: bool, older: Option<AuditCursor>) -> Opti
     Some(links.into_any())
 }
 
-/// Links to all rows that match as files.
+/// A link to the export of all rows that match.
 #[component]
 fn Files(search: AuditSearch) -> AnyView {
-    let path = |format: &str| {
-        let mut pairs = search.pairs();
-        pairs.push(("format", format.to_owned()));
-        with_query(API, pairs)
-    };
+    let path = with_query(EXPORT_AUDIT, search.pairs());
     view! {
         <p class="figures-files">
-            "All rows that match, as a file: " <a href=path("csv")>"CSV"</a> " or "
-            <a href=path("lines")>"JSON lines"</a> "."
+            <a href=path>"Export all rows that match"</a>
+            " as CSV or JSON lines."
         </p>
     }
     .into_any()

@@ -10,6 +10,7 @@ use app::account::{
 use app::accounts::{
     ACCOUNTS, ADD_SENDER_OF, CHANGE_ACCOUNT, DELETE_ACCOUNT, END_SESSION_OF, INVITE_AGAIN, SESSIONS,
 };
+use app::audit::EXPORT_AUDIT;
 use app::domains::{ACTIVATE_DKIM_KEY, MAKE_DKIM_KEY, REMOVE_DKIM_KEY};
 use app::entrance::LoginQuery;
 use app::keys::{RETIRE_KEY, ROTATE_BROWSER_KEY, ROTATE_KEYS};
@@ -46,6 +47,7 @@ use super::state::AppState;
 pub(super) const GUARDED: &[(&str, &str)] = &[
     ("GET", DELETE_ACCOUNT),
     ("GET", LIMITS),
+    ("GET", EXPORT_AUDIT),
     ("GET", CHANGE_WEBHOOK),
     ("GET", REMOVE_WEBHOOK),
     ("GET", CHANGE_OWN_WEBHOOK),
@@ -109,6 +111,7 @@ pub(super) const GUARDED: &[(&str, &str)] = &[
     ("POST", "/api/keys"),
     ("POST", "/api/keys/browser"),
     ("DELETE", "/api/keys/{id}"),
+    ("GET", "/api/audit/export"),
 ];
 
 /// The fields of their forms that are secrets. The page that asks does not contain them, so that the person

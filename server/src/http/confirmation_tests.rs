@@ -8,7 +8,7 @@ use app::with_query;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use domain::policy::PolicyChange;
-use engine::Actor;
+use engine::{Actor, NewToken};
 
 use super::confirmation::{GUARDED, PostedForm};
 use super::test_browser::{FORM, PASSWORD, TestBrowser};
@@ -114,6 +114,34 @@ async fn a_page_with_a_form_asks_first_and_is_opened_then() {
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
     assert_eq!(answer.headers[LOCATION], page.as_str());
     assert_eq!(browser.get(&page).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_audit_log_is_exported_after_a_confirmation_but_by_tokens() {
+    let mut browser = TestBrowser::signed_in().await;
+    browser.clock.advance(Duration::from_secs(600));
+    assert_eq!(browser.get("/api/audit").await.status, StatusCode::OK);
+    let page = "/audit/export?action=login";
+    let answer = browser.get(page).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    let asks = answer.headers[LOCATION].to_str().expect("text").to_owned();
+    let export = "/api/audit/export?format=csv";
+    assert_eq!(browser.get(export).await.status, StatusCode::FORBIDDEN);
+    let answer = browser.post(&asks, &[("confirmation", PASSWORD)]).await;
+    assert_eq!(answer.headers[LOCATION], page);
+    let answer = browser.get(page).await;
+    let field = "name=\"action\" value=\"login\"";
+    assert!(answer.text.contains(field), "{}", answer.text);
+    let answer = browser.get(export).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(answer.text.starts_with("id,at,"), "{}", answer.text);
+
+    browser.clock.advance(Duration::from_secs(600));
+    let token = NewToken::new("admin@example.org", "collector");
+    let accounts = browser.postern.accounts();
+    let token = accounts.create_token(&Actor::local(0), token).await;
+    browser.token = Some(token.expect("a token"));
+    assert_eq!(browser.get(export).await.status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -21,8 +21,7 @@ use crate::http::AppState;
 /// The rows of a page.
 const PAGE_ROWS: i64 = 50;
 
-/// Which rows, for the document: [`AuditSearch::take_behind`] reads them. An absent or empty value matches
-/// everything.
+/// Which rows, for the document: [`AuditSearch::take`] reads them. An absent or empty value matches everything.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[allow(dead_code, reason = "the parameters are read by their names")]
@@ -44,22 +43,35 @@ pub struct AuditParams {
     since: Option<String>,
     /// Before then.
     until: Option<String>,
-    /// The `next` of the previous response, for the rows behind it. Not with a file.
+}
+
+/// The position in the list, for the document: [`AuditSearch::take_behind`] reads it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "it is read by its name")]
+pub struct AuditPosition {
+    /// The `next` of the previous response, for the rows behind it.
     before: Option<String>,
-    /// `json` for a page, or a file with all rows: `lines` for JSON lines, `csv` for CSV. Without it, `json`.
-    #[param(example = "json")]
+}
+
+/// The format of a file, for the document: [`take_format`] reads it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "it is read by its name")]
+pub struct AuditFile {
+    /// `lines` for JSON lines, `csv` for CSV. Without it, `lines`.
+    #[param(example = "lines")]
     format: Option<String>,
 }
 
-/// Takes the field `format`; `None` for a page.
-fn take_format(fields: &mut Fields<'_>) -> Option<AuditFormat> {
+/// Takes the field `format`.
+fn take_format(fields: &mut Fields<'_>) -> AuditFormat {
     match fields.take("format") {
-        None | Some("" | "json") => None,
-        Some("lines") => Some(AuditFormat::Lines),
-        Some("csv") => Some(AuditFormat::Csv),
+        None | Some("" | "lines") => AuditFormat::Lines,
+        Some("csv") => AuditFormat::Csv,
         Some(_) => {
-            fields.add("format", "This must be “json”, “lines” or “csv”.");
-            None
+            fields.add("format", "This must be “lines” or “csv”.");
+            AuditFormat::Lines
         }
     }
 }
@@ -78,24 +90,14 @@ pub struct AuditListing {
 /// Read the audit log
 ///
 /// Acts on settings, relays, accounts, sessions, tokens and mail, and refusals of them: rows that match all of the
-/// query, newest first, fifty at a time. With `format=lines` or `format=csv` a file with all of them, which is an act
-/// in the audit log itself. A text in CSV that begins like a formula has an apostrophe before it. A search that takes
-/// longer than 2 s is ended: narrow it. For administrators.
+/// query, newest first, fifty at a time. A search that takes longer than 2 s is ended: narrow it. For administrators.
 #[utoipa::path(
     get,
     path = "/api/audit",
     tag = "Audit",
-    params(AuditParams),
+    params(AuditParams, AuditPosition),
     responses(
-        (
-            status = 200,
-            description = "The rows",
-            content(
-                (AuditListing = "application/json"),
-                (String = "application/x-ndjson"),
-                (String = "text/csv")
-            )
-        ),
+        (status = 200, description = "The rows", body = AuditListing),
         Restricted,
         Always,
     )
@@ -104,28 +106,47 @@ pub async fn list(
     State(state): State<AppState>,
     SignedIn(actor): SignedIn,
     QueryPairs(query): QueryPairs,
-) -> Result<Response, Refused> {
+) -> Result<Json<AuditListing>, Refused> {
+    let (search, before) = Fields::of(&query).read(AuditSearch::take_behind)?;
     let audit = state.postern.audit();
-    let ((search, before), format) = Fields::of(&query).read(|fields| {
-        let (search, before) = AuditSearch::take_behind(fields);
-        let format = take_format(fields);
-        if before.is_some() && format.is_some() {
-            fields.add("before", "A file has all rows; remove this.");
-        }
-        ((search, before), format)
-    })?;
-    let Some(format) = format else {
-        let page = audit.list(&actor, &search, before.as_ref(), PAGE_ROWS);
-        let page = page.await?;
-        let listing = AuditListing {
-            status: SUCCESS,
-            data: page.rows.into_iter().map(Into::into).collect(),
-            next: page.next.map(|next| next.to_string()),
-        };
-        return Ok(Json(listing).into_response());
-    };
+    let page = audit.list(&actor, &search, before.as_ref(), PAGE_ROWS);
+    let page = page.await?;
+    Ok(Json(AuditListing {
+        status: SUCCESS,
+        data: page.rows.into_iter().map(Into::into).collect(),
+        next: page.next.map(|next| next.to_string()),
+    }))
+}
+
+/// Export the audit log
+///
+/// A file with all rows that match, newest first. The export is an act in the audit log itself. A text in CSV that
+/// begins like a formula has an apostrophe before it. A search that takes longer than 2 s is ended: narrow it. For
+/// administrators; a session needs a sign-in or a confirmation within the last 10 minutes.
+#[utoipa::path(
+    get,
+    path = "/api/audit/export",
+    tag = "Audit",
+    params(AuditParams, AuditFile),
+    responses(
+        (
+            status = 200,
+            description = "The file",
+            content((String = "application/x-ndjson"), (String = "text/csv"))
+        ),
+        Restricted,
+        Always,
+    )
+)]
+pub async fn export(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+    QueryPairs(query): QueryPairs,
+) -> Result<Response, Refused> {
+    let (search, format) =
+        Fields::of(&query).read(|fields| (AuditSearch::take(fields), take_format(fields)))?;
     let header = stream::once(async move { Ok::<_, Refusal>(format.header().to_owned()) });
-    let rows = audit.export(&actor, search).await?;
+    let rows = state.postern.audit().export(&actor, search).await?;
     let lines = rows.map(move |rows| rows.and_then(|rows| format.lines(rows)));
     let name = format.file_name();
     let head = [

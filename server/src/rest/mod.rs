@@ -171,6 +171,7 @@ fn operations() -> OpenApiRouter<AppState> {
         .route_layer(from_fn(extract::refuse_query))
         .routes(routes!(messages::list))
         .routes(routes!(audit::list))
+        .routes(routes!(audit::export))
         .routes(routes!(figures::read))
         .routes(routes!(suppressions::list))
         .routes(routes!(

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use app::account::second_factor::SECOND_FACTOR;
 use app::account::{ACCOUNT, CONFIRM_IDENTITY, TOKENS};
 use app::accounts::{ACCOUNTS, DELETE_ACCOUNT, SESSIONS, account_path};
-use app::audit::AUDIT;
+use app::audit::{AUDIT, EXPORT_AUDIT};
 use app::domains::{DOMAINS, REMOVE_DKIM_KEY, domain_path};
 use app::entrance::{INVITATION, LOGIN, RESET, SECOND_STEP, SETUP};
 use app::figures::{FIGURES, figures_path};
@@ -137,6 +137,7 @@ fn pages() -> Vec<PageRule> {
             )
         }),
         page(AUDIT, Organisation, |_| AUDIT.to_owned()),
+        page(EXPORT_AUDIT, Organisation, |_| EXPORT_AUDIT.to_owned()),
         page(INTERFACES, Organisation, |_| INTERFACES.to_owned()),
         page(KEYS, Organisation, |_| KEYS.to_owned()),
         page(WEBHOOKS, Organisation, |_| WEBHOOKS.to_owned()),

@@ -261,6 +261,7 @@ pub const RULES: &[Rule] = &[
     }),
     organisation("get /api/interfaces", nothing),
     organisation("get /api/audit", nothing),
+    organisation("get /api/audit/export", nothing),
     organisation("get /api/keys", nothing),
     organisation("post /api/keys", nothing),
     organisation("post /api/keys/browser", nothing),

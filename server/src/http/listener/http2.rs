@@ -1,15 +1,18 @@
 //! A connection that speaks HTTP/2: its limits, and how it is closed.
 
+use std::future::pending;
 use std::pin::pin;
+use std::time::Duration;
 
 use hyper::server::conn::http2::Builder;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::sleep;
 
 use super::client::Client;
 use super::limits::HEAD_MAX;
 use super::requests::Requests;
 use super::stream::ClientStream;
-use super::waiting::MOST_CANCELLED;
+use super::waiting::{Activity, MOST_CANCELLED};
 
 /// Requests of a connection at the same time. RFC 9113 section 6.5.2 recommends at least 100.
 const STREAMS: u32 = 100;
@@ -37,8 +40,8 @@ pub fn builder() -> Builder<TokioExecutor> {
 
 /// Serves requests until the connection ends. The client is told to open no more streams once the process
 /// stops, once its slot is needed, and where nothing came or went for the time that a connection may be
-/// idle; what is under way is answered, unless the client takes nothing of it. One that cancels its
-/// requests again and again is cut off.
+/// idle; what is under way is answered, unless the client takes nothing of it. One whose slot is needed gives
+/// it up soon, whether it answers to that or not. One that cancels its requests again and again is cut off.
 pub async fn serve(http: &Builder<TokioExecutor>, stream: ClientStream, client: Client) {
     let stream = client.limit(stream, None);
     let mut http = pin!(http.serve_connection(stream, Requests::of(&client)));
@@ -48,13 +51,13 @@ pub async fn serve(http: &Builder<TokioExecutor>, stream: ClientStream, client: 
         mut stopped,
         ..
     } = client;
-    tokio::select! {
+    let is_needed = tokio::select! {
         biased;
         _ = &mut http => return,
-        () = activity.closed() => {}
-        () = activity.quiet(limits.idle) => {}
-        _ = stopped.wait_for(|stopped| *stopped) => {}
-    }
+        () = activity.closed() => true,
+        () = activity.quiet(limits.idle) => false,
+        _ = stopped.wait_for(|stopped| *stopped) => false,
+    };
     if activity.is_abused() {
         return;
     }
@@ -64,5 +67,15 @@ pub async fn serve(http: &Builder<TokioExecutor>, stream: ClientStream, client: 
         _ = &mut http => {}
         () = activity.closed() => {}
         () = activity.quiet(limits.write) => {}
+        () = unused(&activity, limits.drain), if is_needed => {}
+    }
+}
+
+/// Waits for so long, and for ever where there is a request then: the connection is listed as waiting again
+/// once that has ended.
+async fn unused(activity: &Activity, time: Duration) {
+    sleep(time).await;
+    if activity.has_requests() {
+        pending::<()>().await;
     }
 }

@@ -242,6 +242,26 @@ async fn a_connection_of_http2_waits_for_a_response() {
 }
 
 #[tokio::test]
+async fn a_client_without_a_request_gives_its_slot_up() {
+    let limits = Limits {
+        connections: 1,
+        write: LONG,
+        drain: SHORT,
+        ..limits(LONG)
+    };
+    let server = SecureServer::start(limits).await;
+    // It answers no frame, and so never to the one that asks it to leave.
+    let mut deaf = server.connect(HTTP2).await;
+    let begin = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    deaf.write_all(begin).await.expect("sent");
+    let mut frame = [0; 9];
+    let read = deaf.read_exact(&mut frame);
+    within("its settings", read).await.expect("a frame");
+    let mut client = server.http2().await;
+    assert!(client.text("/seen").await.starts_with("HTTP/2.0 "));
+}
+
+#[tokio::test]
 async fn a_head_of_http2_is_at_most_16_kib() {
     let server = SecureServer::start(limits(LONG)).await;
     let mut client = server.http2().await;

@@ -195,6 +195,11 @@ impl Activity {
         }
     }
 
+    /// Whether a request is in progress.
+    pub fn has_requests(&self) -> bool {
+        matches!(self.state.lock().phase, Phase::Requests(_))
+    }
+
     /// Since when no octet came or went; `None` while a request has no response.
     fn quiet_since(&self) -> Option<Instant> {
         let state = self.state.lock();

@@ -11,7 +11,7 @@ use std::time::Duration;
 use domain::Host;
 use engine::RelayFindings;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use super::finding::Finding;
@@ -63,10 +63,16 @@ pub async fn listening(listening: Listening) -> Finding {
             Finding::ok(check, text)
         }
         Ok(Ok(true)) => Finding::ok(check, format!("postern answers at {address}")),
-        Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => {
-            let text = format!("{address} is free; postern does not run there now");
-            Finding::ok(check, text)
-        }
+        Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => match bind(address) {
+            Ok(()) => {
+                let text = format!("{address} is free; postern does not run there now");
+                Finding::ok(check, text)
+            }
+            Err(error) => {
+                let text = format!("nothing listens at {address}, and postern cannot: {error}");
+                Finding::fault(check, text, another)
+            }
+        },
         Ok(Ok(false) | Err(_)) => {
             let text = format!("another program than postern listens at {address}");
             Finding::fault(check, text, format!("end that program, or {another}"))
@@ -80,6 +86,19 @@ pub async fn listening(listening: Listening) -> Finding {
             )
         }
     }
+}
+
+/// Binds a socket to an address, as before listening there, and closes it. No client notices it.
+///
+/// # Errors
+/// Where another program has the port, or this user may not have it, as below 1024.
+fn bind(address: SocketAddr) -> io::Result<()> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)
 }
 
 /// The loopback address for one that stands for all.
@@ -236,6 +255,16 @@ mod tests {
             let finding = found(spoken, answer).await;
             assert_eq!(finding.state, expected, "{finding:?}");
         }
+        // A program has the port, and does not listen yet. No other test uses this address.
+        let held = TcpSocket::new_v4().expect("a socket");
+        let any = ([127, 61, 9, 1], 0).into();
+        held.bind(any).expect("a port");
+        let address = held.local_addr().expect("an address");
+        let finding = listening(at(address, Spoken::Http)).await;
+        assert_eq!(finding.state, FindingState::Fault, "{finding:?}");
+        drop(held);
+        let finding = listening(at(address, Spoken::Http)).await;
+        assert_eq!(finding.state, FindingState::Ok, "{finding:?}");
         // Of the range for documentation: no machine has it.
         let foreign = listening(at(([192, 0, 2, 1], 3000).into(), Spoken::Http)).await;
         assert_eq!(foreign.state, FindingState::Fault, "{foreign:?}");

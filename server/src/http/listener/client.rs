@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use hyper_util::rt::TokioIo;
 use tokio::sync::watch;
+use tokio::time::sleep;
 use tokio_io_timeout::TimeoutStream;
 
 use super::head_timeout::HeadTimeout;
@@ -36,4 +37,10 @@ impl Client {
         let activity = self.activity.clone();
         TokioIo::new(HeadTimeout::new(Box::pin(stream), activity, head))
     }
+}
+
+/// Waits until the process stops, and then so long.
+pub async fn drained(stopped: &mut watch::Receiver<bool>, time: Duration) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+    sleep(time).await;
 }

@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::client::Client;
+use super::client::{Client, drained};
 use super::limits::Limits;
 use super::stream::ClientStream;
 use super::{http1, http2};
@@ -30,15 +30,16 @@ impl Protocols {
     }
 
     /// Serves a connection until it ends.
-    pub async fn serve(&self, stream: TcpStream, client: Client) {
+    pub async fn serve(&self, stream: TcpStream, mut client: Client) {
         let Some(tls) = &self.tls else {
             return http1::serve(&self.http1, ClientStream::Plain(stream), client).await;
         };
-        // A handshake has the time of a request head.
+        // A handshake has the time of a request head, and once the process stops that of a last request.
         let handshake = timeout(client.limits.head, tls.accept(stream));
         let secured = tokio::select! {
             secured = handshake => secured,
             () = client.activity.closed() => return,
+            () = drained(&mut client.stopped, client.limits.drain) => return,
         };
         // The client learns of a failure by its alert.
         let Ok(Ok(stream)) = secured else { return };

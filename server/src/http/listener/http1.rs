@@ -6,10 +6,9 @@ use std::time::Duration;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::TokioTimer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-use super::client::Client;
+use super::client::{Client, drained};
 use super::limits::{HEAD_MAX, Limits};
 use super::requests::Requests;
 use super::stream::ClientStream;
@@ -75,10 +74,4 @@ pub async fn serve(http: &Builder, stream: ClientStream, client: Client) {
         () = activity.closed() => {}
         _ = stopped.wait_for(|stopped| *stopped) => {}
     }
-}
-
-/// Waits until the process stops, and then so long.
-async fn drained(stopped: &mut watch::Receiver<bool>, time: Duration) {
-    let _ = stopped.wait_for(|stopped| *stopped).await;
-    sleep(time).await;
 }

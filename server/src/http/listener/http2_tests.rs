@@ -218,6 +218,22 @@ async fn a_stop_waits_for_the_requests_of_http2() {
 }
 
 #[tokio::test]
+async fn a_stop_does_not_wait_for_a_handshake() {
+    let limits = Limits {
+        head: LONG,
+        drain: SHORT,
+        ..limits(LONG)
+    };
+    let server = SecureServer::start(limits).await;
+    let _silent = TcpStream::connect(server.address).await.expect("connects");
+    // The silent one was accepted before.
+    let mut client = server.http2().await;
+    assert!(client.text("/seen").await.starts_with("HTTP/2.0 "));
+    drop(server.stop);
+    within("the end", server.served).await.expect("it ends");
+}
+
+#[tokio::test]
 async fn a_connection_of_http2_ends_where_nothing_moves() {
     let server = SecureServer::start(limits(IDLE)).await;
     let idle = server.http2().await;

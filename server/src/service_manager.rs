@@ -17,6 +17,9 @@ use tokio::time::{MissedTickBehavior, interval};
 /// How often the status is brought up to date where there is no watchdog.
 const STATUS_INTERVAL: Duration = Duration::from_secs(30);
 
+/// How long a notification waits for room in the queue of the manager: without READY=1 it would end the process.
+const SEND_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The service manager that started this process, if one did. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct ServiceManager {
@@ -97,7 +100,7 @@ impl ServiceManager {
 
     fn send(&self, text: &str) {
         let Some(socket) = &self.socket else { return };
-        // The manager may be gone, or its queue full: the next notification comes soon.
+        // The manager may be gone, or not read its queue: the next notification comes soon.
         if let Err(error) = socket.own.send_to_addr(text.as_bytes(), &socket.manager) {
             tracing::debug!("the service manager was not notified: {error}");
         }
@@ -116,7 +119,7 @@ impl ManagerSocket {
             }
         };
         let own = UnixDatagram::unbound()?;
-        own.set_nonblocking(true)?;
+        own.set_write_timeout(Some(SEND_TIMEOUT))?;
         Ok(Self { own, manager })
     }
 }
@@ -156,6 +159,9 @@ fn status(report: &ReadinessReport) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+    use std::thread;
+
     use super::*;
 
     const WORKS: ReadinessReport = ReadinessReport {
@@ -169,10 +175,14 @@ mod tests {
     struct TestManager {
         manager: ServiceManager,
         listens: UnixDatagram,
-        _folder: tempfile::TempDir,
+        folder: tempfile::TempDir,
     }
 
     impl TestManager {
+        fn path(&self) -> PathBuf {
+            self.folder.path().join("notify")
+        }
+
         fn with(watchdog: Option<Duration>) -> Self {
             let folder = tempfile::tempdir().expect("a folder");
             let path = folder.path().join("notify");
@@ -186,7 +196,7 @@ mod tests {
                     watchdog,
                 },
                 listens,
-                _folder: folder,
+                folder,
             }
         }
     }
@@ -205,6 +215,25 @@ mod tests {
         test.manager.stopping();
         assert!(next(&test.listens).starts_with("STOPPING=1\nSTATUS=Stopping"));
         ServiceManager::default().ready();
+    }
+
+    #[test]
+    fn a_notification_waits_for_room_in_the_queue() {
+        let test = TestManager::with(None);
+        let others = UnixDatagram::unbound().expect("a socket");
+        others.set_nonblocking(true).expect("a mode");
+        let mut number = 0;
+        while others.send_to(b"full", test.path()).is_ok() {
+            number += 1;
+        }
+        let listens = test.listens.try_clone().expect("a socket");
+        let reading = thread::spawn(move || {
+            let texts = (0..=number).map(|_| next(&listens));
+            texts.last()
+        });
+        test.manager.ready();
+        let last = reading.join().expect("notifications");
+        assert_eq!(last.as_deref(), Some("READY=1"));
     }
 
     #[test]

@@ -41,6 +41,18 @@ pub fn check(root: &DebianRoot, packages: &Packages) -> Result<()> {
     expect_sendmail(root, "/usr/bin/postern")?;
     root.run_refused(&install, "conflicts with mail-transport-agent")?;
     expect_sendmail(root, "/usr/bin/postern")?;
+    // A choice of the administrator, which an upgrade keeps.
+    root.run(&[
+        "update-alternatives",
+        "--set",
+        "sendmail",
+        "/usr/bin/postern",
+    ])?;
+    root.install(&packages.mta)?;
+    let chosen = root.run(&["update-alternatives", "--query", "sendmail"])?;
+    if !chosen.lines().any(|line| line == "Status: manual") {
+        bail!("an upgrade of postern-mta undoes the choice of sendmail: {chosen}");
+    }
     root.run(&["dpkg", "--purge", "postern-mta", "postern"])?;
     Ok(())
 }

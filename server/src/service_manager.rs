@@ -228,8 +228,8 @@ mod tests {
         }
         let listens = test.listens.try_clone().expect("a socket");
         let reading = thread::spawn(move || {
-            let texts = (0..=number).map(|_| next(&listens));
-            texts.last()
+            let texts: Vec<String> = (0..=number).map(|_| next(&listens)).collect();
+            texts.last().cloned()
         });
         test.manager.ready();
         let last = reading.join().expect("notifications");

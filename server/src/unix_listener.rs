@@ -58,28 +58,49 @@ fn failed(path: &Path, error: &io::Error) -> SocketFault {
     }
 }
 
-/// Removes a socket that no process has bound.
-fn remove_stale(path: &Path) -> Result<(), SocketFault> {
+/// What is at a path where a Unix socket may be bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketPathState {
+    /// Nothing.
+    Free,
+    /// The socket of a process that ended without removing it.
+    Stale,
+    /// The socket of a process.
+    InUse,
+    /// A file that is not a socket.
+    OtherFile,
+}
+
+/// Looks at a path, unnoticed by a process that has bound it.
+///
+/// # Errors
+/// Where it cannot be read, or this user may not connect to its socket.
+pub fn path_state(path: &Path) -> io::Result<SocketPathState> {
     let metadata = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        found => found.map_err(|error| failed(path, &error))?,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(SocketPathState::Free),
+        found => found?,
     };
     if !metadata.file_type().is_socket() {
-        let text = format!("{} is not a socket and is not replaced", path.display());
-        return Err(SocketFault::Refused(text));
+        return Ok(SocketPathState::OtherFile);
     }
     // Unlike that of a stream, the connect of a datagram socket never waits, and it fails with another
     // error where a process has bound the socket, also before that process listens.
     let connected = UnixDatagram::unbound().and_then(|socket| socket.connect(path));
     match connected {
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-            fs::remove_file(path).map_err(|error| failed(path, &error))
-        }
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(failed(path, &error)),
-        _ => {
-            let text = format!("{} is in use by another process", path.display());
-            Err(SocketFault::Refused(text))
-        }
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(SocketPathState::Stale),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(error),
+        _ => Ok(SocketPathState::InUse),
+    }
+}
+
+/// Removes a socket that no process has bound.
+fn remove_stale(path: &Path) -> Result<(), SocketFault> {
+    let refused = |what: &str| Err(SocketFault::Refused(format!("{} {what}", path.display())));
+    match path_state(path).map_err(|error| failed(path, &error))? {
+        SocketPathState::Free => Ok(()),
+        SocketPathState::Stale => fs::remove_file(path).map_err(|error| failed(path, &error)),
+        SocketPathState::InUse => refused("is in use by another process"),
+        SocketPathState::OtherFile => refused("is not a socket and is not replaced"),
     }
 }
 

@@ -1,10 +1,7 @@
 //! Checks of addresses and sockets to listen on, and of the name of the relay.
 
-use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::os::unix::fs::FileTypeExt as _;
-use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,6 +12,7 @@ use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use super::finding::Finding;
+use crate::unix_listener::{self, SocketPathState};
 
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -142,33 +140,25 @@ pub fn socket(check: &'static str, path: &Path, argument: &str) -> Finding {
         let text = format!("{shown} has more than {PATH_MAX} octets");
         return Finding::fault(check, text, another);
     }
-    let metadata = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            return match path.parent().is_none_or(Path::is_dir) {
-                true => Finding::ok(check, format!("{shown} is made when postern serve starts")),
-                false => Finding::fault(
-                    check,
-                    format!("the folder of {shown} does not exist"),
-                    format!("make it, or {another}"),
-                ),
-            };
+    match unix_listener::path_state(path) {
+        Ok(SocketPathState::Free) if path.parent().is_none_or(Path::is_dir) => {
+            Finding::ok(check, format!("{shown} is made when postern serve starts"))
         }
-        Err(error) => return Finding::fault(check, format!("{shown}: {error}"), another),
-        Ok(metadata) => metadata,
-    };
-    if !metadata.file_type().is_socket() {
-        let text = format!("{shown} is not a socket, and is not replaced");
-        return Finding::fault(check, text, format!("remove it, or {another}"));
-    }
-    // Unlike that of a stream, the connect of a datagram socket is not noticed at the other end.
-    let connected = UnixDatagram::unbound().and_then(|socket| socket.connect(path));
-    match connected.map_err(|error| error.kind()) {
-        Err(ErrorKind::ConnectionRefused) => {
+        Ok(SocketPathState::Free) => {
+            let text = format!("the folder of {shown} does not exist");
+            Finding::fault(check, text, format!("make it, or {another}"))
+        }
+        Ok(SocketPathState::Stale) => {
             let text =
                 format!("{shown} is left of a process that ended; the next start replaces it");
             Finding::ok(check, text)
         }
-        _ => Finding::ok(check, format!("a process listens at {shown}")),
+        Ok(SocketPathState::InUse) => Finding::ok(check, format!("a process listens at {shown}")),
+        Ok(SocketPathState::OtherFile) => {
+            let text = format!("{shown} is not a socket, and is not replaced");
+            Finding::fault(check, text, format!("remove it, or {another}"))
+        }
+        Err(error) => Finding::fault(check, format!("{shown}: {error}"), another),
     }
 }
 
@@ -198,6 +188,7 @@ pub async fn resolver(relays: Option<&RelayFindings>) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::net::UnixListener;
 
     use tokio::net::TcpListener;

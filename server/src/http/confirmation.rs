@@ -157,7 +157,7 @@ pub async fn guard(State(state): State<AppState>, request: Request, next: Next) 
             Err(refusal) => refuse(request.uri(), refusal),
         };
     }
-    if request.method() == Method::GET {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
         return match state.postern.accounts().recently_confirmed(&actor) {
             Ok(()) => next.run(request).await,
             Err(_) => Redirect::to(&asks_before(request.uri())).into_response(),
@@ -186,7 +186,12 @@ fn asks_before(page: &Uri) -> String {
 fn is_guarded(request: &Request) -> bool {
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or("", MatchedPath::as_str);
-    GUARDED.contains(&(request.method().as_str(), route))
+    // HEAD runs what GET does.
+    let method = match *request.method() {
+        Method::HEAD => "GET",
+        ref method => method.as_str(),
+    };
+    GUARDED.contains(&(method, route))
 }
 
 /// Checks the answer, or without one that the session was confirmed recently.

@@ -126,7 +126,10 @@ async fn the_audit_log_is_exported_after_a_confirmation_but_by_tokens() {
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     let asks = answer.headers[LOCATION].to_str().expect("text").to_owned();
     let export = "/api/audit/export?format=csv";
-    assert_eq!(browser.get(export).await.status, StatusCode::FORBIDDEN);
+    for method in ["GET", "HEAD"] {
+        let answer = browser.send(method, export, FORM, String::new()).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{method}");
+    }
     let answer = browser.post(&asks, &[("confirmation", PASSWORD)]).await;
     assert_eq!(answer.headers[LOCATION], page);
     let answer = browser.get(page).await;

@@ -122,18 +122,25 @@ struct Opening {
 }
 
 impl Opening {
-    async fn run(self, stream: SubmissionStream, acceptor: Option<TlsAcceptor>) {
+    async fn run(mut self, stream: SubmissionStream, acceptor: Option<TlsAcceptor>) {
         let limit = self.service.limits.write;
         let stream = match acceptor {
             None => stream,
-            Some(acceptor) => match timeout(limit, stream.secure(&acceptor)).await {
-                Ok(Ok(secured)) => secured,
-                Ok(Err(error)) => {
-                    tracing::debug!(client = %self.client, %error, "TLS failed");
-                    return;
+            Some(acceptor) => {
+                let secured = tokio::select! {
+                    secured = timeout(limit, stream.secure(&acceptor)) => secured,
+                    // A session would end with its first reply.
+                    () = stopping(&mut self.stopped) => return,
+                };
+                match secured {
+                    Ok(Ok(secured)) => secured,
+                    Ok(Err(error)) => {
+                        tracing::debug!(client = %self.client, %error, "TLS failed");
+                        return;
+                    }
+                    Err(_) => return,
                 }
-                Err(_) => return,
-            },
+            }
         };
         let local = match self.service.local_actor(self.client).await {
             Ok(local) => local,

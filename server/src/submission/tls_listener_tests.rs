@@ -1,6 +1,7 @@
 //! The submission listener in TLS: from the first octet, and by STARTTLS.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::limits::SessionLimits;
 use super::test_client::{ANN, SmtpTestClient, TestSubmission, on_tcp, within};
 use crate::cli::SubmissionArgs;
 
@@ -23,6 +25,10 @@ struct Secured {
 
 impl Secured {
     async fn open() -> Self {
+        Self::open_within(SessionLimits::default()).await
+    }
+
+    async fn open_within(limits: SessionLimits) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let made = rcgen::generate_simple_self_signed(vec!["gate.test".to_owned()]);
         let made = made.expect("a certificate");
@@ -39,7 +45,7 @@ impl Secured {
             ..on_tcp()
         };
         Self {
-            gate: TestSubmission::open(args).await,
+            gate: TestSubmission::open_within(args, limits, 100).await,
             connector: connector(made.cert.der().clone()),
             _folder: folder,
         }
@@ -114,4 +120,20 @@ async fn implicit_tls_begins_with_the_first_octet() {
     client.send("EHLO app.test\r\n").await;
     let reply = client.reply().await;
     assert!(!reply.starts_with('2'), "{reply}");
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_handshake() {
+    let secured = Secured::open_within(SessionLimits {
+        write: Duration::from_secs(3600),
+        ..SessionLimits::default()
+    })
+    .await;
+    let connect = || TcpStream::connect(secured.gate.addresses[1]);
+    let _silent = connect().await.expect("connects");
+    // The silent one was accepted before.
+    let mut client = secured.handshake(connect().await.expect("connects")).await;
+    client.expect_reply("nothing", "220 gate.test").await;
+    client.expect("QUIT", "221 2.0.0").await;
+    secured.gate.stopped().await;
 }

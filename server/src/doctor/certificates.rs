@@ -1,6 +1,6 @@
 //! Checks of the certificates of HTTP and SMTP: their files, dates and names.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use domain::Timestamp;
 use x509_parser::certificate::X509Certificate;
@@ -63,6 +63,19 @@ pub fn certificate(
     } else {
         Finding::ok(check, format!("{shown} is valid until {until}"))
     })
+}
+
+/// What SMTP at these addresses lacks without a certificate; `None` where it needs none.
+pub fn missing_for_smtp(plain: Option<SocketAddr>, secure: Option<SocketAddr>) -> Option<Finding> {
+    const CHECK: &str = "SMTP certificate";
+    const REPAIR: &str = "give --submission-cert and --submission-key";
+    if secure.is_some() {
+        let text = "there is none, and postern serve does not start with --submissions";
+        return Some(Finding::fault(CHECK, text, REPAIR));
+    }
+    let is_local = plain?.ip().to_canonical().is_loopback();
+    let text = "there is none, and programs of other machines sign in inside TLS only";
+    (!is_local).then(|| Finding::warning(CHECK, text, REPAIR))
 }
 
 /// Whether a certificate is for a host (RFC 6125 section 6.4), an address or a name, of which the first
@@ -156,6 +169,22 @@ mod tests {
             let found = certificate("certificate", Ok(Some(files.clone())), host, at(now));
             let found = found.expect("a finding");
             assert_eq!(found.state, expected, "{now} {host:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn smtp_for_other_machines_needs_a_certificate() {
+        let here = Some(([127, 0, 0, 1], 587).into());
+        let open = Some(([0, 0, 0, 0], 587).into());
+        for (plain, secure, expected) in [
+            (None, None, None),
+            (here, None, None),
+            (open, None, Some(FindingState::Warning)),
+            (None, here, Some(FindingState::Fault)),
+            (open, open, Some(FindingState::Fault)),
+        ] {
+            let found = missing_for_smtp(plain, secure).map(|finding| finding.state);
+            assert_eq!(found, expected, "{plain:?} {secure:?}");
         }
     }
 

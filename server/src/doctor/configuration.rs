@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use engine::RelayFindings;
 
 use super::finding::Finding;
-use crate::http::PublicUrl;
+use crate::http::{PublicUrl, TrustedProxies};
 
 /// The public URL, where `listen` is the address of HTTP, with TLS or without.
 pub fn public_url(configured: Option<&str>, listen: SocketAddr, has_tls: bool) -> Finding {
@@ -33,6 +33,13 @@ pub fn public_url(configured: Option<&str>, listen: SocketAddr, has_tls: bool) -
         return Finding::warning(CHECK, text, repair);
     }
     Finding::ok(CHECK, url.to_string())
+}
+
+/// The proxies in front, where they are not networks.
+pub fn proxies(list: &str) -> Option<Finding> {
+    let error = TrustedProxies::parse(list).err()?;
+    let repair = "correct --trusted-proxies";
+    Some(Finding::fault("trusted proxies", error.to_string(), repair))
 }
 
 /// The relays; `None` where the database does not tell.
@@ -95,6 +102,14 @@ mod tests {
             let finding = public_url(configured, listen, has_tls);
             assert_eq!(finding.state, expected, "{finding:?}");
         }
+    }
+
+    #[test]
+    fn proxies_are_networks() {
+        assert_eq!(proxies(""), None);
+        assert_eq!(proxies("10.0.0.0/8, 192.0.2.7"), None);
+        let fault = proxies("proxy.example").expect("a finding");
+        assert_eq!(fault.state, FindingState::Fault, "{fault:?}");
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub async fn doctor(bootstrap: &Bootstrap, args: &DoctorArgs) -> Result<ExitCode
     let (url, address) = (args.listen.public_url.as_deref(), args.listen.listen);
     let has_tls = matches!(args.listen.tls.files(), Ok(Some(_)));
     findings.push(configuration::public_url(url, address, has_tls));
+    findings.extend(configuration::proxies(&args.listen.trusted_proxies));
     let relays = relays(&inspection);
     findings.push(configuration::relay(relays));
     findings.push(network::resolver(relays).await);
@@ -81,7 +82,14 @@ fn of_certificates(args: &DoctorArgs) -> Vec<Finding> {
     );
     let http = certificates::certificate("certificate", args.listen.tls.files(), host, now);
     let smtp = certificates::certificate("SMTP certificate", own, None, now);
-    http.into_iter().chain(smtp).collect()
+    let missing = match (&http, &smtp) {
+        (None, None) => {
+            let (plain, secure) = (args.submission.submission, args.submission.submissions);
+            certificates::missing_for_smtp(plain, secure)
+        }
+        _ => None,
+    };
+    [http, smtp, missing].into_iter().flatten().collect()
 }
 
 /// The addresses that `postern serve` listens on. The system chooses those with the port 0.

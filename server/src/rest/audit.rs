@@ -54,7 +54,7 @@ pub struct AuditPosition {
     before: Option<String>,
 }
 
-/// The format of a file, for the document: [`take_format`] reads it.
+/// The format of a file, for the document.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[allow(dead_code, reason = "it is read by its name")]

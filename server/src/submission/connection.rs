@@ -457,8 +457,11 @@ impl SubmissionConnection {
         self.send().await.ok()?;
         let acceptor = self.service.tls.clone()?;
         let handshake = self.stream.secure(&acceptor);
-        let stream = timeout(self.service.limits.write, handshake).await.ok()?;
-        let stream = stream
+        let secured = tokio::select! {
+            secured = timeout(self.service.limits.write, handshake) => secured.ok()?,
+            () = stopping(&mut self.stopped) => return None,
+        };
+        let stream = secured
             .inspect_err(|error| tracing::debug!(client = %self.client, %error, "TLS failed"))
             .ok()?;
         let mut secured = Self { stream, ..self };

@@ -123,7 +123,7 @@ async fn implicit_tls_begins_with_the_first_octet() {
 }
 
 #[tokio::test]
-async fn a_stop_does_not_wait_for_a_handshake() {
+async fn a_stop_does_not_wait_for_handshakes() {
     let secured = Secured::open_within(SessionLimits {
         write: Duration::from_secs(3600),
         ..SessionLimits::default()
@@ -135,5 +135,8 @@ async fn a_stop_does_not_wait_for_a_handshake() {
     let mut client = secured.handshake(connect().await.expect("connects")).await;
     client.expect_reply("nothing", "220 gate.test").await;
     client.expect("QUIT", "221 2.0.0").await;
+    let mut begun = secured.gate.client().await;
+    begun.expect("EHLO app.test", "250-").await;
+    begun.expect("STARTTLS", "220 2.0.0 ").await;
     secured.gate.stopped().await;
 }

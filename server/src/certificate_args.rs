@@ -15,6 +15,15 @@ impl TlsArgs {
 }
 
 impl SubmissionArgs {
+    /// The files; `None` where neither is given.
+    ///
+    /// # Errors
+    /// One line, where only one is given.
+    pub fn files(&self) -> Result<Option<CertificateFiles>, String> {
+        let (certificate, key) = (self.submission_cert.as_ref(), self.submission_key.as_ref());
+        CertificateFiles::given(certificate, key, "--submission-cert and --submission-key")
+    }
+
     /// The files of the certificate of SMTP: those of HTTP where no others are given.
     ///
     /// # Errors

@@ -21,7 +21,6 @@ use crate::command_socket;
 use crate::commands::Bootstrap;
 use crate::http::PublicUrl;
 use crate::terminal::Terminal;
-use crate::tls::CertificateFiles;
 use finding::{Finding, FindingState};
 use network::{Listening, Spoken};
 
@@ -75,13 +74,8 @@ fn of_certificates(args: &DoctorArgs) -> Vec<Finding> {
     let url = args.listen.public_url.as_deref();
     let url = url.and_then(|url| PublicUrl::parse(url).ok());
     let host = url.as_ref().map(PublicUrl::host);
-    let own = CertificateFiles::given(
-        args.submission.submission_cert.as_ref(),
-        args.submission.submission_key.as_ref(),
-        "--submission-cert and --submission-key",
-    );
     let http = certificates::certificate("certificate", args.listen.tls.files(), host, now);
-    let smtp = certificates::certificate("SMTP certificate", own, None, now);
+    let smtp = certificates::certificate("SMTP certificate", args.submission.files(), None, now);
     let missing = match (&http, &smtp) {
         (None, None) => {
             let (plain, secure) = (args.submission.submission, args.submission.submissions);

@@ -22,7 +22,7 @@ use crate::inherited_sockets::{
     InheritedSockets, InheritedUnixListener, SUBMISSION, SUBMISSIONS, SUBMIT_SOCKET,
 };
 use crate::open_files;
-use crate::tls::{self, CertificateFiles, CertificateUse};
+use crate::tls::{self, CertificateUse};
 use crate::unix_listener::{self, SocketFile};
 
 /// The permissions of the Unix socket: every user of this machine may submit mail.
@@ -124,13 +124,8 @@ impl BoundSubmission {
         per_client: usize,
         sockets: &mut InheritedSockets,
     ) -> Result<Self, String> {
-        let files = CertificateFiles::given(
-            args.submission_cert.as_ref(),
-            args.submission_key.as_ref(),
-            "--submission-cert and --submission-key",
-        )?;
         let acceptor = |files| tls::acceptor(files, CertificateUse::Submission);
-        let tls = files.map(acceptor).transpose()?;
+        let tls = args.files()?.map(acceptor).transpose()?;
         let submitters = LocalSubmitters {
             account: given_address("--local-account", args.local_account.as_deref())?,
             users: users(&args.submit_users)?,

@@ -16,7 +16,10 @@ const COMFORTABLE: u64 = 4;
 pub fn data_folder(folder: &Path) -> Finding {
     const CHECK: &str = "data folder";
     match data_folder::check(folder) {
-        Ok(()) => Finding::ok(CHECK, format!("{} is private", folder.display())),
+        Ok(()) => Finding::ok(
+            CHECK,
+            format!("only its owner can write to {}", folder.display()),
+        ),
         Err(DataFolderError::Missing(folder)) => Finding::warning(
             CHECK,
             format!("{} does not exist", folder.display()),

@@ -198,8 +198,8 @@ impl SmtpSettings {
             (CertificateCheck::Trusted, CertificateCheck::Trusted) => !self.trusts_all_of(next),
             _ => true,
         };
-        // CRAM-MD5 never sends the password; the other mechanisms expose it without encryption, and to
-        // whoever is in between where no certificate is checked.
+        // CRAM-MD5 never sends the password; the other mechanisms expose it without encryption, and to a
+        // man in the middle where no certificate is checked.
         let hidden = self.authentication == AuthenticationType::CramMd5
             && next.authentication != AuthenticationType::CramMd5;
         let bared = next.plaintext_auth && !self.plaintext_auth;

@@ -48,7 +48,7 @@ pub fn AccountPage() -> impl IntoView {
                 <Managed
                     id="webhooks"
                     title="Message webhooks"
-                    text="Where applications are told what became of the mail that they submit."
+                    text="Report to applications whether the mail that they submit was delivered, deferred or failed."
                     href=OWN_WEBHOOKS
                     link="Manage message webhooks"
                 />

@@ -2,22 +2,22 @@
 
 use domain::form::Edit;
 use domain::view::{PasswordChange, SettingsView, Stamp};
-use domain::{Form, Kind, Label, Refusal, SecretString};
+use domain::{Form, Kind, Label, Refusal, SecretString, SmtpSettings};
 
-use super::password::revision_label;
+use super::password::{Unsealed, revision_label};
 use super::{PasswordChoice, SavedSettings, Settings, validate};
 use crate::Actor;
 use crate::audit::Action;
 use crate::store::information;
 use crate::store::revisions::{self, Revision};
-use crate::store::{Connection, StoreError, commit, routing};
+use crate::store::{Connection, StoreError, UnitOfWork, commit, routing};
 
-/// Settings to write, and their password.
-pub(super) struct NewSettings {
-    pub(super) form: Form,
-    pub(super) password: PasswordChoice,
-    /// The revision that they bring back.
-    pub(super) restored: Option<i64>,
+/// A transaction that saves settings, and what was saved before it.
+pub(super) struct SettingsWork {
+    pub(super) work: UnitOfWork,
+    pub(super) saved: SavedSettings,
+    /// The version of the routing that it writes.
+    version: i64,
 }
 
 impl Settings {
@@ -44,43 +44,86 @@ impl Settings {
         self.manage(actor, Action::SaveSettings, async {
             self.limit_openings(actor, &password)?;
             let unsealed = self.unseal(&password).await;
-            let mut work = self.store.begin().await?;
-            let version = routing::raise(&mut work).await?;
-            self.require_policy(&mut work).await?;
-            let saved = self.read(&mut work).await?;
-            let mut form = saved.form();
+            let begun = self.begin_save().await?;
+            let mut form = begun.saved.form();
             form.apply(&edit);
-            if from_revision.is_some_and(|from| from != saved.revision()) {
-                return Err(conflict(&saved, &form));
+            if from_revision.is_some_and(|from| from != begun.saved.revision()) {
+                return Err(conflict(&begun.saved, &form));
             }
             let (settings, unsealed) = Refusal::both(form.parse().and_then(validate), unsealed)?;
-            self.require_sender(&mut work, actor, &settings.from_address)
-                .await?;
-            let form = Form::from(&settings);
-            let changes_password = self.changes_password(&saved, &password, unsealed.as_ref());
-            saved.require_unlocked(&form, changes_password)?;
-            let chosen = self
-                .choose_password(&mut work, &saved, &settings, &password, unsealed)
-                .await?;
-            let new = NewSettings {
-                form,
-                password: chosen,
-                restored: None,
-            };
-            let changed = self.write(&mut work, actor, &saved, new).await?;
-            if !changed.is_empty() {
-                let detail = self.detail(changed.join(", "));
-                self.audit
-                    .record(&mut work, actor, Action::SaveSettings, detail)
-                    .await?;
-            }
-            let now_saved = self.read(&mut work).await?;
-            let view = self.view_of(&mut work, actor, now_saved).await?;
-            commit(work).await?;
-            self.announce(version);
-            Ok(view)
+            self.finish_save(actor, begun, &settings, &password, unsealed, None)
+                .await
         })
         .await
+    }
+
+    /// Begins a transaction that saves settings, and reads what is saved.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for an own relay that the policy does not allow; [`Kind::NotFound`] if the relay
+    /// was removed; if the database fails.
+    pub(super) async fn begin_save(&self) -> Result<SettingsWork, Refusal> {
+        let mut work = self.store.begin().await?;
+        let version = routing::raise(&mut work).await?;
+        self.require_policy(&mut work).await?;
+        let saved = self.read(&mut work).await?;
+        Ok(SettingsWork {
+            work,
+            saved,
+            version,
+        })
+    }
+
+    /// Writes valid settings with their password and audit row, commits, and returns what is saved now.
+    /// `unsealed` is the result of [`Settings::unseal`] of the change of the password; `restored` is the
+    /// revision that the settings bring back.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] by field for a From address that the account may not send from, for fields that the
+    /// environment sets, and as for [`Settings::choose_password`]; if the database fails.
+    pub(super) async fn finish_save(
+        &self,
+        actor: &Actor,
+        begun: SettingsWork,
+        settings: &SmtpSettings,
+        password: &PasswordChange,
+        unsealed: Option<Unsealed>,
+        restored: Option<i64>,
+    ) -> Result<SettingsView, Refusal> {
+        let SettingsWork {
+            mut work,
+            saved,
+            version,
+        } = begun;
+        self.require_sender(&mut work, actor, &settings.from_address)
+            .await?;
+        let form = Form::from(settings);
+        let changes_password = self.changes_password(&saved, password, unsealed.as_ref());
+        saved.require_unlocked(&form, changes_password)?;
+        let chosen = self
+            .choose_password(&mut work, &saved, settings, password, unsealed)
+            .await?;
+        let changed = self
+            .write(&mut work, actor, &saved, form, &chosen, restored)
+            .await?;
+        let now_saved = self.read(&mut work).await?;
+        if !changed.is_empty() {
+            let changed = changed.join(", ");
+            let (action, detail) = match restored {
+                None => (Action::SaveSettings, changed),
+                Some(number) => {
+                    let detail = format!("{number} as {}: {changed}", now_saved.revision());
+                    (Action::RestoreRevision, detail)
+                }
+            };
+            self.audit
+                .record(&mut work, actor, action, self.detail(detail))
+                .await?;
+        }
+        let view = self.view_of(&mut work, actor, now_saved).await?;
+        commit(work).await?;
+        self.announce(version);
+        Ok(view)
     }
 
     /// Limits the sealed passwords that an actor saves or restores a revision with.
@@ -103,20 +146,18 @@ impl Settings {
     }
 
     /// Writes settings that differ from those saved, their password and a new revision. Returns the
-    /// names of the fields that changed; if there are none, nothing is written.
-    pub(super) async fn write(
+    /// names of the fields that changed; if there are none, nothing is written. `restored` is the revision
+    /// that they bring back.
+    async fn write(
         &self,
         work: &mut Connection,
         actor: &Actor,
         saved: &SavedSettings,
-        new: NewSettings,
+        form: Form,
+        chosen: &PasswordChoice,
+        restored: Option<i64>,
     ) -> Result<Vec<&'static str>, StoreError> {
-        let NewSettings {
-            form,
-            password: chosen,
-            restored,
-        } = new;
-        let changed = changes(saved, &form, &chosen);
+        let changed = changes(saved, &form, chosen);
         if changed.is_empty() {
             return Ok(changed);
         }
@@ -126,7 +167,7 @@ impl Settings {
             self.vault.seal(&scope, label, password.expose().as_bytes())
         };
         let current = |password: &SecretString| sealed(password, Label::Password.as_str());
-        let (in_use, brought, saved_from) = match &chosen {
+        let (in_use, brought, saved_from) = match chosen {
             PasswordChoice::Kept => {
                 match saved.stored().and_then(|kept| kept.password_for(&form)) {
                     Some(sealed) => (Some(sealed.to_owned()), None, saved.password_from),
@@ -141,7 +182,7 @@ impl Settings {
             ),
             PasswordChoice::Earlier(from, password) => (Some(current(password)), None, Some(*from)),
         };
-        let password_from = match &chosen {
+        let password_from = match chosen {
             PasswordChoice::Kept if saved.password_variable().is_some() => {
                 saved.environment_password_from(number)
             }

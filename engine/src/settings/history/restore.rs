@@ -2,14 +2,13 @@
 
 use domain::revision::is_removal;
 use domain::view::{PasswordChange, SettingsView};
-use domain::{Form, Kind, Refusal};
+use domain::{Kind, Refusal};
 
-use super::super::save::NewSettings;
 use super::super::{SavedSettings, Settings, validate};
 use super::no_such_revision;
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::{commit, revisions, routing};
+use crate::store::revisions;
 
 impl Settings {
     /// Brings an earlier revision back, which makes a new one, and returns what is saved now. Where
@@ -36,14 +35,12 @@ impl Settings {
         self.manage(actor, Action::RestoreRevision, async {
             self.limit_openings(actor, &password)?;
             let unsealed = self.unseal(&password).await;
-            let mut work = self.store.begin().await?;
-            let version = routing::raise(&mut work).await?;
-            self.require_policy(&mut work).await?;
-            let saved = self.read(&mut work).await?;
+            let mut begun = self.begin_save().await?;
+            let saved = &begun.saved;
             if from_revision.is_some_and(|from| from != saved.revision()) {
-                return Err(saved_since(&saved));
+                return Err(saved_since(saved));
             }
-            let revision = revisions::numbered(&mut work, self.scope, number).await?;
+            let revision = revisions::numbered(&mut begun.work, self.scope, number).await?;
             let revision = revision.ok_or_else(no_such_revision)?;
             if is_removal(&revision.form) {
                 let text = "This revision is the removal of the relay. Remove the relay instead.";
@@ -51,12 +48,10 @@ impl Settings {
             }
             let settings = revision.form.parse().and_then(validate);
             let (settings, unsealed) = Refusal::both(settings, unsealed)?;
-            self.require_sender(&mut work, actor, &settings.from_address)
-                .await?;
             let change = match &password {
                 // Also an empty password that was sealed stands for that of the revision.
                 PasswordChange::Keep | PasswordChange::Sealed(_) if unsealed.is_none() => {
-                    match (saved.password_variable(), revision.password_from) {
+                    match (begun.saved.password_variable(), revision.password_from) {
                         (Some(_), _) => PasswordChange::Keep,
                         (None, Some(from)) => PasswordChange::Earlier(from),
                         (None, None) => PasswordChange::Clear,
@@ -64,35 +59,8 @@ impl Settings {
                 }
                 given => given.clone(),
             };
-            let form = Form::from(&settings);
-            let changes_password = self.changes_password(&saved, &change, unsealed.as_ref());
-            saved.require_unlocked(&form, changes_password)?;
-            let chosen = self
-                .choose_password(&mut work, &saved, &settings, &change, unsealed)
-                .await?;
-            let new = NewSettings {
-                form,
-                password: chosen,
-                restored: Some(number),
-            };
-            let changed = self.write(&mut work, actor, &saved, new).await?;
-            let now_saved = self.read(&mut work).await?;
-            if !changed.is_empty() {
-                let restored_as = now_saved.revision();
-                let detail = format!("{number} as {restored_as}: {}", changed.join(", "));
-                self.audit
-                    .record(
-                        &mut work,
-                        actor,
-                        Action::RestoreRevision,
-                        self.detail(detail),
-                    )
-                    .await?;
-            }
-            let view = self.view_of(&mut work, actor, now_saved).await?;
-            commit(work).await?;
-            self.announce(version);
-            Ok(view)
+            self.finish_save(actor, begun, &settings, &change, unsealed, Some(number))
+                .await
         })
         .await
     }

@@ -5,7 +5,7 @@ use engine::{Actor, Postern};
 use leptos::prelude::*;
 
 use super::{DELETE_ACCOUNT, account_path, requests};
-use crate::components::{RemovalQuestion, refused};
+use crate::components::{Question, refused};
 use crate::layout::console_page;
 use crate::request::{other_fault, queries};
 
@@ -33,19 +33,19 @@ async fn question(
     let account = postern.accounts().read(actor, &id?).await?;
     let back = account_path(&account.id);
     Ok(view! {
-        <RemovalQuestion
+        <Question
             title=format!("Delete {}?", account.email)
             fault
             action=DELETE_ACCOUNT
             fields=vec![("id", account.id)]
-            button=Some("Delete account")
+            button=Some("Delete account".to_owned())
             back
         >
             <p>
                 <strong>"Its sessions end, and its tokens are deleted."</strong>
                 " This cannot be undone."
             </p>
-        </RemovalQuestion>
+        </Question>
     }
     .into_any())
 }

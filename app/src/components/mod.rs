@@ -16,9 +16,9 @@ mod notice;
 #[cfg(feature = "ssr")]
 mod passkey_form;
 #[cfg(feature = "ssr")]
-mod refused;
+mod question;
 #[cfg(feature = "ssr")]
-mod removal_question;
+mod refused;
 #[cfg(feature = "ssr")]
 mod search_field;
 
@@ -35,9 +35,9 @@ pub use notice::{ErrorNotice, SuccessNotice};
 #[cfg(feature = "ssr")]
 pub use passkey_form::{PasskeyForm, PasskeyScript};
 #[cfg(feature = "ssr")]
-pub use refused::{NotFound, refused};
+pub use question::Question;
 #[cfg(feature = "ssr")]
-pub use removal_question::RemovalQuestion;
+pub use refused::{NotFound, refused};
 pub use reveal_password::RevealPassword;
 #[cfg(feature = "ssr")]
 pub use search_field::{SearchField, TimeField};

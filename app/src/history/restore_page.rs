@@ -11,7 +11,7 @@ use super::format::{password, saved};
 use super::history_path;
 use super::relay::HistoryRelay;
 use super::request::WITHOUT_PASSWORD;
-use crate::components::{ErrorNotice, HiddenFields, refused};
+use crate::components::{Question, refused};
 use crate::layout::console_page;
 use crate::request::{other_fault, queries};
 
@@ -149,35 +149,21 @@ fn RestoreQuestion(shown: ShownRevision, fault: Option<String>) -> AnyView {
         let about = format!("What changes with revision {number}");
         view! { <Changes changes before="In use" after="Restored" about /> }
     });
-    let button = button.map(|text| {
-        view! {
-            <button class="button button-primary" type="submit">
-                {text}
-            </button>
-        }
-    });
     view! {
-        <div class="page">
-            <header class="page-head">
-                <h1>{format!("Restore revision {number}?")}</h1>
-                <p>{format!("{}. {}.", relay.name, saved(&revision))}</p>
-            </header>
-            {fault.map(|text| view! { <ErrorNotice text /> })}
-            <section class="card">
-                <form class="card-body" method="post" action=relay.action()>
-                    <HiddenFields fields />
-                    {changes}
-                    <p>{text}</p>
-                    {afterwards}
-                    <div class="buttons">
-                        {button}
-                        <a class="button button-secondary" href=history_path(&relay.id)>
-                            "Back"
-                        </a>
-                    </div>
-                </form>
-            </section>
-        </div>
+        <Question
+            title=format!("Restore revision {number}?")
+            about=Some(format!("{}. {}.", relay.name, saved(&revision)))
+            fault
+            action=relay.action()
+            fields
+            button
+            button_class="button button-primary"
+            back=history_path(&relay.id)
+        >
+            {changes}
+            <p>{text}</p>
+            {afterwards}
+        </Question>
     }
     .into_any()
 }

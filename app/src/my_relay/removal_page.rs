@@ -4,7 +4,7 @@ use engine::Postern;
 use leptos::prelude::*;
 
 use super::{MY_RELAY, REMOVE_MY_RELAY};
-use crate::components::{RemovalQuestion, refused};
+use crate::components::{Question, refused};
 use crate::layout::console_page;
 use crate::request::other_fault;
 
@@ -31,17 +31,18 @@ pub fn MyRelayRemovalPage() -> impl IntoView {
                 .into_any(),
             };
             let is_saved = relay.own.saved.is_some();
+            let button = is_saved.then(|| "Use the organisation's relay".to_owned());
             view! {
-                <RemovalQuestion
+                <Question
                     title="Use the organisation's relay?".to_owned()
                     about=relay.address
                     fault
                     action=REMOVE_MY_RELAY
-                    button=is_saved.then_some("Use the organisation's relay")
+                    button
                     back=MY_RELAY
                 >
                     {question}
-                </RemovalQuestion>
+                </Question>
             }
             .into_any()
         })

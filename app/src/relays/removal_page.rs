@@ -5,7 +5,7 @@ use engine::{Actor, Postern};
 use leptos::prelude::*;
 
 use super::{RELAYS, REMOVE_RELAY};
-use crate::components::{RemovalQuestion, refused};
+use crate::components::{Question, refused};
 use crate::layout::console_page;
 use crate::request::{other_fault, queries};
 
@@ -41,7 +41,7 @@ async fn question(
         ("id", relay.id.clone()),
         ("revision", relay.revision.to_string()),
     ];
-    let button = (!relay.is_main()).then_some("Remove relay");
+    let button = (!relay.is_main()).then(|| "Remove relay".to_owned());
     let content = match relay.is_main() {
         true => {
             view! { <p>"The first relay cannot be removed. It can be switched off."</p> }.into_any()
@@ -56,7 +56,7 @@ async fn question(
         .into_any(),
     };
     Ok(view! {
-        <RemovalQuestion
+        <Question
             title=format!("Remove {name}?")
             about=relay.address
             fault
@@ -66,7 +66,7 @@ async fn question(
             back=RELAYS
         >
             {content}
-        </RemovalQuestion>
+        </Question>
     }
     .into_any())
 }

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use super::find::find_webhook;
 use super::format::webhook_host;
 use super::{WebhookScope, webhook_id};
-use crate::components::{RemovalQuestion, refused};
+use crate::components::{Question, refused};
 use crate::layout::console_page;
 use crate::request::{other_fault, queries};
 
@@ -46,19 +46,19 @@ async fn question(
     let paths = scope.paths();
     let title = format!("Remove the webhook at {}?", webhook_host(&webhook.url));
     Ok(view! {
-        <RemovalQuestion
+        <Question
             title
             fault
             action=paths.remove
             fields=vec![("id", webhook.id)]
-            button=Some("Remove webhook")
+            button=Some("Remove webhook".to_owned())
             back=paths.list
         >
             <p>
                 <strong>"Its secret and the list of its deliveries are deleted."</strong>
                 " Events that wait for it are not sent."
             </p>
-        </RemovalQuestion>
+        </Question>
     }
     .into_any())
 }

@@ -1,22 +1,25 @@
-//! The content of a page that asks before something is removed.
+//! The content of a page that asks before something is removed or replaced.
 
 use leptos::prelude::*;
 
 use super::{ErrorNotice, HiddenFields};
 
-/// Asks `title`, and posts `fields` to `action`. The children say what is lost.
+/// Asks `title`, and posts `fields` to `action`. The children say what changes.
 #[component]
-pub fn RemovalQuestion(
+pub fn Question(
     title: String,
-    /// What is removed, where the title does not say all of it.
+    /// What the question is about, where the title does not say all of it.
     #[prop(optional_no_strip)]
     about: Option<String>,
     /// Why the last post was refused.
     fault: Option<String>,
     action: &'static str,
     #[prop(optional)] fields: Vec<(&'static str, String)>,
-    /// The text of the button; `None` where there is nothing to remove.
-    button: Option<&'static str>,
+    /// The text of the button; `None` where there is nothing to do.
+    button: Option<String>,
+    /// That of an act after which something is lost.
+    #[prop(default = "button button-danger")]
+    button_class: &'static str,
     /// The page that leads here.
     #[prop(into)]
     back: String,
@@ -24,7 +27,7 @@ pub fn RemovalQuestion(
 ) -> AnyView {
     let button = button.map(|text| {
         view! {
-            <button class="button button-danger" type="submit">
+            <button class=button_class type="submit">
                 {text}
             </button>
         }

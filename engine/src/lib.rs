@@ -70,6 +70,7 @@ pub use mail::{
 };
 pub use notifications::{
     NewWebhook, Notifications, OWN_RELAY_PATH, RELAYS_PATH, WebhookAttempt, WebhookOutcome,
+    WebhookOwner, Webhooks,
 };
 pub use outbox::{
     Accepted, FeedItem, LATENCY_BOUNDS, LiveFeed, MailOutage, Meter, MeterReading, MetricsSnapshot,

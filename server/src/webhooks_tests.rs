@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::webhook::{WebhookDelivery, WebhookDeliveryState};
-use engine::{Actor, Clock, Config, Postern, WebhookOutcome};
+use engine::{Actor, Clock, Config, Postern, WebhookOutcome, WebhookOwner, Webhooks};
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -149,6 +149,10 @@ struct Console {
     secret: String,
 }
 
+fn organisation_webhooks(postern: &Postern) -> Webhooks<'_> {
+    postern.notifications().webhooks(WebhookOwner::Organisation)
+}
+
 impl Console {
     async fn open(url: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
@@ -159,9 +163,8 @@ impl Console {
             ..Config::default()
         };
         let postern = Postern::open(config).await.expect("opens");
-        let created = postern
-            .notifications()
-            .create_webhook(&operator(), url)
+        let created = organisation_webhooks(&postern)
+            .create(&operator(), url)
             .await
             .expect("a webhook");
         Self {
@@ -174,16 +177,14 @@ impl Console {
     }
 
     async fn send_test(&self) {
-        let notifications = self.postern.notifications();
         let operator = operator();
-        let tested = notifications.test_webhook(&operator, &self.webhook);
+        let tested = organisation_webhooks(&self.postern).test(&operator, &self.webhook);
         tested.await.expect("queued");
     }
 
     async fn deliveries(&self) -> Vec<WebhookDelivery> {
-        let notifications = self.postern.notifications();
         let operator = operator();
-        let listed = notifications.webhook_deliveries(&operator, &self.webhook);
+        let listed = organisation_webhooks(&self.postern).deliveries(&operator, &self.webhook);
         listed.await.expect("a list")
     }
 

@@ -1,15 +1,16 @@
 //! The form that adds a webhook.
 
+use engine::WebhookOwner;
 use leptos::prelude::*;
 
-use super::WebhookScope;
+use super::WebhookPaths;
 use super::requests::{TypedWebhook, URL};
 use crate::components::FormField;
 use crate::request::fault;
 
 #[component]
-pub fn AddWebhook(scope: WebhookScope) -> AnyView {
-    let action = scope.paths().list;
+pub fn AddWebhook(owner: WebhookOwner) -> AnyView {
+    let action = WebhookPaths::of(owner).list;
     let typed = use_context::<TypedWebhook>().unwrap_or_default();
     view! {
         <section class="card" aria-labelledby="add-title">

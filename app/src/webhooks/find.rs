@@ -2,9 +2,7 @@
 
 use domain::webhook::WebhookView;
 use domain::{Kind, Refusal};
-use engine::{Actor, Postern};
-
-use super::WebhookScope;
+use engine::{Actor, Postern, WebhookOwner};
 
 /// The webhook with this id.
 ///
@@ -14,14 +12,10 @@ use super::WebhookScope;
 pub async fn find_webhook(
     postern: &Postern,
     actor: &Actor,
-    scope: WebhookScope,
+    owner: WebhookOwner,
     id: Result<String, Refusal>,
 ) -> Result<WebhookView, Refusal> {
-    let notifications = postern.notifications();
-    let listed = match scope {
-        WebhookScope::Organisation => notifications.webhooks(actor).await?,
-        WebhookScope::Account => notifications.own_webhooks(actor).await?,
-    };
+    let listed = postern.notifications().webhooks(owner).list(actor).await?;
     let id = id?;
     let found = listed.into_iter().find(|webhook| webhook.id == id);
     found.ok_or_else(|| {

@@ -15,7 +15,6 @@ pub use page::{OwnWebhooksPage, WebhooksPage};
 pub use paths::{
     CHANGE_OWN_WEBHOOK, CHANGE_WEBHOOK, OWN_WEBHOOK_SECRET, OWN_WEBHOOKS, REMOVE_OWN_WEBHOOK,
     REMOVE_WEBHOOK, TEST_OWN_WEBHOOK, TEST_WEBHOOK, WEBHOOK_SECRET, WEBHOOKS, WebhookPaths,
-    WebhookScope,
 };
 pub use removal_page::{OwnWebhookRemovalPage, WebhookRemovalPage};
 pub use requests::{

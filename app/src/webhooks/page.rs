@@ -2,10 +2,9 @@
 
 use domain::Refusal;
 use domain::webhook::{WebhookDelivery, WebhookView};
-use engine::{Actor, Postern};
+use engine::{Actor, Postern, WebhookOwner};
 use leptos::prelude::*;
 
-use super::WebhookScope;
 use super::add_form::AddWebhook;
 use super::requests::{ShownWebhookSecret, URL};
 use super::webhook_row::WebhookRow;
@@ -25,28 +24,15 @@ struct Listed {
 async fn listed(
     postern: &Postern,
     actor: &Actor,
-    scope: WebhookScope,
+    owner: WebhookOwner,
 ) -> Result<Vec<Listed>, Refusal> {
-    let notifications = postern.notifications();
-    let webhooks = match scope {
-        WebhookScope::Organisation => notifications.webhooks(actor).await?,
-        WebhookScope::Account => notifications.own_webhooks(actor).await?,
-    };
+    let webhooks = postern.notifications().webhooks(owner);
     let mut listed = Vec::new();
-    for webhook in webhooks {
-        let deliveries = match scope {
-            WebhookScope::Organisation => {
-                notifications.webhook_deliveries(actor, &webhook.id).await
-            }
-            WebhookScope::Account => {
-                notifications
-                    .own_webhook_deliveries(actor, &webhook.id)
-                    .await
-            }
-        };
+    for webhook in webhooks.list(actor).await? {
+        let deliveries = webhooks.deliveries(actor, &webhook.id);
         listed.push(Listed {
             // Another request may have removed it meanwhile.
-            deliveries: deliveries.unwrap_or_default(),
+            deliveries: deliveries.await.unwrap_or_default(),
             webhook,
         });
     }
@@ -55,18 +41,18 @@ async fn listed(
 
 #[component]
 pub fn WebhooksPage() -> impl IntoView {
-    webhooks_page(WebhookScope::Organisation)
+    webhooks_page(WebhookOwner::Organisation)
 }
 
 #[component]
 pub fn OwnWebhooksPage() -> impl IntoView {
-    webhooks_page(WebhookScope::Account)
+    webhooks_page(WebhookOwner::Account)
 }
 
-fn webhooks_page(scope: WebhookScope) -> AnyView {
-    let title = match scope {
-        WebhookScope::Organisation => "Webhooks",
-        WebhookScope::Account => "Message webhooks",
+fn webhooks_page(owner: WebhookOwner) -> AnyView {
+    let title = match owner {
+        WebhookOwner::Organisation => "Webhooks",
+        WebhookOwner::Account => "Message webhooks",
     };
     console_page(title, move |actor| {
         let postern = expect_context::<Postern>();
@@ -74,18 +60,18 @@ fn webhooks_page(scope: WebhookScope) -> AnyView {
         let done = flash().and_then(done);
         let secret = use_context::<ShownWebhookSecret>();
         Suspend::new(async move {
-            let listed = match listed(&postern, &actor, scope).await {
+            let listed = match listed(&postern, &actor, owner).await {
                 Ok(listed) => listed,
                 Err(refusal) => return refused(&refusal),
             };
             view! {
                 <div class="page">
-                    <WebhooksHead scope title />
+                    <WebhooksHead owner title />
                     {fault.map(|text| view! { <ErrorNotice text /> })}
                     {done.map(|text| view! { <SuccessNotice text /> })}
                     {secret.map(|shown| view! { <Secret shown /> })}
-                    <List scope listed />
-                    <AddWebhook scope />
+                    <List owner listed />
+                    <AddWebhook owner />
                 </div>
             }
             .into_any()
@@ -94,9 +80,9 @@ fn webhooks_page(scope: WebhookScope) -> AnyView {
 }
 
 #[component]
-fn WebhooksHead(scope: WebhookScope, title: &'static str) -> AnyView {
-    match scope {
-        WebhookScope::Organisation => view! {
+fn WebhooksHead(owner: WebhookOwner, title: &'static str) -> AnyView {
+    match owner {
+        WebhookOwner::Organisation => view! {
             <header class="page-head">
                 <h1>{title}</h1>
                 <p>
@@ -106,7 +92,7 @@ fn WebhooksHead(scope: WebhookScope, title: &'static str) -> AnyView {
             </header>
         }
         .into_any(),
-        WebhookScope::Account => view! {
+        WebhookOwner::Account => view! {
             <header class="page-head outbox-head">
                 <a class="page-back" href=ACCOUNT>
                     "Account"
@@ -153,7 +139,7 @@ fn Secret(shown: ShownWebhookSecret) -> AnyView {
 }
 
 #[component]
-fn List(scope: WebhookScope, listed: Vec<Listed>) -> AnyView {
+fn List(owner: WebhookOwner, listed: Vec<Listed>) -> AnyView {
     if listed.is_empty() {
         return view! { <p class="card mail-empty">"There is no webhook."</p> }.into_any();
     }
@@ -161,7 +147,7 @@ fn List(scope: WebhookScope, listed: Vec<Listed>) -> AnyView {
         |Listed {
              webhook,
              deliveries,
-         }| view! { <WebhookRow scope webhook deliveries /> },
+         }| view! { <WebhookRow owner webhook deliveries /> },
     );
     view! { <ul class="card suppressions">{rows.collect_view()}</ul> }.into_any()
 }

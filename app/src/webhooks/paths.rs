@@ -1,5 +1,7 @@
 //! The paths of the pages and forms of webhooks: those of the organisation and of an account.
 
+use engine::WebhookOwner;
+
 /// The page, and the form that adds a webhook.
 pub const WEBHOOKS: &str = "/webhooks";
 
@@ -30,16 +32,7 @@ pub const TEST_OWN_WEBHOOK: &str = "/account/webhooks/test";
 /// As [`REMOVE_WEBHOOK`], of an account.
 pub const REMOVE_OWN_WEBHOOK: &str = "/account/webhooks/remove";
 
-/// Whose webhooks a page or a form is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WebhookScope {
-    /// Those of the organisation, which get the events of relays.
-    Organisation,
-    /// Those of the own account, which its messages name.
-    Account,
-}
-
-/// The paths of one scope.
+/// The paths of the webhooks of one owner.
 #[derive(Clone, Copy, Debug)]
 pub struct WebhookPaths {
     pub list: &'static str,
@@ -49,18 +42,17 @@ pub struct WebhookPaths {
     pub remove: &'static str,
 }
 
-impl WebhookScope {
-    /// Its pages and forms.
-    pub const fn paths(self) -> WebhookPaths {
-        match self {
-            Self::Organisation => WebhookPaths {
+impl WebhookPaths {
+    pub const fn of(owner: WebhookOwner) -> Self {
+        match owner {
+            WebhookOwner::Organisation => Self {
                 list: WEBHOOKS,
                 change: CHANGE_WEBHOOK,
                 secret: WEBHOOK_SECRET,
                 test: TEST_WEBHOOK,
                 remove: REMOVE_WEBHOOK,
             },
-            Self::Account => WebhookPaths {
+            WebhookOwner::Account => Self {
                 list: OWN_WEBHOOKS,
                 change: CHANGE_OWN_WEBHOOK,
                 secret: OWN_WEBHOOK_SECRET,

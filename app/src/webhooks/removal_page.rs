@@ -1,33 +1,33 @@
 //! The page that asks whether to remove a webhook.
 
 use domain::Refusal;
-use engine::{Actor, Postern};
+use engine::{Actor, Postern, WebhookOwner};
 use leptos::prelude::*;
 
 use super::find::find_webhook;
 use super::format::webhook_host;
-use super::{WebhookScope, webhook_id};
+use super::{WebhookPaths, webhook_id};
 use crate::components::{Question, refused};
 use crate::layout::console_page;
 use crate::request::{other_fault, queries};
 
 #[component]
 pub fn WebhookRemovalPage() -> impl IntoView {
-    removal_page(WebhookScope::Organisation)
+    removal_page(WebhookOwner::Organisation)
 }
 
 #[component]
 pub fn OwnWebhookRemovalPage() -> impl IntoView {
-    removal_page(WebhookScope::Account)
+    removal_page(WebhookOwner::Account)
 }
 
-fn removal_page(scope: WebhookScope) -> AnyView {
+fn removal_page(owner: WebhookOwner) -> AnyView {
     console_page("Remove a webhook", move |actor| {
         let postern = expect_context::<Postern>();
         let id = webhook_id(&queries());
         let fault = other_fault(&[]);
         Suspend::new(async move {
-            match question(&postern, &actor, scope, id, fault).await {
+            match question(&postern, &actor, owner, id, fault).await {
                 Ok(page) => page,
                 Err(refusal) => refused(&refusal),
             }
@@ -38,12 +38,12 @@ fn removal_page(scope: WebhookScope) -> AnyView {
 async fn question(
     postern: &Postern,
     actor: &Actor,
-    scope: WebhookScope,
+    owner: WebhookOwner,
     id: Result<String, Refusal>,
     fault: Option<String>,
 ) -> Result<AnyView, Refusal> {
-    let webhook = find_webhook(postern, actor, scope, id).await?;
-    let paths = scope.paths();
+    let webhook = find_webhook(postern, actor, owner, id).await?;
+    let paths = WebhookPaths::of(owner);
     let title = format!("Remove the webhook at {}?", webhook_host(&webhook.url));
     Ok(view! {
         <Question

@@ -1,39 +1,39 @@
 //! The page that changes the URL of a webhook, a plain form.
 
-use engine::Postern;
+use engine::{Postern, WebhookOwner};
 use leptos::prelude::*;
 
 use super::find::find_webhook;
 use super::format::webhook_host;
 use super::requests::{TypedWebhook, URL};
-use super::{WebhookScope, webhook_id};
+use super::{WebhookPaths, webhook_id};
 use crate::components::{ErrorNotice, FormField, HiddenFields, refused};
 use crate::layout::console_page;
 use crate::request::{fault, other_fault, queries};
 
 #[component]
 pub fn WebhookUrlPage() -> impl IntoView {
-    url_page(WebhookScope::Organisation)
+    url_page(WebhookOwner::Organisation)
 }
 
 #[component]
 pub fn OwnWebhookUrlPage() -> impl IntoView {
-    url_page(WebhookScope::Account)
+    url_page(WebhookOwner::Account)
 }
 
-fn url_page(scope: WebhookScope) -> AnyView {
+fn url_page(owner: WebhookOwner) -> AnyView {
     console_page("Change a webhook", move |actor| {
         let postern = expect_context::<Postern>();
         let id = webhook_id(&queries());
         let (of_url, other) = (fault(URL), other_fault(&[URL]));
         let typed = use_context::<TypedWebhook>();
         Suspend::new(async move {
-            let webhook = match find_webhook(&postern, &actor, scope, id).await {
+            let webhook = match find_webhook(&postern, &actor, owner, id).await {
                 Ok(webhook) => webhook,
                 Err(refusal) => return refused(&refusal),
             };
             let title = format!("Change the webhook at {}", webhook_host(&webhook.url));
-            let paths = scope.paths();
+            let paths = WebhookPaths::of(owner);
             let url = typed.map_or(webhook.url, |TypedWebhook(url)| url);
             view! {
                 <div class="page">

@@ -1,16 +1,17 @@
 //! A webhook in the list: its state, its buttons and its last deliveries.
 
 use domain::webhook::{WebhookDelivery, WebhookView};
+use engine::WebhookOwner;
 use leptos::prelude::*;
 
+use super::WebhookPaths;
 use super::format::{answer, attempts, delivery_badge, webhook_badge, webhook_host};
-use super::{WebhookPaths, WebhookScope};
 use crate::components::{ActionButton, Time, exact};
 use crate::request::with_query;
 
 #[component]
 pub fn WebhookRow(
-    scope: WebhookScope,
+    owner: WebhookOwner,
     webhook: WebhookView,
     deliveries: Vec<WebhookDelivery>,
 ) -> AnyView {
@@ -20,7 +21,7 @@ pub fn WebhookRow(
         test,
         remove,
         ..
-    } = scope.paths();
+    } = WebhookPaths::of(owner);
     let host = webhook_host(&webhook.url).to_owned();
     let badge = webhook_badge(&webhook);
     let gone = webhook.gone_at.filter(|_| !webhook.enabled).map(|at| {
@@ -63,7 +64,7 @@ pub fn WebhookRow(
     });
     let change_page = with_query(change, [("id", &webhook.id)]);
     let removal_page = with_query(remove, [("id", &webhook.id)]);
-    let named = (scope == WebhookScope::Account).then(|| {
+    let named = (owner == WebhookOwner::Account).then(|| {
         view! {
             <span class="mail-detail">
                 "Messages name it by its id, " <code>{webhook.id.clone()}</code>

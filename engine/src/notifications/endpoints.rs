@@ -1,4 +1,4 @@
-//! The endpoints of webhooks of one owner: listed, added, changed, tested and removed.
+//! The webhooks of the organisation and of accounts: listed, added, changed, tested and removed.
 
 use domain::outbox::is_id;
 use domain::webhook::{
@@ -7,6 +7,7 @@ use domain::webhook::{
 use domain::{Kind, Refusal, SecretString};
 
 use super::endpoint::Endpoint;
+use super::owner::WebhookOwner;
 use super::service::Notifications;
 use super::signature::new_secret;
 use crate::Actor;
@@ -14,9 +15,6 @@ use crate::audit::Action;
 use crate::store::webhook_deliveries::NewWebhookEvent;
 use crate::store::webhooks::WebhookRow;
 use crate::store::{Connection, StoreError, commit, routing, webhook_deliveries, webhooks};
-
-/// The account that endpoints belong to, by its id; `None` for the organisation.
-pub(super) type WebhookOwner<'a> = Option<&'a str>;
 
 /// The scope that secrets are sealed for; the label is the id of the endpoint.
 pub(super) const SCOPE: &str = "webhook";
@@ -39,200 +37,262 @@ pub struct NewWebhook {
     pub secret: SecretString,
 }
 
-impl Notifications {
-    /// The endpoints, the oldest first.
-    pub(super) async fn endpoints(
-        &self,
-        owner: WebhookOwner<'_>,
-    ) -> Result<Vec<WebhookView>, Refusal> {
-        let mut connection = self.store.read().await?;
-        let rows = webhooks::of_owner(&mut connection, owner).await?;
-        let mut views = Vec::with_capacity(rows.len());
-        for row in rows {
-            views.push(self.view(&mut connection, row).await?);
-        }
-        Ok(views)
-    }
+/// The webhooks of one owner.
+#[derive(Clone, Copy)]
+pub struct Webhooks<'a> {
+    service: &'a Notifications,
+    owner: WebhookOwner,
+}
 
-    /// The newest 20 deliveries of an endpoint, newest first.
+impl Webhooks<'_> {
+    /// The webhooks, the oldest first.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] under `id`.
-    pub(super) async fn deliveries(
-        &self,
-        owner: WebhookOwner<'_>,
+    /// [`Kind::Forbidden`] for the organisation unless the actor is an administrator; for the account for a token
+    /// that does not read, and for a local user.
+    pub async fn list(self, actor: &Actor) -> Result<Vec<WebhookView>, Refusal> {
+        let Self { service, owner } = self;
+        let listed = async {
+            let owner = owner.read_by(actor)?;
+            let mut connection = service.store.read().await?;
+            let rows = webhooks::of_owner(&mut connection, owner).await?;
+            let mut views = Vec::with_capacity(rows.len());
+            for row in rows {
+                views.push(service.view(&mut connection, row).await?);
+            }
+            Ok(views)
+        };
+        service
+            .audit
+            .audited(actor, Action::ReadWebhooks, listed)
+            .await
+    }
+
+    /// The newest 20 deliveries of a webhook, newest first.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] under `id` if the owner has none with this id; as [`Webhooks::list`].
+    pub async fn deliveries(
+        self,
+        actor: &Actor,
         id: &str,
     ) -> Result<Vec<WebhookDelivery>, Refusal> {
-        let mut connection = self.store.read().await?;
-        owned(&mut connection, owner, id, "").await?;
-        Ok(webhook_deliveries::newest(&mut connection, id, DELIVERIES).await?)
+        let Self { service, owner } = self;
+        let listed = async {
+            let owner = owner.read_by(actor)?;
+            let mut connection = service.store.read().await?;
+            owned(&mut connection, owner, id, "").await?;
+            Ok(webhook_deliveries::newest(&mut connection, id, DELIVERIES).await?)
+        };
+        service
+            .audit
+            .audited(actor, Action::ReadWebhooks, listed)
+            .await
     }
 
-    /// Adds an endpoint, with a secret of its own.
+    /// Adds a webhook, with a secret of its own.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] or [`Kind::Conflict`] under `url`; [`Kind::Conflict`] if there are 10 already.
-    pub(super) async fn create_endpoint(
-        &self,
-        actor: &Actor,
-        owner: WebhookOwner<'_>,
-        url: &str,
-    ) -> Result<NewWebhook, Refusal> {
-        let endpoint = parse(owner, url)?;
-        let mut work = self.store.begin().await?;
-        // Endpoints that are added at the same time are counted one after another: each locks this
-        // row, which always exists.
-        routing::lock(&mut work, self.store.for_update()).await?;
-        if webhooks::of_owner(&mut work, owner).await?.len() >= WEBHOOKS_MAX {
-            let text = format!("There are {WEBHOOKS_MAX} webhooks already. Remove one first.");
-            return Err(Refusal::new(Kind::Conflict, text));
-        }
-        let id = ulid::Ulid::new().to_string();
-        let secret = new_secret();
-        let row = WebhookRow {
-            secret: self.vault.seal(SCOPE, &id, secret.as_bytes()),
-            id,
-            url: endpoint.url,
-            enabled: true,
-            gone_at: None,
-            created_at: self.clock.now(),
-            created_by: actor.name().to_owned(),
-            account: owner.map(str::to_owned),
+    /// [`Kind::Invalid`] or [`Kind::Conflict`] under `url`; [`Kind::Conflict`] if the owner has 10 already;
+    /// [`Kind::Forbidden`] for the organisation unless the actor is an administrator; for the account for a local
+    /// user, for a token without the scope `admin`, and for one that is limited.
+    pub async fn create(self, actor: &Actor, url: &str) -> Result<NewWebhook, Refusal> {
+        let Self { service, owner } = self;
+        let created = async {
+            let owner = owner.changed_by(actor)?;
+            let endpoint = parse(owner, url)?;
+            let mut work = service.store.begin().await?;
+            // Endpoints that are added at the same time are counted one after another: each locks this
+            // row, which always exists.
+            routing::lock(&mut work, service.store.for_update()).await?;
+            if webhooks::of_owner(&mut work, owner).await?.len() >= WEBHOOKS_MAX {
+                let text = format!("There are {WEBHOOKS_MAX} webhooks already. Remove one first.");
+                return Err(Refusal::new(Kind::Conflict, text));
+            }
+            let id = ulid::Ulid::new().to_string();
+            let secret = new_secret();
+            let row = WebhookRow {
+                secret: service.vault.seal(SCOPE, &id, secret.as_bytes()),
+                id,
+                url: endpoint.url,
+                enabled: true,
+                gone_at: None,
+                created_at: service.clock.now(),
+                created_by: actor.name().to_owned(),
+                account: owner.map(str::to_owned),
+            };
+            write(&mut work, &row).await?;
+            service
+                .audit
+                .record(&mut work, actor, Action::CreateWebhook, endpoint.authority)
+                .await?;
+            let view = service.view(&mut work, row).await?;
+            commit(work).await?;
+            Ok(NewWebhook {
+                view,
+                secret: SecretString::new(secret.as_str()),
+            })
         };
-        write(&mut work, &row).await?;
-        self.audit
-            .record(&mut work, actor, Action::CreateWebhook, endpoint.authority)
-            .await?;
-        let view = self.view(&mut work, row).await?;
-        commit(work).await?;
-        Ok(NewWebhook {
-            view,
-            secret: SecretString::new(secret.as_str()),
-        })
+        service
+            .audit
+            .audited(actor, Action::CreateWebhook, created)
+            .await
     }
 
-    /// Changes the URL of an endpoint, or switches it on or off. Switched off, the events that wait for it
+    /// Changes the URL of a webhook, or switches it on or off. Switched off, the events that wait for it
     /// are cancelled.
     ///
     /// # Errors
-    /// As [`Notifications::create_endpoint`]; [`Kind::NotFound`] under `id`.
-    pub(super) async fn change_endpoint(
-        &self,
+    /// As [`Webhooks::create`]; [`Kind::NotFound`] under `id`.
+    pub async fn change(
+        self,
         actor: &Actor,
-        owner: WebhookOwner<'_>,
         id: &str,
         change: WebhookChange,
     ) -> Result<WebhookView, Refusal> {
-        let url = change.url.as_deref();
-        let endpoint = url.map(|url| parse(owner, url)).transpose()?;
-        let mut work = self.store.begin().await?;
-        let mut row = self.row(&mut work, owner, id).await?;
-        let mut changes = Vec::new();
-        if let Some(endpoint) = endpoint
-            && endpoint.url != row.url
-        {
-            changes.push(format!("URL at {}", endpoint.authority));
-            row.url = endpoint.url;
-        }
-        if let Some(enabled) = change.enabled
-            && enabled != row.enabled
-        {
-            changes.push(if enabled { "on" } else { "off" }.to_owned());
-            row.enabled = enabled;
-            row.gone_at = None;
-        }
-        if !changes.is_empty() {
-            write(&mut work, &row).await?;
-            if !row.enabled {
-                webhook_deliveries::cancel(&mut work, id).await?;
+        let Self { service, owner } = self;
+        let changed = async {
+            let owner = owner.changed_by(actor)?;
+            let url = change.url.as_deref();
+            let endpoint = url.map(|url| parse(owner, url)).transpose()?;
+            let mut work = service.store.begin().await?;
+            let mut row = service.row(&mut work, owner, id).await?;
+            let mut changes = Vec::new();
+            if let Some(endpoint) = endpoint
+                && endpoint.url != row.url
+            {
+                changes.push(format!("URL at {}", endpoint.authority));
+                row.url = endpoint.url;
             }
-            let detail = format!("{}: {}", host(&row), changes.join(", "));
-            self.audit
+            if let Some(enabled) = change.enabled
+                && enabled != row.enabled
+            {
+                changes.push(if enabled { "on" } else { "off" }.to_owned());
+                row.enabled = enabled;
+                row.gone_at = None;
+            }
+            if !changes.is_empty() {
+                write(&mut work, &row).await?;
+                if !row.enabled {
+                    webhook_deliveries::cancel(&mut work, id).await?;
+                }
+                let detail = format!("{}: {}", host(&row), changes.join(", "));
+                service
+                    .audit
+                    .record(&mut work, actor, Action::ChangeWebhook, detail)
+                    .await?;
+            }
+            let view = service.view(&mut work, row).await?;
+            commit(work).await?;
+            Ok(view)
+        };
+        service
+            .audit
+            .audited(actor, Action::ChangeWebhook, changed)
+            .await
+    }
+
+    /// Makes a new secret for a webhook, which is shown once. The one before ends.
+    ///
+    /// # Errors
+    /// As [`Webhooks::remove`].
+    pub async fn renew_secret(self, actor: &Actor, id: &str) -> Result<SecretString, Refusal> {
+        let Self { service, owner } = self;
+        let renewed = async {
+            let owner = owner.changed_by(actor)?;
+            let mut work = service.store.begin().await?;
+            let mut row = service.row(&mut work, owner, id).await?;
+            let secret = new_secret();
+            row.secret = service.vault.seal(SCOPE, id, secret.as_bytes());
+            write(&mut work, &row).await?;
+            let detail = format!("{}: new secret", host(&row));
+            service
+                .audit
                 .record(&mut work, actor, Action::ChangeWebhook, detail)
                 .await?;
-        }
-        let view = self.view(&mut work, row).await?;
-        commit(work).await?;
-        Ok(view)
-    }
-
-    /// Makes a new secret for an endpoint. The one before ends.
-    ///
-    /// # Errors
-    /// [`Kind::NotFound`] under `id`.
-    pub(super) async fn renew_secret(
-        &self,
-        actor: &Actor,
-        owner: WebhookOwner<'_>,
-        id: &str,
-    ) -> Result<SecretString, Refusal> {
-        let mut work = self.store.begin().await?;
-        let mut row = self.row(&mut work, owner, id).await?;
-        let secret = new_secret();
-        row.secret = self.vault.seal(SCOPE, id, secret.as_bytes());
-        write(&mut work, &row).await?;
-        let detail = format!("{}: new secret", host(&row));
-        self.audit
-            .record(&mut work, actor, Action::ChangeWebhook, detail)
-            .await?;
-        commit(work).await?;
-        Ok(SecretString::new(secret.as_str()))
-    }
-
-    /// Removes an endpoint with its deliveries.
-    ///
-    /// # Errors
-    /// [`Kind::NotFound`] under `id`.
-    pub(super) async fn remove_endpoint(
-        &self,
-        actor: &Actor,
-        owner: WebhookOwner<'_>,
-        id: &str,
-    ) -> Result<(), Refusal> {
-        let mut work = self.store.begin().await?;
-        let row = self.row(&mut work, owner, id).await?;
-        webhooks::remove(&mut work, id).await?;
-        self.audit
-            .record(&mut work, actor, Action::RemoveWebhook, host(&row))
-            .await?;
-        commit(work).await?;
-        Ok(())
-    }
-
-    /// Queues a test event for an endpoint, and tries the events before it again at once.
-    ///
-    /// # Errors
-    /// [`Kind::NotFound`] under `id`; [`Kind::Conflict`] if it is switched off, or if 20 events wait already.
-    pub(super) async fn test_endpoint(
-        &self,
-        actor: &Actor,
-        owner: WebhookOwner<'_>,
-        id: &str,
-    ) -> Result<(), Refusal> {
-        let mut work = self.store.begin().await?;
-        let row = self.row(&mut work, owner, id).await?;
-        if !row.enabled {
-            let text = "This webhook is switched off. Switch it on first.";
-            return Err(Refusal::new(Kind::Conflict, text));
-        }
-        let now = self.clock.now();
-        webhook_deliveries::retry_now(&mut work, id, now).await?;
-        if webhook_deliveries::queued(&mut work, id).await? >= QUEUED_MAX {
             commit(work).await?;
-            self.wake();
-            let text = format!(
-                "{QUEUED_MAX} events wait for this webhook already. The oldest is tried again now."
-            );
-            return Err(Refusal::new(Kind::Conflict, text));
+            Ok(SecretString::new(secret.as_str()))
+        };
+        service
+            .audit
+            .audited(actor, Action::ChangeWebhook, renewed)
+            .await
+    }
+
+    /// Removes a webhook with its deliveries.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] under `id` if the owner has none with this id; [`Kind::Forbidden`] as for
+    /// [`Webhooks::create`].
+    pub async fn remove(self, actor: &Actor, id: &str) -> Result<(), Refusal> {
+        let Self { service, owner } = self;
+        let removed = async {
+            let owner = owner.changed_by(actor)?;
+            let mut work = service.store.begin().await?;
+            let row = service.row(&mut work, owner, id).await?;
+            webhooks::remove(&mut work, id).await?;
+            service
+                .audit
+                .record(&mut work, actor, Action::RemoveWebhook, host(&row))
+                .await?;
+            commit(work).await?;
+            Ok(())
+        };
+        service
+            .audit
+            .audited(actor, Action::RemoveWebhook, removed)
+            .await
+    }
+
+    /// Queues a test event for a webhook, and tries the events before it again at once.
+    ///
+    /// # Errors
+    /// As [`Webhooks::remove`]; [`Kind::Conflict`] if it is switched off, or if 20 events wait
+    /// already.
+    pub async fn test(self, actor: &Actor, id: &str) -> Result<(), Refusal> {
+        let Self { service, owner } = self;
+        let tested = async {
+            let owner = owner.changed_by(actor)?;
+            let mut work = service.store.begin().await?;
+            let row = service.row(&mut work, owner, id).await?;
+            if !row.enabled {
+                let text = "This webhook is switched off. Switch it on first.";
+                return Err(Refusal::new(Kind::Conflict, text));
+            }
+            let now = service.clock.now();
+            webhook_deliveries::retry_now(&mut work, id, now).await?;
+            if webhook_deliveries::queued(&mut work, id).await? >= QUEUED_MAX {
+                commit(work).await?;
+                service.wake();
+                let text = format!(
+                    "{QUEUED_MAX} events wait for this webhook already. The oldest is tried again now."
+                );
+                return Err(Refusal::new(Kind::Conflict, text));
+            }
+            let event = NewWebhookEvent::new(WebhookEvent::Test, test_body(actor.name(), now), now);
+            webhook_deliveries::add(&mut work, id, &event).await?;
+            service
+                .audit
+                .record(&mut work, actor, Action::TestWebhook, host(&row))
+                .await?;
+            commit(work).await?;
+            service.wake();
+            Ok(())
+        };
+        service
+            .audit
+            .audited(actor, Action::TestWebhook, tested)
+            .await
+    }
+}
+
+impl Notifications {
+    /// The webhooks of an owner.
+    pub fn webhooks(&self, owner: WebhookOwner) -> Webhooks<'_> {
+        Webhooks {
+            service: self,
+            owner,
         }
-        let event = NewWebhookEvent::new(WebhookEvent::Test, test_body(actor.name(), now), now);
-        webhook_deliveries::add(&mut work, id, &event).await?;
-        self.audit
-            .record(&mut work, actor, Action::TestWebhook, host(&row))
-            .await?;
-        commit(work).await?;
-        self.wake();
-        Ok(())
     }
 
     async fn view(
@@ -256,7 +316,7 @@ impl Notifications {
     async fn row(
         &self,
         work: &mut Connection,
-        owner: WebhookOwner<'_>,
+        owner: Option<&str>,
         id: &str,
     ) -> Result<WebhookRow, Refusal> {
         owned(work, owner, id, self.store.for_update()).await
@@ -266,7 +326,7 @@ impl Notifications {
 /// The endpoint with an id, if it belongs to the owner.
 async fn owned(
     connection: &mut Connection,
-    owner: WebhookOwner<'_>,
+    owner: Option<&str>,
     id: &str,
     for_update: &str,
 ) -> Result<WebhookRow, Refusal> {
@@ -285,7 +345,7 @@ fn not_found() -> Refusal {
 }
 
 /// An endpoint of an account is not on this machine: events for it are always encrypted.
-fn parse(owner: WebhookOwner<'_>, url: &str) -> Result<Endpoint, Refusal> {
+fn parse(owner: Option<&str>, url: &str) -> Result<Endpoint, Refusal> {
     let parsed = Endpoint::parse(url).and_then(|endpoint| match owner {
         Some(_) if !endpoint.encrypted => Err("The URL begins with https://."),
         _ => Ok(endpoint),

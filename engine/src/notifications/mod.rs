@@ -9,15 +9,15 @@ mod endpoint;
 mod endpoints;
 mod mail;
 mod mail_rule;
-mod of_account;
-mod organisation;
+mod owner;
 mod queue;
 mod service;
 mod signature;
 mod text;
 
 pub use attempt::{WebhookAttempt, WebhookOutcome};
-pub use endpoints::NewWebhook;
+pub use endpoints::{NewWebhook, Webhooks};
+pub use owner::WebhookOwner;
 pub(crate) use service::NotificationServices;
 pub use service::Notifications;
 pub use text::{OWN_RELAY_PATH, RELAYS_PATH};

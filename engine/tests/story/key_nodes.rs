@@ -7,6 +7,7 @@ use engine::Actor;
 
 use crate::environment::{TestEnv, execute};
 use crate::key_rotation::{SETTLED, copy, keys, rotate, save, seal_anew};
+use crate::webhooks::organisation_webhooks;
 
 /// Longer than a node counts that does not report its key files.
 const AWAY: Duration = Duration::from_secs(61);
@@ -35,16 +36,15 @@ async fn a_node_that_was_away_keeps_a_retired_key_that_it_sealed_with(env: TestE
     let maintained = other.sealing_keys().maintain().await;
     maintained.expect("maintains");
     assert!(file(&old).exists(), "it seals still");
-    let webhook = other
-        .notifications()
-        .create_webhook(&admin, "https://hooks.example.org/postern")
+    let webhook = organisation_webhooks(&other)
+        .create(&admin, "https://hooks.example.org/postern")
         .await;
     webhook.expect("a webhook");
     let own = env.data().join("keys").join(format!("{new}.key"));
     fs::copy(own, file(&new)).expect("copied");
     seal_anew(&other).await;
     assert!(!file(&old).exists(), "nothing refers to it any more");
-    let webhooks = env.postern.notifications().webhooks(&admin).await;
+    let webhooks = organisation_webhooks(&env.postern).list(&admin).await;
     assert!(!webhooks.expect("a list")[0].is_secret_lost);
     assert_eq!(keys(&env.postern).await.sealing.len(), 1);
 }

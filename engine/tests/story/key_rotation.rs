@@ -14,6 +14,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::environment::{TestEnv, form};
 use crate::second_factor::{Ann, second_step};
+use crate::webhooks::organisation_webhooks;
 
 /// Longer than another process may seal with the key before.
 pub const SETTLED: Duration = Duration::from_secs(15);
@@ -65,10 +66,8 @@ impl TestEnv {
             let sealed = self.sealed(password).await;
             save(&self.postern, sealed).await;
         }
-        let webhook = self
-            .postern
-            .notifications()
-            .create_webhook(&admin, "https://hooks.example.org/postern")
+        let webhook = organisation_webhooks(&self.postern)
+            .create(&admin, "https://hooks.example.org/postern")
             .await;
         webhook.expect("a webhook");
         let domains = self.postern.domains();

@@ -16,6 +16,7 @@ use crate::key_rotation::{SETTLED, copy, in_state, keys, password, save};
 use crate::outbox::{TestWorker, is};
 use crate::second_factor::second_step;
 use crate::wait::wait_for;
+use crate::webhooks::organisation_webhooks;
 
 async fn a_lost_key_loses_what_it_sealed_and_mail_is_delivered(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
@@ -43,22 +44,12 @@ async fn a_lost_key_loses_what_it_sealed_and_mail_is_delivered(env: TestEnv) {
     assert!(refused.text().contains("recovery code"), "{refused}");
     let factor = env.postern.accounts().second_factor(&ann.actor).await;
     assert!(factor.expect("asks").is_app_lost);
-    let notifications = env.postern.notifications();
-    let webhook = notifications
-        .webhooks(&admin)
-        .await
-        .expect("a list")
-        .remove(0);
+    let webhooks = organisation_webhooks(&env.postern);
+    let webhook = webhooks.list(&admin).await.expect("a list").remove(0);
     assert!(webhook.is_secret_lost);
-    let renewed = notifications
-        .renew_webhook_secret(&admin, &webhook.id)
-        .await;
+    let renewed = webhooks.renew_secret(&admin, &webhook.id).await;
     renewed.expect("a new secret");
-    let webhook = notifications
-        .webhooks(&admin)
-        .await
-        .expect("a list")
-        .remove(0);
+    let webhook = webhooks.list(&admin).await.expect("a list").remove(0);
     assert!(!webhook.is_secret_lost);
     assert_eq!(keys(&env.postern).await.to_enter_again(), 2);
     let lost = in_state(&view, SealingKeyState::Lost).remove(0);

@@ -6,13 +6,13 @@ use domain::Kind;
 use domain::outbox::{MessageView, RecipientState};
 use domain::view::Role;
 use domain::webhook::{WEBHOOKS_MAX, WebhookChange, WebhookDeliveryState};
-use engine::{AccountChange, Actor, Submission, Submissions};
+use engine::{AccountChange, Actor, Postern, Submission, Submissions, WebhookOwner, Webhooks};
 use serde_json::Value;
 use testkit::{Relay, RelayScript};
 
 use crate::environment::TestEnv;
 use crate::outbox::{TestWorker, is, mail, states};
-use crate::webhooks::{answered, claim, record};
+use crate::webhooks::{answered, claim, organisation_webhooks, record};
 
 const URL: &str = "https://app.example.org/events";
 
@@ -50,11 +50,14 @@ impl ReceivedEvent {
     }
 }
 
+fn own_webhooks(postern: &Postern) -> Webhooks<'_> {
+    postern.notifications().webhooks(WebhookOwner::Account)
+}
+
 impl TestEnv {
     /// The id of a new webhook of an account.
     async fn own_webhook(&self, actor: &Actor, url: &str) -> String {
-        let notifications = self.postern.notifications();
-        let created = notifications.create_own_webhook(actor, url).await;
+        let created = own_webhooks(&self.postern).create(actor, url).await;
         created.expect("a webhook").view.id
     }
 
@@ -154,14 +157,13 @@ async fn each_result_of_a_recipient_is_an_event_once(env: TestEnv) {
     assert_eq!(received[0].data["relay"], Value::Null);
     works.end().await;
 
-    let notifications = env.postern.notifications();
-    let log = notifications.own_webhook_deliveries(&user, &webhook).await;
+    let log = own_webhooks(&env.postern).deliveries(&user, &webhook).await;
     let log = log.expect("a list");
     assert_eq!(log.len(), 6);
     let delivered = |state| state == WebhookDeliveryState::Delivered;
     assert!(log.iter().all(|delivery| delivered(delivery.state)));
-    let others = notifications
-        .webhook_deliveries(&admin, &of_organisation)
+    let others = organisation_webhooks(&env.postern)
+        .deliveries(&admin, &of_organisation)
         .await;
     assert_eq!(others.expect("a list").len(), 0);
 }
@@ -177,8 +179,8 @@ async fn an_account_names_and_changes_only_its_own_webhooks(env: TestEnv) {
     // Each owner may have the same URL, once.
     env.own_webhook(&other, URL).await;
     env.own_webhook(&admin, URL).await;
-    let service = env.postern.notifications();
-    let again = service.create_own_webhook(&user, URL).await;
+    let service = own_webhooks(&env.postern);
+    let again = service.create(&user, URL).await;
     assert_eq!(again.expect_err("taken").kind, Kind::Conflict);
 
     for actor in [&admin, &other, &Actor::local(0)] {
@@ -199,29 +201,30 @@ async fn an_account_names_and_changes_only_its_own_webhooks(env: TestEnv) {
         (&admin, &of_organisation),
     ] {
         let refusals = [
-            service.change_own_webhook(actor, id, off()).await.map(drop),
-            service.renew_own_webhook_secret(actor, id).await.map(drop),
-            service.test_own_webhook(actor, id).await,
-            service.remove_own_webhook(actor, id).await,
-            service.own_webhook_deliveries(actor, id).await.map(drop),
+            service.change(actor, id, off()).await.map(drop),
+            service.renew_secret(actor, id).await.map(drop),
+            service.test(actor, id).await,
+            service.remove(actor, id).await,
+            service.deliveries(actor, id).await.map(drop),
         ];
         for refused in refusals {
             assert_eq!(refused.expect_err("not theirs").kind, Kind::NotFound);
         }
     }
-    let of_account = service.remove_webhook(&admin, &webhook).await;
+    let organisation = organisation_webhooks(&env.postern);
+    let of_account = organisation.remove(&admin, &webhook).await;
     assert_eq!(of_account.expect_err("an account's").kind, Kind::NotFound);
-    let local = service.own_webhooks(&Actor::local(0)).await;
+    let local = service.list(&Actor::local(0)).await;
     assert_eq!(local.expect_err("no account").kind, Kind::Forbidden);
     for number in 1..WEBHOOKS_MAX {
         env.own_webhook(&user, &format!("https://example.org/{number}"))
             .await;
     }
-    let many = service.create_own_webhook(&user, "https://example.org/more");
+    let many = service.create(&user, "https://example.org/more");
     assert_eq!(many.await.expect_err("too many").kind, Kind::Conflict);
-    let listed = service.own_webhooks(&user).await.expect("a list");
+    let listed = service.list(&user).await.expect("a list");
     assert_eq!(listed.len(), WEBHOOKS_MAX);
-    let listed = service.webhooks(&admin).await.expect("a list");
+    let listed = organisation.list(&admin).await.expect("a list");
     assert_eq!(listed.len(), 1, "those of the organisation");
 }
 
@@ -237,14 +240,14 @@ async fn mail_goes_on_without_a_webhook_that_is_off_or_removed(env: TestEnv) {
                 .await,
         );
     }
-    let service = env.postern.notifications();
+    let service = own_webhooks(&env.postern);
     let change = WebhookChange {
         enabled: Some(false),
         ..WebhookChange::default()
     };
-    let changed = service.change_own_webhook(&admin, &off, change).await;
+    let changed = service.change(&admin, &off, change).await;
     changed.expect("switched off");
-    let gone = service.remove_own_webhook(&admin, &removed).await;
+    let gone = service.remove(&admin, &removed).await;
     gone.expect("removed");
     let works = TestWorker::begin(&env, 1);
     for id in &ids {
@@ -262,10 +265,7 @@ async fn a_disabled_account_gets_no_more_events(env: TestEnv) {
     env.save(&admin, &relay).await;
     let user = env.sign_in("user@example.org", Role::User).await;
     let webhook = env.own_webhook(&user, URL).await;
-    let tested = env
-        .postern
-        .notifications()
-        .test_own_webhook(&user, &webhook);
+    let tested = own_webhooks(&env.postern).test(&user, &webhook);
     tested.await.expect("queued");
     let queued = env
         .submit_naming(&user, &webhook, &["desk@example.net"])
@@ -293,9 +293,9 @@ async fn a_disabled_account_gets_no_more_events(env: TestEnv) {
 async fn webhooks_of_accounts_have_public_addresses(env: TestEnv) {
     let admin = env.admin().await;
     let user = env.sign_in("user@example.org", Role::User).await;
-    let service = env.postern.notifications();
+    let service = own_webhooks(&env.postern);
     for url in ["http://127.0.0.1/", "http://localhost:9000/", "nonsense"] {
-        let refusal = service.create_own_webhook(&user, url).await;
+        let refusal = service.create(&user, url).await;
         let refusal = refusal.expect_err(url);
         assert_eq!(refusal.kind, Kind::Invalid);
         assert!(refusal.fields.contains_key("url"), "{url}");
@@ -310,7 +310,7 @@ async fn webhooks_of_accounts_have_public_addresses(env: TestEnv) {
             }
             false => {
                 let id = env.own_webhook(owner, url).await;
-                let tested = service.test_own_webhook(owner, &id).await;
+                let tested = service.test(owner, &id).await;
                 tested.expect("queued");
             }
         }

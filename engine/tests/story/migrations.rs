@@ -16,7 +16,7 @@ use sqlx::migrate::Migrator;
 use crate::environment::{TestEnv, connect, execute};
 use crate::outbox::through;
 use crate::own_relay::relay;
-use crate::webhooks::claim;
+use crate::webhooks::{claim, organisation_webhooks};
 
 /// The last migration in which a failed message was `parked`.
 const PARKED: i64 = 2;
@@ -264,7 +264,7 @@ async fn an_outage_that_was_announced_ends_with_an_announcement(env: TestEnv) {
     let postern = opened(&env, FORGOTTEN_WHEN_OFF, DOWN).await;
     let (admin, relay) = (Actor::local(0), relay());
     let url = "https://hooks.example.org/postern";
-    let webhook = postern.notifications().create_webhook(&admin, url).await;
+    let webhook = organisation_webhooks(&postern).create(&admin, url).await;
     webhook.expect("a webhook");
     let settings = postern.settings();
     let saved = settings.save(&admin, through(&relay), PasswordChange::Keep, None);
@@ -278,19 +278,19 @@ async fn an_outage_that_was_announced_ends_with_an_announcement(env: TestEnv) {
 
 async fn webhooks_of_the_organisation_keep_their_deliveries(env: TestEnv) {
     let postern = opened(&env, OF_ORGANISATION, WEBHOOK).await;
-    let (admin, service) = (Actor::local(0), postern.notifications());
-    let listed = service.webhooks(&admin).await.expect("a list");
+    let (admin, service) = (Actor::local(0), organisation_webhooks(&postern));
+    let listed = service.list(&admin).await.expect("a list");
     let [webhook] = &listed[..] else {
         panic!("{listed:?}");
     };
     assert_eq!((&*webhook.id, webhook.enabled), (ID, true));
-    let tested = service.test_webhook(&admin, ID).await;
+    let tested = service.test(&admin, ID).await;
     tested.expect("queued behind the one before");
-    let deliveries = service.webhook_deliveries(&admin, ID).await;
+    let deliveries = service.deliveries(&admin, ID).await;
     let events = deliveries.expect("a list").into_iter();
     let events: Vec<String> = events.map(|delivery| delivery.event).collect();
     assert_eq!(events, ["webhook.test", "relay.down"]);
-    let again = service.create_webhook(&admin, &webhook.url).await;
+    let again = service.create(&admin, &webhook.url).await;
     assert_eq!(again.expect_err("taken").kind, Kind::Conflict);
 }
 

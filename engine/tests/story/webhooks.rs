@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::Kind;
 use domain::view::Role;
 use domain::webhook::{WEBHOOKS_MAX, WebhookChange, WebhookDelivery, WebhookDeliveryState};
-use engine::{Actor, Postern, WebhookAttempt, WebhookOutcome};
+use engine::{Actor, Postern, WebhookAttempt, WebhookOutcome, WebhookOwner, Webhooks};
 use sqlx::Row as _;
 
 use crate::environment::{TestEnv, execute};
@@ -42,22 +42,25 @@ pub async fn record(postern: &Postern, attempt: &WebhookAttempt, outcome: &Webho
     recorded.await.expect("recorded");
 }
 
+pub fn organisation_webhooks(postern: &Postern) -> Webhooks<'_> {
+    postern.notifications().webhooks(WebhookOwner::Organisation)
+}
+
 impl TestEnv {
     /// The id of a new webhook.
     pub async fn webhook(&self, admin: &Actor, url: &str) -> String {
-        let created = self.postern.notifications().create_webhook(admin, url);
+        let created = organisation_webhooks(&self.postern).create(admin, url);
         created.await.expect("a webhook").view.id
     }
 
     pub async fn test_event(&self, admin: &Actor, webhook: &str) {
-        let tested = self.postern.notifications().test_webhook(admin, webhook);
+        let tested = organisation_webhooks(&self.postern).test(admin, webhook);
         tested.await.expect("queued");
     }
 
     /// Newest first.
     pub async fn webhook_deliveries(&self, admin: &Actor, webhook: &str) -> Vec<WebhookDelivery> {
-        let notifications = self.postern.notifications();
-        let listed = notifications.webhook_deliveries(admin, webhook);
+        let listed = organisation_webhooks(&self.postern).deliveries(admin, webhook);
         listed.await.expect("a list")
     }
 
@@ -76,23 +79,23 @@ impl TestEnv {
 async fn administrators_add_change_and_remove_webhooks(env: TestEnv) {
     let admin = env.admin().await;
     let user = env.sign_in("user@example.org", Role::User).await;
-    let service = env.postern.notifications();
-    let created = service.create_webhook(&admin, URL).await.expect("created");
+    let service = organisation_webhooks(&env.postern);
+    let created = service.create(&admin, URL).await.expect("created");
     let id = created.view.id;
     let secret = created.secret.expose().to_owned();
     assert!(secret.starts_with("whsec_"), "{secret}");
     assert_eq!(created.view.created_by, "admin@example.org");
     let refusals = [
-        service.webhooks(&user).await.map(drop),
-        service.create_webhook(&user, URL).await.map(drop),
+        service.list(&user).await.map(drop),
+        service.create(&user, URL).await.map(drop),
         service
-            .change_webhook(&user, &id, WebhookChange::default())
+            .change(&user, &id, WebhookChange::default())
             .await
             .map(drop),
-        service.renew_webhook_secret(&user, &id).await.map(drop),
-        service.remove_webhook(&user, &id).await,
-        service.test_webhook(&user, &id).await,
-        service.webhook_deliveries(&user, &id).await.map(drop),
+        service.renew_secret(&user, &id).await.map(drop),
+        service.remove(&user, &id).await,
+        service.test(&user, &id).await,
+        service.deliveries(&user, &id).await.map(drop),
     ];
     for refused in refusals {
         assert_eq!(refused.expect_err("refused").kind, Kind::Forbidden);
@@ -111,7 +114,7 @@ async fn administrators_add_change_and_remove_webhooks(env: TestEnv) {
         ("http://hooks.example.org/", Kind::Invalid),
         ("nonsense", Kind::Invalid),
     ] {
-        let refusal = service.create_webhook(&admin, url).await;
+        let refusal = service.create(&admin, url).await;
         let refusal = refusal.expect_err(url);
         assert_eq!(
             (refusal.kind, refusal.fields.contains_key("url")),
@@ -122,23 +125,23 @@ async fn administrators_add_change_and_remove_webhooks(env: TestEnv) {
         env.webhook(&admin, &format!("https://example.org/{number}"))
             .await;
     }
-    let refusal = service.create_webhook(&admin, "https://example.org/more");
+    let refusal = service.create(&admin, "https://example.org/more");
     assert_eq!(refusal.await.expect_err("too many").kind, Kind::Conflict);
 
     let moved = WebhookChange {
         url: Some("https://other.example.org/".to_owned()),
         enabled: Some(false),
     };
-    let changed = service.change_webhook(&admin, &id, moved).await;
+    let changed = service.change(&admin, &id, moved).await;
     let changed = changed.expect("changed");
     assert_eq!(changed.url, "https://other.example.org/");
     assert!(!changed.enabled);
-    let renewed = service.renew_webhook_secret(&admin, &id).await;
+    let renewed = service.renew_secret(&admin, &id).await;
     assert_ne!(renewed.expect("renewed").expose(), secret);
-    service.remove_webhook(&admin, &id).await.expect("removed");
-    let gone = service.remove_webhook(&admin, &id).await;
+    service.remove(&admin, &id).await.expect("removed");
+    let gone = service.remove(&admin, &id).await;
     assert_eq!(gone.expect_err("gone").kind, Kind::NotFound);
-    let listed = service.webhooks(&admin).await.expect("a list");
+    let listed = service.list(&admin).await.expect("a list");
     assert_eq!(listed.len(), WEBHOOKS_MAX - 1);
 
     let trail = env.postern.audit().trail(&admin, 100).await.expect("rows");
@@ -176,18 +179,16 @@ async fn webhooks_that_are_created_at_once_keep_the_limit(env: TestEnv) {
         env.until_waiting(2).await;
         drop(lock);
     };
-    let service = env.postern.notifications();
+    let service = organisation_webhooks(&env.postern);
     let (one, two, ()) = tokio::join!(
-        service.create_webhook(&admin, "https://example.org/one"),
-        other
-            .notifications()
-            .create_webhook(&admin, "https://example.org/two"),
+        service.create(&admin, "https://example.org/one"),
+        organisation_webhooks(&other).create(&admin, "https://example.org/two"),
         unlock,
     );
     let refused = [one, two].into_iter().filter_map(Result::err);
     let refused: Vec<Kind> = refused.map(|refusal| refusal.kind).collect();
     assert_eq!(refused, [Kind::Conflict]);
-    let listed = service.webhooks(&admin).await.expect("a list");
+    let listed = service.list(&admin).await.expect("a list");
     assert_eq!(listed.len(), WEBHOOKS_MAX);
     other.close().await;
 }
@@ -198,8 +199,8 @@ async fn a_new_secret_signs_the_next_attempt(env: TestEnv) {
     env.test_event(&admin, &id).await;
     let first = env.attempt().await;
     record(&env.postern, &first, &answered(503)).await;
-    let service = env.postern.notifications();
-    let renewed = service.renew_webhook_secret(&admin, &id).await;
+    let service = organisation_webhooks(&env.postern);
+    let renewed = service.renew_secret(&admin, &id).await;
     renewed.expect("renewed");
     env.pass(MINUTE);
     let second = env.attempt().await;
@@ -230,7 +231,7 @@ async fn events_are_sent_in_their_order_one_at_a_time(env: TestEnv) {
     }
     assert_eq!(sent, expected);
     env.nothing_is_due().await;
-    let listed = env.postern.notifications().webhooks(&admin).await;
+    let listed = organisation_webhooks(&env.postern).list(&admin).await;
     let view = &listed.expect("a list")[0];
     assert_eq!(view.queued, 0);
     let last = view.last.as_ref().expect("a delivery");
@@ -326,8 +327,8 @@ async fn an_endpoint_that_is_gone_is_switched_off(env: TestEnv) {
     record(&env.postern, &attempt, &answered(410)).await;
     env.pass(Duration::from_secs(86_400));
     env.nothing_is_due().await;
-    let service = env.postern.notifications();
-    let view = service.webhooks(&admin).await.expect("a list").remove(0);
+    let service = organisation_webhooks(&env.postern);
+    let view = service.list(&admin).await.expect("a list").remove(0);
     assert!(!view.enabled && view.gone_at.is_some());
     let states: Vec<WebhookDeliveryState> = env
         .webhook_deliveries(&admin, &id)
@@ -340,7 +341,7 @@ async fn an_endpoint_that_is_gone_is_switched_off(env: TestEnv) {
         WebhookDeliveryState::Failed,
     ];
     assert_eq!(states, expected);
-    let refused = service.test_webhook(&admin, &id).await;
+    let refused = service.test(&admin, &id).await;
     assert_eq!(refused.expect_err("it is off").kind, Kind::Conflict);
     let trail = env.postern.audit().trail(&admin, 10).await.expect("rows");
     let row = trail.iter().find(|row| row.action == "change webhook");
@@ -352,7 +353,7 @@ async fn an_endpoint_that_is_gone_is_switched_off(env: TestEnv) {
         enabled: Some(true),
         ..WebhookChange::default()
     };
-    let view = service.change_webhook(&admin, &id, on).await.expect("on");
+    let view = service.change(&admin, &id, on).await.expect("on");
     assert!(view.enabled && view.gone_at.is_none());
     env.test_event(&admin, &id).await;
     let attempt = env.attempt().await;
@@ -367,9 +368,9 @@ async fn switching_off_cancels_what_waits(env: TestEnv) {
         enabled: Some(enabled),
         ..WebhookChange::default()
     };
-    let service = env.postern.notifications();
+    let service = organisation_webhooks(&env.postern);
     for enabled in [false, true] {
-        let changed = service.change_webhook(&admin, &id, switch(enabled)).await;
+        let changed = service.change(&admin, &id, switch(enabled)).await;
         assert_eq!(changed.expect("changed").queued, 0);
     }
     env.nothing_is_due().await;
@@ -386,7 +387,7 @@ async fn a_test_tries_what_waits_again_at_once(env: TestEnv) {
     for _ in 0..18 {
         env.test_event(&admin, &id).await;
     }
-    let refused = env.postern.notifications().test_webhook(&admin, &id).await;
+    let refused = organisation_webhooks(&env.postern).test(&admin, &id).await;
     assert_eq!(refused.expect_err("20 wait").kind, Kind::Conflict);
 }
 

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use domain::webhook::WebhookChange;
+use engine::{WebhookOwner, Webhooks};
 
 use super::envelope::{Nothing, Refused, Success};
 use super::errors::{Always, Clashing, JsonRefused, Missing, Restricted};
@@ -10,6 +11,13 @@ use super::webhooks::{
     ApiWebhook, ApiWebhookDelivery, CreatedWebhook, NewWebhookRequest, WebhookSecret, WebhookUpdate,
 };
 use crate::http::AppState;
+
+fn webhooks(state: &AppState) -> Webhooks<'_> {
+    state
+        .postern
+        .notifications()
+        .webhooks(WebhookOwner::Account)
+}
 
 /// List your webhooks
 ///
@@ -29,7 +37,7 @@ pub async fn list(
     State(state): State<AppState>,
     SignedIn(actor): SignedIn,
 ) -> Result<Success<Vec<ApiWebhook>>, Refused> {
-    let listed = state.postern.notifications().own_webhooks(&actor).await?;
+    let listed = webhooks(&state).list(&actor).await?;
     Ok(Success::new(listed.into_iter().map(Into::into).collect()))
 }
 
@@ -62,8 +70,7 @@ pub async fn create(
     }
     faults.into_result()?;
     let url = request.url.unwrap_or_default();
-    let notifications = state.postern.notifications();
-    let created = notifications.create_own_webhook(&actor, &url).await?;
+    let created = webhooks(&state).create(&actor, &url).await?;
     Ok(Success::new(CreatedWebhook {
         id: created.view.id,
         secret: created.secret.expose().to_owned(),
@@ -99,10 +106,7 @@ pub async fn change(
         url: request.url,
         enabled: request.enabled,
     };
-    let notifications = state.postern.notifications();
-    let changed = notifications
-        .change_own_webhook(&actor, &id, change)
-        .await?;
+    let changed = webhooks(&state).change(&actor, &id, change).await?;
     Ok(Success::new(changed.into()))
 }
 
@@ -127,8 +131,7 @@ pub async fn remove(
     SignedIn(actor): SignedIn,
     PathParams(id): PathParams<String>,
 ) -> Result<Success<Nothing>, Refused> {
-    let notifications = state.postern.notifications();
-    notifications.remove_own_webhook(&actor, &id).await?;
+    webhooks(&state).remove(&actor, &id).await?;
     Ok(Success::new(Nothing {}))
 }
 
@@ -152,8 +155,7 @@ pub async fn renew_secret(
     SignedIn(actor): SignedIn,
     PathParams(id): PathParams<String>,
 ) -> Result<Success<WebhookSecret>, Refused> {
-    let notifications = state.postern.notifications();
-    let secret = notifications.renew_own_webhook_secret(&actor, &id).await?;
+    let secret = webhooks(&state).renew_secret(&actor, &id).await?;
     Ok(Success::new(WebhookSecret {
         secret: secret.expose().to_owned(),
     }))
@@ -181,8 +183,7 @@ pub async fn test(
     SignedIn(actor): SignedIn,
     PathParams(id): PathParams<String>,
 ) -> Result<Success<Nothing>, Refused> {
-    let notifications = state.postern.notifications();
-    notifications.test_own_webhook(&actor, &id).await?;
+    webhooks(&state).test(&actor, &id).await?;
     Ok(Success::new(Nothing {}))
 }
 
@@ -206,7 +207,6 @@ pub async fn deliveries(
     SignedIn(actor): SignedIn,
     PathParams(id): PathParams<String>,
 ) -> Result<Success<Vec<ApiWebhookDelivery>>, Refused> {
-    let notifications = state.postern.notifications();
-    let listed = notifications.own_webhook_deliveries(&actor, &id).await?;
+    let listed = webhooks(&state).deliveries(&actor, &id).await?;
     Ok(Success::new(listed.into_iter().map(Into::into).collect()))
 }

@@ -4,7 +4,7 @@ use axum::extract::State;
 use domain::Timestamp;
 use domain::view::PasswordState;
 use domain::webhook::{WebhookChange, WebhookDelivery, WebhookDeliveryState, WebhookView};
-use engine::Action;
+use engine::{Action, WebhookOwner, Webhooks};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -140,6 +140,13 @@ impl Administrative for WebhookUpdate {
     const ACTION: Action = Action::ChangeWebhook;
 }
 
+fn webhooks(state: &AppState) -> Webhooks<'_> {
+    state
+        .postern
+        .notifications()
+        .webhooks(WebhookOwner::Organisation)
+}
+
 /// List the webhooks
 ///
 /// With the state of the last delivery. Secrets are never shown.
@@ -157,7 +164,7 @@ pub async fn list(
     State(state): State<AppState>,
     SignedIn(actor): SignedIn,
 ) -> Result<Success<Vec<ApiWebhook>>, Refused> {
-    let listed = state.postern.notifications().webhooks(&actor).await?;
+    let listed = webhooks(&state).list(&actor).await?;
     Ok(Success::new(listed.into_iter().map(Into::into).collect()))
 }
 
@@ -191,8 +198,7 @@ pub async fn create(
     }
     faults.into_result()?;
     let url = request.url.unwrap_or_default();
-    let notifications = state.postern.notifications();
-    let created = notifications.create_webhook(&actor, &url).await?;
+    let created = webhooks(&state).create(&actor, &url).await?;
     Ok(Success::new(CreatedWebhook {
         id: created.view.id,
         secret: created.secret.expose().to_owned(),
@@ -231,8 +237,7 @@ pub async fn change(
         url: request.url,
         enabled: request.enabled,
     };
-    let notifications = state.postern.notifications();
-    let changed = notifications.change_webhook(&actor, &id, change).await?;
+    let changed = webhooks(&state).change(&actor, &id, change).await?;
     Ok(Success::new(changed.into()))
 }
 
@@ -256,8 +261,7 @@ pub async fn remove(
     SignedIn(actor): SignedIn,
     PathParams(id): PathParams<String>,
 ) -> Result<Success<Nothing>, Refused> {
-    let notifications = state.postern.notifications();
-    notifications.remove_webhook(&actor, &id).await?;
+    webhooks(&state).remove(&actor, &id).await?;
     Ok(Success::new(Nothing {}))
 }
 
@@ -281,8 +285,7 @@ pub async fn renew_secret(
     SignedIn(actor): SignedIn,
     PathParams(id): PathParams<String>,
 ) -> Result<Success<WebhookSecret>, Refused> {
-    let notifications = state.postern.notifications();
-    let secret = notifications.renew_webhook_secret(&actor, &id).await?;
+    let secret = webhooks(&state).renew_secret(&actor, &id).await?;
     Ok(Success::new(WebhookSecret {
         secret: secret.expose().to_owned(),
     }))
@@ -310,8 +313,7 @@ pub async fn test(
     SignedIn(actor): SignedIn,
     PathParams(id): PathParams<String>,
 ) -> Result<Success<Nothing>, Refused> {
-    let notifications = state.postern.notifications();
-    notifications.test_webhook(&actor, &id).await?;
+    webhooks(&state).test(&actor, &id).await?;
     Ok(Success::new(Nothing {}))
 }
 
@@ -335,7 +337,6 @@ pub async fn deliveries(
     SignedIn(actor): SignedIn,
     PathParams(id): PathParams<String>,
 ) -> Result<Success<Vec<ApiWebhookDelivery>>, Refused> {
-    let notifications = state.postern.notifications();
-    let listed = notifications.webhook_deliveries(&actor, &id).await?;
+    let listed = webhooks(&state).deliveries(&actor, &id).await?;
     Ok(Success::new(listed.into_iter().map(Into::into).collect()))
 }

@@ -13,7 +13,10 @@ use domain::relay::{Change, RelayChange};
 use domain::view::PasswordChange;
 use domain::{Form, Label, SecretString};
 use engine::smtp::PublicAddresses;
-use engine::{AccountChange, Actor, Config, DeliveryConfig, NewToken, Origin, Postern, Retention};
+use engine::{
+    AccountChange, Actor, Config, DeliveryConfig, NewToken, Origin, Postern, Retention,
+    WebhookOwner,
+};
 use serde_json::{Value, json};
 use testkit::{Relay, RelayScript};
 use tokio::sync::oneshot;
@@ -240,7 +243,8 @@ impl TenantServer {
         let added = self.postern.relays().create(&admin, further).await;
         self.relay_id = added.expect("added").id;
         let (notifications, domains) = (self.postern.notifications(), self.postern.domains());
-        let webhook = notifications.create_webhook(&admin, "https://hooks.example/postern");
+        let webhooks = notifications.webhooks(WebhookOwner::Organisation);
+        let webhook = webhooks.create(&admin, "https://hooks.example/postern");
         self.webhook_id = webhook.await.expect("added").view.id;
         let key = domains.create_key(&admin, NO_DOMAIN, DkimAlgorithm::Ed25519);
         self.dkim_key_id = key.await.expect("made").id;
@@ -250,11 +254,8 @@ impl TenantServer {
         for at in 0..self.tenants.len() {
             let actor = self.actor(&self.tenants[at]).await;
             let url = format!("https://{}-hooks.example/", self.tenants[at].spec.mark);
-            let webhook = self
-                .postern
-                .notifications()
-                .create_own_webhook(&actor, &url)
-                .await;
+            let webhooks = notifications.webhooks(WebhookOwner::Account);
+            let webhook = webhooks.create(&actor, &url).await;
             self.tenants[at].webhook_id = webhook.expect("added").view.id;
         }
     }

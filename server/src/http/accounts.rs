@@ -5,7 +5,7 @@ use app::accounts::{
     EndOfAccount, EndedSessions, HandedLink, INVITE_AGAIN, REVOKE_TOKEN_OF, SESSIONS, TypedAccount,
     account_id, account_path,
 };
-use app::{Flash, FormReply, with_query};
+use app::{Flash, with_query};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -16,8 +16,7 @@ use leptos::prelude::provide_context;
 
 use super::authentication::Caller;
 use super::flash;
-use super::forms::{again, filled_in, page};
-use super::refuse::with_status;
+use super::forms::{again, again_with, filled_in, page};
 use super::state::AppState;
 
 pub fn router() -> Router<AppState> {
@@ -71,17 +70,7 @@ async fn add(State(state): State<AppState>, caller: Caller, request: Request) ->
             &state.url,
         ),
         Ok(Added::Invited(invited)) => show_invited(state, caller, invited).await,
-        Err(refusal) => {
-            let reply = FormReply {
-                refusal: refusal.clone(),
-                email: String::new(),
-            };
-            let more = move || {
-                provide_context(reply.clone());
-                provide_context(typed.clone());
-            };
-            with_status(page(state, caller, ACCOUNTS, more).await, &refusal)
-        }
+        Err(refusal) => again_with(state, caller, ACCOUNTS, typed, refusal).await,
     }
 }
 

@@ -91,6 +91,25 @@ pub async fn again(
     with_status(page, &refusal)
 }
 
+/// As [`again`], with `shown` in the context of the page: what was typed.
+pub async fn again_with(
+    state: AppState,
+    caller: Caller,
+    path: &str,
+    shown: impl Clone + Send + Sync + 'static,
+    refusal: Refusal,
+) -> Response {
+    let reply = FormReply {
+        refusal: refusal.clone(),
+        email: String::new(),
+    };
+    let more = move || {
+        provide_context(reply.clone());
+        provide_context(shown.clone());
+    };
+    with_status(page(state, caller, path, more).await, &refusal)
+}
+
 /// Renders the page at `path` in answer to a form, with `more` in its context.
 pub async fn page(
     state: AppState,
@@ -257,17 +276,7 @@ async fn create_token(State(state): State<AppState>, caller: Caller, request: Re
             })
             .await
         }
-        Err(refusal) => {
-            let reply = FormReply {
-                refusal: refusal.clone(),
-                email: String::new(),
-            };
-            let more = move || {
-                provide_context(reply.clone());
-                provide_context(form.clone());
-            };
-            with_status(page(state, caller, TOKENS, more).await, &refusal)
-        }
+        Err(refusal) => again_with(state, caller, TOKENS, form, refusal).await,
     }
 }
 

@@ -1,19 +1,17 @@
 //! The form post that changes the limits of an account or of a token.
 
+use app::Flash;
 use app::accounts::{ACCOUNTS, account_path};
 use app::limits::{LIMITS, LimitsRequest, LimitsTarget, TypedLimits};
-use app::{Flash, FormReply};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::post;
 use domain::Refusal;
-use leptos::prelude::provide_context;
 
 use super::authentication::Caller;
 use super::flash;
-use super::forms::{filled_in, page};
-use super::refuse::with_status;
+use super::forms::{again_with, filled_in};
 use super::state::AppState;
 
 pub fn router() -> Router<AppState> {
@@ -53,16 +51,6 @@ async fn save(State(state): State<AppState>, caller: Caller, request: Request) -
             &Flash::LimitsChanged(name),
             &state.url,
         ),
-        Err(refusal) => {
-            let reply = FormReply {
-                refusal: refusal.clone(),
-                email: String::new(),
-            };
-            let more = move || {
-                provide_context(reply.clone());
-                provide_context(typed.clone());
-            };
-            with_status(page(state, caller, &path, more).await, &refusal)
-        }
+        Err(refusal) => again_with(state, caller, &path, typed, refusal).await,
     }
 }

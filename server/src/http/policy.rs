@@ -1,18 +1,16 @@
 //! The form posts of the organisation's policy.
 
+use app::Flash;
 use app::policy::{POLICY, POLICY_NETWORKS, TypedNetworks, networks_change, policy_change};
-use app::{Flash, FormReply};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::post;
 use domain::Refusal;
-use leptos::prelude::provide_context;
 
 use super::authentication::Caller;
 use super::flash;
-use super::forms::{again, filled_in, page};
-use super::refuse::with_status;
+use super::forms::{again, again_with, filled_in};
 use super::state::AppState;
 
 pub fn router() -> Router<AppState> {
@@ -53,18 +51,9 @@ async fn save_networks(
     };
     match saved.await {
         Ok(()) => flash::redirect(POLICY, &Flash::NetworksSaved, &state.url),
-        Err(refusal) => {
-            let reply = FormReply {
-                refusal: refusal.clone(),
-                email: String::new(),
-            };
-            let more = move || {
-                provide_context(reply.clone());
-                if let Some(typed) = &typed {
-                    provide_context(typed.clone());
-                }
-            };
-            with_status(page(state, caller, POLICY, more).await, &refusal)
-        }
+        Err(refusal) => match typed {
+            Some(typed) => again_with(state, caller, POLICY, typed, refusal).await,
+            None => again(state, caller, POLICY, String::new(), refusal).await,
+        },
     }
 }

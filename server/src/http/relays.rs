@@ -4,18 +4,16 @@ use app::relays::{
     CHANGE_RELAY, CHECK_RELAY, ChangeRequest, CheckRequest, RELAYS, REMOVE_RELAY, RemoveRequest,
     TypedRelay, new_relay, relay_path,
 };
-use app::{Flash, FormReply, with_query};
+use app::{Flash, with_query};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::post;
 use domain::{Kind, Refusal};
-use leptos::prelude::provide_context;
 
 use super::authentication::Caller;
 use super::flash;
-use super::forms::{again, filled_in, page};
-use super::refuse::with_status;
+use super::forms::{again, again_with, filled_in};
 use super::state::AppState;
 
 pub fn router() -> Router<AppState> {
@@ -112,16 +110,8 @@ async fn as_typed(
     typed: Vec<(String, String)>,
     refusal: Refusal,
 ) -> Response {
-    let reply = FormReply {
-        refusal: refusal.clone(),
-        email: String::new(),
-    };
-    let typed = (refusal.kind != Kind::Conflict).then_some(TypedRelay(typed));
-    let more = move || {
-        provide_context(reply.clone());
-        if let Some(typed) = &typed {
-            provide_context(typed.clone());
-        }
-    };
-    with_status(page(state, caller, path, more).await, &refusal)
+    match refusal.kind {
+        Kind::Conflict => again(state, caller, path, String::new(), refusal).await,
+        _ => again_with(state, caller, path, TypedRelay(typed), refusal).await,
+    }
 }

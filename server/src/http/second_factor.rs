@@ -1,11 +1,11 @@
 //! Form posts about the second factor of one's own account.
 
+use app::Flash;
 use app::account::ACCOUNT;
 use app::account::second_factor::{
     ADD_PASSKEY, AddPasskeyForm, EmptyForm, NewRecoveryCodes, RECOVERY_CODES, REMOVE_PASSKEY,
     REMOVE_SECOND_FACTOR, RemovePasskeyForm, SECOND_FACTOR, SET_UP, TURN_ON, TurnOnForm,
 };
-use app::{Flash, FormReply};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -15,8 +15,7 @@ use leptos::prelude::provide_context;
 
 use super::authentication::Caller;
 use super::flash;
-use super::forms::{again, filled_in, page};
-use super::refuse::with_status;
+use super::forms::{again, again_with, filled_in, page};
 use super::state::AppState;
 
 pub fn router() -> Router<AppState> {
@@ -104,17 +103,7 @@ async fn add_passkey(State(state): State<AppState>, caller: Caller, request: Req
     match added.await {
         Ok(Some(codes)) => recovery_codes(state, caller, Ok(codes)).await,
         Ok(None) => flash::redirect(SECOND_FACTOR, &Flash::PasskeyAdded, &state.url),
-        Err(refusal) => {
-            let reply = FormReply {
-                refusal: refusal.clone(),
-                email: String::new(),
-            };
-            let more = move || {
-                provide_context(reply.clone());
-                provide_context(form.clone());
-            };
-            with_status(page(state, caller, SECOND_FACTOR, more).await, &refusal)
-        }
+        Err(refusal) => again_with(state, caller, SECOND_FACTOR, form, refusal).await,
     }
 }
 

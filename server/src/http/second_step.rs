@@ -1,6 +1,5 @@
 //! The form of the second step of a sign-in.
 
-use app::FormReply;
 use app::entrance::{LoginQuery, PendingSignIn, SECOND_STEP, SecondStepForm};
 use axum::Router;
 use axum::extract::{Query, Request, State};
@@ -8,12 +7,10 @@ use axum::http::header::SET_COOKIE;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::post;
 use domain::{Refusal, SecretString};
-use leptos::prelude::provide_context;
 use tower_sessions::Session;
 
 use super::authentication::Caller;
-use super::forms::{page, signed_in_at, typed, with_device};
-use super::refuse::with_status;
+use super::forms::{again_with, signed_in_at, typed, with_device};
 use super::state::AppState;
 use super::{second_step_cookie, sessions};
 
@@ -48,16 +45,6 @@ async fn second_step(
             let response = signed_in_at(query.next(), &device, &state.url);
             (AppendHeaders([(SET_COOKIE, removal)]), response).into_response()
         }
-        Err(refusal) => {
-            let reply = FormReply {
-                refusal: refusal.clone(),
-                email: String::new(),
-            };
-            let more = move || {
-                provide_context(reply.clone());
-                provide_context(PendingSignIn(secret.clone()));
-            };
-            with_status(page(state, caller, &here, more).await, &refusal)
-        }
+        Err(refusal) => again_with(state, caller, &here, PendingSignIn(secret), refusal).await,
     }
 }

@@ -1,22 +1,20 @@
 //! Form posts about sender addresses: of the own account, of others, and by a mailed link.
 
+use app::Flash;
 use app::accounts::{ACCOUNTS, ADD_SENDER_OF, EndOfAccount, REMOVE_SENDER_OF, account_path};
 use app::entrance::link_path;
 use app::senders::{
     CONFIRM_SENDER, REMOVE_SENDER, SEND_AGAIN, SENDERS, SenderForm, SenderIdForm, SenderLinkForm,
 };
-use app::{Flash, FormReply};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::post;
 use domain::Refusal;
-use leptos::prelude::provide_context;
 
 use super::authentication::Caller;
 use super::flash;
-use super::forms::{again, filled_in, page, typed};
-use super::refuse::with_status;
+use super::forms::{again, again_with, filled_in, typed};
 use super::state::AppState;
 
 pub fn router() -> Router<AppState> {
@@ -29,25 +27,6 @@ pub fn router() -> Router<AppState> {
         .route(REMOVE_SENDER_OF, post(remove_for))
 }
 
-/// The page of a refused form, with the address that was typed.
-async fn refused(
-    state: AppState,
-    caller: Caller,
-    path: &str,
-    form: SenderForm,
-    refusal: Refusal,
-) -> Response {
-    let reply = FormReply {
-        refusal: refusal.clone(),
-        email: String::new(),
-    };
-    let more = move || {
-        provide_context(reply.clone());
-        provide_context(form.clone());
-    };
-    with_status(page(state, caller, path, more).await, &refusal)
-}
-
 async fn add(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
     let mut form = SenderForm::default();
     let added = async {
@@ -57,7 +36,7 @@ async fn add(State(state): State<AppState>, caller: Caller, request: Request) ->
     };
     match added.await {
         Ok(sender) => flash::redirect(SENDERS, &Flash::SenderAsked(sender.address), &state.url),
-        Err(refusal) => refused(state, caller, SENDERS, form, refusal).await,
+        Err(refusal) => again_with(state, caller, SENDERS, form, refusal).await,
     }
 }
 
@@ -129,7 +108,7 @@ async fn add_for(State(state): State<AppState>, caller: Caller, request: Request
     };
     match added {
         Ok(sender) => flash::redirect(&path, &Flash::SenderAdded(sender.address), &state.url),
-        Err(refusal) => refused(state, caller, &path, form, refusal).await,
+        Err(refusal) => again_with(state, caller, &path, form, refusal).await,
     }
 }
 

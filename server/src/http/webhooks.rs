@@ -4,7 +4,7 @@ use app::webhooks::{
     ShownWebhookSecret, TypedWebhook, WebhookChangeRequest, WebhookPaths, new_webhook_url,
     typed_webhook, webhook_host, webhook_id,
 };
-use app::{Flash, FormReply, with_query};
+use app::{Flash, with_query};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -15,8 +15,7 @@ use leptos::prelude::provide_context;
 
 use super::authentication::Caller;
 use super::flash;
-use super::forms::{again, filled_in, page};
-use super::refuse::with_status;
+use super::forms::{again, again_with, filled_in, page};
 use super::state::AppState;
 
 pub fn router() -> Router<AppState> {
@@ -91,27 +90,8 @@ async fn add(owner: WebhookOwner, state: AppState, caller: Caller, request: Requ
             let shown = ShownWebhookSecret { host, secret };
             show(owner, state, caller, shown).await
         }
-        Err(refusal) => typed_again(state, caller, list(owner), typed, refusal).await,
+        Err(refusal) => again_with(state, caller, list(owner), typed, refusal).await,
     }
-}
-
-/// Renders the page at `path` for a refused form, with the URL as it was typed.
-async fn typed_again(
-    state: AppState,
-    caller: Caller,
-    path: &str,
-    typed: TypedWebhook,
-    refusal: Refusal,
-) -> Response {
-    let reply = FormReply {
-        refusal: refusal.clone(),
-        email: String::new(),
-    };
-    let more = move || {
-        provide_context(reply.clone());
-        provide_context(typed.clone());
-    };
-    with_status(page(state, caller, path, more).await, &refusal)
 }
 
 /// The page with a secret, which no other answer shows.
@@ -158,7 +138,7 @@ async fn change(
             flash::redirect(list(owner), &done, &state.url)
         }
         (Err(refusal), Some((path, typed))) => {
-            typed_again(state, caller, &path, typed, refusal).await
+            again_with(state, caller, &path, typed, refusal).await
         }
         (Err(refusal), None) => again(state, caller, list(owner), String::new(), refusal).await,
     }

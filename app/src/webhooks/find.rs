@@ -1,4 +1,4 @@
-//! Finds the webhook that a page is about.
+//! Finds the webhook that a page or a form is about.
 
 use domain::webhook::WebhookView;
 use domain::{Kind, Refusal};

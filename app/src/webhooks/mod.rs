@@ -10,6 +10,7 @@ mod requests;
 mod url_page;
 mod webhook_row;
 
+pub use find::find_webhook;
 pub use format::webhook_host;
 pub use page::{OwnWebhooksPage, WebhooksPage};
 pub use paths::{

@@ -1,15 +1,15 @@
 //! Form posts of webhooks: add, change the URL, switch on or off, new secret, test, remove.
 
 use app::webhooks::{
-    ShownWebhookSecret, TypedWebhook, WebhookChangeRequest, WebhookPaths, new_webhook_url,
-    typed_webhook, webhook_host, webhook_id,
+    ShownWebhookSecret, TypedWebhook, WebhookChangeRequest, WebhookPaths, find_webhook,
+    new_webhook_url, typed_webhook, webhook_host, webhook_id,
 };
 use app::{Flash, with_query};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use axum::routing::post;
-use domain::{Kind, Refusal};
+use axum::routing::{MethodRouter, post};
+use domain::Refusal;
 use engine::{Actor, WebhookOwner};
 use leptos::prelude::provide_context;
 
@@ -25,46 +25,26 @@ pub fn router() -> Router<AppState> {
 fn forms(owner: WebhookOwner) -> Router<AppState> {
     let paths = WebhookPaths::of(owner);
     Router::new()
-        .route(
-            paths.list,
-            post(
-                move |State(state): State<AppState>, caller: Caller, request: Request| {
-                    add(owner, state, caller, request)
-                },
-            ),
-        )
-        .route(
-            paths.change,
-            post(
-                move |State(state): State<AppState>, caller: Caller, request: Request| {
-                    change(owner, state, caller, request)
-                },
-            ),
-        )
-        .route(
-            paths.secret,
-            post(
-                move |State(state): State<AppState>, caller: Caller, request: Request| {
-                    renew_secret(owner, state, caller, request)
-                },
-            ),
-        )
-        .route(
-            paths.test,
-            post(
-                move |State(state): State<AppState>, caller: Caller, request: Request| {
-                    test(owner, state, caller, request)
-                },
-            ),
-        )
-        .route(
-            paths.remove,
-            post(
-                move |State(state): State<AppState>, caller: Caller, request: Request| {
-                    remove(owner, state, caller, request)
-                },
-            ),
-        )
+        .route(paths.list, form(owner, add))
+        .route(paths.change, form(owner, change))
+        .route(paths.secret, form(owner, renew_secret))
+        .route(paths.test, form(owner, test))
+        .route(paths.remove, form(owner, remove))
+}
+
+/// The route of a form about webhooks of an owner.
+fn form<Answer>(
+    owner: WebhookOwner,
+    act: fn(WebhookOwner, AppState, Caller, Request) -> Answer,
+) -> MethodRouter<AppState>
+where
+    Answer: Future<Output = Response> + Send + 'static,
+{
+    post(
+        move |State(state): State<AppState>, caller: Caller, request: Request| {
+            act(owner, state, caller, request)
+        },
+    )
 }
 
 /// The page of the webhooks of an owner.
@@ -212,12 +192,6 @@ async fn host(
     actor: &Actor,
     id: &str,
 ) -> Result<String, Refusal> {
-    let webhooks = state.postern.notifications().webhooks(owner);
-    let listed = webhooks.list(actor).await?;
-    let found = listed.iter().find(|webhook| webhook.id == id);
-    let webhook = found.ok_or_else(|| {
-        let text = "There is no such webhook. It may have been removed.";
-        Refusal::of(Kind::NotFound, "id", text)
-    })?;
+    let webhook = find_webhook(&state.postern, actor, owner, Ok(id.to_owned())).await?;
     Ok(webhook_host(&webhook.url).to_owned())
 }

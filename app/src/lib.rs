@@ -71,7 +71,7 @@ pub use components::PasskeyScript;
 #[cfg(feature = "ssr")]
 pub use flash::Flash;
 #[cfg(feature = "ssr")]
-pub use request::{FormReply, local_path, signed_out, with_query};
+pub use request::{FormReply, local_path, only_id, signed_out, with_query};
 #[cfg(feature = "ssr")]
 pub use routes::App;
 #[cfg(feature = "ssr")]

@@ -1,6 +1,6 @@
 //! The HTTP request and response of pages and server functions. Other modules do not access them.
 
-use domain::{Kind, Refusal};
+use domain::{Fields, Kind, Refusal};
 use engine::{Actor, Postern};
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
@@ -54,6 +54,14 @@ pub fn queries() -> Vec<(String, String)> {
     form_urlencoded::parse(query.as_bytes())
         .into_owned()
         .collect()
+}
+
+/// The id in the fields of a form or a query that has nothing else.
+///
+/// # Errors
+/// [`Kind::Invalid`] for names that are repeated or unknown.
+pub fn only_id(pairs: &[(String, String)]) -> Result<String, Refusal> {
+    Fields::of(pairs).read(|fields| fields.take("id").unwrap_or_default().to_owned())
 }
 
 /// Path and query of the page.

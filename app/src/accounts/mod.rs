@@ -14,7 +14,6 @@ pub use list_page::AccountsPage;
 pub use removal_page::AccountRemovalPage;
 pub use requests::{
     AccountChangeRequest, AddRequest, EndOfAccount, EndedSessions, HandedLink, TypedAccount,
-    account_id,
 };
 pub use sessions_page::SessionsPage;
 

@@ -4,16 +4,16 @@ use domain::Refusal;
 use engine::{Actor, Postern};
 use leptos::prelude::*;
 
-use super::{DELETE_ACCOUNT, account_path, requests};
+use super::{DELETE_ACCOUNT, account_path};
 use crate::components::{Question, refused};
 use crate::layout::console_page;
-use crate::request::{other_fault, queries};
+use crate::request::{only_id, other_fault, queries};
 
 #[component]
 pub fn AccountRemovalPage() -> impl IntoView {
     console_page("Delete an account", |actor| {
         let postern = expect_context::<Postern>();
-        let id = requests::account_id(&queries());
+        let id = only_id(&queries());
         let fault = other_fault(&[]);
         Suspend::new(async move {
             match question(&postern, &actor, id, fault).await {

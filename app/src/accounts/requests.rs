@@ -151,14 +151,6 @@ impl EndedSessions {
     }
 }
 
-/// The id in the fields of a form or a query that has nothing else.
-///
-/// # Errors
-/// As [`AddRequest::parse`].
-pub fn account_id(pairs: &[(String, String)]) -> Result<String, Refusal> {
-    Fields::of(pairs).read(|fields| fields.take("id").unwrap_or_default().to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,8 @@
 //! The page with the history of a relay's SMTP settings.
 
+use domain::Refusal;
 use domain::relay::OWN;
 use domain::revision::RevisionView;
-use domain::{Fields, Refusal};
 use engine::{Actor, Postern};
 use leptos::prelude::*;
 
@@ -11,11 +11,11 @@ use super::relay::HistoryRelay;
 use crate::components::{SuccessNotice, refused};
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;
-use crate::request::queries;
+use crate::request::{only_id, queries};
 
 #[component]
 pub fn RelayHistoryPage() -> impl IntoView {
-    console_page("History", |actor| history(actor, relay_id(&queries())))
+    console_page("History", |actor| history(actor, only_id(&queries())))
 }
 
 #[component]
@@ -23,11 +23,6 @@ pub fn MyRelayHistoryPage() -> impl IntoView {
     console_page("History of my relay", |actor| {
         history(actor, Ok(OWN.to_owned()))
     })
-}
-
-/// The id in the query.
-fn relay_id(query: &[(String, String)]) -> Result<String, Refusal> {
-    Fields::of(query).read(|fields| fields.take("id").unwrap_or_default().to_owned())
 }
 
 fn history(actor: Actor, id: Result<String, Refusal>) -> AnyView {

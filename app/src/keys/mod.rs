@@ -3,10 +3,8 @@
 mod key_row;
 mod notices;
 mod page;
-mod requests;
 
 pub use page::KeysPage;
-pub use requests::sealing_key_id;
 
 /// The page.
 pub const KEYS: &str = "/keys";

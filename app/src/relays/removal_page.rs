@@ -1,19 +1,19 @@
 //! The page that asks whether to remove a relay.
 
-use domain::{Fields, Refusal};
+use domain::Refusal;
 use engine::{Actor, Postern};
 use leptos::prelude::*;
 
 use super::{RELAYS, REMOVE_RELAY};
 use crate::components::{Question, refused};
 use crate::layout::console_page;
-use crate::request::{other_fault, queries};
+use crate::request::{only_id, other_fault, queries};
 
 #[component]
 pub fn RemovalPage() -> impl IntoView {
     console_page("Remove a relay", |actor| {
         let postern = expect_context::<Postern>();
-        let id = id(&queries());
+        let id = only_id(&queries());
         let fault = other_fault(&[]);
         Suspend::new(async move {
             match question(&postern, &actor, id, fault).await {
@@ -22,11 +22,6 @@ pub fn RemovalPage() -> impl IntoView {
             }
         })
     })
-}
-
-/// The id in the query.
-fn id(query: &[(String, String)]) -> Result<String, Refusal> {
-    Fields::of(query).read(|fields| fields.take("id").unwrap_or_default().to_owned())
 }
 
 async fn question(

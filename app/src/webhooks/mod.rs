@@ -20,6 +20,5 @@ pub use paths::{
 pub use removal_page::{OwnWebhookRemovalPage, WebhookRemovalPage};
 pub use requests::{
     ShownWebhookSecret, TypedWebhook, WebhookChangeRequest, new_webhook_url, typed_webhook,
-    webhook_id,
 };
 pub use url_page::{OwnWebhookUrlPage, WebhookUrlPage};

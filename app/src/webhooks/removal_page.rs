@@ -4,12 +4,12 @@ use domain::Refusal;
 use engine::{Actor, Postern, WebhookOwner};
 use leptos::prelude::*;
 
+use super::WebhookPaths;
 use super::find::find_webhook;
 use super::format::webhook_host;
-use super::{WebhookPaths, webhook_id};
 use crate::components::{Question, refused};
 use crate::layout::console_page;
-use crate::request::{other_fault, queries};
+use crate::request::{only_id, other_fault, queries};
 
 #[component]
 pub fn WebhookRemovalPage() -> impl IntoView {
@@ -24,7 +24,7 @@ pub fn OwnWebhookRemovalPage() -> impl IntoView {
 fn removal_page(owner: WebhookOwner) -> AnyView {
     console_page("Remove a webhook", move |actor| {
         let postern = expect_context::<Postern>();
-        let id = webhook_id(&queries());
+        let id = only_id(&queries());
         let fault = other_fault(&[]);
         Suspend::new(async move {
             match question(&postern, &actor, owner, id, fault).await {

@@ -71,14 +71,6 @@ pub fn typed_webhook(pairs: &[(String, String)]) -> TypedWebhook {
     TypedWebhook(found.map(|(_, value)| value.clone()).unwrap_or_default())
 }
 
-/// The id in the fields of a form or a query that has nothing else.
-///
-/// # Errors
-/// As [`WebhookChangeRequest::parse`].
-pub fn webhook_id(pairs: &[(String, String)]) -> Result<String, Refusal> {
-    Fields::of(pairs).read(|fields| fields.take("id").unwrap_or_default().to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,13 +3,13 @@
 use engine::{Postern, WebhookOwner};
 use leptos::prelude::*;
 
+use super::WebhookPaths;
 use super::find::find_webhook;
 use super::format::webhook_host;
 use super::requests::{TypedWebhook, URL};
-use super::{WebhookPaths, webhook_id};
 use crate::components::{ErrorNotice, FormField, HiddenFields, refused};
 use crate::layout::console_page;
-use crate::request::{fault, other_fault, queries};
+use crate::request::{fault, only_id, other_fault, queries};
 
 #[component]
 pub fn WebhookUrlPage() -> impl IntoView {
@@ -24,7 +24,7 @@ pub fn OwnWebhookUrlPage() -> impl IntoView {
 fn url_page(owner: WebhookOwner) -> AnyView {
     console_page("Change a webhook", move |actor| {
         let postern = expect_context::<Postern>();
-        let id = webhook_id(&queries());
+        let id = only_id(&queries());
         let (of_url, other) = (fault(URL), other_fault(&[URL]));
         let typed = use_context::<TypedWebhook>();
         Suspend::new(async move {

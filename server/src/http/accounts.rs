@@ -3,9 +3,9 @@
 use app::accounts::{
     ACCOUNTS, AccountChangeRequest, AddRequest, CHANGE_ACCOUNT, DELETE_ACCOUNT, END_SESSION_OF,
     EndOfAccount, EndedSessions, HandedLink, INVITE_AGAIN, REVOKE_TOKEN_OF, SESSIONS, TypedAccount,
-    account_id, account_path,
+    account_path,
 };
-use app::{Flash, with_query};
+use app::{Flash, only_id, with_query};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -129,7 +129,7 @@ async fn invite_again(State(state): State<AppState>, caller: Caller, request: Re
     let invited = async {
         let actor = caller.signed_in()?;
         let pairs: Vec<(String, String)> = filled_in(request).await?;
-        let id = account_id(&pairs)?;
+        let id = only_id(&pairs)?;
         path = account_path(&id);
         state.postern.account_mail().invite_again(actor, &id).await
     };
@@ -144,7 +144,7 @@ async fn delete(State(state): State<AppState>, caller: Caller, request: Request)
     let deleted = async {
         let actor = caller.signed_in()?;
         let pairs: Vec<(String, String)> = filled_in(request).await?;
-        let id = account_id(&pairs)?;
+        let id = only_id(&pairs)?;
         path = with_query(DELETE_ACCOUNT, [("id", &id)]);
         let accounts = state.postern.accounts();
         let email = accounts.read(actor, &id).await?.email;

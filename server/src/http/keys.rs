@@ -1,7 +1,7 @@
 //! Form posts of the page of keys: new keys, and the end of an old one.
 
-use app::Flash;
-use app::keys::{KEYS, RETIRE_KEY, ROTATE_BROWSER_KEY, ROTATE_KEYS, sealing_key_id};
+use app::keys::{KEYS, RETIRE_KEY, ROTATE_BROWSER_KEY, ROTATE_KEYS};
+use app::{Flash, only_id};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -45,7 +45,7 @@ async fn retire(State(state): State<AppState>, caller: Caller, request: Request)
     let retired = async {
         let actor = caller.signed_in()?;
         let pairs: Vec<(String, String)> = filled_in(request).await?;
-        let id = sealing_key_id(&pairs)?;
+        let id = only_id(&pairs)?;
         state.postern.sealing_keys().retire(actor, &id).await?;
         Ok(Flash::KeyRetired(id))
     };

@@ -2,9 +2,9 @@
 
 use app::webhooks::{
     ShownWebhookSecret, TypedWebhook, WebhookChangeRequest, WebhookPaths, find_webhook,
-    new_webhook_url, typed_webhook, webhook_host, webhook_id,
+    new_webhook_url, typed_webhook, webhook_host,
 };
-use app::{Flash, with_query};
+use app::{Flash, only_id, with_query};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -133,7 +133,7 @@ async fn renew_secret(
     let renewed = async {
         let actor = caller.signed_in()?;
         let pairs: Vec<(String, String)> = filled_in(request).await?;
-        let id = webhook_id(&pairs)?;
+        let id = only_id(&pairs)?;
         let webhooks = state.postern.notifications().webhooks(owner);
         let secret = webhooks.renew_secret(actor, &id).await?;
         Ok::<_, Refusal>(ShownWebhookSecret {
@@ -151,7 +151,7 @@ async fn test(owner: WebhookOwner, state: AppState, caller: Caller, request: Req
     let tested = async {
         let actor = caller.signed_in()?;
         let pairs: Vec<(String, String)> = filled_in(request).await?;
-        let id = webhook_id(&pairs)?;
+        let id = only_id(&pairs)?;
         let webhooks = state.postern.notifications().webhooks(owner);
         webhooks.test(actor, &id).await?;
         host(owner, &state, actor, &id).await
@@ -172,7 +172,7 @@ async fn remove(
     let removed = async {
         let actor = caller.signed_in()?;
         let pairs: Vec<(String, String)> = filled_in(request).await?;
-        let id = webhook_id(&pairs)?;
+        let id = only_id(&pairs)?;
         path = with_query(WebhookPaths::of(owner).remove, [("id", &id)]);
         let host = host(owner, &state, actor, &id).await?;
         let webhooks = state.postern.notifications().webhooks(owner);

@@ -3,6 +3,8 @@
 mod direct;
 mod figures;
 mod message_events;
+#[cfg(test)]
+mod one_commit_tests;
 mod placement;
 mod quotas;
 mod report_rows;

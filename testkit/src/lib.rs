@@ -9,6 +9,8 @@
 pub mod authenticator;
 #[cfg(feature = "tls")]
 pub mod pki;
+#[cfg(feature = "tls")]
+mod receiver;
 mod record;
 mod relay;
 mod script;
@@ -16,6 +18,8 @@ mod session;
 mod state;
 mod transport;
 
+#[cfg(feature = "tls")]
+pub use receiver::{ReceivedRequest, Receiver};
 pub use record::{AcceptedMail, Record, Transaction};
 pub use relay::Relay;
 pub use script::{Action, RelayScript};

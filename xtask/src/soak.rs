@@ -12,7 +12,8 @@ use std::path::PathBuf;
 const HELP: &str = "\
 Kills Postern, PostgreSQL and relays, cuts their network and the power of the disk, all under load, and
 verifies that no acknowledged mail is lost. Part of the mail comes over SMTP, and the relay refuses some of
-its recipients: each is reported to the sender once. `cargo xtask test` runs a small share of this. Then
+its recipients: each is reported to the sender once. Some mail over HTTP names a webhook, while Postern is
+killed: each delivery of it is one event, which arrives. `cargo xtask test` runs a small share of this. Then
 fuzzes the REST API and what reads SMTP. Before it, promtool runs the unit tests of the alerts in ops/; where
 it is not installed, it is taken from Debian's package prometheus.
 
@@ -89,6 +90,7 @@ pub fn soak(arguments: &[String]) -> Result<()> {
             program.clone(),
             options.crashes,
             databases,
+            true,
             seed,
         ));
     }

@@ -3,6 +3,7 @@
 use super::{
     producers::{Entrance, SubmissionLog},
     relay::CrashRelay,
+    webhook::CrashWebhook,
 };
 use crate::rig::{
     environment::{Database, Environment},
@@ -86,16 +87,21 @@ impl Balancer {
 }
 
 impl<'e> Cluster<'e> {
-    /// Starts the nodes, which share a database and the keys.
+    /// Starts the nodes, which share a database and the keys. A webhook is added to the administrator's
+    /// account, and named by mails.
     pub fn start(
         environment: &'e mut Environment,
         layout: &Layout,
         log: Arc<SubmissionLog>,
+        webhook: Option<&CrashWebhook>,
     ) -> Result<Self> {
         let relay = CrashRelay::start(&log)?;
         let mut first = plan(environment, layout.engine)?;
         if layout.checks_health {
             first = first.variable("POSTERN_NO_HEALTH_CHECKS", "false");
+        }
+        if let Some(webhook) = webhook {
+            first = webhook.allowed_by(first);
         }
         let token = first.token()?;
         let mut plans = vec![first];
@@ -134,6 +140,10 @@ impl<'e> Cluster<'e> {
         };
         let address = cluster.relay.relay.address;
         cluster.alive()?.deliver_to(&cluster.token, address)?;
+        if let Some(webhook) = webhook {
+            let id = webhook.add_to(cluster.alive()?, &cluster.token)?;
+            cluster.log.name_webhook(id);
+        }
         Ok(cluster)
     }
 

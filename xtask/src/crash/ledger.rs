@@ -16,6 +16,8 @@ pub struct Submission {
     pub refused: u64,
     /// The number of the first mail in the same request.
     pub batch: u64,
+    /// Whether it names the webhook of the run.
+    pub names_webhook: bool,
     pub outcome: Outcome,
 }
 
@@ -266,6 +268,7 @@ mod tests {
             recipients: 1,
             refused: 0,
             batch: number,
+            names_webhook: false,
             outcome,
         }
     }

@@ -11,6 +11,7 @@ pub mod run;
 mod scenario;
 mod sharing;
 mod smtp;
+mod webhook;
 
 use crate::{
     console,
@@ -27,14 +28,21 @@ use std::path::{Path, PathBuf};
 /// Number of faults that are printed.
 const MAX_PRINTED_FAULTS: usize = 20;
 
-/// Divides the crashes among the databases and prints a table for the README.
-pub fn crash(program: PathBuf, crashes: usize, engines: &[Database], seed: u64) -> Result<()> {
+/// Divides the crashes among the databases and prints a table for the README. With a webhook some mails name
+/// one, and its events are waited for: up to a minute longer, for the lease of a process that was killed.
+pub fn crash(
+    program: PathBuf,
+    crashes: usize,
+    engines: &[Database],
+    has_webhook: bool,
+    seed: u64,
+) -> Result<()> {
     let mut runs = Runs::new(seed);
     let mut environment = Environment::new(program, "crash", Durability::Unsynced)?;
     for (at, engine) in engines.iter().enumerate() {
         // The first database takes the remainder.
         let share = crashes / engines.len() + usize::from(at < crashes % engines.len());
-        let scenario = scenario::killed(*engine);
+        let scenario = scenario::killed(*engine, has_webhook);
         runs.run(scenario.what, share, |random| {
             run::run(&mut environment, &scenario, share, random)
         })?;

@@ -11,7 +11,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle, sleep},
@@ -20,6 +20,9 @@ use std::{
 
 /// Pause before a retry.
 const RETRY_PAUSE: Duration = Duration::from_millis(10);
+
+/// Of so many mails one names the webhook, if it is submitted over HTTP. Its events are sent one at a time.
+const NAMES_WEBHOOK: u64 = 64;
 
 /// Limit for the first acknowledgement.
 const FIRST_RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -34,6 +37,8 @@ pub struct SubmissionLog {
     next: AtomicU64,
     ended: AtomicBool,
     paused: AtomicBool,
+    /// The id of the webhook that mails name.
+    webhook: OnceLock<String>,
     /// Producers pause while more acknowledged mails than this have not arrived.
     max_backlog: u64,
 }
@@ -95,6 +100,7 @@ impl SubmissionLog {
             next: AtomicU64::new(1),
             ended: AtomicBool::new(false),
             paused: AtomicBool::new(false),
+            webhook: OnceLock::new(),
             max_backlog,
         })
     }
@@ -105,6 +111,11 @@ impl SubmissionLog {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         submissions.clone()
+    }
+
+    /// Has mails name a webhook, by its id. To be called once, before producers start.
+    pub fn name_webhook(&self, id: String) {
+        let _ = self.webhook.set(id);
     }
 
     /// Pauses or resumes all producers.
@@ -250,11 +261,14 @@ impl Producer {
             }
             _ => (if self.random.once_in(4) { 2 } else { 1 }, 0),
         };
+        let is_over_http = !matches!(self.kind, SubmissionKind::Smtp);
+        let has_webhook = self.shared.webhook.get().is_some() && is_over_http;
         Submission {
             number,
             recipients,
             refused,
             batch,
+            names_webhook: has_webhook && number.is_multiple_of(NAMES_WEBHOOK),
             outcome: Outcome::Unknown,
         }
     }
@@ -269,7 +283,9 @@ impl Producer {
 
     /// Submits mails in one request.
     fn over_http(&mut self, batch: u64, mails: &[Submission]) -> Vec<Outcome> {
-        let mut bodies: Vec<Value> = mails.iter().map(body).collect();
+        let webhook = self.shared.webhook.get();
+        let bodies = mails.iter().map(|mail| body(mail, webhook));
+        let mut bodies: Vec<Value> = bodies.collect();
         if let (SubmissionKind::Invalid, Some(last)) = (self.kind, bodies.last_mut()) {
             last["to"] = json!("nobody");
         }
@@ -318,12 +334,16 @@ impl Producer {
     }
 }
 
-fn body(mail: &Submission) -> Value {
+fn body(mail: &Submission, webhook: Option<&String>) -> Value {
     let number = mail.number;
-    json!({
+    let mut body = json!({
         "to": mail.addresses(),
         "subject": format!("Number {number}"),
         "text": format!("This is number {number}.\n").repeat(40),
         "headers": { "X-Number": number.to_string() },
-    })
+    });
+    if let Some(webhook) = webhook.filter(|_| mail.names_webhook) {
+        body["webhook"] = json!(webhook);
+    }
+    body
 }

@@ -40,7 +40,7 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
 pub fn run(environment: &mut Environment, times: usize, random: &mut Random) -> Result<RunResult> {
     let deadlocks = environment.deadlocks();
     let log = SubmissionLog::new(MAX_BACKLOG);
-    let mut cluster = Cluster::start(environment, &NODES, Arc::clone(&log))?;
+    let mut cluster = Cluster::start(environment, &NODES, Arc::clone(&log), None)?;
     cluster.wait_for_recovery()?;
     let nodes: Vec<SocketAddr> = cluster.plans.iter().map(|plan| plan.address).collect();
     let balancer = HttpBalancer::start(&nodes)?;

@@ -5,9 +5,13 @@ use super::{
     ledger::{Comparison, Receipt, Submission, compare, numbers},
     producers::{Producers, SubmissionLog},
     scenario::Scenario,
+    webhook::CrashWebhook,
 };
-use crate::rig::{
-    environment::Environment, http::Client, metrics::Metrics, postern::Postern, random::Random,
+use crate::{
+    console,
+    rig::{
+        environment::Environment, http::Client, metrics::Metrics, postern::Postern, random::Random,
+    },
 };
 use anyhow::Result;
 use serde_json::Value;
@@ -42,7 +46,12 @@ pub fn run(
 ) -> Result<RunResult> {
     let deadlocks = environment.deadlocks();
     let log = SubmissionLog::new(MAX_BACKLOG);
-    let mut cluster = Cluster::start(environment, &scenario.layout, Arc::clone(&log))?;
+    let webhook = scenario
+        .has_webhook
+        .then(|| CrashWebhook::start(environment.folder()));
+    let webhook = webhook.transpose()?;
+    let (layout, shared) = (&scenario.layout, Arc::clone(&log));
+    let mut cluster = Cluster::start(environment, layout, shared, webhook.as_ref())?;
     let entrances = cluster.entrances()?;
     let producers = Producers::start(log, &entrances, &cluster.token, random);
     producers.wait_for_first()?;
@@ -62,6 +71,13 @@ pub fn run(
     let receipts = cluster.relay.receipts();
     let mut client = Client::with_token(node.address, &cluster.token)?;
     let mut comparison = verify(&mut client, &submissions, &receipts, in_doubt)?;
+    if let Some(webhook) = &webhook {
+        comparison.faults.extend(webhook.faults(&submissions));
+        console::note(&format!(
+            "the webhook received {} events",
+            webhook.received()
+        ));
+    }
     let deadlocks = cluster.environment.deadlocks() - deadlocks;
     if deadlocks > 0 {
         let fault = format!("{deadlocks} deadlocks in PostgreSQL");
@@ -154,6 +170,7 @@ mod tests {
             recipients: 2,
             refused: 1,
             batch: 7,
+            names_webhook: false,
             outcome: Outcome::Unknown,
         };
         let addresses = mail.addresses();

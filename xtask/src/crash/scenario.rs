@@ -13,11 +13,13 @@ pub struct Scenario {
     pub layout: Layout,
     /// The nodes that one event hits: so many times the mails in doubt can arrive twice.
     pub victims: usize,
+    /// Whether some mails name a webhook, whose events are verified.
+    pub has_webhook: bool,
     pub event: fn(&mut Cluster, &mut Random) -> Result<()>,
 }
 
 /// Postern killed on a database.
-pub fn killed(engine: Database) -> Scenario {
+pub fn killed(engine: Database, has_webhook: bool) -> Scenario {
     let (what, layout) = match engine {
         Database::Sqlite => ("killed, SQLite", ONE_NODE),
         Database::Postgres => ("killed, PostgreSQL, two nodes", TWO_NODES),
@@ -26,6 +28,7 @@ pub fn killed(engine: Database) -> Scenario {
         what,
         layout,
         victims: 1,
+        has_webhook,
         event: events::kill_node,
     }
 }
@@ -63,36 +66,42 @@ pub const ON_POSTGRES: [Scenario; 6] = [
         what: "PostgreSQL killed, two nodes",
         layout: TWO_NODES,
         victims: 2,
+        has_webhook: false,
         event: events::kill_database,
     },
     Scenario {
         what: "network to PostgreSQL cut for longer than the lease, one of two nodes",
         layout: TWO_LINKED_NODES,
         victims: 1,
+        has_webhook: false,
         event: events::cut_network,
     },
     Scenario {
         what: "the same, and its connections lost",
         layout: TWO_LINKED_NODES,
         victims: 1,
+        has_webhook: false,
         event: events::lose_connections,
     },
     Scenario {
         what: "stopped for longer than the lease (SIGSTOP), one of two nodes",
         layout: TWO_NODES,
         victims: 1,
+        has_webhook: false,
         event: events::suspend_node,
     },
     Scenario {
         what: "killed, one of three nodes behind a proxy",
         layout: THREE_NODES,
         victims: 1,
+        has_webhook: false,
         event: events::kill_node,
     },
     Scenario {
         what: "PostgreSQL stopped and started, three nodes behind a proxy",
         layout: THREE_NODES,
         victims: 3,
+        has_webhook: false,
         event: events::stop_database,
     },
 ];

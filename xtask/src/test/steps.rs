@@ -121,7 +121,7 @@ pub fn end_to_end() -> Result<()> {
 pub fn crash() -> Result<()> {
     let program = program()?;
     let engines = [Database::Sqlite, Database::Postgres];
-    crash::crash(program.clone(), 10, &engines, Random::seed())?;
+    crash::crash(program.clone(), 10, &engines, false, Random::seed())?;
     moving::run(program.clone(), Random::seed())?;
     crash::rolling(&program, 1, Random::seed())?;
     match powercut::unavailable() {

@@ -125,6 +125,14 @@ test('sendmail with -t, as any user; cron and PHP call it so', async () => {
   expect(await arrived()).toMatchObject({ to: [DESK], subject: 'Cron', text: 'ran' });
 });
 
+test('swaks, by sendmail -bs', async () => {
+  const log = await run(`swaks --pipe "$0/sendmail -bs" --from ${USER} --to ${DESK} --h-Subject Fire --body Out`, UID);
+  expect(log, log).toContain('exit 0');
+  const mail = await arrived();
+  expect(mail).toMatchObject({ from: USER, to: [DESK], subject: 'Fire', text: 'Out' });
+  expect(mail.raw).toMatch(new RegExp(`^Received: from .*uid ${UID}`, 'm'));
+});
+
 test('mail() of PHP', async () => {
   const call = `exit(mail("${DESK}", "Fire", "Out\\nnow", "From: ${USER}") ? 0 : 1);`;
   const log = await run(`/usr/bin/php[0-9]* -d sendmail_path="$0/sendmail -t -i" -r '${call}'`, UID);

@@ -65,6 +65,19 @@ test('an administrator sees where programs reach Postern, and who came last', as
   await expectAccessible(page, info, 'interfaces');
 });
 
+test('a listener that other machines reach without TLS is warned of', async ({ page }, info) => {
+  test.slow();
+  const exposed = await TestConsole.start({ POSTERN_SUBMISSION: '0.0.0.0:0' });
+  await exposed.signInBrowser(page.context());
+  await page.goto(`${exposed.url}/interfaces`);
+  const submission = page.getByRole('region', { name: 'Open' }).getByRole('listitem').filter({ hasText: 'SMTP submission' });
+  await expect(submission).toContainText('Exposed');
+  await expect(submission).toContainText('0.0.0.0:');
+  await expect(page.getByText('SMTP submission can be reached from other machines without encryption')).toBeVisible();
+  await expectAccessible(page, info, 'interfaces-exposed');
+  await exposed.stop();
+});
+
 test('the API lists the same', async () => {
   const listed = parseResponse(await console.server.request('/api/interfaces'));
   expect(listed.status, listed.text).toBe(200);

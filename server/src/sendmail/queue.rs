@@ -16,8 +16,20 @@ use crate::commands::host;
 /// The command. It is not SMTP: only the listener's Unix socket has it, for [`print`].
 pub const QUEUE_COMMAND: &str = "XQUEUE";
 
-/// The most messages that are listed: the oldest.
-const LISTED_MAX: u32 = 500;
+/// How much of the queue is read and listed.
+#[derive(Clone, Copy, Debug)]
+pub struct QueueLimits {
+    /// The most messages: the oldest.
+    pub messages: u32,
+    /// No further message is listed behind so many recipients, of which a message has up to 1,000.
+    pub recipients: usize,
+}
+
+/// A recipient takes two lines, and [`SubmissionClient`] reads 100,000 of a reply.
+const LIMITS: QueueLimits = QueueLimits {
+    messages: 500,
+    recipients: 40_000,
+};
 
 /// The longest line, in octets: a reply line has at most 512 (RFC 5321 section 4.5.3.1.5).
 const LINE_MAX: usize = 400;
@@ -58,10 +70,10 @@ pub async fn queue_for(postern: &Postern, uid: u32) -> Result<Vec<String>, Refus
         let text = "Only root and the user of Postern see the queue.";
         return Err(Refusal::new(Kind::Forbidden, text));
     }
-    queue_lines(postern, &Actor::local(uid), LISTED_MAX).await
+    queue_lines(postern, &Actor::local(uid), LIMITS).await
 }
 
-/// The oldest messages that wait, at most `most`, as Postfix lists them: oldest first, times in UTC. Each line
+/// The oldest messages that wait, within `limits`, as Postfix lists them: oldest first, times in UTC. Each line
 /// has at most 400 octets.
 ///
 /// # Errors
@@ -70,17 +82,25 @@ pub async fn queue_for(postern: &Postern, uid: u32) -> Result<Vec<String>, Refus
 pub async fn queue_lines(
     postern: &Postern,
     actor: &Actor,
-    most: u32,
+    limits: QueueLimits,
 ) -> Result<Vec<String>, Refusal> {
     let outbox = postern.outbox();
     // One more shows whether there are more.
+    let most = limits.messages;
     let mut ids = outbox.oldest(actor, &WAITING, most + 1).await?;
-    let is_cut = ids.len() > most as usize;
+    let mut is_cut = ids.len() > most as usize;
     ids.truncate(most as usize);
-    let mut messages = Vec::new();
+    let (mut messages, mut recipients) = (Vec::new(), 0);
     for id in ids {
+        if recipients >= limits.recipients {
+            is_cut = true;
+            break;
+        }
         match outbox.message(actor, &id).await {
-            Ok(message) => messages.push(message),
+            Ok(message) => {
+                recipients += message.recipients.len();
+                messages.push(message);
+            }
             // It was removed meanwhile.
             Err(refusal) if refusal.kind == Kind::NotFound => {}
             Err(refusal) => return Err(refusal),
@@ -293,9 +313,7 @@ mod tests {
         let mail = Submissions::One(Box::new(mail));
         let accepted = postern.outbox().accept(&actor, mail, None).await;
         let ids = accepted.expect("accepted").ids;
-        let lines = queue_lines(&postern, &actor, LISTED_MAX)
-            .await
-            .expect("listed");
+        let lines = queue_lines(&postern, &actor, LIMITS).await.expect("listed");
         assert!(lines[1].starts_with(&ids[0]), "{lines:?}");
         assert!(lines[1].ends_with(" alerts@example.org"), "{lines:?}");
         let to: Vec<&str> = lines[2..4].iter().map(|line| line.trim()).collect();
@@ -317,15 +335,24 @@ mod tests {
             ids.extend(accepted.expect("accepted").ids);
         }
         ids.sort();
-        let lines = queue_lines(&postern, &actor, 2).await.expect("listed");
-        let listed = lines.iter().filter(|line| line.starts_with("01"));
-        let listed: Vec<&str> = listed.filter_map(|line| line.split(' ').next()).collect();
-        assert_eq!(listed, ids[..2]);
-        let last = lines.last().expect("a line");
-        assert!(
-            last.ends_with(" in 2 Requests. More are not listed."),
-            "{last}"
-        );
+        // The first message has two recipients, the others one each.
+        for (messages, recipients, number, end) in [
+            (3, 9, 3, " in 3 Requests."),
+            (2, 9, 2, " in 2 Requests. More are not listed."),
+            (3, 3, 2, " in 2 Requests. More are not listed."),
+            (3, 1, 1, " in 1 Request. More are not listed."),
+        ] {
+            let limits = QueueLimits {
+                messages,
+                recipients,
+            };
+            let lines = queue_lines(&postern, &actor, limits).await.expect("listed");
+            let listed = lines.iter().filter(|line| line.starts_with("01"));
+            let listed: Vec<&str> = listed.filter_map(|line| line.split(' ').next()).collect();
+            assert_eq!(listed, ids[..number], "{limits:?}");
+            let last = lines.last().expect("a line");
+            assert!(last.ends_with(end), "{limits:?}: {last}");
+        }
         let other = queue_for(&postern, 4_000_000_000).await;
         assert_eq!(other.expect_err("another user").kind, Kind::Forbidden);
         postern.close().await;

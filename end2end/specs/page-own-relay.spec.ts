@@ -102,7 +102,10 @@ test('an account sets up its own relay, which the organisation takes over from',
   await expect(state).toContainText("You are using the organisation's relay");
   await settings.waitForHydration();
   await settings.expectVerification('Not set up yet');
-  expect((await send('Removed')).queue).toBe('organisation');
+  const removed = await send('Removed');
+  expect(removed.queue).toBe('organisation');
+  await page.goto(`${console.url}/outbox/${removed.id}`);
+  await expect(page.getByText("The organisation's relay was chosen: no own relay.")).toBeVisible();
   await organisation.stop();
 });
 

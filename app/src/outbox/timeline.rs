@@ -90,7 +90,7 @@ fn DeliveryEventRow(event: DeliveryEvent, admin: bool) -> AnyView {
         true => format!(" through {by}"),
         false => format!(" by {by}"),
     });
-    // Of other accounts' events the engine leaves only what concerns their own relay.
+    // Other accounts see the relays of the organisation without their names.
     let choice = choice.map(|choice| {
         let text = format!("{} was chosen: {}.", choice.relay, choice.reason(exact));
         view! { <p class="event-detail">{text}</p> }

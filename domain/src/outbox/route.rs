@@ -14,6 +14,10 @@ pub struct RelayChoice {
     /// Whether it is the own relay of the account that submitted the message.
     #[serde(default, skip_serializing_if = "is_false")]
     pub own: bool,
+    /// Whether it is a relay of the organisation as other accounts than administrators see it: without its
+    /// name and its rule.
+    #[serde(skip)]
+    pub unnamed: bool,
     /// The From domain of the rule that sends the message through relays of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
@@ -69,7 +73,7 @@ pub enum RelayCondition {
 }
 
 impl RelayChoice {
-    /// The reason, with times as `time` writes them: `first`, `own relay`, `rule example.org`,
+    /// The reason, with times as `time` writes them: `first`, `own relay`, `no own relay`, `rule example.org`,
     /// `failover: smtp-a backs off since …`, or `limit: smtp-a at its limit of 100 messages an hour until …`.
     pub fn reason(&self, time: fn(Timestamp) -> String) -> String {
         let rule = self.rule.iter().map(|domain| format!("rule {domain}"));
@@ -85,6 +89,7 @@ impl RelayChoice {
         let reasons: Vec<String> = rule.chain(skipped).collect();
         match reasons.as_slice() {
             [] if self.own => "own relay".to_owned(),
+            [] if self.unnamed => "no own relay".to_owned(),
             [] => "first".to_owned(),
             reasons => reasons.join("; "),
         }
@@ -92,20 +97,21 @@ impl RelayChoice {
 }
 
 impl RelayChoice {
-    /// The choice as the account that submitted the message sees it: its own relay, and that the
-    /// organisation's took over from it. `None` where its own relay had no part in it.
-    pub fn for_account(self) -> Option<Self> {
+    /// The choice as the account that submitted the message sees it: its own relay, or the organisation's,
+    /// which took over from it or is used without one.
+    #[must_use]
+    pub fn for_account(self) -> Self {
         if self.own {
-            return Some(self);
+            return self;
         }
         let own = self.skipped.into_iter().filter(|skipped| skipped.own);
-        let own: Vec<SkippedRelay> = own.collect();
-        (!own.is_empty()).then(|| Self {
+        Self {
             relay: "The organisation's relay".to_owned(),
             own: false,
+            unnamed: true,
             rule: None,
-            skipped: own,
-        })
+            skipped: own.collect(),
+        }
     }
 }
 
@@ -193,6 +199,7 @@ mod tests {
             let choice = RelayChoice {
                 relay: "smtp-d".to_owned(),
                 own: false,
+                unnamed: false,
                 rule: rule.map(str::to_owned),
                 skipped,
             };
@@ -208,6 +215,7 @@ mod tests {
         let first = RelayChoice {
             relay: "Main relay".to_owned(),
             own: false,
+            unnamed: false,
             rule: None,
             skipped: Vec::new(),
         };
@@ -216,23 +224,27 @@ mod tests {
     }
 
     #[test]
-    fn an_account_sees_its_own_relay_and_that_it_was_skipped() {
+    fn an_account_sees_its_own_relay_or_that_of_the_organisation_without_its_name() {
         let backs_off = || RelayCondition::BackingOff { since: SINCE };
         let own = RelayChoice {
             relay: "Own relay".to_owned(),
             own: true,
+            unnamed: false,
             rule: None,
             skipped: Vec::new(),
         };
         assert_eq!(own.to_string(), "own relay");
-        assert_eq!(own.clone().for_account(), Some(own));
+        assert_eq!(own.clone().for_account(), own);
         let mut failover = RelayChoice {
             relay: "smtp-b".to_owned(),
             own: false,
+            unnamed: false,
             rule: Some("example.org".to_owned()),
             skipped: vec![skipped("smtp-a", backs_off())],
         };
-        assert_eq!(failover.clone().for_account(), None);
+        let seen = failover.clone().for_account();
+        assert_eq!(seen.relay, "The organisation's relay");
+        assert_eq!(seen.to_string(), "no own relay");
         failover.skipped.insert(
             0,
             SkippedRelay {
@@ -240,7 +252,7 @@ mod tests {
                 ..skipped("Own relay", backs_off())
             },
         );
-        let seen = failover.for_account().expect("its own relay was skipped");
+        let seen = failover.for_account();
         assert_eq!(seen.relay, "The organisation's relay");
         let reason = "failover: Own relay backs off since 2026-11-20T05:13:30Z";
         assert_eq!(seen.to_string(), reason);

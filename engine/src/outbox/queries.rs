@@ -315,7 +315,7 @@ fn remove_names(backoff: &mut BackoffView) {
 /// An event for other accounts than administrators: acts name nobody, and attempts no relay but the own
 /// one.
 fn without_person(mut event: DeliveryEvent) -> DeliveryEvent {
-    event.choice = event.choice.and_then(RelayChoice::for_account);
+    event.choice = event.choice.map(RelayChoice::for_account);
     if event.kind.is_act() {
         "an administrator".clone_into(&mut event.by);
     }
@@ -373,7 +373,7 @@ fn recipient_view(
             by: row.relay.unwrap_or_default(),
             choice: match oversees {
                 true => row.choice,
-                false => row.choice.and_then(RelayChoice::for_account),
+                false => row.choice.map(RelayChoice::for_account),
             },
             reply: row.reply.unwrap_or_default(),
             took: row.took.filter(|_| kind == EventKind::Delivered),

@@ -233,7 +233,7 @@ async fn a_relay_that_is_renamed_keeps_its_connections_and_its_backoff(env: Test
     works.end().await;
 }
 
-async fn each_attempt_names_its_relay_and_only_administrators_see_it(env: TestEnv) {
+async fn each_attempt_names_its_relay_and_only_administrators_see_the_name(env: TestEnv) {
     let (admin, relay) = (env.admin().await, relay());
     let user = env.sign_in("user@example.org", Role::User).await;
     env.save(&admin, &relay).await;
@@ -249,7 +249,11 @@ async fn each_attempt_names_its_relay_and_only_administrators_see_it(env: TestEn
     let shown = env.postern.outbox().message(&user, &ids[0]).await;
     let timeline = &shown.expect("there").recipients[0].timeline;
     assert_eq!(timeline.len(), 2);
-    assert!(timeline.iter().all(|event| event.choice.is_none()));
+    for event in timeline {
+        let choice = event.choice.as_ref().expect("a choice");
+        let seen = format!("{}: {choice}", choice.relay);
+        assert_eq!(seen, "The organisation's relay: no own relay");
+    }
     works.end().await;
 }
 
@@ -419,7 +423,7 @@ stories! {
         mail_fails_over_to_the_next_relay_and_returns;
         a_failure_is_shown_between_mails_until_an_attempt_succeeds;
         a_relay_that_is_renamed_keeps_its_connections_and_its_backoff;
-        each_attempt_names_its_relay_and_only_administrators_see_it;
+        each_attempt_names_its_relay_and_only_administrators_see_the_name;
         mail_of_a_from_domain_goes_only_through_its_relays;
         a_silent_relay_does_not_delay_other_queues;
         one_of_three_relays_fails_under_load_and_no_mail_is_lost;

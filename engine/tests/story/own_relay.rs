@@ -80,11 +80,8 @@ async fn mail_of_an_account_leaves_through_its_own_relay(env: TestEnv) {
     let before = env.send(&user, mail(&[TO], "Before")).await;
     assert_eq!(before.queue, QueueKind::Organisation);
     let message = env.delivered(&user, &before.ids[0]).await;
-    assert_eq!(
-        reason(&message),
-        None,
-        "the organisation's choice is its own"
-    );
+    let of_organisation = "The organisation's relay: no own relay";
+    assert_eq!(reason(&message).as_deref(), Some(of_organisation));
     let state = env.postern.settings().account_relay(&user).await;
     let state = state.expect("readable");
     assert!(!state.uses_own() && state.allowed);
@@ -222,7 +219,9 @@ async fn an_own_relay_is_forbidden_and_removed(env: TestEnv) {
     assert_eq!(refusal.kind, Kind::Forbidden);
     let sent = env.send(&user, mail(&[TO], "Forbidden")).await;
     assert_eq!(sent.queue, QueueKind::Organisation);
-    env.delivered(&user, &sent.ids[0]).await;
+    let message = env.delivered(&user, &sent.ids[0]).await;
+    let why = reason(&message).expect("a relay took it");
+    assert_eq!(why, "The organisation's relay: no own relay");
     let state = env.postern.settings().account_relay(&user).await;
     let state = state.expect("readable");
     assert!(!state.allowed && !state.uses_own() && state.own.revision == 1);

@@ -230,11 +230,12 @@ struct DeliveryEvent {
     kind: EventKind,
     /// The relay of an attempt, as host and port; the account of an action; empty for a report.
     by: String,
-    /// The name of the relay of an attempt. Null for actions, for attempts that are older than this field,
-    /// and for other accounts than administrators.
+    /// The name of the relay of an attempt. Null for actions, and for attempts that are older than this field.
+    /// Other accounts than administrators see their own relay or that of the organisation, without its name.
     relay: Option<String>,
-    /// Why this relay was chosen: `first`, `rule` with the From domain, `failover` or `limit` with the
-    /// relays before it and why they took no mail. Null where `relay` is.
+    /// Why this relay was chosen: `own relay`, `first`, `rule` with the From domain, `failover` or `limit`
+    /// with the relays before it and why they took no mail. For other accounts than administrators it is
+    /// `own relay`, `no own relay`, or why their own took none. Null where `relay` is.
     #[schema(example = "failover: smtp-a backs off since 2026-11-20T05:13:30Z")]
     reason: Option<String>,
     /// The relay's reply, or what was observed; of a report, its Message-ID or why none was sent.

@@ -317,6 +317,7 @@ impl State {
         RelayChoice {
             relay: self.title(route),
             own: route.scope.is_own(),
+            unnamed: false,
             rule: route.from_domain.clone(),
             skipped: avoided.chain(skipped).collect(),
         }

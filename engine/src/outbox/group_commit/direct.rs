@@ -293,6 +293,7 @@ mod tests {
         let choice = RelayChoice {
             relay: "Main".to_owned(),
             own: false,
+            unnamed: false,
             rule: None,
             skipped: Vec::new(),
         };

@@ -1,5 +1,7 @@
 //! HTTP: the router of pages, forms, REST and assets, and its middleware.
 
+#[cfg(test)]
+mod account_forms_tests;
 mod account_links;
 mod accounts;
 mod address;

@@ -10,7 +10,7 @@ use testkit::{Action, Relay, RelayScript};
 
 use super::contract_tests::{SETTINGS as ORGANISATION, settings as organisation};
 use super::smtp_settings_contract_tests::{SETTINGS, TEST, token};
-use super::test_api::{Api, Call, OWN_RELAYS, body};
+use super::test_api::{Api, Call, HTTP, OWN_RELAYS, body};
 
 const USER: &str = "user@example.org";
 
@@ -24,7 +24,11 @@ struct SmtpClient {
 
 impl SmtpClient {
     async fn open() -> Self {
-        let mut api = Api::open().await;
+        Self::open_at(HTTP).await
+    }
+
+    async fn open_at(url: &str) -> Self {
+        let mut api = Api::open_at(url).await;
         let token = token(&mut api).await;
         Self { api, token }
     }
@@ -254,6 +258,47 @@ async fn a_password_stays_with_its_relay() {
     let (status, saved) = client.post(SETTINGS, sealed).await;
     assert_eq!(status, 200, "{saved}");
     assert_eq!(client.settings().await["hasPassword"], true);
+}
+
+#[tokio::test]
+async fn a_password_in_the_clear_needs_https_or_this_machine() {
+    let typed = json!({ "host": "smtp.example.org", "port": 465, "user": "ann", "pass": PASS });
+    let far: &[(&str, &str)] = &[("x-forwarded-for", "192.0.2.7")];
+    let near: &[(&str, &str)] = &[("x-forwarded-for", "::1")];
+    for (url, headers, expected) in [
+        (HTTP, far, 422),
+        (HTTP, near, 200),
+        (HTTP, &[][..], 200),
+        ("https://127.0.0.1:3000", far, 200),
+    ] {
+        let mut client = SmtpClient::open_at(url).await;
+        let call = |value: &Value| Call {
+            headers,
+            ..body(value.clone())
+        };
+        let (status, saved) = client.call("post", SETTINGS, call(&typed)).await;
+        assert_eq!(status, expected, "{url} {headers:?}: {saved}");
+        let is_saved = status == 200;
+        assert_eq!(client.settings().await["hasPassword"], is_saved);
+        if is_saved {
+            continue;
+        }
+        for path in [SETTINGS, TEST] {
+            let (status, refused) = client.call("post", path, call(&typed)).await;
+            assert_eq!((status, names(&refused["errors"])), (422, vec!["pass"]));
+            let text = refused["errors"]["pass"].as_str().expect("a text");
+            assert!(text.contains("sealedPass"), "{text}");
+        }
+        // Sealed it may come from anywhere.
+        let password = SecretString::new(PASS);
+        let sealed = client.api.postern.keys().seal(&password).await;
+        let mut typed = typed.clone();
+        typed["pass"] = Value::Null;
+        typed["sealedPass"] = sealed.expect("a key").into();
+        let (status, saved) = client.call("post", SETTINGS, call(&typed)).await;
+        assert_eq!(status, 200, "{saved}");
+        assert_eq!(client.settings().await["hasPassword"], true);
+    }
 }
 
 #[tokio::test]

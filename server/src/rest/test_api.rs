@@ -22,6 +22,9 @@ use crate::http::{self, AllowedHosts, PublicUrl, SharedState, TrustedProxies};
 /// The only address of this machine that the relays of accounts may have.
 pub const OWN_RELAYS: Ipv4Addr = Ipv4Addr::new(127, 61, 8, 1);
 
+/// The public URL, unless a test has another.
+pub const HTTP: &str = "http://127.0.0.1:3000";
+
 /// A Postern on SQLite behind its router, and the tokens of an administrator and of a user.
 pub struct Api {
     _folder: tempfile::TempDir,
@@ -47,6 +50,11 @@ pub struct Call<'c> {
 
 impl Api {
     pub async fn open() -> Self {
+        Self::open_at(HTTP).await
+    }
+
+    /// With this public URL of the same host and port. Requests name other clients by X-Forwarded-For.
+    pub async fn open_at(url: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = Clock::default();
         let config = Config {
@@ -78,7 +86,7 @@ impl Api {
                     .expect("a token"),
             );
         }
-        let url = PublicUrl::parse("http://127.0.0.1:3000").expect("a URL");
+        let url = PublicUrl::parse(url).expect("a URL");
         let user = tokens.pop().expect("two tokens");
         let router = http::router(
             SharedState {
@@ -86,7 +94,7 @@ impl Api {
                 interface: http::test_interface(&postern),
                 postern: postern.clone(),
                 url,
-                proxies: TrustedProxies::default(),
+                proxies: TrustedProxies::parse("127.0.0.1").expect("an address"),
                 local_metrics: true,
             }
             .into(),

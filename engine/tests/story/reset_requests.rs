@@ -76,8 +76,24 @@ async fn a_link_is_mailed_when_the_newest_of_three_has_expired(env: TestEnv) {
     worker.end().await;
 }
 
+/// While nothing can be written, a known address gets the same answer as an unknown one.
+async fn a_request_is_answered_before_its_account_is_looked_up(env: TestEnv) {
+    let admin = env.admin().await;
+    let (relay, worker) = env.mail_leaves(&admin).await;
+    let lock = env.lock_out().await;
+    for email in [EMAIL, "nobody@example.org"] {
+        let requested = env.request_from(OWNER, email).await;
+        assert_eq!(requested, Ok(()), "{email}");
+    }
+    drop(lock);
+    let mails = relay.wait_for_mails(1).await;
+    assert_eq!(mails[0].to, [EMAIL]);
+    worker.end().await;
+}
+
 stories! {
     both {
+        a_request_is_answered_before_its_account_is_looked_up;
         the_newest_of_three_links_works_whatever_strangers_request;
         a_link_is_mailed_when_the_newest_of_three_has_expired;
     }

@@ -6,7 +6,7 @@ use domain::event::Outcome;
 use domain::outbox::MessageView;
 use domain::view::{PasswordChange, Role, Verification};
 use domain::{Event, Fault, Form, Kind, Label, Refusal};
-use engine::{Actor, DiagnosisRequest, ProbeRequest};
+use engine::{Actor, DiagnosisRequest, NewToken, ProbeRequest};
 use futures::StreamExt;
 
 use crate::environment::TestEnv;
@@ -210,8 +210,63 @@ async fn a_test_mail_comes_from_a_sender_address_of_the_account(env: TestEnv) {
     assert_eq!(own.accepted().len(), 2);
 }
 
+async fn diagnoses_are_limited_by_account_and_leave_room_for_administrators(env: TestEnv) {
+    let (admin, ann) = (env.admin().await, env.user().await);
+    let (organisation, own) = (relay(), relay());
+    env.save(&admin, &organisation).await;
+    let bob = env.sign_in("bob@example.org", Role::User).await;
+    let eve = env.sign_in("eve@example.org", Role::User).await;
+    let token = NewToken {
+        scopes: ["read", "admin"].map(str::to_owned).to_vec(),
+        ..NewToken::new("ann@example.org", "app")
+    };
+    let accounts = env.postern.accounts();
+    let token = accounts.create_token(&Actor::local(0), token).await;
+    let app = env.holder(&token.expect("made")).await.expect("valid");
+    // It runs while its stream is read, and has its place until that is dropped.
+    let begin = async |actor: &Actor| {
+        let form = through(&own).with(Label::FromAddress, actor.name());
+        let request = DiagnosisRequest {
+            edit: form.into(),
+            ..DiagnosisRequest::default()
+        };
+        let diagnosis = env.postern.diagnosis().of_account(actor)?;
+        diagnosis.diagnose(actor, request).await
+    };
+    let refused = async |actor: &Actor, expected: &str| {
+        let refusal = begin(actor).await.err().expect("refused");
+        assert_eq!(refusal.kind, Kind::TooMany, "{refusal}");
+        assert!(refusal.retry_after.is_some(), "{refusal}");
+        assert!(refusal.text().contains(expected), "{refusal}");
+    };
+    let mut held = Vec::new();
+    for actor in [&ann, &app, &bob, &bob] {
+        held.push(begin(actor).await.expect("one of four"));
+    }
+    refused(&ann, "At most two of your diagnoses").await;
+    refused(&eve, "At most four diagnoses").await;
+    let diagnosis = env.postern.diagnosis();
+    let asked = diagnosis.diagnose(&admin, DiagnosisRequest::default());
+    drop(asked.await.expect("the organisation's relay"));
+    drop(held);
+
+    // Two of twelve are used.
+    for _ in 0..5 {
+        for actor in [&ann, &app] {
+            drop(begin(actor).await.expect("one of twelve"));
+        }
+    }
+    for actor in [&ann, &app] {
+        refused(actor, "At most twelve diagnoses a minute").await;
+    }
+    drop(begin(&bob).await.expect("that of another account"));
+    env.pass(Duration::from_secs(61));
+    drop(begin(&ann).await.expect("a minute later"));
+}
+
 stories! {
     both {
+        diagnoses_are_limited_by_account_and_leave_room_for_administrators;
         the_settings_of_an_account_are_its_own;
         an_own_relay_has_a_public_address;
         a_test_mail_comes_from_a_sender_address_of_the_account;

@@ -31,8 +31,8 @@ async function openMyRelay(page: Page): Promise<EmailPage> {
   return new EmailPage(page);
 }
 
-async function send(subject: string): Promise<{ id: string; queue: string }> {
-  const headers = { 'authorization': `Bearer ${token}`, 'content-type': 'application/json' };
+async function send(subject: string, bearer = token): Promise<{ id: string; queue: string }> {
+  const headers = { 'authorization': `Bearer ${bearer}`, 'content-type': 'application/json' };
   const body = JSON.stringify({ to: 'desk@example.net', subject, text: 'Hello.' });
   const response = await console.server.request('/api/messages/send-email', { method: 'POST', headers, body });
   expect(response.status).toBe(202);
@@ -106,6 +106,54 @@ test('an account sets up its own relay, which the organisation takes over from',
   expect(removed.queue).toBe('organisation');
   await page.goto(`${console.url}/outbox/${removed.id}`);
   await expect(page.getByText("The organisation's relay was chosen: no own relay.")).toBeVisible();
+  await organisation.stop();
+});
+
+test('an invited person sets up an own relay, sends through it and sees the failover', async ({ page, browser }) => {
+  const [email, password] = ['eve@example.org', 'a gate within the gate'];
+  const context = await browser.newContext();
+  const admin = await context.newPage();
+  await console.signInBrowser(context);
+  await admin.goto(`${console.url}/accounts`);
+  const form = admin.getByRole('region', { name: 'Add an account' });
+  await form.getByLabel('Email address').fill(email);
+  await form.getByRole('button', { name: 'Invite' }).click();
+  // Without a relay no invitation can be mailed.
+  const link = (await admin.getByRole('status').locator('code').innerText()).trim();
+  await context.close();
+
+  const [organisation, own] = [await Relay.start(), await Relay.start()];
+  expect((await console.server.save(fields(organisation))).status).toBe(200);
+  await page.goto(link);
+  await page.getByLabel('Password', { exact: true }).fill(password);
+  await page.getByRole('button', { name: 'Set password' }).click();
+  await expect(page.getByRole('status')).toHaveText('Your password is set. Sign in with it.');
+  await page.getByLabel('Password', { exact: true }).fill(password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page).toHaveURL(`${console.url}/home`);
+  await page.getByRole('navigation', { name: 'Console' }).getByRole('link', { name: 'My relay' }).click();
+  const settings = new EmailPage(page);
+  await settings.waitForHydration();
+  await expect(settings.field('Email Address')).toHaveValue(email);
+  await settings.save({ 'Host Name': '127.0.0.1', Port: String(own.port) });
+
+  await page.goto(`${console.url}/account/tokens`);
+  await page.getByLabel('Name of the token').fill('app');
+  await page.getByRole('button', { name: 'Create token' }).click();
+  const bearer = (await page.getByRole('status').locator('code').innerText()).trim();
+  const sent = await send('Through the own relay', bearer);
+  expect(sent.queue).toBe('own_relay');
+  expect((await own.mails.next()).from).toBe(email);
+  await page.goto(`${console.url}/outbox/${sent.id}`);
+  await expect(page.getByText('Own relay was chosen: own relay.')).toBeVisible();
+
+  await own.stop();
+  const failedOver = await send('Own relay down', bearer);
+  expect((await organisation.mails.next()).to).toEqual(['desk@example.net']);
+  await page.goto(`${console.url}/outbox/${failedOver.id}`);
+  await expect(page.getByText(/^The organisation's relay was chosen: failover: Own relay backs off since/)).toBeVisible();
+  // This page is no live view, which would report that the server ends.
+  await page.goto(`${console.url}/account`);
   await organisation.stop();
 });
 

@@ -12,12 +12,15 @@ test.describe.configure({ mode: 'default' });
 
 const ANN = 'ann@example.org';
 
+/** An address of this spec: the machine may have a relay at 127.0.0.1. */
+const HOST = '127.0.76.1';
+
 let console: TestConsole;
 /** Sends and reads as Ann. */
 let token: string;
 
 test.beforeEach(async () => {
-  console = await TestConsole.start({ POSTERN_USER_RELAY_ALLOW: '127.0.0.1' });
+  console = await TestConsole.start({ POSTERN_USER_RELAY_ALLOW: `127.0.0.1,${HOST}` });
   token = await console.server.createAccount(ANN, 'user');
 });
 
@@ -155,6 +158,31 @@ test('an invited person sets up an own relay, sends through it and sees the fail
   // This page is no live view, which would report that the server ends.
   await page.goto(`${console.url}/account`);
   await organisation.stop();
+});
+
+test('settings of an own relay are found, and diagnosed', async ({ page }) => {
+  const certificate = console.authority.issue(HOST);
+  const own = await Relay.start({ host: HOST, tls: 'implicit', certificate, auth: ['LOGIN'], users: { [ANN]: 'right' } });
+  const settings = await openMyRelay(page);
+  await settings.waitForHydration();
+  await settings.fill({ 'Host Name': HOST, Port: String(own.port) });
+  await settings.form.getByRole('button', { name: 'Find settings' }).click();
+  await expect(settings.form).toContainText('Settings were found.');
+  await settings.form.getByRole('button', { name: 'Use these settings' }).click();
+  await expect(settings.field('Connection Type')).toHaveValue('SSL');
+  await expect(settings.field('User Name')).toHaveValue(ANN);
+  await settings.fill({ Password: 'right' });
+  await settings.diagnose.click();
+  await expect(settings.testSection).toContainText('Every stage passed in');
+
+  // An address of the network of Postern is reached by neither.
+  await settings.fill({ 'Host Name': '127.0.76.2' });
+  await settings.form.getByRole('button', { name: 'Find settings' }).click();
+  await expect(settings.form).toContainText('POSTERN_USER_RELAY_ALLOW');
+  await settings.fill({ Password: 'right' });
+  await settings.diagnose.click();
+  await expect(settings.testSection).toContainText('POSTERN_USER_RELAY_ALLOW');
+  await own.stop();
 });
 
 test('an administrator forbids own relays', async ({ page, browser }, info) => {

@@ -1,12 +1,13 @@
 //! Who sees the health of relays and has them checked, and relays that are not checked.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use domain::health::HealthState;
 use domain::view::{PasswordChange, Role};
-use domain::{Kind, Refusal, Stage};
+use domain::{Kind, Label, Refusal, Stage};
 use engine::{AccountChange, Actor};
-use testkit::Relay;
+use testkit::{Relay, RelayScript};
 
 use crate::environment::TestEnv;
 use crate::health::{CLOSED, DAY, MINUTE, checks};
@@ -75,6 +76,32 @@ async fn the_own_relay_of_a_disabled_account_is_not_checked(env: TestEnv) {
     set_disabled(false).await;
     assert_eq!(env.check().await, 1, "at once");
     assert_eq!(checks(&own), 2);
+}
+
+async fn the_own_relay_of_an_account_is_checked_at_a_public_address(env: TestEnv) {
+    let (admin, user) = (env.admin().await, env.user().await);
+    // Postern allows 127.0.0.1 here, and no other address of this machine.
+    let inward = Relay::start_at(Ipv4Addr::new(127, 0, 0, 2), RelayScript::pipelining());
+    let form = own_form(&inward).with(Label::Host, "127.0.0.2");
+    let saved = env.save_own(&user, form, PasswordChange::Keep);
+    saved.await.expect("saved");
+    for _ in 0..2 {
+        assert_eq!(env.check().await, 1);
+        env.pass(MINUTE);
+    }
+    let health = env.postern.health().own(&user).await.expect("readable");
+    let health = health.expect("it is checked");
+    assert_eq!(health.state, HealthState::Down);
+    assert_eq!(health.failure.expect("a failure").stage, Stage::Tcp);
+    assert_eq!(inward.record().connections, 0);
+
+    // Those of the organisation may be in its network.
+    let form = through(&inward).with(Label::Host, "127.0.0.2");
+    let saved = env.save_at(&admin, "global", form, PasswordChange::Keep);
+    saved.await.expect("saved");
+    assert_eq!(env.check().await, 1);
+    assert_eq!(env.health(&admin).await.state, HealthState::Healthy);
+    assert_eq!((inward.record().connections, checks(&inward)), (1, 1));
 }
 
 async fn a_person_has_a_relay_checked_now(env: TestEnv) {
@@ -200,6 +227,7 @@ stories! {
     both {
         a_relay_that_is_off_or_removed_is_not_checked;
         the_own_relay_of_a_disabled_account_is_not_checked;
+        the_own_relay_of_an_account_is_checked_at_a_public_address;
         a_person_has_a_relay_checked_now;
         an_account_sees_its_own_relay_and_only_the_state_of_the_organisations;
         an_account_sees_whether_a_relay_of_the_organisation_takes_its_mail;

@@ -6,6 +6,7 @@ use domain::Timestamp;
 use domain::health::HealthState;
 
 use super::state::INTERVAL;
+use crate::store::recipients::CLOCK_SKEW;
 use crate::store::relay_health::{HealthRecord, HealthRow};
 
 /// A relay through which mail flows is checked only so often: the mail shows that it is healthy.
@@ -24,8 +25,7 @@ impl HealthRow {
     pub(super) fn needs_no_check(&self, is_limited: bool, now: Timestamp) -> bool {
         let is_healthy = self.record.state == HealthState::Healthy && self.record.is_settled();
         let has_mail = self.has_mail(INTERVAL, now);
-        let checked = self.checked_at;
-        let checked = checked.is_some_and(|at| now.saturating_since(at) < MAIL_INTERVAL);
+        let checked = is_within(self.checked_at, MAIL_INTERVAL, now);
         is_healthy && has_mail && (is_limited || checked)
     }
 
@@ -35,19 +35,29 @@ impl HealthRow {
     }
 
     fn has_mail(&self, within: Duration, now: Timestamp) -> bool {
-        let mail = self.mail_at;
-        mail.is_some_and(|at| now.saturating_since(at) < within)
+        is_within(self.mail_at, within, now)
     }
 
     /// The record with the mail that a relay accepted after it was down: one success, in the order of
     /// time.
-    pub(super) fn record_with_mail(&self) -> HealthRecord {
-        let after = self.mail_at.filter(|at| Some(*at) > self.checked_at);
+    pub(super) fn record_with_mail(&self, now: Timestamp) -> HealthRecord {
+        let known = self.mail_at.filter(|at| !is_ahead(*at, now));
+        let after = known.filter(|at| Some(*at) > self.checked_at);
         match (self.record.state, after) {
             (HealthState::Down, Some(at)) => self.record.after(Ok(()), at),
             _ => self.record.clone(),
         }
     }
+}
+
+/// Whether a time is less than `within` ago. One that a clock wrote that was ahead is not.
+fn is_within(at: Option<Timestamp>, within: Duration, now: Timestamp) -> bool {
+    at.is_some_and(|at| !is_ahead(at, now) && now.saturating_since(at) < within)
+}
+
+/// Whether a clock wrote a time that was ahead: those of nodes differ by less.
+fn is_ahead(at: Timestamp, now: Timestamp) -> bool {
+    at > now + CLOCK_SKEW
 }
 
 #[cfg(test)]
@@ -90,6 +100,12 @@ mod tests {
             (Degraded, 95, Some(99), true, false),
             (Down, 95, Some(99), true, false),
             (Unknown, 95, Some(99), true, false),
+            // The clock of another node is a minute ahead.
+            (Healthy, 101, Some(101), false, true),
+            // The clock was set back.
+            (Healthy, 95, Some(102), false, false),
+            (Healthy, 95, Some(102), true, false),
+            (Healthy, 102, Some(99), false, false),
         ] {
             let row = row(state, checked, mail);
             let found = row.needs_no_check(is_limited, Timestamp(100 * 60_000));
@@ -106,8 +122,11 @@ mod tests {
             (Down, 95, None, &[false]),
             (Degraded, 95, Some(99), &[false]),
             (Healthy, 95, Some(99), &[true]),
+            // The clock was set back.
+            (Down, 95, Some(102), &[false]),
         ] {
-            let record = row(state, checked, mail).record_with_mail();
+            let now = Timestamp(100 * 60_000);
+            let record = row(state, checked, mail).record_with_mail(now);
             assert_eq!(record.recent, recent, "{state:?} {mail:?}");
         }
     }

@@ -171,7 +171,7 @@ impl Health {
             true => &services.account_dialer,
             false => &services.dialer,
         };
-        let before = row.record_with_mail();
+        let before = row.record_with_mail(begun);
         let result = check(dialer, &relay.relay).await;
         let record = match result {
             Ok(()) => before.after(Ok(()), begun),

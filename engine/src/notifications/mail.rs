@@ -136,7 +136,7 @@ impl Notifications {
 
     async fn defer(&self, mail: &HealthMail, time: Duration) -> Result<(), Refusal> {
         let mut work = self.store.begin().await?;
-        health_mail::defer(&mut work, &mail.id, self.clock.now() + time).await?;
+        health_mail::defer(&mut work, &mail.id, self.clock.now(), time).await?;
         Ok(commit(work).await?)
     }
 

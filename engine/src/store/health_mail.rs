@@ -213,13 +213,25 @@ pub async fn claim(
     Ok(claimed)
 }
 
-/// Makes a mail due at `at`.
+/// Makes a mail due after `time`. Where a clock that was ahead wrote when it was queued, it counts as
+/// queued now, so that it is deleted in time.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn defer(connection: &mut Connection, id: &str, at: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("UPDATE health_mail SET due_at = $1 WHERE id = $2")
-        .bind(at.0)
+pub async fn defer(
+    connection: &mut Connection,
+    id: &str,
+    now: Timestamp,
+    time: Duration,
+) -> Result<(), StoreError> {
+    let query = sqlx::query(
+        "UPDATE health_mail SET due_at = $1, \
+         created_at = CASE WHEN created_at > $2 THEN $3 ELSE created_at END WHERE id = $4",
+    );
+    query
+        .bind((now + time).0)
+        .bind((now + CLOCK_SKEW).0)
+        .bind(now.0)
         .bind(id)
         .execute(connection)
         .await?;

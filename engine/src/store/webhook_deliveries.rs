@@ -253,7 +253,8 @@ pub struct SettledDelivery<'a> {
     pub answer: &'a str,
 }
 
-/// Writes the result of an attempt to a delivery that is still queued.
+/// Writes the result of an attempt to a delivery that is still queued. Where a clock that was ahead wrote
+/// when it was created, it counts as created now, so that it is given up in time.
 ///
 /// # Errors
 /// Where the database fails.
@@ -263,7 +264,8 @@ pub async fn settle(
 ) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE webhook_delivery SET state = $1, attempts = attempts + 1, attempted_at = $2, \
-         due_at = $3, status = $4, answer = $5 \
+         due_at = $3, status = $4, answer = $5, \
+         created_at = CASE WHEN created_at > $8 THEN $2 ELSE created_at END \
          WHERE webhook_id = $6 AND number = $7 AND state = 'queued'",
     )
     .bind(result.state.as_str())
@@ -273,6 +275,7 @@ pub async fn settle(
     .bind(result.answer)
     .bind(result.webhook)
     .bind(result.number)
+    .bind((result.at + CLOCK_SKEW).0)
     .execute(connection)
     .await?;
     Ok(())

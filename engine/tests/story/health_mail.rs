@@ -174,6 +174,21 @@ async fn mail_that_is_due_years_later_is_due_now(env: TestEnv) {
     worker.end().await;
 }
 
+async fn a_mail_of_a_clock_that_was_ahead_is_deleted_after_three_days(env: TestEnv) {
+    let _ = env.admin().await;
+    let mut connection = env.connection().await;
+    // No relay has settings, so that it is put off.
+    store(&mut connection, RECOVERED, 1).await;
+    let ahead = (env.clock.now() + YEARS).0;
+    let created = format!("UPDATE health_mail SET created_at = {ahead}, due_at = {ahead}");
+    execute(&mut connection, &created).await;
+    send(&env.postern).await;
+    assert_eq!(stored(&mut connection).await, 1);
+    env.pass(Duration::from_hours(3 * 24));
+    send(&env.postern).await;
+    assert_eq!(stored(&mut connection).await, 0);
+}
+
 async fn events_that_are_due_years_later_are_due_now(env: TestEnv) {
     let admin = env.admin().await;
     let id = env.webhook(&admin, URL).await;
@@ -206,6 +221,7 @@ stories! {
         a_mail_that_is_not_accepted_waits;
         a_mail_that_fails_backs_off_and_stops_no_other;
         mail_that_is_due_years_later_is_due_now;
+        a_mail_of_a_clock_that_was_ahead_is_deleted_after_three_days;
         events_that_are_due_years_later_are_due_now;
     }
 }

@@ -86,3 +86,50 @@ fn Group(group: FailureGroup) -> AnyView {
     }
     .into_any()
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::Timestamp;
+    use domain::outbox::FailedRecipient;
+
+    use super::*;
+
+    fn html(groups: Vec<FailureGroup>, is_complete: bool) -> String {
+        let failures = RecentFailures {
+            groups,
+            is_complete,
+        };
+        Owner::new().with(|| view! { <Failures failures /> }.to_html())
+    }
+
+    #[test]
+    fn a_number_that_is_not_complete_is_told_as_a_lower_bound() {
+        let group = |is_lower_bound| FailureGroup {
+            cause: "The mailbox does not exist".to_owned(),
+            number: 1000,
+            is_lower_bound,
+            newest: FailedRecipient {
+                message_id: "01JD0000000000000000000000".to_owned(),
+                position: 0,
+                state: RecipientState::Failed,
+                at: Timestamp(0),
+                reply: "550 5.1.1 No such user here".to_owned(),
+            },
+        };
+        for is_lower_bound in [false, true] {
+            let shown = html(vec![group(is_lower_bound)], !is_lower_bound);
+            assert!(shown.contains("1,000 recipients"), "{shown}");
+            assert_eq!(shown.contains("at least "), is_lower_bound, "{shown}");
+        }
+        for (is_complete, expected) in [
+            (true, "No mail failed, and none is deferred."),
+            (
+                false,
+                "Of the newest mails none failed, and none is deferred.",
+            ),
+        ] {
+            let shown = html(Vec::new(), is_complete);
+            assert!(shown.contains(expected), "{shown}");
+        }
+    }
+}

@@ -7,7 +7,7 @@ use domain::health::HealthState;
 use domain::relay::{RelayRule, positions};
 use domain::webhook::WEBHOOK_LIFETIME;
 
-use super::mail_rule::{MailDecision, OrganisationRelayState, decide};
+use super::mail_rule::{MailDecision, OrganisationRelayState, avoided, decide};
 use super::service::Notifications;
 use super::text;
 use crate::Actor;
@@ -25,8 +25,9 @@ const AGAIN: Duration = Duration::from_secs(30);
 
 impl Notifications {
     /// Hands the mails that are due to the outbox, each once, also where several processes do so. A mail
-    /// about a failure waits until another relay than the failing one can take it, and relays that fail
-    /// their checks are tried last. A mail that fails backs off by itself, and the others go on.
+    /// about a failure waits until another relay than the failing one can take it; relays that fail their
+    /// checks are tried last, and of these the one that it is about. A mail that fails backs off by itself,
+    /// and the others go on.
     ///
     /// # Errors
     /// Where the database fails.
@@ -73,13 +74,12 @@ impl Notifications {
             MailDecision::Wait if !is_old => return self.defer(mail, AGAIN).await,
             MailDecision::Wait | MailDecision::Drop => return self.remove(mail).await,
         }
-        let failing = relays.iter().filter(|relay| relay.is_failing());
         let subject = text::subject(&change);
         let own_mail = OwnMail {
             to: &mail.to,
             subject: &subject,
             text: text::body(&change, &self.public_url),
-            avoided_relays: failing.map(|relay| relay.id.clone()).collect(),
+            avoided_relays: avoided(&mail.relay_id, relays),
         };
         // Where this process ends before the row is deleted, the outbox knows the key.
         let key = format!("health-mail-{}", mail.id);

@@ -13,7 +13,7 @@ pub struct OrganisationRelayState {
 
 impl OrganisationRelayState {
     /// Whether it is down, or fails now and then.
-    pub fn is_failing(&self) -> bool {
+    fn is_failing(&self) -> bool {
         matches!(self.state, HealthState::Down | HealthState::Degraded)
     }
 }
@@ -56,6 +56,15 @@ pub fn decide(
         true => MailDecision::Send,
         false => MailDecision::Wait,
     }
+}
+
+/// The ids of the relays that a mail about a relay is sent through last: those that fail, the degraded ones
+/// before those that are down, and the relay itself behind all others.
+pub fn avoided(relay: &str, relays: &[OrganisationRelayState]) -> Vec<String> {
+    let mut failing: Vec<&OrganisationRelayState> =
+        relays.iter().filter(|relay| relay.is_failing()).collect();
+    failing.sort_by_key(|failing| (failing.id == relay, failing.state == HealthState::Down));
+    failing.into_iter().map(|relay| relay.id.clone()).collect()
 }
 
 #[cfg(test)]
@@ -124,5 +133,30 @@ mod tests {
         // One for other mail that fails itself is reported.
         let relays = [relay("a", Down, false), relay("b", Healthy, true)];
         assert_eq!(decide("a", Down, Some(Down), &relays), MailDecision::Send);
+    }
+
+    #[test]
+    fn a_failing_relay_is_behind_the_others_for_mail_about_itself() {
+        let relays = [
+            ("a", Degraded),
+            ("b", Down),
+            ("c", Healthy),
+            ("d", Degraded),
+            ("e", Unknown),
+        ]
+        .map(|(id, state)| OrganisationRelayState {
+            id: id.to_owned(),
+            state,
+            takes_own_mail: true,
+        });
+        for (about, expected) in [
+            ("a", ["d", "b", "a"]),
+            ("b", ["a", "d", "b"]),
+            ("c", ["a", "d", "b"]),
+            ("d", ["a", "b", "d"]),
+            ("account:x", ["a", "d", "b"]),
+        ] {
+            assert_eq!(avoided(about, &relays), expected, "{about}");
+        }
     }
 }

@@ -107,7 +107,7 @@ impl Outbox {
         self.accept_avoiding(actor, submissions, key, &[]).await
     }
 
-    /// As [`Outbox::accept`]. The relays of the organisation with these ids are tried last.
+    /// As [`Outbox::accept`]. The relays of the organisation with these ids are tried last, in this order.
     pub(super) async fn accept_avoiding(
         &self,
         actor: &Actor,

@@ -19,7 +19,7 @@ pub(crate) struct OwnMail<'a> {
     pub to: &'a str,
     pub subject: &'a str,
     pub text: String,
-    /// The ids of relays of the organisation that are tried last.
+    /// The ids of relays of the organisation that are tried last, in this order.
     pub avoided_relays: Vec<String>,
 }
 

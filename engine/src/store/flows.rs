@@ -21,8 +21,8 @@ const DOMAIN_QUEUE: &str = "domain:";
 /// account, and for mail of a rule a slash and the domain of the rule.
 const ACCOUNT_QUEUE: &str = "account:";
 
-/// The queue of mail for which some relays are tried last has this prefix, then their ids with commas
-/// between them, a slash, and the queue that it would wait in otherwise.
+/// The queue of mail for which some relays are tried last has this prefix, then their ids in that order with
+/// commas between them, a slash, and the queue that it would wait in otherwise.
 const AVOIDING_QUEUE: &str = "avoiding:";
 
 /// The relays that the mail of a queue is for.
@@ -32,7 +32,7 @@ pub struct QueueTarget<'a> {
     pub own: Option<Scope>,
     /// The domain of the rule, among the relays of the organisation; `None` for mail of no rule.
     pub rule: Option<&'a str>,
-    /// The ids of relays of the organisation that are tried last, with commas between them.
+    /// The ids of relays of the organisation that are tried last, in this order, with commas between them.
     pub avoided: Option<&'a str>,
 }
 
@@ -41,8 +41,8 @@ pub fn is_of_account(queue: &str) -> bool {
     queue.starts_with(ACCOUNT_QUEUE)
 }
 
-/// The queue of mail that would wait in `queue`, and for which the relays with these ids are tried last.
-/// Mail of an account with a relay of its own avoids none.
+/// The queue of mail that would wait in `queue`, and for which the relays with these ids are tried last, in
+/// this order. Mail of an account with a relay of its own avoids none.
 pub fn avoiding(queue: Arc<str>, relays: &[String]) -> Arc<str> {
     if relays.is_empty() || is_of_account(&queue) {
         return queue;
@@ -84,12 +84,17 @@ impl<'a> QueueTarget<'a> {
         Self::new(Scope::of_account(account), rule)
     }
 
+    /// The ids of the relays that are tried last, in their order.
+    pub fn avoided_ids(self) -> impl Iterator<Item = &'a str> {
+        self.avoided.into_iter().flat_map(|ids| ids.split(','))
+    }
+
     /// Whether a relay is tried last.
     pub fn avoids(self, relay: Scope) -> bool {
-        self.avoided.is_some_and(|avoided| {
+        self.avoided.is_some() && {
             let id = relay.relay_id();
-            avoided.split(',').any(|avoided| avoided == id)
-        })
+            self.avoided_ids().any(|avoided| avoided == id)
+        }
     }
 
     /// The name of the queue.

@@ -254,10 +254,13 @@ impl State {
         Route::of_rule(routes, target.rule).filter(is_wanted)
     }
 
-    /// The positions of the relays of the organisation that a target avoids, in their order.
+    /// The positions of the relays of the organisation that a target avoids, in the order in which it
+    /// names them.
     fn avoided<'a>(&'a self, target: QueueTarget<'a>) -> impl Iterator<Item = usize> + 'a {
-        let avoiding = target.avoided.into_iter();
-        avoiding.flat_map(move |_| self.of_organisation_for(target, true))
+        target.avoided_ids().flat_map(move |id| {
+            let is_named = move |index: &usize| self.relays[*index].route.scope.relay_id() == id;
+            self.of_organisation_for(target, true).filter(is_named)
+        })
     }
 
     /// The relay that takes the messages of a queue: the first of its relays that is usable.
@@ -305,10 +308,12 @@ impl State {
         });
         let route = &self.relays[chosen].route;
         let target = QueueTarget::of(queue);
-        // Where one of them was chosen after all, it was tried last.
+        // Where one of them was chosen after all, it was tried before those behind it.
+        let is_avoided = target.avoids(route.scope);
         let avoided = self
             .avoided(target)
-            .filter(|index| *index < chosen && !target.avoids(route.scope))
+            .skip_while(|index| is_avoided && *index != chosen)
+            .filter(|index| *index < chosen)
             .map(|index| SkippedRelay {
                 relay: self.title(&self.relays[index].route),
                 own: false,

@@ -104,6 +104,16 @@ fn mail_avoids_relays_where_others_take_it() {
     assert!(reason.starts_with("failover: smtp-2 backs off"), "{reason}");
     assert_eq!(state.choose("global", now), Choice::Relay(0));
     assert_eq!(state.choice("global", 0, now).to_string(), "first");
+    // The first relay is behind the second one here.
+    let avoided = [1, 0].map(|index| ids[index].to_owned());
+    let queue = avoiding("global".into(), &avoided);
+    assert_eq!(state.choose(&queue, now), Choice::Relay(1), "no other");
+    let reason = state.choice(&queue, 1, now).to_string();
+    assert!(reason.contains("smtp-0 fails its checks"), "{reason}");
+    fail(&mut state, 1, now);
+    assert_eq!(state.choose(&queue, now), Choice::Relay(0), "the last");
+    let reason = state.choice(&queue, 0, now).to_string();
+    assert!(!reason.contains("fails its checks"), "{reason}");
 }
 
 #[test]

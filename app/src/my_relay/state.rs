@@ -170,6 +170,7 @@ mod tests {
         let failing = RelayStatus {
             own: Some(BackoffView {
                 relay: "smtp.example.net:587".to_owned(),
+                id: None,
                 account: Some("01J".to_owned()),
                 state: RelayState::BackingOff,
                 failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),

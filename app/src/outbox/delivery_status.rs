@@ -275,6 +275,7 @@ mod tests {
             relays: 1,
             backoffs: Vec::from_iter(backoff.map(|since| BackoffView {
                 relay: "smtp.example.org:587".to_owned(),
+                id: None,
                 account: None,
                 state: RelayState::BackingOff,
                 failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),

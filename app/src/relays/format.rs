@@ -40,7 +40,7 @@ pub fn badge(
 pub fn backoff<'a>(relay: &RelayView, workers: &'a [Worker]) -> Option<&'a BackoffView> {
     let address = relay.address.as_ref()?;
     let backoffs = workers.iter().flat_map(|worker| &worker.backoffs);
-    let own = backoffs.filter(|backoff| backoff.relay == *address);
+    let own = backoffs.filter(|backoff| backoff.is_of(&relay.id, address));
     own.min_by_key(|backoff| backoff.state)
 }
 
@@ -118,6 +118,7 @@ mod tests {
             relays: 1,
             backoffs: vec![BackoffView {
                 relay: "smtp.example.org:587".to_owned(),
+                id: None,
                 account: None,
                 state,
                 failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),

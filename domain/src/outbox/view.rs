@@ -341,6 +341,10 @@ pub enum RelayState {
 pub struct BackoffView {
     /// Host and port.
     pub relay: String,
+    /// The id of the relay of the organisation; none for one of an account, and in the heartbeat of an
+    /// earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// The id of the account whose own relay it is; none for a relay of the organisation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
@@ -358,9 +362,19 @@ pub struct BackoffView {
     pub next: Timestamp,
 }
 
+impl BackoffView {
+    /// Whether it is of the relay of the organisation with this id and address. Several relays may have the
+    /// same address, each with a user name of its own.
+    pub fn is_of(&self, id: &str, address: &str) -> bool {
+        let has_id = self.id.as_deref().is_none_or(|known| known == id);
+        has_id && self.account.is_none() && self.relay == address
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Fault, Stage};
 
     #[test]
     fn a_report_is_not_the_reply_of_a_relay() {
@@ -391,6 +405,30 @@ mod tests {
                 timeline: timeline.collect(),
             };
             assert_eq!(recipient.last_reply(), last);
+        }
+    }
+
+    #[test]
+    fn a_backoff_is_of_one_relay_of_the_organisation() {
+        let backoff = |id: Option<&str>, account: Option<&str>| BackoffView {
+            relay: "smtp.example.org:587".to_owned(),
+            id: id.map(str::to_owned),
+            account: account.map(str::to_owned),
+            state: RelayState::BackingOff,
+            failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),
+            cause: None,
+            since: Timestamp(0),
+            next: Timestamp(1),
+        };
+        for (id, account, address, expected) in [
+            (Some("global"), None, "smtp.example.org:587", true),
+            (Some("global"), None, "smtp.example.org:25", false),
+            (Some("01JD"), None, "smtp.example.org:587", false),
+            (None, None, "smtp.example.org:587", true),
+            (None, Some("01JE"), "smtp.example.org:587", false),
+        ] {
+            let found = backoff(id, account).is_of("global", address);
+            assert_eq!(found, expected, "{id:?} {account:?} {address}");
         }
     }
 

@@ -55,6 +55,7 @@ impl RelayBackoff {
         let since = now - monotonic.saturating_duration_since(self.since);
         BackoffView {
             relay: self.relay.clone(),
+            id: None,
             account: None,
             state,
             failure: self.failure.clone(),

@@ -214,6 +214,7 @@ impl RelayHealth {
         );
         Some(BackoffView {
             relay: self.relay.clone(),
+            id: None,
             account: None,
             state: RelayState::Silent,
             failure: Failure::new(Stage::Data, Fault::TimedOut, detail),

@@ -17,7 +17,7 @@ pub(super) fn of_organisation(
 ) -> HomeRelay {
     let health = health.iter().find(|view| view.relay_id == relay.id);
     let address = relay.address.as_deref().unwrap_or_default();
-    let (state, since, cause) = match (health, stopped(address, workers)) {
+    let (state, since, cause) = match (health, stopped(&relay.id, address, workers)) {
         (Some(view), Some(backoff)) if view.state != HealthState::Down => {
             (HealthState::Down, Some(backoff.since), Some(why(backoff)))
         }
@@ -85,14 +85,14 @@ fn why(backoff: &BackoffView) -> String {
 }
 
 /// The backoff of a relay that every worker backs off from, the one that began first.
-fn stopped<'a>(address: &str, workers: &'a [Worker]) -> Option<&'a BackoffView> {
+fn stopped<'a>(id: &str, address: &str, workers: &'a [Worker]) -> Option<&'a BackoffView> {
     let backoffs: Option<Vec<&BackoffView>> = workers
         .iter()
         .map(|worker| {
             worker.backoffs.iter().find(|backoff| {
                 let takes_none =
                     matches!(backoff.state, RelayState::BackingOff | RelayState::Silent);
-                backoff.relay == address && takes_none
+                backoff.is_of(id, address) && takes_none
             })
         })
         .collect();
@@ -149,6 +149,7 @@ mod tests {
     fn worker(state: Option<RelayState>, since: i64) -> Worker {
         let backoff = |state| BackoffView {
             relay: "smtp.example.org:587".to_owned(),
+            id: None,
             account: None,
             state,
             failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),
@@ -192,6 +193,17 @@ mod tests {
             let health: Vec<HealthView> = checked.map(health).into_iter().collect();
             let shown = of_organisation(&relay(Verification::Never), &health, &workers);
             assert_eq!((shown.state, shown.since.map(|at| at.0)), (state, since));
+        }
+    }
+
+    #[test]
+    fn a_backoff_of_another_relay_at_the_same_address_is_not_its_own() {
+        use HealthState::{Down, Healthy};
+        for (id, state) in [("global", Down), ("01JD0000000000000000000001", Healthy)] {
+            let mut worker = worker(Some(RelayState::BackingOff), 7);
+            worker.backoffs[0].id = Some(id.to_owned());
+            let shown = of_organisation(&relay(Verification::Never), &[health(Healthy)], &[worker]);
+            assert_eq!(shown.state, state, "{id}");
         }
     }
 

@@ -308,6 +308,7 @@ fn without_names(mut overview: Overview) -> Overview {
 /// A backoff for other accounts than administrators: without the relay and its reply.
 fn remove_names(backoff: &mut BackoffView) {
     backoff.relay.clear();
+    backoff.id = None;
     backoff.cause = None;
     backoff.failure = Failure::new(backoff.failure.stage, Fault::Rejected, "");
 }
@@ -465,6 +466,7 @@ mod tests {
         ] {
             let backoff = BackoffView {
                 relay: relay.to_owned(),
+                id: None,
                 account: None,
                 state: RelayState::BackingOff,
                 failure: Failure::rejected(Stage::Auth, reply.clone()),

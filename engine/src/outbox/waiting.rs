@@ -13,6 +13,7 @@ use crate::store::{Connection, Scope, StoreError, information, pause, policy, re
 
 /// A relay of the organisation with valid settings.
 pub(super) struct ConfiguredRelay {
+    id: String,
     config: RelayConfig,
     settings: SmtpSettings,
 }
@@ -72,8 +73,9 @@ pub(super) async fn of_organisation(
         let id = relay.scope.relay_id();
         let saved = saved.iter().find(|saved| saved.relay == id)?;
         Some(ConfiguredRelay {
-            config: relay.config,
             settings: saved.form.parse().ok()?,
+            config: relay.config,
+            id,
         })
     });
     Ok(configured.collect())
@@ -95,7 +97,9 @@ pub(super) fn unavailable_own(
     workers: &[Worker],
 ) -> Option<UnavailableRelay> {
     let address = settings.host.with_port(settings.port);
-    let mut backoff = backoff_of_all(workers, &address, account)?;
+    let is_own =
+        |backoff: &BackoffView| backoff.relay == address && backoff.account.as_deref() == account;
+    let mut backoff = backoff_of_all(workers, is_own)?;
     add_cause(&mut backoff, settings);
     Some(UnavailableRelay {
         name: OWN_RELAY.to_owned(),
@@ -146,7 +150,8 @@ pub(super) fn unavailable(
     });
     let found = positions(rules, rule).map(|index| {
         let relay = &relays[index];
-        let mut backoff = backoff_of_all(workers, &relay.address(), None)?;
+        let address = relay.address();
+        let mut backoff = backoff_of_all(workers, |backoff| backoff.is_of(&relay.id, &address))?;
         add_cause(&mut backoff, &relay.settings);
         Some(UnavailableRelay {
             name: relay.config.name.clone(),
@@ -157,15 +162,12 @@ pub(super) fn unavailable(
     found.collect::<Option<Vec<_>>>().unwrap_or_default()
 }
 
-/// The backoff from a relay, of an account or of the organisation, that began first; `None` where a
-/// worker does not back off from it.
-fn backoff_of_all(workers: &[Worker], relay: &str, account: Option<&str>) -> Option<BackoffView> {
+/// The backoff from the relay that `is_of` recognises, of an account or of the organisation, that began
+/// first; `None` where a worker does not back off from it.
+fn backoff_of_all(workers: &[Worker], is_of: impl Fn(&BackoffView) -> bool) -> Option<BackoffView> {
     let of_worker = |worker: &Worker| {
-        let takes_none = |backoff: &&BackoffView| {
-            backoff.relay == relay
-                && backoff.account.as_deref() == account
-                && backoff.state != RelayState::HalfOpen
-        };
+        let takes_none =
+            |backoff: &&BackoffView| is_of(backoff) && backoff.state != RelayState::HalfOpen;
         worker.backoffs.iter().find(takes_none).cloned()
     };
     let backoffs: Option<Vec<BackoffView>> = workers.iter().map(of_worker).collect();
@@ -197,6 +199,7 @@ mod tests {
             .with(Label::Host, name)
             .with(Label::Port, "25");
         ConfiguredRelay {
+            id: name.to_owned(),
             config: RelayConfig {
                 name: name.to_uppercase(),
                 from_domain: rule.map(str::to_owned),
@@ -210,6 +213,7 @@ mod tests {
     fn worker(relays: &[&str], since: i64) -> Worker {
         let backoff = |relay: &&str| BackoffView {
             relay: format!("{relay}:25"),
+            id: None,
             account: None,
             state: RelayState::BackingOff,
             failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),

@@ -1,5 +1,6 @@
 //! Home: whether mail can leave and since when, why not, and what to do first.
 
+use domain::health::HealthState;
 use domain::home::{HomeFacts, MailStatus, NextStep, next_step};
 use domain::outbox::RecipientState;
 use domain::view::{PasswordChange, Role};
@@ -92,6 +93,39 @@ async fn home_names_a_relay_that_is_down_with_its_cause(env: TestEnv) {
     works.end().await;
 }
 
+async fn home_tells_relays_at_the_same_address_apart(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save_signing_in(&admin, &relay, "hunter2").await;
+    // The user name of the first relay in Base64.
+    relay.reply_to("AUTH PLAIN AGFsZXJ0", "535 5.7.8 authentication failed");
+    let id = env.add(&admin, "Backup").await.id;
+    let form = through(&relay)
+        .with(Label::Username, "backup")
+        .with(Label::AuthenticationType, "Plain")
+        .with(Label::PlaintextAuth, "1");
+    let password = env.sealed("hunter2").await;
+    let saved = env.save_at(&admin, &id, form, password).await;
+    saved.expect("saved");
+    let works = TestWorker::begin(&env, 1);
+    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    env.until(&admin, &id, is(RecipientState::Delivered)).await;
+    // Each mail tries the first one again when its backoff is over.
+    let status = wait_for("a first relay that is down", async || {
+        env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+        let facts = env.home_view(&admin).await.facts;
+        match facts.relays[0].state {
+            HealthState::Down => Ok(MailStatus::of(&facts)),
+            _ => Err(facts),
+        }
+    })
+    .await;
+    assert!(
+        matches!(&status, MailStatus::Partial { down, .. } if *down == ["Main relay"]),
+        "mail leaves through the other: {status:?}"
+    );
+    works.end().await;
+}
+
 async fn a_token_that_expires_soon_is_to_be_renewed_by_its_account(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
@@ -144,6 +178,7 @@ stories! {
     both {
         home_says_what_stops_mail_and_what_to_do;
         home_names_a_relay_that_is_down_with_its_cause;
+        home_tells_relays_at_the_same_address_apart;
         a_token_that_expires_soon_is_to_be_renewed_by_its_account;
         a_trusted_ca_certificate_that_ends_soon_is_to_be_renewed;
     }

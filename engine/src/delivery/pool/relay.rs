@@ -115,8 +115,10 @@ impl Pool {
                     let wait = state.quota_wait(index)?;
                     Some(limit_view(&relay.route, now, wait))
                 })?;
+                let scope = relay.route.scope;
                 Some(BackoffView {
-                    account: relay.route.scope.account(),
+                    id: (!scope.is_own()).then(|| scope.relay_id()),
+                    account: scope.account(),
                     ..view
                 })
             })
@@ -309,6 +311,7 @@ fn limit_view(route: &Route, now: Timestamp, wait: Duration) -> BackoffView {
     );
     BackoffView {
         relay: route.name.clone(),
+        id: None,
         account: None,
         state: RelayState::AtLimit,
         failure: Failure::new(Stage::Mail, Fault::OwnLimit, detail),

@@ -336,6 +336,13 @@ pub enum RelayState {
     HalfOpen,
 }
 
+impl RelayState {
+    /// Whether the relay takes no messages by itself: it is not at the limit that is set for it.
+    pub const fn is_failing(self) -> bool {
+        matches!(self, Self::BackingOff | Self::Silent)
+    }
+}
+
 /// The backoff of a relay after failures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackoffView {

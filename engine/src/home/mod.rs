@@ -100,9 +100,10 @@ impl Home {
         };
         if !facts.admin {
             let relay = self.settings.account_relay(actor).await?;
+            let status = self.outbox.relay_status(actor).await?;
             return Ok(HomeFacts {
                 configured: relay.uses_own() || relay.organisation.is_some(),
-                relays: relays::of_account(&relay, health),
+                relays: relays::of_account(&relay, health, &status),
                 ..facts
             });
         }

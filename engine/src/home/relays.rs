@@ -1,11 +1,13 @@
 //! The relays of Home: their health by checks, and by the delivery that is under way.
 
+use domain::Timestamp;
 use domain::health::{HealthState, HealthView};
 use domain::home::{HomeRelay, RelayName};
-use domain::outbox::{BackoffView, RelayState, Worker};
+use domain::outbox::{BackoffView, Worker};
 use domain::relay::{MAIN, OWN, RelayView};
 use domain::view::Verification;
 
+use crate::outbox::RelayStatus;
 use crate::settings::AccountRelay;
 use crate::store::Scope;
 
@@ -38,23 +40,53 @@ pub(super) fn of_organisation(
     }
 }
 
-/// The relays that the mail of an account leaves through.
-pub(super) fn of_account(relay: &AccountRelay, health: Vec<HealthView>) -> Vec<HomeRelay> {
+/// The relays that the mail of an account leaves through. Here too delivery knows of a failure first.
+pub(super) fn of_account(
+    relay: &AccountRelay,
+    health: Vec<HealthView>,
+    status: &RelayStatus,
+) -> Vec<HomeRelay> {
     let (own, organisation): (Vec<_>, Vec<_>) = health
         .into_iter()
         .partition(|view| Scope::of_relay_id(&view.relay_id).is_some_and(Scope::is_own));
     let uses_own = relay.uses_own();
     let uses_organisation = relay.organisation.is_some() && (!uses_own || relay.fallback);
-    let own = uses_own.then(|| seen_by_account(true, own.first()));
-    let organisation = uses_organisation.then(|| seen_by_account(false, organisation.first()));
+    let own_backoff = status.own.as_ref();
+    let own_backoff = own_backoff.filter(|backoff| backoff.state.is_failing());
+    let own_stop = own_backoff.map(|backoff| DeliveryStop {
+        since: backoff.since,
+        cause: Some(why(backoff)),
+    });
+    // Its cause is for administrators.
+    let since = status.organisation_fails_since;
+    let organisation_stop = since.map(|since| DeliveryStop { since, cause: None });
+    let own = uses_own.then(|| seen_by_account(true, own.first(), own_stop));
+    let organisation =
+        uses_organisation.then(|| seen_by_account(false, organisation.first(), organisation_stop));
     own.into_iter().chain(organisation).collect()
 }
 
+/// All workers back off from a relay, or it does not reply.
+struct DeliveryStop {
+    since: Timestamp,
+    cause: Option<String>,
+}
+
 /// A relay as an account sees it: its own one, or the organisation's without its name.
-fn seen_by_account(own: bool, health: Option<&HealthView>) -> HomeRelay {
+fn seen_by_account(
+    own: bool,
+    health: Option<&HealthView>,
+    stop: Option<DeliveryStop>,
+) -> HomeRelay {
     let (id, name) = match own {
         true => (OWN, "your own relay"),
         false => (MAIN, "the organisation's relay"),
+    };
+    let is_down = health.is_some_and(|view| view.state == HealthState::Down);
+    let (state, since, cause) = match (health, stop.filter(|_| !is_down)) {
+        (_, Some(stop)) => (HealthState::Down, Some(stop.since), stop.cause),
+        (Some(view), None) => (view.state, Some(view.since), cause(view)),
+        (None, None) => (HealthState::Unknown, None, None),
     };
     HomeRelay {
         relay: RelayName {
@@ -63,9 +95,9 @@ fn seen_by_account(own: bool, health: Option<&HealthView>) -> HomeRelay {
         },
         own,
         for_all: true,
-        state: health.map_or(HealthState::Unknown, |view| view.state),
-        since: health.map(|view| view.since),
-        cause: health.and_then(cause),
+        state,
+        since,
+        cause,
     }
 }
 
@@ -89,11 +121,8 @@ fn stopped<'a>(id: &str, address: &str, workers: &'a [Worker]) -> Option<&'a Bac
     let backoffs: Option<Vec<&BackoffView>> = workers
         .iter()
         .map(|worker| {
-            worker.backoffs.iter().find(|backoff| {
-                let takes_none =
-                    matches!(backoff.state, RelayState::BackingOff | RelayState::Silent);
-                backoff.is_of(id, address) && takes_none
-            })
+            let mut backoffs = worker.backoffs.iter();
+            backoffs.find(|backoff| backoff.is_of(id, address) && backoff.state.is_failing())
         })
         .collect();
     backoffs?.into_iter().min_by_key(|backoff| backoff.since)
@@ -111,9 +140,10 @@ pub(super) fn untested(relays: &[&RelayView]) -> Option<RelayName> {
 
 #[cfg(test)]
 mod tests {
+    use domain::outbox::RelayState;
     use domain::relay::{RelayConfig, RelayLimits};
     use domain::view::Stamp;
-    use domain::{Failure, Fault, Stage, Timestamp};
+    use domain::{Failure, Fault, Stage};
 
     use super::*;
 
@@ -204,6 +234,26 @@ mod tests {
             worker.backoffs[0].id = Some(id.to_owned());
             let shown = of_organisation(&relay(Verification::Never), &[health(Healthy)], &[worker]);
             assert_eq!(shown.state, state, "{id}");
+        }
+    }
+
+    #[test]
+    fn an_account_sees_a_relay_down_that_delivery_backs_off_from() {
+        use HealthState::{Down, Healthy, Unknown};
+        for (checked, stopped, state, since) in [
+            (Some(Healthy), None, Healthy, Some(100)),
+            (Some(Healthy), Some(7), Down, Some(7)),
+            (Some(Down), Some(7), Down, Some(100)),
+            (None, Some(7), Down, Some(7)),
+            (None, None, Unknown, None),
+        ] {
+            let view = checked.map(health);
+            let stop = stopped.map(|since| DeliveryStop {
+                since: Timestamp(since),
+                cause: None,
+            });
+            let shown = seen_by_account(false, view.as_ref(), stop);
+            assert_eq!((shown.state, shown.since.map(|at| at.0)), (state, since));
         }
     }
 

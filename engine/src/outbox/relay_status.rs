@@ -1,7 +1,7 @@
 //! The state of the relays that the mail of an account leaves through, and connections to relays.
 
-use domain::Refusal;
-use domain::outbox::{BackoffView, RelayState};
+use domain::outbox::{BackoffView, RelayState, UnavailableRelay};
+use domain::{Refusal, Timestamp};
 
 use super::waiting::{ConfiguredRelay, of_organisation, unavailable, unavailable_own};
 use super::{HEARTBEAT_TIMEOUT, Outbox};
@@ -18,6 +18,8 @@ pub struct RelayStatus {
     pub own: Option<BackoffView>,
     /// Where no relay of the organisation takes mail: the state of the first.
     pub organisation: Option<RelayState>,
+    /// Where all relays of the organisation fail: since when the last of them does.
+    pub organisation_fails_since: Option<Timestamp>,
 }
 
 impl Outbox {
@@ -69,11 +71,14 @@ impl Outbox {
         let own = own.and_then(|saved| saved.form.parse().ok());
         let own = own.and_then(|settings| unavailable_own(&settings, account, &workers));
         let relays: Vec<ConfiguredRelay> = of_organisation(connection).await?;
-        let first = unavailable(&relays, None, &workers).into_iter().next();
+        let unavailable = unavailable(&relays, None, &workers);
+        let fails = |relay: &UnavailableRelay| relay.backoff.state.is_failing();
+        let last = unavailable.iter().map(|relay| relay.backoff.since).max();
         Ok(RelayStatus {
             paused: paused || !processes.holding.is_empty() || self.hold.is_some(),
             own: own.map(|relay| relay.backoff),
-            organisation: first.map(|relay| relay.backoff.state),
+            organisation: unavailable.first().map(|relay| relay.backoff.state),
+            organisation_fails_since: last.filter(|_| unavailable.iter().all(fails)),
         })
     }
 }

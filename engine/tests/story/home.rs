@@ -90,6 +90,13 @@ async fn home_names_a_relay_that_is_down_with_its_cause(env: TestEnv) {
     };
     assert_eq!((relay.id.as_str(), own), ("global", false));
     assert!(cause.is_some(), "{facts:?}");
+    // Checks send no MAIL, and find nothing.
+    assert!(env.check().await > 0);
+    let user = env.sign_in("user@example.org", Role::User).await;
+    let facts = env.until_home(&user, is_stopped).await;
+    assert!(MailStatus::of(&facts).since() >= Some(before), "{facts:?}");
+    assert_eq!(next_step(&facts), Some(NextStep::AskAdministrator));
+    assert_eq!(facts.relays[0].cause, None, "for administrators");
     works.end().await;
 }
 

@@ -26,10 +26,11 @@ impl Health {
         let services = &self.0.services;
         let now = services.clock.now();
         let mut work = services.store.begin().await?;
+        let outage = relay_outages::read(&mut work, relay.scope).await?;
+        let next = &since_outage(next, outage);
         if !relay_health::write(&mut work, owner, next).await? {
             return Ok(());
         }
-        let outage = relay_outages::read(&mut work, relay.scope).await?;
         let notified = notification(before, next, outage, relay, now);
         if next.record.state != before.record.state {
             let change = StateChange {
@@ -63,6 +64,17 @@ impl Health {
         }
         Ok(())
     }
+}
+
+/// The row with the beginning of an outage that was notified as that of its failures: they go on after a save
+/// of the settings.
+fn since_outage(next: &HealthRow, outage: Option<RelayOutage>) -> HealthRow {
+    let begun = outage.and_then(|outage| outage.failing_since);
+    let mut next = next.clone();
+    let failing_since = next.record.failing_since;
+    next.record.failing_since =
+        failing_since.map(|since| begun.map_or(since, |begun| begun.min(since)));
+    next
 }
 
 /// The notification of a change: where the state is another one than was notified last. A relay begins
@@ -137,6 +149,26 @@ mod tests {
             mail_at: None,
             due_at: Timestamp(0),
             is_leased: true,
+        }
+    }
+
+    #[test]
+    fn failures_began_with_the_outage() {
+        use HealthState::Down;
+        for (failing_since, outage, expected) in [
+            (Some(7), Some(5), Some(5)),
+            (Some(3), Some(5), Some(3)),
+            (Some(7), None, Some(7)),
+            (None, Some(5), None),
+            (None, None, None),
+        ] {
+            let outage = outage.map(|since| RelayOutage {
+                state: Down,
+                failing_since: Some(Timestamp(since)),
+            });
+            let found = since_outage(&row(Down, failing_since), outage);
+            let found = found.record.failing_since.map(|at| at.0);
+            assert_eq!(found, expected, "{failing_since:?} {outage:?}");
         }
     }
 

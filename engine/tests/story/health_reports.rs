@@ -345,7 +345,8 @@ async fn an_outage_lasts_while_its_relay_is_switched_off(env: TestEnv) {
     nodes.env.pass(10 * MINUTE);
     assert!(nodes.work().await > 0, "the other relay");
     assert!(nodes.switch(&admin, true).await > 0, "at once");
-    nodes.change_to(Down).await;
+    let down = nodes.change_to(Down).await;
+    assert_eq!(down.failing_since, Some(since), "as the event says");
     nodes.stays(Down, 3).await;
     assert_eq!(nodes.reports().await, reports, "no second announcement");
 

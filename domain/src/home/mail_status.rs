@@ -19,7 +19,7 @@ pub enum MailStatus {
     },
     /// No process delivers.
     NoWorker,
-    /// Every relay for mail from all domains is down.
+    /// Every relay for mail from all domains is down, or where there is none, every relay.
     Stopped {
         /// Their names.
         relays: Vec<String>,
@@ -62,12 +62,17 @@ impl MailStatus {
                 .iter()
                 .filter(move |relay| relay.state == state)
         };
-        let for_all = || facts.relays.iter().filter(|relay| relay.for_all);
+        // Where none is for mail from all domains, those that there are.
+        let has_for_all = facts.relays.iter().any(|relay| relay.for_all);
+        let main = || {
+            let relays = facts.relays.iter();
+            relays.filter(move |relay| relay.for_all || !has_for_all)
+        };
         let is_down = |relay: &HomeRelay| relay.state == HealthState::Down;
-        if for_all().next().is_some() && for_all().all(is_down) {
+        if main().next().is_some() && main().all(is_down) {
             return Self::Stopped {
-                relays: names(for_all()),
-                since: for_all().filter_map(|relay| relay.since).max(),
+                relays: names(main()),
+                since: main().filter_map(|relay| relay.since).max(),
             };
         }
         let down = names(in_state(HealthState::Down));
@@ -214,6 +219,21 @@ mod tests {
                 "Stopped",
                 "No mail leaves: A is down.",
                 Some(5),
+            ),
+            (
+                vec![for_domain(relay("News", Down, 7))],
+                "Stopped",
+                "No mail leaves: News is down.",
+                Some(7),
+            ),
+            (
+                vec![
+                    for_domain(relay("News", Down, 7)),
+                    for_domain(relay("Shop", Healthy, 3)),
+                ],
+                "In part",
+                "Mail leaves, but not through News.",
+                Some(7),
             ),
         ] {
             let status = MailStatus::of(&facts(relays));

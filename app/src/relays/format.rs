@@ -143,6 +143,10 @@ mod tests {
         )
         .name;
         assert_eq!(shown, "Backing off");
+        for worker in &mut workers {
+            worker.backoffs[0].id = Some("01JD0000000000000000000001".to_owned());
+        }
+        assert_eq!(backoff(&relay, &workers), None, "of another relay");
         relay.address = None;
         assert_eq!(
             badge(&relay, None, Some(HealthState::Down)).name,

@@ -24,8 +24,8 @@ use crate::store::flows::{self, Flow, QueueTarget};
 use crate::store::idempotency::{self, IdempotencyKey};
 use crate::store::messages::Submitter;
 use crate::store::{
-    Connection, Scope, information, policy, relays, routing, sender_identities, sending_limits,
-    webhooks,
+    Connection, Scope, information, message_opens, policy, relays, routing, sender_identities,
+    sending_limits, webhooks,
 };
 
 /// The maximum number of messages of one request.
@@ -218,7 +218,13 @@ impl Outbox {
         match found.filter(|earlier| earlier.digest == key.digest) {
             Some(earlier) => {
                 let accepted = self.accepted_earlier(&earlier.ids, QueueKind::Organisation);
-                accepted.await.map(Some)
+                let accepted = accepted.await?;
+                let mut connection = self.store.read().await?;
+                let tracked = message_opens::is_any_tracked(&mut connection, &accepted.ids);
+                Ok(Some(Accepted {
+                    open_tracking: tracked.await?.then(|| notice(&self.public_url)),
+                    ..accepted
+                }))
             }
             None => Ok(None),
         }

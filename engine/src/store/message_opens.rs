@@ -92,6 +92,31 @@ pub async fn of_message(
     Ok(row.map(|OpensRow(opens)| opens))
 }
 
+/// Whether the opens of any of these messages are tracked.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn is_any_tracked(
+    connection: &mut Connection,
+    message_ids: &[String],
+) -> Result<bool, StoreError> {
+    for block in blocks(message_ids) {
+        let sql = format!(
+            "SELECT message_id FROM message_open WHERE message_id IN ({}) LIMIT 1",
+            list(0, block.places)
+        );
+        let mut query = sqlx::query_as(AssertSqlSafe(sql));
+        for id in block.iter() {
+            query = query.bind(id);
+        }
+        let found: Option<(String,)> = query.fetch_optional(&mut *connection).await?;
+        if found.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Those of these ids that are of a message.
 ///
 /// # Errors

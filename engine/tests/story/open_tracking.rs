@@ -162,6 +162,29 @@ async fn a_message_that_cannot_be_tracked_is_refused(env: TestEnv) {
     env.send_tracked(&admin, "On again").await;
 }
 
+async fn a_repeated_request_is_told_of_tracking_as_the_first(env: TestEnv) {
+    let admin = env.admin().await;
+    env.save(&admin, &Relay::start(RelayScript::pipelining()))
+        .await;
+    let accept = async || {
+        let one = Submissions::One(Box::new(tracked("Tracked")));
+        let key = Some(("key".to_owned(), [7; 32]));
+        let accepted = env.postern.outbox().accept(&admin, one, key).await;
+        accepted.expect("accepted")
+    };
+    let first = accept().await;
+    assert!(first.open_tracking.is_some());
+    assert_eq!(accept().await, first);
+    // It could not be submitted any more.
+    let off = PolicyChange {
+        open_tracking: Some(false),
+        ..PolicyChange::default()
+    };
+    let saved = env.postern.policy().save(&admin, off).await;
+    saved.expect("saved");
+    assert_eq!(accept().await, first);
+}
+
 async fn opens_are_deleted_with_their_message(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
@@ -186,6 +209,7 @@ stories! {
         loads_that_are_counted_at_the_end_of_a_process_are_written;
         invented_ids_do_not_hide_the_load_of_a_message;
         a_message_that_cannot_be_tracked_is_refused;
+        a_repeated_request_is_told_of_tracking_as_the_first;
         opens_are_deleted_with_their_message;
     }
 }

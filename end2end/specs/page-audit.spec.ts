@@ -181,4 +181,10 @@ test('the command lists, exports and verifies the audit log', async () => {
   await tamper('DELETE FROM audit WHERE number = 1');
   const removed = await console.server.command(['audit', 'verify']);
   expect(removed).toMatchObject({ code: 1, stdout: expect.stringContaining('row 1 was taken away; 0 rows are intact before it') });
+
+  // A database that fails is no row that was changed.
+  await tamper('ALTER TABLE audit_chain RENAME TO audit_chain_away');
+  const failed = await console.server.command(['audit', 'verify']);
+  await tamper('ALTER TABLE audit_chain_away RENAME TO audit_chain');
+  expect(failed).toMatchObject({ code: 3, stdout: '', stderr: expect.stringContaining('the audit log was not verified') });
 });

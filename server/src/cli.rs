@@ -384,6 +384,11 @@ impl Command {
         matches!(self, Self::Doctor(_))
     }
 
+    /// Whether it is `audit verify`, whose exit code 1 says that a row is not as it was written.
+    pub fn verifies_audit(&self) -> bool {
+        matches!(self, Self::Audit(AuditCommand::Verify { .. }))
+    }
+
     /// Whether mail that comes in is held.
     pub fn holds_mail(&self) -> bool {
         match self {

@@ -28,6 +28,16 @@ pub fn report(error: &(dyn Error + 'static)) -> ExitCode {
     }
 }
 
+/// The exit code of `audit verify` where the rows could not be read: 1 says that one is not as it was written.
+const NOT_VERIFIED: u8 = 3;
+
+/// Prints an error of `audit verify`, and returns its exit code.
+pub fn report_not_verified(error: &(dyn Error + 'static)) -> ExitCode {
+    report(error);
+    stderr::line("the audit log was not verified: this says nothing about its rows");
+    ExitCode::from(NOT_VERIFIED)
+}
+
 /// A line for each fault, with the argument that it is about.
 fn lines(refusal: &Refusal) -> Vec<String> {
     let line = |(field, text): (&String, &String)| match argument(field) {

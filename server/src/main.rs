@@ -84,8 +84,10 @@ fn main() -> ExitCode {
         }
         Err(help) => help.exit(),
     };
+    let verifies_audit = cli.command.verifies_audit();
     match run(cli.command) {
         Ok(code) => code,
+        Err(error) if verifies_audit => command_error::report_not_verified(&*error),
         Err(error) => command_error::report(&*error),
     }
 }

@@ -105,6 +105,9 @@ pub struct SealingKeyView {
     pub created_at: Timestamp,
     /// Its state in the process that answers.
     pub state: SealingKeyState,
+    /// Whether the process that answers has the key in memory only, as its file is gone: the key is lost when the
+    /// process ends.
+    pub is_in_memory_only: bool,
     /// The values that it seals, by kind; none of zero.
     pub values: Vec<SealedCount>,
 }
@@ -169,6 +172,11 @@ impl KeysView {
         (self.now.saturating_since(made) >= ROTATION_AGE).then_some(made)
     }
 
+    /// The keys that are lost when the process that answers ends, as their files are gone.
+    pub fn in_memory_only(&self) -> impl Iterator<Item = &SealingKeyView> {
+        self.sealing.iter().filter(|key| key.is_in_memory_only)
+    }
+
     /// How many values are sealed.
     pub fn number(&self) -> i64 {
         self.sealing.iter().map(SealingKeyView::number).sum()
@@ -209,6 +217,7 @@ mod tests {
             id: state.as_str().to_owned(),
             created_at: Timestamp(0),
             state,
+            is_in_memory_only: false,
             values: values
                 .map(|&(kind, number)| SealedCount { kind, number })
                 .collect(),

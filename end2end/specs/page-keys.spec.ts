@@ -160,6 +160,39 @@ test('administrators see a lost key until its file is back', async ({ page }, in
   }
 });
 
+test('administrators see a key whose file is gone before Postern ends', async ({ page }, info) => {
+  test.slow();
+  const server = await TestServer.start();
+  await savePassword(server, 'secret');
+  const folder = join(server.postern.data, 'keys');
+  const [name = ''] = readdirSync(folder);
+  const key = join(folder, name);
+  const whole = readFileSync(key);
+  rmSync(key);
+  try {
+    const { url } = server.postern;
+    const pair = await signIn(url, 'admin@example.org', PASSWORD, {});
+    const [cookie = '', value = ''] = pair.split('=');
+    await page.context().addCookies([{ name: cookie, value, url, httpOnly: true, sameSite: 'Lax' }]);
+    await expect(async () => {
+      // Until delivery runs, that comes first.
+      await page.goto(`${url}/home`);
+      await expect(page.getByRole('region', { name: 'First thing to do' })).toContainText('The file of a key is gone', { timeout: 1000 });
+    }).toPass();
+    await page.getByRole('link', { name: 'Look at the keys' }).click();
+    await expect(page.getByText(`The file ${name} is gone`)).toBeVisible();
+    const keys = page.getByRole('region', { name: 'Stored secrets' }).getByRole('listitem');
+    await expect(keys).toContainText('File gone');
+    await expectAccessible(page, info, 'keys-file-gone');
+    writeFileSync(key, whole, { mode: 0o600 });
+    await page.goto(`${url}/keys`);
+    await expect(page.getByText(`The file ${name} is gone`)).toHaveCount(0);
+  } finally {
+    await page.close();
+    await server.stop();
+  }
+});
+
 test('keys are for administrators', async ({ page }) => {
   await console.server.createAccount('tove@example.org', 'user');
   await console.signInBrowser(page.context(), 'tove@example.org');

@@ -122,6 +122,7 @@ mod tests {
             id: id.to_owned(),
             created_at: Timestamp(0),
             state,
+            is_in_memory_only: false,
             values: vec![SealedCount { kind, number }],
         }
     }

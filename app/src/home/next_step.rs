@@ -52,6 +52,13 @@ impl StepText {
                 },
                 link: link("Look at the keys", KEYS),
             },
+            NextStep::RestoreKeyFiles(number) => Self {
+                text: match number {
+                    1 => "The file of a key is gone: what it sealed is lost when Postern ends. Restore the file, or make a new key.".to_owned(),
+                    _ => format!("The files of {number} keys are gone: what they sealed is lost when Postern ends. Restore the files, or make a new key."),
+                },
+                link: link("Look at the keys", KEYS),
+            },
             NextStep::RepairRelay { relay, own, cause } => Self {
                 text: match cause {
                     Some(cause) => format!("Repair {}. {cause}", relay.name),

@@ -52,11 +52,14 @@ pub fn SealingKeyRow(key: SealingKeyView) -> AnyView {
             </div>
         }
     });
+    let in_memory = key
+        .is_in_memory_only
+        .then(|| view! { <span class="badge badge-bad">"File gone"</span> });
     view! {
         <li>
             <div class="suppression-info">
                 <strong class="relay-name">
-                    <code>{key.id.clone()}</code> <span class=class>{text}</span>
+                    <code>{key.id.clone()}</code> <span class=class>{text}</span> {in_memory}
                 </strong>
                 <span class="mail-detail">"Made " <Time at=key.created_at /></span>
                 <span class="mail-detail">{sealed(&key)}</span>
@@ -123,6 +126,7 @@ mod tests {
                 id: String::new(),
                 created_at: Timestamp(0),
                 state,
+                is_in_memory_only: false,
                 values: counts.into_iter().filter(|_| number > 0).collect(),
             };
             assert_eq!(sealed(&key), expected, "{state:?}");

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use crate::components::exact;
 
-/// Values that do not open, a key that waits for files, and one that is old.
+/// Values that do not open, keys without a file, a key that waits for files, and one that is old.
 #[component]
 pub fn KeyNotices(view: KeysView) -> AnyView {
     let lost = match view.to_enter_again() {
@@ -23,6 +23,21 @@ pub fn KeyNotices(view: KeysView) -> AnyView {
             </div>
         }
     });
+    let in_memory: Vec<AnyView> = view
+        .in_memory_only()
+        .map(|key| {
+            let text = format!(
+                "The file {}.key is gone from the folder keys of the data folder, or is damaged. This process has the key in memory and opens what it sealed until it ends. Restore the file before that, with the mode 600, or make a new key: everything is then sealed anew with that one.",
+                key.id
+            );
+            view! {
+                <div class="notice notice-bad">
+                    <p>{text}</p>
+                </div>
+            }
+            .into_any()
+        })
+        .collect();
     let mut keys = view.sealing.iter();
     let waiting = keys.find(|key| key.state == SealingKeyState::Waiting);
     let waiting = waiting.map(|key| {
@@ -57,6 +72,7 @@ pub fn KeyNotices(view: KeysView) -> AnyView {
     });
     view! {
         {lost}
+        {in_memory}
         {waiting}
         {old}
     }

@@ -17,6 +17,9 @@ pub struct HomeFacts {
     pub delivers: bool,
     /// How many stored secrets do not open, as their keys are lost; 0 for others than administrators.
     pub lost_values: i64,
+    /// How many keys the process that answers has in memory only, as their files are gone; 0 for others than
+    /// administrators.
+    pub keys_without_file: usize,
     /// When the key of stored secrets was made, where it is to be rotated.
     pub old_key: Option<Timestamp>,
     /// The relays that are on and set up, in their order: for an administrator the organisation's, for

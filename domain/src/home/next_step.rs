@@ -25,6 +25,8 @@ pub enum NextStep {
     StartDelivery,
     /// Enter so many secrets again, or restore the files of their keys.
     EnterAgain(i64),
+    /// Restore the files of so many keys that are in memory only, or rotate the keys.
+    RestoreKeyFiles(usize),
     /// Repair a relay that is down or degraded.
     RepairRelay {
         /// The relay.
@@ -71,6 +73,10 @@ pub fn next_step(facts: &HomeFacts) -> Option<NextStep> {
     // A relay whose password does not open is down until it is entered.
     if facts.lost_values > 0 {
         return Some(NextStep::EnterAgain(facts.lost_values));
+    }
+    // Mail leaves until the process ends, and nothing opens after that.
+    if facts.keys_without_file > 0 {
+        return Some(NextStep::RestoreKeyFiles(facts.keys_without_file));
     }
     let failing = |state: HealthState| {
         let mut relays = facts.relays.iter();
@@ -149,9 +155,12 @@ mod tests {
             by: String::new(),
         };
         facts.lost_values = 2;
+        facts.keys_without_file = 1;
         facts.old_key = Some(Timestamp(1));
         let mut seen = vec![named(next_step(&facts))];
         facts.lost_values = 0;
+        seen.push(named(next_step(&facts)));
+        facts.keys_without_file = 0;
         seen.push(named(next_step(&facts)));
         facts.relays.pop();
         seen.push(named(next_step(&facts)));
@@ -178,6 +187,7 @@ mod tests {
         seen.push(named(next_step(&facts)));
         let expected = [
             "EnterAgain(2)",
+            "RestoreKeyFiles(1)",
             "repair C false",
             "test A",
             "repair B false",

@@ -118,6 +118,7 @@ impl Home {
         let keys = self.keys.read().await?;
         Ok(HomeFacts {
             lost_values: keys.to_enter_again(),
+            keys_without_file: keys.in_memory_only().count(),
             old_key: keys.due_for_rotation(),
             configured: !in_use.is_empty(),
             authority: authority.filter(is_soon),

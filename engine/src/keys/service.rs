@@ -255,6 +255,7 @@ impl SealingKeys {
                 id: key.kid.clone(),
                 created_at: key.created_at,
                 state: self.state(key),
+                is_in_memory_only: self.vault.is_in_memory_only(key),
                 values: values.remove(&key.kid).unwrap_or_default(),
             })
             .collect();
@@ -262,6 +263,7 @@ impl SealingKeys {
         sealing.extend(values.into_iter().map(|(id, values)| SealingKeyView {
             created_at: made_at(&id),
             state: SealingKeyState::Lost,
+            is_in_memory_only: false,
             id,
             values,
         }));

@@ -69,6 +69,8 @@ struct KeyRing {
     sealing: String,
     /// How many keys in use are lost or damaged.
     lacking: usize,
+    /// The keys that are held and whose files are gone.
+    without_file: BTreeSet<String>,
 }
 
 impl Vault {
@@ -165,6 +167,7 @@ impl Vault {
             keys,
             sealing,
             lacking,
+            without_file: BTreeSet::new(),
         };
         Ok(Self {
             node,
@@ -205,6 +208,29 @@ impl Vault {
         }
     }
 
+    /// Whether this process has a key that is not in the folder any more, or whose file cannot be used: it is lost
+    /// when the process ends.
+    pub(crate) fn is_in_memory_only(&self, known: &SealingKey) -> bool {
+        let file = files::read_one(&self.node.folder, &known.kid);
+        let is_there = matches!(file, Ok(Some(key)) if is_it(known, &key));
+        self.has_key(&known.kid) && !is_there
+    }
+
+    /// Logs the keys that are held and whose files are gone, once until their files are back.
+    fn report_without_file(&self, known: &[SealingKey]) {
+        let present = known.iter().filter(|key| key.retired_at.is_none());
+        let gone = present.filter(|key| self.is_in_memory_only(key));
+        let gone: BTreeSet<String> = gone.map(|key| key.kid.clone()).collect();
+        let before = std::mem::replace(&mut self.ring.write().without_file, gone.clone());
+        for kid in gone.difference(&before) {
+            tracing::error!(
+                kid,
+                "the file of this key is gone or damaged, and this process has the key in memory only: restore \
+                 the file before the process ends, or rotate the keys"
+            );
+        }
+    }
+
     /// Follows the database: reads key files that are new or restored, deletes those of retired keys, and
     /// seals with the newest active key from now on. `known` are all keys, newest first. Returns whether a
     /// key that was lost or damaged is back.
@@ -233,6 +259,7 @@ impl Vault {
                 self.ring.write().keys.insert(key.kid.clone(), read);
             }
         }
+        self.report_without_file(known);
         let mut ring = self.ring.write();
         let active = || known.iter().filter(|key| key.is_active());
         if let Some(newest) = active().find(|key| ring.keys.contains_key(&key.kid)) {

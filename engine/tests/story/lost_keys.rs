@@ -12,7 +12,7 @@ use engine::Actor;
 use testkit::{Relay, RelayScript};
 
 use crate::environment::TestEnv;
-use crate::key_rotation::{SETTLED, copy, in_state, keys, password, save};
+use crate::key_rotation::{SETTLED, copy, in_state, keys, password, rotate, save, seal_anew};
 use crate::outbox::{TestWorker, is};
 use crate::second_factor::second_step;
 use crate::wait::wait_for;
@@ -93,6 +93,39 @@ async fn another_relay_delivers_while_a_password_is_lost(env: TestEnv) {
     works.end().await;
 }
 
+async fn a_key_whose_file_is_gone_is_noticed_before_the_process_ends(env: TestEnv) {
+    save(&env.postern, env.sealed("hunter2").await).await;
+    let (service, file) = (env.postern.sealing_keys(), env.key_files().remove(0));
+    let whole = fs::read(&file).expect("readable");
+    let in_memory = async || keys(&env.postern).await.in_memory_only().count();
+    let first_step = async || {
+        let home = env.postern.home().view(&Actor::local(0)).await;
+        home.expect("a view").facts.keys_without_file
+    };
+    assert_eq!((in_memory().await, first_step().await), (0, 0));
+    // It is gone, holds another key, or others can read it: Postern does not start with it.
+    fs::remove_file(&file).expect("removed");
+    assert_eq!((in_memory().await, first_step().await), (1, 1));
+    fs::write(&file, "nonsense").expect("written");
+    assert_eq!(in_memory().await, 1);
+    fs::write(&file, &whole).expect("written");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("chmod");
+    assert_eq!(in_memory().await, 1);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("chmod");
+    assert_eq!(in_memory().await, 0);
+
+    // A new key takes over what is in memory only.
+    fs::remove_file(&file).expect("removed");
+    service.maintain().await.expect("maintains");
+    assert_eq!(password(&env.postern).await, PasswordState::Saved);
+    rotate(&env.postern).await;
+    seal_anew(&env.postern).await;
+    env.postern.close().await;
+    let again = env.node("", env.data()).await.expect("opens");
+    assert_eq!(password(&again).await, PasswordState::Saved);
+    assert_eq!(keys(&again).await.to_enter_again(), 0);
+}
+
 async fn data_with_its_keys_opens_elsewhere_and_data_alone_does_not(env: TestEnv) {
     save(&env.postern, env.sealed("hunter2").await).await;
     let [with, without] = ["with", "without"].map(|name| env.data().join(name));
@@ -119,6 +152,7 @@ stories! {
     both {
         a_lost_key_loses_what_it_sealed_and_mail_is_delivered;
         another_relay_delivers_while_a_password_is_lost;
+        a_key_whose_file_is_gone_is_noticed_before_the_process_ends;
         data_with_its_keys_opens_elsewhere_and_data_alone_does_not;
     }
 }

@@ -37,6 +37,8 @@ pub struct ApiSealingKey {
     created: String,
     /// In the process that answers.
     state: SealingKeyState,
+    /// Whether its file is gone, so that the process that answers has the key until it ends, and no longer.
+    in_memory_only: bool,
     /// What it seals, by kind.
     values: Vec<ApiSealedCount>,
 }
@@ -47,6 +49,7 @@ impl From<SealingKeyView> for ApiSealingKey {
             id: view.id,
             created: view.created_at.rfc3339(),
             state: view.state,
+            in_memory_only: view.is_in_memory_only,
             values: view.values.into_iter().map(Into::into).collect(),
         }
     }

@@ -53,7 +53,8 @@ macro_rules! files {
             "0038_revision_history",
             "0039_audit_chain",
             "0040_key_rotation",
-            "0041_administrator_network"
+            "0041_administrator_network",
+            "0042_sealed_value_indexes"
         )
     };
     ($database:literal, $($name:literal),+) => {

@@ -49,6 +49,7 @@ pub static SEALED_COLUMNS: [SealedColumn; 6] = [
     },
     SealedColumn {
         number: "number",
+        condition: "password IS NOT NULL",
         ..column(SealedKind::EarlierPassword, "revision", "password", "scope")
     },
     column(SealedKind::SecondFactor, "totp", "secret", "account_id"),
@@ -73,6 +74,19 @@ impl FromRow<'_, AnyRow> for PrefixCount {
     }
 }
 
+fn count_sql(column: &SealedColumn, length: usize) -> String {
+    let SealedColumn {
+        table,
+        column,
+        condition,
+        ..
+    } = column;
+    format!(
+        "SELECT SUBSTR({column}, 1, {length}), COUNT(*) FROM {table} \
+         WHERE {condition} AND {column} IS NOT NULL GROUP BY 1"
+    )
+}
+
 /// Counts the values of a column by their first `length` characters, which name the key.
 ///
 /// # Errors
@@ -82,17 +96,7 @@ pub async fn count(
     column: &SealedColumn,
     length: usize,
 ) -> Result<Vec<PrefixCount>, StoreError> {
-    let SealedColumn {
-        table,
-        column,
-        condition,
-        ..
-    } = column;
-    let sql = format!(
-        "SELECT SUBSTR({column}, 1, {length}), COUNT(*) FROM {table} \
-         WHERE {condition} AND {column} IS NOT NULL GROUP BY 1"
-    );
-    let query = sqlx::query_as(AssertSqlSafe(sql));
+    let query = sqlx::query_as(AssertSqlSafe(count_sql(column, length)));
     Ok(query.fetch_all(connection).await?)
 }
 
@@ -203,6 +207,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::store::Store;
 
     /// The files that seal values, with the tables that these are in. A new one comes with its column.
     const PLACES: [(&str, &[&str]); 7] = [
@@ -234,6 +239,28 @@ mod tests {
             if code.contains("vault.seal(") {
                 found.insert(name.into_owned());
             }
+        }
+    }
+
+    /// Home and `/metrics` count often, and settings and revisions are of every account.
+    #[tokio::test]
+    async fn passwords_are_counted_by_indexes_of_their_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), None).await.expect("opens");
+        let mut connection = store.read().await.expect("a connection");
+        for (table, index) in [
+            ("information", "information_password"),
+            ("revision", "revision_password"),
+        ] {
+            let mut columns = SEALED_COLUMNS.iter();
+            let column = columns.find(|column| column.table == table);
+            let sql = count_sql(column.expect("a column"), 84);
+            let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
+                .fetch_all(&mut *connection)
+                .await
+                .expect("a plan");
+            let plan: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
+            assert!(plan[0].contains(index), "{plan:?}");
         }
     }
 

@@ -123,11 +123,12 @@ impl SealingKeyView {
         counted(&self.values)
     }
 
-    /// The values that have to be entered or made again; none while the key opens them.
-    fn to_enter_again(&self) -> impl Iterator<Item = &SealedCount> {
+    /// How many values have to be entered or made again; 0 while the key opens them.
+    pub fn to_enter_again(&self) -> i64 {
         let is_lost = !self.state.opens();
         let values = self.values.iter();
-        values.filter(move |count| is_lost && count.kind.is_entered_again())
+        let lost = values.filter(|count| is_lost && count.kind.is_entered_again());
+        lost.map(|count| count.number).sum()
     }
 }
 
@@ -193,8 +194,8 @@ impl KeysView {
 
     /// The values that have to be entered or made again, as their keys are lost.
     pub fn to_enter_again(&self) -> i64 {
-        let lost = self.sealing.iter().flat_map(SealingKeyView::to_enter_again);
-        lost.map(|count| count.number).sum()
+        let keys = self.sealing.iter();
+        keys.map(SealingKeyView::to_enter_again).sum()
     }
 }
 

@@ -63,6 +63,9 @@ test('the counters follow the mail', async () => {
     'postern_queue{state="queued"}': 0,
     'postern_oldest_seconds': 0,
     'postern_delivery_seconds_count': 0,
+    'postern_lost_secrets': 0,
+    'postern_key_files_missing': 0,
+    'postern_key_age_seconds': expect.any(Number),
   });
   await submit(postern, mails('Alarm', 3));
   await submit(postern, mail({ to: ['later@example.org', 'never@example.org'] }));

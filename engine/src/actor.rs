@@ -304,6 +304,23 @@ impl Actor {
         }
     }
 
+    /// Checks that a request may read metrics: one of an administrator, or one that its interface takes from this
+    /// machine (`local`).
+    ///
+    /// # Errors
+    /// [`Kind::Unauthenticated`] without an actor, and [`Kind::Forbidden`] for other actors than administrators.
+    pub(crate) fn must_read_metrics(actor: Option<&Self>, local: bool) -> Result<(), Refusal> {
+        if local {
+            return Ok(());
+        }
+        let nobody = || {
+            let text = "Send an administrator's token as “Authorization: Bearer postern_…”, or send the request \
+                        from this machine.";
+            Refusal::new(Kind::Unauthenticated, text)
+        };
+        actor.ok_or_else(nobody)?.must_oversee()
+    }
+
     /// Checks that the actor may create API tokens. A token does so only if it is unlimited itself:
     /// otherwise it would outlive or exceed its limits with another one.
     ///

@@ -62,7 +62,7 @@ pub use health::Health;
 pub use home::{Home, HomeView};
 pub use inspection::{DatabaseFindings, Inspection, RelayFindings, inspect_data};
 pub use interfaces::{Interfaces, OpenInterface};
-pub use keys::SealingKeys;
+pub use keys::{KeyFigures, SealingKeys};
 pub use limits::{Limits, OwnLimits};
 pub use mail::{
     Attachment, EnvelopeRecipient, EnvelopeSubmission, ParsedAttachment, ParsedMessage, Received,

@@ -5,9 +5,11 @@
 //! file, so that no node meets a value that it cannot open.
 
 mod background;
+mod figures;
 mod pass;
 mod reseal;
 mod service;
 
+pub use figures::KeyFigures;
 pub(crate) use service::KeyServices;
 pub use service::SealingKeys;

@@ -242,13 +242,48 @@ impl SealingKeys {
         let now = self.clock.now();
         let mut connection = self.store.reporting().await?;
         let known = keys::sealing(&mut connection).await?;
-        let mut values = counts(&mut connection).await?;
+        let values = counts(&mut connection).await?;
         let uses = sealed_values::count(&mut connection).await?;
         let without_file = match known.iter().find(|key| key.is_waiting()) {
             Some(waiting) => without_file(&mut connection, &waiting.kid, now).await?,
             None => Vec::new(),
         };
         drop(connection);
+        let sealing = self.views(&known, values);
+        let pairs = self.browser.list().await?.into_iter().enumerate();
+        let browser = pairs.map(|(at, pair)| BrowserKeyView {
+            uses: uses.get(&pair.kid).copied().unwrap_or_default(),
+            id: pair.kid,
+            created_at: pair.created_at,
+            is_published: at == 0,
+            accepted_until: pair.accepted_until,
+        });
+        Ok(KeysView {
+            sealing,
+            browser: browser.collect(),
+            without_file,
+            now,
+        })
+    }
+
+    /// The keys of stored secrets with what they seal, newest first, on the connection for metrics.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub(super) async fn sealing_views(&self) -> Result<Vec<SealingKeyView>, StoreError> {
+        let mut connection = self.store.metrics().await?;
+        let known = keys::sealing(&mut connection).await?;
+        let values = counts(&mut connection).await?;
+        drop(connection);
+        Ok(self.views(&known, values))
+    }
+
+    /// The keys that are not retired, and those that values refer to nevertheless.
+    fn views(
+        &self,
+        known: &[SealingKey],
+        mut values: BTreeMap<String, Vec<SealedCount>>,
+    ) -> Vec<SealingKeyView> {
         let present = known.iter().filter(|key| key.retired_at.is_none());
         let mut sealing: Vec<SealingKeyView> = present
             .map(|key| SealingKeyView {
@@ -267,20 +302,7 @@ impl SealingKeys {
             id,
             values,
         }));
-        let pairs = self.browser.list().await?.into_iter().enumerate();
-        let browser = pairs.map(|(at, pair)| BrowserKeyView {
-            uses: uses.get(&pair.kid).copied().unwrap_or_default(),
-            id: pair.kid,
-            created_at: pair.created_at,
-            is_published: at == 0,
-            accepted_until: pair.accepted_until,
-        });
-        Ok(KeysView {
-            sealing,
-            browser: browser.collect(),
-            without_file,
-            now,
-        })
+        sealing
     }
 
     /// The state of a key that is not retired, in this process.

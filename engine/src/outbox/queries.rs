@@ -116,14 +116,7 @@ impl Outbox {
         actor: Option<&Actor>,
         local: bool,
     ) -> Result<MetricsSnapshot, Refusal> {
-        if !local {
-            let nobody = || {
-                let text = "Send an administrator's token as “Authorization: Bearer postern_…”, \
-                            or send the request from this machine.";
-                Refusal::new(Kind::Unauthenticated, text)
-            };
-            actor.ok_or_else(nobody)?.must_oversee()?;
-        }
+        Actor::must_read_metrics(actor, local)?;
         let mut connection = self.store.metrics().await?;
         let day = self.clock.now() - COUNTED;
         let counts = recipient_counts::counts(&mut connection, None, day).await?;

@@ -4,11 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use domain::SecretString;
 use domain::keys::SealingKeyState;
 use domain::outbox::RecipientState;
 use domain::view::PasswordState;
-use engine::Actor;
+use domain::{Kind, SecretString};
+use engine::{Actor, Postern};
 use testkit::{Relay, RelayScript};
 
 use crate::environment::TestEnv;
@@ -106,6 +106,21 @@ async fn a_key_whose_file_is_gone_is_noticed_before_the_process_ends(env: TestEn
     // It is gone, holds another key, or others can read it: Postern does not start with it.
     fs::remove_file(&file).expect("removed");
     assert_eq!((in_memory().await, first_step().await), (1, 1));
+    let figures = async |postern: &Postern| {
+        let figures = postern.sealing_keys().figures(None, true).await;
+        figures.expect("figures")
+    };
+    let missing = figures(&env.postern).await;
+    assert_eq!((missing.without_file, missing.lost_values), (1, 0));
+    env.pass(Duration::from_secs(5));
+    let age = missing.age.expect("a key seals");
+    let older = figures(&env.postern).await.age.expect("a key seals");
+    assert!(older >= age + Duration::from_secs(5), "{age:?} {older:?}");
+    let restarted = env.node("", env.data()).await;
+    let lost = figures(&restarted.expect("opens")).await;
+    assert_eq!((lost.without_file, lost.lost_values), (1, 1));
+    let refused = service.figures(None, false).await.expect_err("nobody");
+    assert_eq!(refused.kind, Kind::Unauthenticated);
     fs::write(&file, "nonsense").expect("written");
     assert_eq!(in_memory().await, 1);
     fs::write(&file, &whole).expect("written");

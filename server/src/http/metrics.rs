@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use domain::Refusal;
 use domain::health::HealthState;
 use domain::outbox::RecipientState;
-use engine::{LATENCY_BOUNDS, MetricsSnapshot};
+use engine::{Actor, KeyFigures, LATENCY_BOUNDS, MetricsSnapshot};
 
 use super::allowed_hosts::is_loopback;
 use super::authentication::Caller;
@@ -19,13 +19,25 @@ use crate::rest::refuse;
 /// For administrators, and for clients on this machine where nothing stands before Postern.
 pub async fn metrics(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
     let here = state.local_metrics && is_local(&caller, &request);
-    let outbox = state.postern.outbox();
-    respond(outbox.metrics(caller.actor.as_ref(), here).await)
+    respond(read(&state, caller.actor.as_ref(), here).await)
 }
 
 /// For everybody who can reach the port of `--metrics-listen`.
 pub async fn open(State(state): State<AppState>) -> Response {
-    respond(state.postern.outbox().metrics(None, true).await)
+    respond(read(&state, None, true).await)
+}
+
+/// What is reported.
+struct Figures {
+    outbox: MetricsSnapshot,
+    keys: KeyFigures,
+}
+
+async fn read(state: &AppState, actor: Option<&Actor>, here: bool) -> Result<Figures, Refusal> {
+    Ok(Figures {
+        outbox: state.postern.outbox().metrics(actor, here).await?,
+        keys: state.postern.sealing_keys().figures(actor, here).await?,
+    })
 }
 
 /// Whether the request was made on this machine, for this machine, and not passed on by a proxy.
@@ -40,11 +52,12 @@ fn is_local(caller: &Caller, request: &Request) -> bool {
         && address.is_some_and(|address| address.to_canonical().is_loopback())
 }
 
-fn respond(figures: Result<MetricsSnapshot, Refusal>) -> Response {
+fn respond(figures: Result<Figures, Refusal>) -> Response {
     match figures {
         Ok(figures) => {
             let kind = "text/plain; version=0.0.4; charset=utf-8";
-            ([(CONTENT_TYPE, kind)], text(&figures)).into_response()
+            let text = text(&figures.outbox) + &key_text(&figures.keys);
+            ([(CONTENT_TYPE, kind)], text).into_response()
         }
         Err(refusal) => refuse(refusal),
     }
@@ -146,12 +159,37 @@ fn text(figures: &MetricsSnapshot) -> String {
     text
 }
 
+/// The gauges of the keys, as this process sees them.
+fn key_text(figures: &KeyFigures) -> String {
+    let mut text = format!(
+        "# HELP postern_lost_secrets Stored secrets to be entered again, as the file of their key is lost.\n\
+         # TYPE postern_lost_secrets gauge\n\
+         postern_lost_secrets {}\n\
+         # HELP postern_key_files_missing Keys in use whose file is gone or damaged on this node.\n\
+         # TYPE postern_key_files_missing gauge\n\
+         postern_key_files_missing {}\n",
+        figures.lost_values, figures.without_file
+    );
+    if let Some(age) = figures.age {
+        let _ = writeln!(
+            text,
+            "# HELP postern_key_age_seconds Age of the key that seals stored secrets.\n\
+             # TYPE postern_key_age_seconds gauge\n\
+             postern_key_age_seconds {}",
+            age.as_secs()
+        );
+    }
+    text
+}
+
 fn seconds(milliseconds: u64) -> f64 {
     milliseconds as f64 / 1000.0
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use domain::Timestamp;
     use domain::outbox::Count;
@@ -202,6 +240,25 @@ mod tests {
             }
         }
         assert!(selected > 10, "{selected} selectors of states");
+    }
+
+    #[test]
+    fn metrics_have_lost_secrets_and_the_age_of_the_key() {
+        let figures = KeyFigures {
+            lost_values: 3,
+            without_file: 1,
+            age: Some(Duration::from_millis(86_400_900)),
+        };
+        let text = key_text(&figures);
+        for line in [
+            "postern_lost_secrets 3",
+            "postern_key_files_missing 1",
+            "postern_key_age_seconds 86400",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in {text}");
+        }
+        let without_key = key_text(&KeyFigures::default());
+        assert!(!without_key.contains("postern_key_age"), "{without_key}");
     }
 
     #[test]

@@ -5,13 +5,10 @@ use domain::audit::AuditSearch;
 use engine::{Action, Postern};
 use leptos::prelude::*;
 
-use super::AUDIT;
+use super::{AUDIT, EXPORT_FILE};
 use crate::components::{HiddenFields, refused};
 use crate::layout::console_page;
 use crate::request::{queries, with_query};
-
-/// The export over REST.
-const API: &str = "/api/audit/export";
 
 #[component]
 pub fn AuditExportPage() -> impl IntoView {
@@ -44,7 +41,7 @@ fn ExportForm(search: AuditSearch) -> AnyView {
                 <p>{rows}</p>
             </header>
             <section class="card">
-                <form class="card-body" method="get" action=API>
+                <form class="card-body" method="get" action=EXPORT_FILE>
                     <HiddenFields fields />
                     <div class="narrow field">
                         <label for="format">"Format"</label>

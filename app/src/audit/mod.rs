@@ -13,3 +13,6 @@ pub const AUDIT: &str = "/audit";
 
 /// The page that exports the rows of a search.
 pub const EXPORT_AUDIT: &str = "/audit/export";
+
+/// The file that it downloads, over REST.
+pub const EXPORT_FILE: &str = "/api/audit/export";

@@ -10,7 +10,7 @@ use app::account::{
 use app::accounts::{
     ACCOUNTS, ADD_SENDER_OF, CHANGE_ACCOUNT, DELETE_ACCOUNT, END_SESSION_OF, INVITE_AGAIN, SESSIONS,
 };
-use app::audit::EXPORT_AUDIT;
+use app::audit::{EXPORT_AUDIT, EXPORT_FILE};
 use app::domains::{ACTIVATE_DKIM_KEY, MAKE_DKIM_KEY, REMOVE_DKIM_KEY};
 use app::entrance::LoginQuery;
 use app::keys::{RETIRE_KEY, ROTATE_BROWSER_KEY, ROTATE_KEYS};
@@ -24,7 +24,7 @@ use app::{FormReply, with_query};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Query, Request, State};
-use axum::http::header::CONTENT_LENGTH;
+use axum::http::header::{ACCEPT, CONTENT_LENGTH};
 use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
 use axum::http::{Method, Uri};
@@ -111,7 +111,7 @@ pub(super) const GUARDED: &[(&str, &str)] = &[
     ("POST", "/api/keys"),
     ("POST", "/api/keys/browser"),
     ("DELETE", "/api/keys/{id}"),
-    ("GET", "/api/audit/export"),
+    ("GET", EXPORT_FILE),
 ];
 
 /// The fields of their forms that are secrets. The page that asks does not contain them, so that the person
@@ -140,8 +140,9 @@ async fn confirm(State(state): State<AppState>, caller: Caller, request: Request
 }
 
 /// Refuses what is in [`GUARDED`] to a session that was not confirmed recently. A page redirects to the one
-/// that asks, which continues there. A form is answered with the page that asks, which posts the form again with
-/// the answer: it is carried out once that is right.
+/// that asks, which continues there; a file that a browser downloads, to the one that asks before its page. A form
+/// is answered with the page that asks, which posts the form again with the answer: it is carried out once that is
+/// right.
 pub async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let caller = request.extensions().get::<Caller>().cloned();
     let actor = caller.as_ref().and_then(|caller| caller.actor.clone());
@@ -154,7 +155,10 @@ pub async fn guard(State(state): State<AppState>, request: Request, next: Next) 
     if request.uri().path().starts_with("/api/") {
         return match state.postern.accounts().recently_confirmed(&actor) {
             Ok(()) => next.run(request).await,
-            Err(refusal) => refuse(request.uri(), refusal),
+            Err(refusal) => match page_of_download(&request) {
+                Some(page) => Redirect::to(&asks_before(&page)).into_response(),
+                None => refuse(request.uri(), refusal),
+            },
         };
     }
     if matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -181,6 +185,20 @@ pub async fn guard(State(state): State<AppState>, request: Request, next: Next) 
 fn asks_before(page: &Uri) -> String {
     let next = page.path_and_query().map_or("/", PathAndQuery::as_str);
     with_query(CONFIRM_IDENTITY, [("next", next)])
+}
+
+/// The page whose form downloads the file that a browser asks for; `None` of other requests. A browser accepts HTML
+/// where it shows the answer, and a program that calls REST does not ask for it.
+fn page_of_download(request: &Request) -> Option<Uri> {
+    let accepted = request.headers().get(ACCEPT)?.to_str().ok()?;
+    if request.uri().path() != EXPORT_FILE || !accepted.contains("text/html") {
+        return None;
+    }
+    let query = request.uri().query().unwrap_or_default();
+    let query = form_urlencoded::parse(query.as_bytes()).into_owned();
+    let criteria: Vec<(String, String)> = query.filter(|(name, _)| name != "format").collect();
+    let criteria = criteria.iter().map(|(name, value)| (name.as_str(), value));
+    with_query(EXPORT_AUDIT, criteria).parse().ok()
 }
 
 fn is_guarded(request: &Request) -> bool {

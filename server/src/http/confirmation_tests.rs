@@ -130,6 +130,13 @@ async fn the_audit_log_is_exported_after_a_confirmation_but_by_tokens() {
         let answer = browser.send(method, export, FORM, String::new()).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{method}");
     }
+    // The confirmation has expired while the page was open.
+    browser.accept = Some("text/html,application/xhtml+xml,*/*;q=0.8");
+    let download = "/api/audit/export?action=login&format=csv";
+    let answer = browser.get(download).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    assert_eq!(answer.headers[LOCATION], asks.as_str());
+    browser.accept = None;
     let answer = browser.post(&asks, &[("confirmation", PASSWORD)]).await;
     assert_eq!(answer.headers[LOCATION], page);
     let answer = browser.get(page).await;

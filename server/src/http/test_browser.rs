@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
 use axum::http::{HeaderMap, Request, StatusCode};
 use domain::SecretString;
 use domain::view::Role;
@@ -30,6 +30,8 @@ pub struct TestBrowser {
     pub token: Option<String>,
     /// Its address, as a trusted proxy names it; `None` for one of this machine.
     pub address: Option<&'static str>,
+    /// The media types that it accepts, which requests name.
+    pub accept: Option<&'static str>,
 }
 
 /// What a browser gets.
@@ -73,6 +75,7 @@ impl TestBrowser {
             cookie: String::new(),
             token: None,
             address: None,
+            accept: None,
         };
         let answer = browser.sign_in("admin@example.org").await;
         browser.cookie = answer.session().expect("a session");
@@ -117,6 +120,9 @@ impl TestBrowser {
         };
         if let Some(address) = self.address {
             request = request.header("x-forwarded-for", address);
+        }
+        if let Some(accept) = self.accept {
+            request = request.header(ACCEPT, accept);
         }
         let request = request.body(Body::from(body)).expect("a request");
         let answer = self.router.clone().oneshot(request).await.expect("answers");

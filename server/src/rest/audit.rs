@@ -122,7 +122,8 @@ pub async fn list(
 ///
 /// A file with all rows that match, newest first. The export is an act in the audit log itself. A text in CSV that
 /// begins like a formula has an apostrophe before it. A search that takes longer than 2 s is ended: narrow it. For
-/// administrators; a session needs a sign-in or a confirmation within the last 10 minutes.
+/// administrators; a session needs a sign-in or a confirmation within the last 10 minutes. A browser that shows the
+/// answer is led to the page that asks for it.
 #[utoipa::path(
     get,
     path = "/api/audit/export",

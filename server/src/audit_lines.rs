@@ -67,7 +67,7 @@ pub struct AuditLine {
     origin: String,
     /// The act, as in `save settings`.
     action: String,
-    /// `done`, `verified`, or `refused` with the status.
+    /// `done`, `verified`, or `refused` with the status; of backups also `begun` and `failed`.
     outcome: String,
     /// What it was about; of a refusal, the names of the fields.
     detail: String,

@@ -7,7 +7,8 @@ use crate::components::exact;
 
 #[component]
 pub fn Row(row: AuditRow) -> AnyView {
-    let badge = match row.outcome.starts_with("refused") {
+    let is_bad = row.outcome.starts_with("refused") || row.outcome == "failed";
+    let badge = match is_bad {
         true => "badge badge-warn",
         false => "badge badge-plain",
     };

@@ -118,6 +118,20 @@ impl Audit {
         commit(work).await
     }
 
+    /// Records in a transaction of its own how far an act has come that takes long: `begun`, `done` or `failed`.
+    pub(crate) async fn record_outcome(
+        &self,
+        by: impl Into<Signature>,
+        action: Action,
+        outcome: &str,
+        detail: impl Into<String>,
+    ) -> Result<(), StoreError> {
+        let entry = self.entry(by.into(), action, outcome.to_owned(), detail.into());
+        let mut work = self.store.begin().await?;
+        audit::add(&mut work, &[entry]).await?;
+        commit(work).await
+    }
+
     /// Records in its own transaction, `work`, that a test mail proved a revision of settings, which `detail` names. As
     /// [`Audit::record`], it is the last write before the commit.
     pub(crate) async fn record_verified(

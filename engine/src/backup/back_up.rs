@@ -1,7 +1,7 @@
 //! Backing up: a copy of the SQLite file while it is in use, and one of the keys apart from it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -39,7 +39,7 @@ pub struct BackedUp {
     pub keys: Option<usize>,
     /// The ids of keys in use that are not among them.
     pub missing_keys: Vec<String>,
-    /// Whether the audit log of the database has a row about it.
+    /// Whether the audit log of the database has rows about it.
     pub recorded: bool,
 }
 
@@ -69,18 +69,27 @@ pub async fn back_up(
         Some(_) => KeyCopies::of_folder(&folder)?,
         None => KeyCopies::default(),
     };
-    let recorded = match record(&data, &request, actor).await {
-        Ok(recorded) => recorded,
-        Err(error) => {
-            // A disk that is full or read-only is a reason to make one.
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the backup has no row in the audit log"
-            );
-            false
-        }
+    // Before the copy, so that the backup has this row too.
+    let begun = is_recorded(&request, actor, "begun").await;
+    let made = copy(&request, file, key_file, keys, interrupted).await;
+    let outcome = match made {
+        Ok(_) => "done",
+        Err(_) => "failed",
     };
-    let (target, now) = (file.unfinished().to_owned(), request.clock.now());
+    let recorded = begun && is_recorded(&request, actor, outcome).await;
+    Ok(BackedUp { recorded, ..made? })
+}
+
+/// Copies the database into `file` and the keys into `key_file`. `keys` are those from before.
+async fn copy(
+    request: &BackupRequest,
+    file: NewFile,
+    key_file: Option<NewFile>,
+    mut keys: KeyCopies,
+    interrupted: Arc<AtomicBool>,
+) -> Result<BackedUp, BackupError> {
+    let (data, target) = (request.data.clone(), file.unfinished().to_owned());
+    let now = request.clock.now();
     let copied = blocking(move || {
         let goes_on = || !interrupted.load(Ordering::Relaxed);
         if !snapshot::copy(&data, &target, now, goes_on)? {
@@ -95,14 +104,14 @@ pub async fn back_up(
     let mut missing_keys = Vec::new();
     let mut number = None;
     if let Some(key_file) = key_file {
-        keys.add(KeyCopies::of_folder(&folder)?);
+        keys.add(KeyCopies::of_folder(&request.data.join("keys"))?);
         missing_keys = in_use.into_iter().filter(|kid| !keys.has(kid)).collect();
         number = Some(keys.len());
         keys.save(key_file.unfinished())?;
         key_file.publish()?;
     }
     if let Err(error) = file.publish() {
-        if let Some(keys) = request.keys {
+        if let Some(keys) = &request.keys {
             // Keys without a backup are of no use.
             let _ = fs::remove_file(keys);
         }
@@ -112,7 +121,7 @@ pub async fn back_up(
         octets,
         keys: number,
         missing_keys,
-        recorded,
+        recorded: false,
     })
 }
 
@@ -124,16 +133,31 @@ pub(super) async fn blocking<T: Send + 'static>(
     done.map_err(|_| StoreError::from(sqlx::Error::WorkerCrashed))?
 }
 
-/// Writes the row of the audit log before the copy is made, so that the backup holds it too. Returns `false`
-/// for a database of another version, which would be migrated.
-async fn record(data: &Path, request: &BackupRequest, actor: &Actor) -> Result<bool, StoreError> {
-    if !snapshot::is_current(data)? {
+/// Writes a row of the audit log with this outcome. Returns whether it is there.
+async fn is_recorded(request: &BackupRequest, actor: &Actor, outcome: &str) -> bool {
+    match record(request, actor, outcome).await {
+        Ok(recorded) => recorded,
+        Err(error) => {
+            // A disk that is full or read-only is a reason to make a backup.
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the backup has no row in the audit log"
+            );
+            false
+        }
+    }
+}
+
+/// Writes a row of the audit log. Returns `false` for a database of another version, which would be migrated.
+async fn record(request: &BackupRequest, actor: &Actor, outcome: &str) -> Result<bool, StoreError> {
+    if !snapshot::is_current(&request.data)? {
         return Ok(false);
     }
-    let store = Store::open(data, None).await?;
+    let store = Store::open(&request.data, None).await?;
     let (audit, _refusals) = Audit::start(store.clone(), request.clock.clone(), &request.host);
     let detail = format!("to {}", request.file.display());
-    let recorded = audit.record_alone(actor, Action::BackUp, detail).await;
+    let recorded = audit.record_outcome(actor, Action::BackUp, outcome, detail);
+    let recorded = recorded.await;
     store.close().await;
     recorded.map(|()| true)
 }

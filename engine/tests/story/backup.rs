@@ -277,6 +277,15 @@ async fn a_backup_with_another_schema_is_not_restored() {
     }
 }
 
+/// The outcomes of the backups in the audit log, the oldest first.
+async fn backups_in_log(env: &TestEnv) -> Vec<String> {
+    let outcomes = sqlx::query_scalar(
+        "SELECT outcome FROM audit WHERE action = 'back up' ORDER BY node, number",
+    );
+    let outcomes = outcomes.fetch_all(&mut env.connection().await).await;
+    outcomes.expect("the rows of backups")
+}
+
 #[tokio::test]
 async fn a_backup_overwrites_nothing_and_an_interrupted_one_leaves_nothing() {
     let env = TestEnv::sqlite().await;
@@ -288,8 +297,11 @@ async fn a_backup_overwrites_nothing_and_an_interrupted_one_leaves_nothing() {
     let ended = engine::back_up(request_of_all, &Actor::local(0), interrupted).await;
     assert!(matches!(ended, Err(BackupError::Interrupted)), "{ended:?}");
     assert!(names(folder.path()).is_empty());
+    assert_eq!(backups_in_log(&env).await, ["begun", "failed"]);
 
     back_up(&env, folder.path()).await.expect("a backup");
+    let recorded = backups_in_log(&env).await;
+    assert_eq!(recorded, ["begun", "failed", "begun", "done"]);
     let first = fs::read(folder.path().join("backup")).expect("readable");
     let again = back_up(&env, folder.path()).await;
     assert!(matches!(again, Err(BackupError::Exists(_))), "{again:?}");

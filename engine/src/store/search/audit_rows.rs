@@ -86,7 +86,7 @@ impl AuditCondition {
         }
         match search.outcome {
             Some(AuditOutcome::Refused) => condition.and("outcome LIKE 'refused%'"),
-            Some(AuditOutcome::Done) => condition.and("outcome NOT LIKE 'refused%'"),
+            Some(AuditOutcome::Done) => condition.and("outcome IN ('done', 'verified')"),
             None => {}
         }
         if let Some(since) = search.since {

@@ -37,6 +37,9 @@ pub struct RevisionComparison {
     pub newest: i64,
     /// Whether the password is that of the environment, which stays in use.
     pub environment_password: bool,
+    /// The fields that the environment sets to other values, each with its variable: the revision cannot be brought
+    /// back.
+    pub locks: Vec<(Label, String)>,
 }
 
 /// The password that goes with a revision. Its text is not shown.

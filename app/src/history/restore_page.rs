@@ -2,7 +2,7 @@
 
 use domain::relay::OWN;
 use domain::revision::{RevisionComparison, RevisionPassword};
-use domain::{Fields, Refusal};
+use domain::{Fields, Label, Refusal};
 use engine::{Actor, Postern};
 use leptos::prelude::*;
 
@@ -75,7 +75,7 @@ async fn read(
 /// What the page says of the password, and the button; `None` where nothing can be brought back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct RestoreOffer {
-    text: &'static str,
+    text: String,
     button: Option<String>,
     /// Whether the revision comes back without the password that it had.
     without_password: bool,
@@ -85,21 +85,29 @@ fn offer(comparison: &RevisionComparison) -> RestoreOffer {
     let revision = &comparison.revision;
     if revision.is_removal {
         return RestoreOffer {
-            text: "This revision is the removal of the relay. There are no settings to bring back.",
+            text: "This revision is the removal of the relay. There are no settings to bring back."
+                .to_owned(),
             button: None,
             without_password: false,
         };
     }
     if comparison.changes.is_empty() {
         return RestoreOffer {
-            text: "Nothing differs from the settings in use.",
+            text: "Nothing differs from the settings in use.".to_owned(),
+            button: None,
+            without_password: false,
+        };
+    }
+    if !comparison.locks.is_empty() {
+        return RestoreOffer {
+            text: locked(&comparison.locks),
             button: None,
             without_password: false,
         };
     }
     let number = revision.number;
-    let offered = |text| RestoreOffer {
-        text,
+    let offered = |text: &str| RestoreOffer {
+        text: text.to_owned(),
         button: Some(format!("Restore revision {number}")),
         without_password: false,
     };
@@ -110,11 +118,26 @@ fn offer(comparison: &RevisionComparison) -> RestoreOffer {
         RevisionPassword::None => offered(password(revision.password)),
         RevisionPassword::Kept => offered("Its password comes back with it."),
         RevisionPassword::Forgotten | RevisionPassword::ReEnter => RestoreOffer {
-            text: password(revision.password),
+            text: password(revision.password).to_owned(),
             button: Some(format!("Restore revision {number} without its password")),
             without_password: true,
         },
     }
+}
+
+/// Why a revision cannot be brought back under the environment.
+fn locked(locks: &[(Label, String)]) -> String {
+    let mut variables: Vec<&str> = locks
+        .iter()
+        .map(|(_, variable)| variable.as_str())
+        .collect();
+    variables.sort_unstable();
+    variables.dedup();
+    format!(
+        "The environment of Postern sets other values ({}). Change them there, or remove them there, and restart \
+         Postern: then this revision can be brought back.",
+        variables.join(", ")
+    )
 }
 
 #[component]
@@ -170,9 +193,9 @@ fn RestoreQuestion(shown: ShownRevision, fault: Option<String>) -> AnyView {
 
 #[cfg(test)]
 mod tests {
+    use domain::Timestamp;
     use domain::revision::{FieldChange, RevisionView};
     use domain::view::Stamp;
-    use domain::{Label, Timestamp};
 
     use super::*;
 
@@ -197,6 +220,7 @@ mod tests {
             }],
             newest: 7,
             environment_password: false,
+            locks: Vec::new(),
         }
     }
 
@@ -231,6 +255,21 @@ mod tests {
     fn nothing_is_offered_where_nothing_comes_back() {
         let removal = comparison(RevisionPassword::None, true);
         assert_eq!(offer(&removal).button, None);
+        let variable = |name: &str| name.to_owned();
+        let locked = RevisionComparison {
+            locks: vec![
+                (Label::Port, variable("SMTP_PORT")),
+                (Label::Host, variable("SMTP_HOST")),
+                (Label::CertificateCheck, variable("SMTP_HOST")),
+            ],
+            ..comparison(RevisionPassword::Kept, false)
+        };
+        let offered = offer(&locked);
+        assert_eq!(offered.button, None);
+        assert!(
+            offered.text.contains("(SMTP_HOST, SMTP_PORT)"),
+            "{offered:?}"
+        );
         let same = RevisionComparison {
             changes: Vec::new(),
             ..comparison(RevisionPassword::Kept, false)

@@ -57,6 +57,20 @@ impl SavedSettings {
         self.settings().or_else(of_environment)
     }
 
+    /// The fields that the environment sets to other values than `form` has, each with its variable.
+    pub(super) fn locked_otherwise(&self, form: &Form) -> Vec<(Label, String)> {
+        let environment = self.information.as_ref();
+        let Some(environment) = environment.and_then(|saved| saved.environment.as_ref()) else {
+            return Vec::new();
+        };
+        let effective = environment.over(form);
+        let differing = effective.form.differing(form);
+        let locks = effective.locks.into_iter();
+        locks
+            .filter(|(label, _)| differing.contains(label))
+            .collect()
+    }
+
     /// Refuses other values of fields that the environment sets, and changes of its password.
     ///
     /// # Errors
@@ -66,19 +80,11 @@ impl SavedSettings {
         form: &Form,
         changes_password: bool,
     ) -> Result<(), Refusal> {
-        let environment = self.information.as_ref();
-        let Some(environment) = environment.and_then(|saved| saved.environment.as_ref()) else {
-            return Ok(());
-        };
         let mut faults = Refusal::invalid();
-        let effective = environment.over(form);
-        for label in effective.form.differing(form) {
-            let lock = effective.locks.iter().find(|(locked, _)| *locked == label);
-            if let Some((_, variable)) = lock {
-                faults.add(label.as_str(), locked(label, variable));
-            }
+        for (label, variable) in self.locked_otherwise(form) {
+            faults.add(label.as_str(), locked(label, &variable));
         }
-        if let Some(variable) = environment.password_variable()
+        if let Some(variable) = self.password_variable()
             && changes_password
         {
             let label = Label::Password;

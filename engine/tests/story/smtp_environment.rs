@@ -284,6 +284,9 @@ async fn the_history_says_when_the_environment_changes_the_password(env: TestEnv
         "{refusal}"
     );
     assert_eq!(env.settings_of(&postern).await, before, "nothing is stored");
+    let shown = settings.revision(&admin, 1).await.expect("is kept");
+    let host = (Label::Host, "SMTP_HOST".to_owned());
+    assert!(shown.locks.contains(&host), "{:?}", shown.locks);
     postern.close().await;
 
     // Under the environment its password stays, whatever is brought back.
@@ -299,6 +302,7 @@ async fn the_history_says_when_the_environment_changes_the_password(env: TestEnv
         shown.environment_password && labels == [Label::FromName],
         "{labels:?}"
     );
+    assert!(shown.locks.is_empty(), "{:?}", shown.locks);
     let restored = settings
         .restore(&admin, 1, PasswordChange::Keep, None)
         .await;

@@ -54,6 +54,7 @@ impl Settings {
                 changes,
                 newest: saved.revision(),
                 environment_password,
+                locks: saved.locked_otherwise(&kept[index].revision.form),
                 revision: self.revision_views(&kept).swap_remove(index),
             })
         })

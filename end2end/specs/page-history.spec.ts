@@ -3,6 +3,7 @@
 import type { Page } from '@playwright/test';
 import { expectAccessible } from '../support/accessibility.ts';
 import { EmailPage } from '../support/email-page.ts';
+import { requestOk } from '../support/messages.ts';
 import { Relay } from '../support/relay.ts';
 import { TestConsole } from '../support/test-console.ts';
 import { fields } from '../support/test-server.ts';
@@ -112,6 +113,13 @@ test('an administrator sees what a save changed, and restores the relay before i
   await restored.expectVerification(/^Verified/);
   expect((await one.mails.next()).user, 'the relay accepts the password').toBe('alerts');
   expect(await console.revision()).toBe(3);
+
+  await requestOk(console.server, '/api/relays/global', { data: { max_connections: 3 } });
+  await page.goto(`${console.url}/settings/relays/history?id=global`);
+  await page.getByRole('link', { name: 'Changes of its name, order, rule and limits' }).click();
+  const changes = page.getByRole('region', { name: 'Rows' }).getByRole('listitem');
+  await expect(changes).toHaveCount(1);
+  await expect(changes).toContainText('max_connections from none to 3 of “Main relay” (global)');
 });
 
 test('a rollback beside newer settings is refused', async ({ page }) => {

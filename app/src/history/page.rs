@@ -33,6 +33,14 @@ fn history(actor: Actor, id: Result<String, Refusal>) -> AnyView {
             Ok(read) => read,
             Err(refusal) => return refused(&refusal),
         };
+        let other_changes = relay.other_changes().map(|path| {
+            view! {
+                <p>
+                    <a href=path>"Changes of its name, order, rule and limits"</a>
+                    " are rows of the audit log, with the values before and after."
+                </p>
+            }
+        });
         view! {
             <div class="page">
                 <p>
@@ -45,6 +53,7 @@ fn history(actor: Actor, id: Result<String, Refusal>) -> AnyView {
                     <p>
                         "Every save of the SMTP settings, newest first. The last 100 are kept, and the last three passwords."
                     </p>
+                    {other_changes}
                 </header>
                 {done.map(|text| view! { <SuccessNotice text /> })}
                 <Revisions relay_id=relay.id revisions />

@@ -2,11 +2,13 @@
 
 use domain::Refusal;
 use domain::relay::OWN;
-use engine::{Actor, Postern, Settings};
+use engine::{Action, Actor, Postern, Settings};
 
 use super::{RESTORE_MY_RELAY, RESTORE_RELAY};
+use crate::audit::AUDIT;
 use crate::my_relay::MY_RELAY;
 use crate::relays::relay_path;
+use crate::request::with_query;
 
 /// A relay of the organisation, or the account's own.
 pub struct HistoryRelay {
@@ -36,6 +38,17 @@ impl HistoryRelay {
             OWN => MY_RELAY.to_owned(),
             id => relay_path(id),
         }
+    }
+
+    /// The rows of the audit log about its name, order, rule and limits; none of an account's own relay, which has
+    /// none of these.
+    pub fn other_changes(&self) -> Option<String> {
+        let detail = format!("({})", self.id);
+        let query = [
+            ("action", Action::ChangeRelay.as_str()),
+            ("detail", detail.as_str()),
+        ];
+        (self.id != OWN).then(|| with_query(AUDIT, query))
     }
 
     /// The form that brings a revision back.

@@ -117,20 +117,37 @@ fn from_domain(text: &str) -> Result<Option<String>, Refusal> {
     }
 }
 
-/// The names of the fields in which two relays differ.
-pub(super) fn differing(before: &RelayConfig, after: &RelayConfig) -> Vec<&'static str> {
-    let (was, is) = (before.limits, after.limits);
-    let fields = [
-        (NAME, before.name != after.name),
-        (FROM_DOMAIN, before.from_domain != after.from_domain),
-        ("enabled", before.enabled != after.enabled),
-        ("max_connections", was.max_connections != is.max_connections),
-        ("per_minute", was.per_minute != is.per_minute),
-        ("per_hour", was.per_hour != is.per_hour),
-        ("per_day", was.per_day != is.per_day),
-    ];
-    let differing = fields.into_iter().filter(|(_, differs)| *differs);
-    differing.map(|(name, _)| name).collect()
+/// The fields in which two relays differ with their values, as in `per_hour from 100 to none`.
+pub(super) fn differences(before: &RelayConfig, after: &RelayConfig) -> Vec<String> {
+    let (was, is) = (values(before), values(after));
+    was.into_iter()
+        .zip(is)
+        .filter_map(|((field, was), (_, is))| difference(field, &was, &is))
+        .collect()
+}
+
+/// A field that differs, with its values.
+pub(super) fn difference(field: &str, before: &str, after: &str) -> Option<String> {
+    (before != after).then(|| format!("{field} from {before} to {after}"))
+}
+
+/// The fields of a relay with their values.
+fn values(relay: &RelayConfig) -> [(&'static str, String); 7] {
+    let limits = relay.limits;
+    let limit = |number: Option<u32>| number.map_or_else(none, |number| number.to_string());
+    [
+        (NAME, format!("“{}”", relay.name)),
+        (FROM_DOMAIN, relay.from_domain.clone().unwrap_or_else(none)),
+        ("enabled", relay.enabled.to_string()),
+        ("max_connections", limit(limits.max_connections)),
+        ("per_minute", limit(limits.per_minute)),
+        ("per_hour", limit(limits.per_hour)),
+        ("per_day", limit(limits.per_day)),
+    ]
+}
+
+fn none() -> String {
+    "none".to_owned()
 }
 
 #[cfg(test)]
@@ -153,7 +170,7 @@ mod tests {
     fn what_is_absent_stays_and_what_is_cleared_goes() {
         let kept = changed(&relay(), &RelayChange::default(), &[]).expect("valid");
         assert_eq!(kept, relay());
-        assert!(differing(&relay(), &kept).is_empty());
+        assert!(differences(&relay(), &kept).is_empty());
         let change = RelayChange {
             name: Some(" Backup ".to_owned()),
             from_domain: Change::Clear,
@@ -167,13 +184,13 @@ mod tests {
         assert_eq!(after.limits.max_connections, Some(4));
         assert_eq!(after.limits.per_hour, None);
         assert_eq!(
-            differing(&relay(), &after),
+            differences(&relay(), &after),
             [
-                "name",
-                "from_domain",
-                "enabled",
-                "max_connections",
-                "per_hour"
+                "name from “Main relay” to “Backup”",
+                "from_domain from example.org to none",
+                "enabled from true to false",
+                "max_connections from none to 4",
+                "per_hour from 100 to none"
             ]
         );
     }

@@ -6,7 +6,7 @@ use domain::{Kind, Refusal};
 use ulid::Ulid;
 
 use super::certificates::end_of_authorities;
-use super::relay_change::{changed, differing};
+use super::relay_change::{changed, difference, differences};
 use super::{SavedSettings, Settings, no_such_relay};
 use crate::Actor;
 use crate::audit::{Action, Audit};
@@ -189,12 +189,14 @@ impl Relays {
                     changed(&row.config, &change, &names(&rows)),
                     place(change.position, at, rows.len() + 1),
                 )?;
-                let mut fields = differing(&row.config, &config);
-                fields.extend((place != at).then_some(POSITION));
-                if fields.is_empty() {
+                let mut changes = differences(&row.config, &config);
+                // Positions are from 1 on.
+                let positions = [at, place].map(|place| (place + 1).to_string());
+                changes.extend(difference(POSITION, &positions[0], &positions[1]));
+                if changes.is_empty() {
                     return view(&mut work, id).await;
                 }
-                let detail = format!("{} of {}", fields.join(", "), named(&config, row.scope));
+                let detail = format!("{} of {}", changes.join(", "), named(&config, row.scope));
                 row.config = config;
                 row.revision += 1;
                 row.position = -1;

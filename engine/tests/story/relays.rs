@@ -391,8 +391,14 @@ async fn relays_require_an_administrator_and_are_audited(env: TestEnv) {
     let id = &added.id;
     for (at, (action, detail)) in [
         ("create relay", format!("“Backup” ({id})")),
-        ("change relay", format!("position of “Backup” ({id})")),
-        ("change relay", format!("name of “Spare” ({id})")),
+        (
+            "change relay",
+            format!("position from 2 to 1 of “Backup” ({id})"),
+        ),
+        (
+            "change relay",
+            format!("name from “Backup” to “Spare” of “Spare” ({id})"),
+        ),
     ]
     .into_iter()
     .enumerate()

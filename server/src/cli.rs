@@ -170,7 +170,7 @@ pub enum Command {
     /// fault: run it with the arguments and the environment of postern serve. It changes nothing; exits
     /// with 0 without a fault, 1 with one, 2 when an argument is invalid
     Doctor(Box<DoctorArgs>),
-    /// Print all relays with their SMTP settings as JSON, for postern import
+    /// Print all relays of the organisation with their SMTP settings as JSON, for postern import
     Export {
         /// The public key to seal the passwords for, an RSA key in PEM; without one they are left out
         #[arg(long, env = "POSTERN_EXPORT_KEY", value_name = "FILE")]

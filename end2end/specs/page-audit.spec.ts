@@ -182,6 +182,14 @@ test('the command lists, exports and verifies the audit log', async () => {
   const removed = await console.server.command(['audit', 'verify']);
   expect(removed).toMatchObject({ code: 1, stdout: expect.stringContaining('row 1 was taken away; 0 rows are intact before it') });
 
+  // As of a node of an earlier version, in a rolling upgrade.
+  await tamper("INSERT INTO audit (id, at, actor, origin, action, outcome, detail) VALUES ('01JD0000000000000000000000', 0, 'ann', '', 'login', 'done', '')");
+  const inserted = await console.server.command(['audit', 'verify']);
+  expect(inserted.stdout).toContain('1 row is in no chain and was not there when the chains began');
+  const accepted = await console.server.command(['audit', 'accept-rows']);
+  expect(accepted).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining('1 row is accepted') });
+  expect((await console.server.command(['audit', 'verify'])).stdout).not.toContain('when the chains began');
+
   // A database that fails is no row that was changed.
   await tamper('ALTER TABLE audit_chain RENAME TO audit_chain_away');
   const failed = await console.server.command(['audit', 'verify']);

@@ -12,6 +12,7 @@ use futures::StreamExt;
 
 use crate::cli::{AuditCommand, AuditFilterArgs, AuditFormat};
 use crate::commands::{Bootstrap, operator};
+use crate::stderr;
 
 /// The longest text of a row in a line, in characters.
 const TEXT_MAX: usize = 200;
@@ -33,6 +34,7 @@ pub async fn audit(
         } => list(&postern, &filter, limit, json).await,
         AuditCommand::Export { filter, format, .. } => export(&postern, &filter, format).await,
         AuditCommand::Verify { .. } => verify(&postern).await,
+        AuditCommand::AcceptRows { .. } => accept_rows(&postern).await,
     };
     postern.close().await;
     done
@@ -113,6 +115,15 @@ async fn verify(postern: &Postern) -> Result<ExitCode, Box<dyn Error>> {
     })
 }
 
+async fn accept_rows(postern: &Postern) -> Result<ExitCode, Box<dyn Error>> {
+    let accepted = postern.audit().accept_unchained(&operator()).await?;
+    let rows = number_of(accepted, "row is", "rows are");
+    stderr::line(&format!(
+        "{rows} accepted: written before there were chains, and not verified"
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
 /// A line of `audit list`. A stranger may have chosen a name with characters that a terminal acts on.
 fn line(row: &AuditRow) -> String {
     let texts = [
@@ -148,7 +159,7 @@ fn report(verified: &AuditVerification) -> Vec<String> {
     if surplus > 0 {
         lines.push(format!(
             "{} no chain and {} not there when the chains began: inserted, or written by a node of an \
-             earlier version",
+             earlier version, which `postern audit accept-rows` accepts",
             number_of(surplus, "row is in", "rows are in"),
             if surplus == 1 { "was" } else { "were" },
         ));
@@ -285,6 +296,14 @@ mod tests {
                 verified(None, 12, 0),
                 vec![
                     "12 rows are in no node's chain: written before there were chains, and not verified",
+                ],
+            ),
+            (
+                verified(None, 3, 1),
+                vec![
+                    "3 rows are in no node's chain: written before there were chains, and not verified",
+                    "1 row is in no chain and was not there when the chains began: inserted, or written by a node of \
+                     an earlier version, which `postern audit accept-rows` accepts",
                 ],
             ),
             (

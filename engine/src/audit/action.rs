@@ -191,6 +191,9 @@ pub enum Action {
     /// The audit log was read or verified.
     #[strum(serialize = "read audit")]
     ReadAudit,
+    /// Rows of the audit log in no chain were accepted.
+    #[strum(serialize = "accept audit rows")]
+    AcceptAuditRows,
     /// The audit log was exported.
     #[strum(serialize = "export audit")]
     ExportAudit,
@@ -260,6 +263,7 @@ impl Action {
             Self::ReadKeys | Self::RotateKeys | Self::RetireKey => AuditObject::Key,
             Self::ReadInterfaces
             | Self::ReadAudit
+            | Self::AcceptAuditRows
             | Self::ExportAudit
             | Self::BackUp
             | Self::Restore
@@ -305,6 +309,7 @@ mod tests {
             (Action::Restore, "restore"),
             (Action::MoveDatabase, "move database"),
             (Action::RemoveSuppression, "remove suppression"),
+            (Action::AcceptAuditRows, "accept audit rows"),
             (Action::ExportAudit, "export audit"),
         ] {
             assert_eq!(action.as_str(), name);

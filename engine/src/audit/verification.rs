@@ -1,6 +1,6 @@
 //! Verification of the audit log: whether the rows of each chain are as they were written.
 
-use domain::{Refusal, Timestamp};
+use domain::{Kind, Refusal, Timestamp};
 
 use super::Audit;
 use super::action::Action;
@@ -8,7 +8,7 @@ use crate::Actor;
 use crate::store::audit_chain::{
     self, ChainPlace, ChainRow, ChainedRow, MisplacedRow, UnchainedRows,
 };
-use crate::store::{Connection, StoreError};
+use crate::store::{Connection, StoreError, commit};
 
 /// The rows that are read at once.
 const BATCH: i64 = 1000;
@@ -228,6 +228,35 @@ impl Audit {
             let misplaced = audit_chain::misplaced(&mut snapshot).await?;
             let unchained = audit_chain::unchained(&mut snapshot).await?;
             Ok(AuditVerification::new(chains, misplaced, unchained))
+        })
+        .await
+    }
+}
+
+impl Audit {
+    /// Accepts the rows in no chain that were not there when the chains began, for administrators: nodes of an earlier
+    /// version write such rows during a rolling upgrade. Returns how many there are.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`] where there is none; [`Kind::Forbidden`] for any other actor; if the database fails.
+    pub async fn accept_unchained(&self, actor: &Actor) -> Result<i64, Refusal> {
+        self.administer(actor, Action::AcceptAuditRows, async {
+            let mut work = self.store.begin().await?;
+            let rows = audit_chain::unchained(&mut work).await?;
+            let surplus = rows.found - rows.known;
+            if surplus <= 0 {
+                let text = "Every row in no chain was there when the chains began. There is nothing to accept.";
+                return Err(Refusal::new(Kind::Conflict, text));
+            }
+            if !audit_chain::know_unchained(&mut work, rows).await? {
+                let text = "Other rows were accepted or removed meanwhile. Try again.";
+                return Err(Refusal::new(Kind::Conflict, text));
+            }
+            let detail = format!("{surplus} in no chain");
+            self.record(&mut work, actor, Action::AcceptAuditRows, detail)
+                .await?;
+            commit(work).await?;
+            Ok(surplus)
         })
         .await
     }

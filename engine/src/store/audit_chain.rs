@@ -239,6 +239,23 @@ pub async fn unchained(connection: &mut Connection) -> Result<UnchainedRows, Sto
     Ok(UnchainedRows { known, found })
 }
 
+/// Has all rows without a place in a chain count as known. Returns `false`, and does nothing, where their known number
+/// has changed since.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn know_unchained(
+    connection: &mut Connection,
+    rows: UnchainedRows,
+) -> Result<bool, StoreError> {
+    let updated = sqlx::query("UPDATE audit_unchained SET number = $1 WHERE number = $2")
+        .bind(rows.found)
+        .bind(rows.known)
+        .execute(connection)
+        .await?;
+    Ok(updated.rows_affected() > 0)
+}
+
 /// Subtracts removed rows from the number of those without a place in a chain.
 ///
 /// # Errors

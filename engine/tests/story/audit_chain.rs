@@ -174,6 +174,44 @@ async fn rows_in_no_chain_are_noticed(env: TestEnv) {
     assert_eq!(verified.stray.expect("a row").0, "localhost");
 }
 
+/// In a rolling upgrade.
+async fn rows_of_nodes_of_an_earlier_version_are_accepted_by_a_person(env: TestEnv) {
+    let (audit, operator) = (env.postern.audit(), Actor::local(0));
+    let refused = audit.accept_unchained(&operator).await;
+    assert_eq!(refused.expect_err("nothing").kind, Kind::Conflict);
+    env.act_often(1).await;
+    env.tamper(
+        "INSERT INTO audit (id, at, actor, origin, action, outcome, detail) \
+         VALUES ('one', 0, 'ann', '', 'login', 'done', ''), ('two', 0, 'ann', '', 'logout', 'done', '')",
+    )
+    .await;
+    assert!(!env.verified().await.is_intact());
+    let user = env.sign_in("user@example.org", Role::User).await;
+    let refused = audit.accept_unchained(&user).await;
+    assert_eq!(refused.expect_err("a user").kind, Kind::Forbidden);
+    assert!(!env.verified().await.is_intact());
+
+    let accepted = audit.accept_unchained(&operator).await;
+    assert_eq!(accepted.expect("accepted"), 2);
+    let verified = env.verified().await;
+    assert!(verified.is_intact(), "{verified:?}");
+    assert_eq!((verified.unchained, verified.surplus), (2, 0));
+    let by = AuditSearch {
+        action: "accept audit rows".to_owned(),
+        outcome: Some(AuditOutcome::Done),
+        ..AuditSearch::default()
+    };
+    let rows = env.audit_rows(&by).await;
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].detail, "2 in no chain");
+
+    // What is inserted or taken away later is noticed as before.
+    env.tamper("DELETE FROM audit WHERE id = 'one'").await;
+    let refused = audit.accept_unchained(&operator).await;
+    assert_eq!(refused.expect_err("a row is gone").kind, Kind::Conflict);
+    assert_eq!(env.verified().await.surplus, -1);
+}
+
 async fn each_node_writes_a_chain_of_its_own(env: TestEnv) {
     let other = env.other_process("other").await;
     let acts = (0..20).map(|number| match number % 2 {
@@ -382,6 +420,7 @@ stories! {
         acts_and_refusals_are_rows_of_one_chain;
         a_row_that_another_program_changed_is_found;
         rows_in_no_chain_are_noticed;
+        rows_of_nodes_of_an_earlier_version_are_accepted_by_a_person;
         each_node_writes_a_chain_of_its_own;
         acts_at_once_do_not_break_the_chain;
         the_anchor_of_a_chain_outlives_retention;

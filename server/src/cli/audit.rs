@@ -61,6 +61,12 @@ pub enum AuditCommand {
         #[command(flatten)]
         data_args: DataArgs,
     },
+    /// Accept the rows in no chain that nodes of an earlier version wrote during a rolling upgrade, which verify
+    /// reports as inserted. Look at them before: in audit list --json their hash is null. This has a row of its own
+    AcceptRows {
+        #[command(flatten)]
+        data_args: DataArgs,
+    },
 }
 
 impl AuditCommand {
@@ -68,7 +74,8 @@ impl AuditCommand {
         match self {
             Self::List { data_args, .. }
             | Self::Export { data_args, .. }
-            | Self::Verify { data_args } => data_args,
+            | Self::Verify { data_args }
+            | Self::AcceptRows { data_args } => data_args,
         }
     }
 }

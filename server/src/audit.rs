@@ -119,7 +119,7 @@ async fn accept_rows(postern: &Postern) -> Result<ExitCode, Box<dyn Error>> {
     let accepted = postern.audit().accept_unchained(&operator()).await?;
     let rows = number_of(accepted, "row is", "rows are");
     stderr::line(&format!(
-        "{rows} accepted: written before there were chains, and not verified"
+        "{rows} accepted as written before there were chains, and not verified"
     ));
     Ok(ExitCode::SUCCESS)
 }

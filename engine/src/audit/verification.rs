@@ -217,7 +217,7 @@ impl Audit {
     /// Verifies the chains of all nodes, for administrators. The rows are read as of one moment.
     ///
     /// # Errors
-    /// [`Kind::Forbidden`](domain::Kind::Forbidden) for any other actor; if the database fails.
+    /// [`Kind::Forbidden`] for any other actor; if the database fails.
     pub async fn verify(&self, actor: &Actor) -> Result<AuditVerification, Refusal> {
         self.administer(actor, Action::ReadAudit, async {
             let mut snapshot = self.store.snapshot().await?;

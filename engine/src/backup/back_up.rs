@@ -65,7 +65,7 @@ pub async fn back_up(
     let key_file = request.keys.as_deref().map(NewFile::create).transpose()?;
     let folder = data.join("keys");
     // Before and after the copy: the keys of a rotation meanwhile are among them.
-    let mut keys = match &key_file {
+    let keys = match &key_file {
         Some(_) => KeyCopies::of_folder(&folder)?,
         None => KeyCopies::default(),
     };

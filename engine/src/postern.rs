@@ -80,6 +80,16 @@ pub enum OpenError {
     Refused(#[from] Refusal),
 }
 
+impl OpenError {
+    /// Whether PostgreSQL cannot be reached or takes no connection yet, so that it can be tried again.
+    pub fn is_database_away(&self) -> bool {
+        match self {
+            Self::Store(error) | Self::Vault(VaultError::Store(error)) => error.is_away(),
+            _ => false,
+        }
+    }
+}
+
 /// The services that every interface calls: HTTP, sockets, SMTP, the command line. Cheap to clone.
 #[derive(Clone)]
 pub struct Postern(Arc<Services>);

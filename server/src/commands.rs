@@ -93,7 +93,12 @@ impl Bootstrap {
     }
 
     pub async fn open(self, public_url: String) -> Result<Postern, Box<dyn Error>> {
-        let config = Config {
+        Ok(Postern::open(self.config(public_url)).await?)
+    }
+
+    /// What Postern is opened with.
+    pub fn config(self, public_url: String) -> Config {
+        Config {
             data: self.data,
             database: self.database,
             database_insecure: self.database_insecure,
@@ -107,8 +112,7 @@ impl Bootstrap {
             environment: self.environment,
             clock: Clock::default(),
             browser_key: None,
-        };
-        Ok(Postern::open(config).await?)
+        }
     }
 }
 

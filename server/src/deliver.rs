@@ -14,6 +14,7 @@ use crate::commands::{Bootstrap, host};
 use crate::data_folder::{self, DataFolderError};
 use crate::health_checks;
 use crate::key_maintenance;
+use crate::open_service::open_service;
 use crate::service_manager::ServiceManager;
 use crate::signals::{GRACE, Signals};
 #[cfg(feature = "otel")]
@@ -26,14 +27,17 @@ pub async fn deliver(
     health: HealthArgs,
 ) -> Result<ExitCode, Box<dyn Error>> {
     let deliverer = Deliverer::new(&bootstrap, how)?;
-    let postern = bootstrap.open(host()).await?;
+    let manager = ServiceManager::from_environment();
+    let mut signals = Signals::listen()?;
+    let opened = open_service(bootstrap, host(), &manager, &mut signals).await?;
+    let Some(postern) = opened else {
+        return Ok(ExitCode::SUCCESS);
+    };
     #[cfg(feature = "otel")]
     let traces = traces::Traces::start(&postern)?;
-    let mut signals = Signals::listen()?;
     let (stop, stopped) = watch::channel(false);
     health_checks::start(&postern, health, stopped.clone());
     key_maintenance::start(&postern, stopped.clone());
-    let manager = ServiceManager::from_environment();
     let mut delivery = deliverer.start(&postern, stopped.clone());
     tracing::info!("delivering");
     manager.ready();

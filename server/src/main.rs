@@ -28,6 +28,7 @@ mod log;
 mod memory;
 mod migrate;
 mod open_files;
+mod open_service;
 mod peer;
 mod policy;
 mod private_file;

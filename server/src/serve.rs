@@ -18,6 +18,7 @@ use crate::http::{self, AllowedHosts, AppState, PublicUrl, SharedState, TrustedP
 use crate::inherited_sockets::{COMMAND_SOCKET, HTTP, InheritedSockets, METRICS};
 use crate::key_maintenance;
 use crate::open_files;
+use crate::open_service::open_service;
 use crate::service_manager::ServiceManager;
 use crate::signals::{GRACE, Signals};
 use crate::submission::BoundSubmission;
@@ -65,7 +66,13 @@ pub async fn serve(
     let address = listener.local_addr()?;
     let local_metrics = configured.is_none() && proxies.is_empty();
     let url = configured.unwrap_or_else(|| PublicUrl::of(address, tls.is_some()));
-    let postern = bootstrap.open(url.to_string()).await?;
+    let manager = ServiceManager::from_environment();
+    // From here on, and before the link is printed: its reader may send a signal at once.
+    let mut signals = Signals::listen()?;
+    let opened = open_service(bootstrap, url.to_string(), &manager, &mut signals).await?;
+    let Some(postern) = opened else {
+        return Ok(ExitCode::SUCCESS);
+    };
 
     let limits = Limits::new(
         listen
@@ -99,8 +106,6 @@ pub async fn serve(
     // The key pair is generated while the first page is being read.
     let first = postern.clone();
     tokio::spawn(async move { first.keys().browser_key().await });
-    // Before the link is printed: its reader may send a signal at once.
-    let mut signals = Signals::listen()?;
     match postern.accounts().setup_token().await? {
         Some(token) => writeln!(
             io::stdout(),
@@ -111,7 +116,6 @@ pub async fn serve(
     }
 
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    let manager = ServiceManager::from_environment();
     let mut delivery = deliverer.map(|deliverer| deliverer.start(&postern, stopped.clone()));
     health_checks::start(&postern, health, stopped.clone());
     key_maintenance::start(&postern, stopped.clone());

@@ -20,6 +20,10 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(30);
 /// How long a notification waits for room in the queue of the manager: without READY=1 it would end the process.
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How much longer a start may take from a report on, which comes at least every 10 s: as in the unit, for the
+/// migrations of a large database.
+const START_EXTENSION: Duration = Duration::from_mins(15);
+
 /// The service manager that started this process, if one did. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct ServiceManager {
@@ -53,6 +57,16 @@ impl ServiceManager {
                 std::process::id(),
             ),
         }
+    }
+
+    /// The process waits for the database, and therefore takes longer to start.
+    pub fn waiting(&self, cause: &str) {
+        // A line is a notification of its own.
+        let cause = cause.replace('\n', " ");
+        let extension = START_EXTENSION.as_micros();
+        let text =
+            format!("EXTEND_TIMEOUT_USEC={extension}\nSTATUS=Waiting for PostgreSQL: {cause}");
+        self.send(&text);
     }
 
     /// The process accepts requests and mail.
@@ -210,6 +224,10 @@ mod tests {
     #[test]
     fn a_manager_hears_of_the_start_and_the_stop() {
         let test = TestManager::with(None);
+        test.manager.waiting("refused\nREADY=1");
+        let waiting =
+            "EXTEND_TIMEOUT_USEC=900000000\nSTATUS=Waiting for PostgreSQL: refused READY=1";
+        assert_eq!(next(&test.listens), waiting);
         test.manager.ready();
         assert_eq!(next(&test.listens), "READY=1");
         test.manager.stopping();

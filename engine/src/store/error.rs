@@ -1,5 +1,7 @@
 //! Errors of the database: which are outages, and the refusals they become.
 
+use std::io::ErrorKind;
+
 use domain::{Kind, Refusal};
 use sqlx::migrate::MigrateError;
 
@@ -134,6 +136,24 @@ impl StoreError {
             .is_some_and(|outage| outage != Outage::Conflict)
     }
 
+    /// Whether PostgreSQL cannot be reached or takes no connection yet, which ends by itself. Where it refuses a
+    /// password, where the database is missing, and where a certificate is not valid, a person has to act.
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Refused { source, .. } => source.is_away(),
+            Self::Timeout | Self::Database(sqlx::Error::PoolTimedOut) => true,
+            Self::Database(sqlx::Error::Io(error)) => !matches!(
+                error.kind(),
+                // A handshake of TLS that fails is invalid data.
+                ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::PermissionDenied
+            ),
+            Self::Database(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| is_not_yet(&code))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether another program holds a lock on the database.
     pub(super) fn is_locked(&self) -> bool {
         self.outage() == Some(Outage::Locked)
@@ -211,9 +231,52 @@ impl From<StoreError> for Refusal {
     }
 }
 
+/// Whether PostgreSQL starts, stops or has too many connections, or another process migrates the tables, by SQLSTATE.
+fn is_not_yet(code: &str) -> bool {
+    matches!(code, "53300" | "55P03" | "57P01" | "57P02" | "57P03")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_database_that_is_away_is_told_from_one_that_refuses() {
+        for (code, expected) in [
+            ("57P03", true),
+            ("57P01", true),
+            ("57P02", true),
+            ("53300", true),
+            ("55P03", true),
+            // A wrong password, and a database that is missing.
+            ("28P01", false),
+            ("28000", false),
+            ("3D000", false),
+            ("42501", false),
+            ("53100", false),
+        ] {
+            assert_eq!(is_not_yet(code), expected, "{code}");
+        }
+        let refused = |source: StoreError| StoreError::Refused {
+            at: "db.example.org:5432".to_owned(),
+            source: Box::new(source),
+        };
+        for (kind, expected) in [
+            (ErrorKind::ConnectionRefused, true),
+            (ErrorKind::HostUnreachable, true),
+            (ErrorKind::UnexpectedEof, true),
+            // No socket yet.
+            (ErrorKind::NotFound, true),
+            (ErrorKind::InvalidData, false),
+            (ErrorKind::PermissionDenied, false),
+        ] {
+            let error = refused(sqlx::Error::Io(kind.into()).into());
+            assert_eq!(error.is_away(), expected, "{kind}");
+        }
+        assert!(refused(StoreError::Timeout).is_away());
+        assert!(!StoreError::Address.is_away());
+        assert!(!StoreError::Unprotected.is_away());
+    }
 
     #[test]
     fn codes_of_both_databases_are_classified() {

@@ -1,7 +1,7 @@
 //! Backing up: a copy of the SQLite file while it is in use, and one of the keys apart from it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -44,8 +44,9 @@ pub struct BackedUp {
 }
 
 /// Copies the SQLite database of a data folder, which other processes may use meanwhile, and checks the copy. The
-/// keys go into a file of their own. Files of these names are not overwritten; they appear once they are
-/// whole and synced to disk, that of the backup last. The database is not migrated.
+/// keys go into a file of their own. Files of these names are not overwritten, but one of keys that has no others,
+/// as a process leaves it that is killed between the two files. They appear once they are whole and synced to disk,
+/// that of the backup last. The database is not migrated.
 ///
 /// Once `interrupted` is true, it ends with the next MiB and leaves nothing behind.
 ///
@@ -62,12 +63,16 @@ pub async fn back_up(
         return Err(BackupError::NoDatabase(data));
     }
     let file = NewFile::create(&request.file)?;
-    let key_file = request.keys.as_deref().map(NewFile::create).transpose()?;
     let folder = data.join("keys");
     // Before and after the copy: the keys of a rotation meanwhile are among them.
-    let keys = match &key_file {
+    let keys = match &request.keys {
         Some(_) => KeyCopies::of_folder(&folder)?,
         None => KeyCopies::default(),
+    };
+    let key_file = match &request.keys {
+        Some(path) if is_part_of(path, &keys) => Some(NewFile::beside(path)?),
+        Some(path) => Some(NewFile::create(path)?),
+        None => None,
     };
     // Before the copy, so that the backup has this row too.
     let begun = is_recorded(&request, actor, "begun").await;
@@ -103,15 +108,23 @@ async fn copy(
     let (octets, in_use) = copied.await?;
     let mut missing_keys = Vec::new();
     let mut number = None;
-    if let Some(key_file) = key_file {
+    let mut new_keys = None;
+    if let (Some(key_file), Some(path)) = (key_file, &request.keys) {
         keys.add(KeyCopies::of_folder(&request.data.join("keys"))?);
         missing_keys = in_use.into_iter().filter(|kid| !keys.has(kid)).collect();
         number = Some(keys.len());
         keys.save(key_file.unfinished())?;
-        key_file.publish()?;
+        // Another file may have taken the name meanwhile.
+        match is_part_of(path, &keys) {
+            true => key_file.replace()?,
+            false => {
+                key_file.publish()?;
+                new_keys = Some(path);
+            }
+        }
     }
     if let Err(error) = file.publish() {
-        if let Some(keys) = &request.keys {
+        if let Some(keys) = new_keys {
             // Keys without a backup are of no use.
             let _ = fs::remove_file(keys);
         }
@@ -123,6 +136,12 @@ async fn copy(
         missing_keys,
         recorded: false,
     })
+}
+
+/// Whether there is a file of keys that has none but these, so that nothing is lost where it is replaced.
+fn is_part_of(path: &Path, keys: &KeyCopies) -> bool {
+    let is_file = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
+    is_file && KeyCopies::of_file(path).is_ok_and(|present| keys.contains(&present))
 }
 
 /// Runs work that blocks its thread.

@@ -31,11 +31,19 @@ impl NewFile {
     /// [`BackupError::Exists`], [`BackupError::NoName`], and [`BackupError::File`] where the folder cannot
     /// be written.
     pub fn create(path: &Path) -> Result<Self, BackupError> {
-        let name = path.file_name();
-        let name = name.ok_or_else(|| BackupError::NoName(path.to_owned()))?;
-        if fs::symlink_metadata(path).is_ok() {
+        if path.file_name().is_some() && fs::symlink_metadata(path).is_ok() {
             return Err(BackupError::Exists(path.to_owned()));
         }
+        Self::beside(path)
+    }
+
+    /// As [`NewFile::create`], where a file may have the name.
+    ///
+    /// # Errors
+    /// [`BackupError::NoName`], and [`BackupError::File`] where the folder cannot be written.
+    pub fn beside(path: &Path) -> Result<Self, BackupError> {
+        let name = path.file_name();
+        let name = name.ok_or_else(|| BackupError::NoName(path.to_owned()))?;
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             _ => PathBuf::from("."),
@@ -66,10 +74,25 @@ impl NewFile {
     /// # Errors
     /// [`BackupError::Exists`] where another file got this name meanwhile; [`BackupError::File`].
     pub fn publish(self) -> Result<(), BackupError> {
+        self.publish_by(name_new)
+    }
+
+    /// As [`NewFile::publish`], in the place of the file that has the name.
+    ///
+    /// # Errors
+    /// [`BackupError::File`].
+    pub fn replace(self) -> Result<(), BackupError> {
+        self.publish_by(name_over)
+    }
+
+    fn publish_by(
+        &self,
+        name: impl FnOnce(&Path, &Path) -> io::Result<()>,
+    ) -> Result<(), BackupError> {
         let failed = |error| BackupError::File(self.path.clone(), error);
         let synced = File::open(&self.unfinished).and_then(|file| file.sync_all());
         synced.map_err(failed)?;
-        match name_new(&self.unfinished, &self.path) {
+        match name(&self.unfinished, &self.path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 return Err(BackupError::Exists(self.path.clone()));
             }
@@ -96,6 +119,11 @@ fn name_new(from: &Path, to: &Path) -> io::Result<()> {
         }
         linked => linked.and_then(|()| fs::remove_file(from)),
     }
+}
+
+/// Gives a file the name of another, which is gone then.
+fn name_over(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
 }
 
 /// Renames a file, unless another file has the name.

@@ -85,6 +85,12 @@ impl KeyCopies {
         self.0.contains_key(kid)
     }
 
+    /// Whether all keys of another copy are among them.
+    pub(crate) fn contains(&self, other: &Self) -> bool {
+        let mut others = other.0.iter();
+        others.all(|(kid, key)| self.0.get(kid).is_some_and(|own| own[..] == key[..]))
+    }
+
     /// The ids of the keys that are not retired, and are not among these or are others.
     pub(crate) fn lacks(&self, in_use: &[SealingKey]) -> Vec<String> {
         let has = |known: &SealingKey| {

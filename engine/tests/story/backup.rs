@@ -305,10 +305,6 @@ async fn a_backup_overwrites_nothing_and_an_interrupted_one_leaves_nothing() {
     let first = fs::read(folder.path().join("backup")).expect("readable");
     let again = back_up(&env, folder.path()).await;
     assert!(matches!(again, Err(BackupError::Exists(_))), "{again:?}");
-    fs::remove_file(folder.path().join("backup")).expect("removed");
-    let keys = back_up(&env, folder.path()).await;
-    assert!(matches!(keys, Err(BackupError::Exists(_))), "{keys:?}");
-    assert_eq!(names(folder.path()), ["keys"]);
     assert!(first.len() > 4_000_000);
 
     let empty = tempdir().expect("a folder");
@@ -322,6 +318,40 @@ async fn a_backup_overwrites_nothing_and_an_interrupted_one_leaves_nothing() {
         "{refused:?}"
     );
     assert!(names(empty.path()).is_empty());
+}
+
+#[tokio::test]
+async fn keys_without_their_backup_do_not_hinder_the_next_one() {
+    let env = TestEnv::sqlite().await;
+    let folder = tempdir().expect("a folder");
+    let [backup, keys] = ["backup", "keys"].map(|name| folder.path().join(name));
+    back_up(&env, folder.path()).await.expect("a backup");
+    // As a process leaves it that is killed between the two files.
+    fs::remove_file(&backup).expect("removed");
+    let admin = env.admin().await;
+    let rotated = env.postern.sealing_keys().rotate(&admin).await;
+    rotated.expect("rotated");
+    let made = back_up(&env, folder.path()).await.expect("a backup");
+    assert!(made.keys == Some(2) && backup.exists(), "{made:?}");
+    assert!(made.missing_keys.is_empty(), "{made:?}");
+    assert_eq!(names(folder.path()).len(), 2, "nothing unfinished is left");
+
+    // Keys that are not in the folder, and a file that has none.
+    let (other, elsewhere) = (TestEnv::sqlite().await, tempdir().expect("a folder"));
+    back_up(&other, elsewhere.path()).await.expect("a backup");
+    let others = fs::read(elsewhere.path().join("keys")).expect("readable");
+    for present in [&others[..], b"notes"] {
+        fs::remove_file(&backup).expect("removed");
+        fs::write(&keys, present).expect("written");
+        let refused = back_up(&env, folder.path()).await;
+        assert!(
+            matches!(refused, Err(BackupError::Exists(_))),
+            "{refused:?}"
+        );
+        assert_eq!(fs::read(&keys).expect("readable"), present);
+        assert_eq!(names(folder.path()), ["keys"]);
+        fs::write(&backup, "another").expect("written");
+    }
 }
 
 #[tokio::test]

@@ -194,13 +194,25 @@ async fn a_move_that_fails_leaves_no_row(env: TestEnv) {
     let (source, target) = source_and_target(&env).await;
     source.postern.close().await;
     // PostgreSQL has no text with this character.
-    source
-        .tamper("UPDATE relay SET name = 'a' || char(0) WHERE id = 'global'")
-        .await;
+    let with_nul =
+        "INSERT INTO information (scope, label, value) VALUES ('old', 'note', 'a' || char(0))";
+    source.tamper(with_nul).await;
     let refused = move_data(&source, source.data(), &target).await;
     let refused = refused.expect_err("refused").to_string();
     assert!(
-        refused.contains("the table relay cannot be written"),
+        refused.contains("the column value of the table information has a text with a NUL")
+            && refused.contains("in the row with scope = old, label = note; "),
+        "{refused}"
+    );
+    source
+        .tamper("DELETE FROM information WHERE scope = 'old'")
+        .await;
+    // SQLite keeps a text in a column of numbers.
+    source.tamper("UPDATE routing SET version = 'soon'").await;
+    let refused = move_data(&source, source.data(), &target).await;
+    let refused = refused.expect_err("refused").to_string();
+    assert!(
+        refused.contains("the table routing cannot be written"),
         "{refused}"
     );
     let mut connection = AnyConnection::connect(&target).await.expect("connects");
@@ -208,9 +220,7 @@ async fn a_move_that_fails_leaves_no_row(env: TestEnv) {
     let keys: i64 = keys.fetch_one(&mut connection).await.expect("a number");
     assert_eq!(keys, 0);
     assert_eq!(pauses(source.data()), [""; 0]);
-    source
-        .tamper("UPDATE relay SET name = 'Main relay' WHERE id = 'global'")
-        .await;
+    source.tamper("UPDATE routing SET version = 1").await;
     let moved = move_data(&source, source.data(), &target).await;
     moved.expect("moved");
 }

@@ -57,6 +57,8 @@ impl TableDigester {
 pub(super) enum CopyFault {
     /// The value has a type that Postern does not store.
     Value,
+    /// PostgreSQL does not store the text: it has a NUL, or is not UTF-8.
+    Text,
     /// The receiver of the chunks is gone.
     Closed,
 }
@@ -109,6 +111,9 @@ impl<S: FnMut(Vec<u8>) -> bool> CopyWriter<S> {
     }
 
     fn text(&mut self, text: &[u8]) -> Result<(), CopyFault> {
+        if memchr::memchr(0, text).is_some() || std::str::from_utf8(text).is_err() {
+            return Err(CopyFault::Text);
+        }
         let mut rest = text;
         while let Some(at) = rest.iter().position(|octet| letter(*octet).is_some()) {
             self.push(&rest[..at])?;
@@ -201,6 +206,15 @@ mod tests {
     fn a_real_number_is_refused() {
         let mut writer = CopyWriter::new(|_| true);
         assert_eq!(writer.value(ValueRef::Real(0.5)), Err(CopyFault::Value));
+    }
+
+    #[test]
+    fn a_text_that_postgresql_does_not_store_is_refused() {
+        for text in [&b"a\0b"[..], b"\0", b"a\xff", b"\xed\xa0\x80"] {
+            let mut writer = CopyWriter::new(|_| true);
+            let refused = writer.value(ValueRef::Text(text));
+            assert_eq!(refused, Err(CopyFault::Text), "{text:?}");
+        }
     }
 
     #[test]

@@ -29,6 +29,19 @@ pub enum TransferError {
         /// The column.
         column: String,
     },
+    /// A text that PostgreSQL does not store.
+    #[error(
+        "the column {column} of the table {table} has a text with a NUL, or one that is not UTF-8, which \
+         PostgreSQL does not store, in the row with {row}; change it there, or delete the row"
+    )]
+    Text {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// The primary key of the row, as in `id = 7`.
+        row: String,
+    },
     /// PostgreSQL does not take the rows of a table.
     #[error("the table {table} cannot be written: {source}")]
     Table {

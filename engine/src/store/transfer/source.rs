@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use domain::view::Stamp;
 use parking_lot::Mutex;
-use rusqlite::Connection;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
 
 use super::copy_text::{CopyFault, CopyWriter, TableDigest};
 use super::error::TransferError;
@@ -21,6 +23,8 @@ const TABLES: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' \
 pub(super) struct SourceTable {
     pub name: String,
     pub columns: Vec<String>,
+    /// Those of the primary key; the first two without one.
+    pub key: Vec<String>,
 }
 
 impl SourceTable {
@@ -80,11 +84,15 @@ impl LockedSource {
         for name in texts(&connection, TABLES, [])? {
             let columns = "SELECT name FROM pragma_table_info(?) ORDER BY cid";
             let references = "SELECT DISTINCT \"table\" FROM pragma_foreign_key_list(?)";
+            let key = "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk";
             let references = texts(&connection, references, [&name])?;
-            let table = SourceTable {
-                columns: texts(&connection, columns, [&name])?,
-                name,
-            };
+            let columns = texts(&connection, columns, [&name])?;
+            let mut key = texts(&connection, key, [&name])?;
+            if key.is_empty() {
+                // The message and the position of an event.
+                key = columns.iter().take(2).cloned().collect();
+            }
+            let table = SourceTable { name, columns, key };
             tables.push((table, references.into_iter().collect()));
         }
         Ok(in_order(tables))
@@ -105,23 +113,48 @@ impl LockedSource {
         while let Some(row) = rows.next()? {
             for (index, column) in table.columns.iter().enumerate() {
                 let written = writer.value(row.get_ref(index)?);
-                written.map_err(|fault| failed(fault, table, column))?;
+                written.map_err(|fault| failed(fault, table, column, row))?;
             }
-            writer.end_row().map_err(|fault| failed(fault, table, ""))?;
+            writer.end_row().map_err(|_| closed())?;
         }
-        writer.finish().map_err(|fault| failed(fault, table, ""))
+        writer.finish().map_err(|_| closed())
     }
 }
 
-fn failed(fault: CopyFault, table: &SourceTable, column: &str) -> TransferError {
+fn failed(fault: CopyFault, table: &SourceTable, column: &str, row: &Row<'_>) -> TransferError {
+    let (name, column) = (table.name.clone(), column.to_owned());
     match fault {
         CopyFault::Value => TransferError::Value {
-            table: table.name.clone(),
-            column: column.to_owned(),
+            table: name,
+            column,
         },
-        // The receiver has failed before, and reports why.
-        CopyFault::Closed => sqlx::Error::WorkerCrashed.into(),
+        CopyFault::Text => TransferError::Text {
+            table: name,
+            column,
+            row: key_of(table, row),
+        },
+        CopyFault::Closed => closed(),
     }
+}
+
+/// The receiver of the rows has failed before, and reports why.
+fn closed() -> TransferError {
+    sqlx::Error::WorkerCrashed.into()
+}
+
+/// The primary key of a row, as in `account_id = 7, number = 1`.
+fn key_of(table: &SourceTable, row: &Row<'_>) -> String {
+    let part = |column: &String| {
+        let value = match row.get_ref(column.as_str()) {
+            Ok(ValueRef::Integer(number)) => number.to_string(),
+            Ok(ValueRef::Text(text)) => String::from_utf8_lossy(text).escape_debug().to_string(),
+            Ok(ValueRef::Blob(octets)) => format!("x'{}'", HEXLOWER.encode(octets)),
+            _ => "NULL".to_owned(),
+        };
+        format!("{column} = {value}")
+    };
+    let parts: Vec<String> = table.key.iter().map(part).collect();
+    parts.join(", ")
 }
 
 /// The texts in the first column of a query.
@@ -195,10 +228,11 @@ mod tests {
     #[test]
     fn tables_in_a_circle_are_kept() {
         let table = |name: &str, references: &[&str]| {
-            let columns = Vec::new();
+            let (columns, key) = (Vec::new(), Vec::new());
             let name = name.to_owned();
             let references = references.iter().map(|other| (*other).to_owned());
-            (SourceTable { name, columns }, references.collect())
+            let table = SourceTable { name, columns, key };
+            (table, references.collect())
         };
         let ordered = in_order(vec![
             table("a", &["b"]),

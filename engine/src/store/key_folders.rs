@@ -12,12 +12,15 @@ use super::{Connection, StoreError};
 /// A folder counts for so long after its process was seen.
 const LIFETIME: Duration = Duration::from_secs(60);
 
+/// What stands between the path of a folder and its identity. No absolute path has it inside.
+pub const IDENTITY: &str = "//";
+
 /// A folder of key files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyFolder {
     /// The name of the machine.
     pub host: String,
-    /// Its path there.
+    /// Its path there. Behind [`IDENTITY`], which folder this is: containers may have the same name and path.
     pub folder: String,
     /// The ids of the keys in it, in order.
     pub kids: Vec<String>,
@@ -38,7 +41,11 @@ impl KeyFolder {
 impl fmt::Display for KeyFolder {
     /// Host and path, as in `gate:/var/lib/postern/keys`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.folder)
+        let path = match self.folder.rsplit_once(IDENTITY) {
+            Some((path, _)) if !path.is_empty() => path,
+            _ => self.folder.as_str(),
+        };
+        write!(f, "{}:{path}", self.host)
     }
 }
 

@@ -132,9 +132,7 @@ fn back_up(plan: &Plan, backup: &Backup, random: &mut Random) -> Result<()> {
         if backup.file.exists() {
             return Ok(());
         }
-        if backup.keys.exists() {
-            fs::remove_file(&backup.keys)?;
-        }
+        // The keys may be there alone; the next one replaces them.
     }
     succeed(command())
 }

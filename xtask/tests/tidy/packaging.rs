@@ -175,6 +175,21 @@ fn scripts_are_valid_and_stop_at_a_failure() {
     }
 }
 
+/// The service waits for its database, which the same upgrade may start later.
+#[test]
+fn an_upgrade_waits_for_the_service_for_a_limited_time() {
+    let text = read("packaging/debian/postinst");
+    let restarts: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.contains(" restart ") && !line.starts_with('#'))
+        .collect();
+    assert!(!restarts.is_empty(), "{text}");
+    for line in restarts {
+        assert!(line.starts_with("timeout "), "{line}");
+    }
+}
+
 #[test]
 fn variables_are_those_of_the_program() {
     let program: BTreeSet<String> = files::all()

@@ -103,30 +103,37 @@ test('a port in use', async () => {
   server.close();
 });
 
-test('a database that is down, silent or not PostgreSQL', async () => {
+test('a database that is down or silent is waited for until a signal', async () => {
   const port = await closedPort();
-  const down = await serve(temporaryFolder('data'), ['--database', `postgres://postern@127.0.0.1:${port}/postern`]);
-  expectCommandFailure(down, 1, new RegExp(`database cannot be opened: PostgreSQL at 127.0.0.1:${port}: .*refused`));
+  const stopAt = /waiting for PostgreSQL: .*\n/;
+  const down = await serve(temporaryFolder('data'), ['--database', `postgres://postern@127.0.0.1:${port}/postern`], { stopAt });
+  expect(down).toMatchObject({ code: 0, stdout: '' });
+  expect(down.stderr).toMatch(new RegExp(`database cannot be opened: PostgreSQL at 127.0.0.1:${port}: .*refused`));
 
   const mute = await silentRelay();
   const env = { POSTERN_DATABASE: `postgres://postern:secret@127.0.0.1:${mute.port}/postern` };
-  const unanswered = await serve(temporaryFolder('data'), [], { env });
-  expectCommandFailure(unanswered, 1, /does not answer in time/);
+  const unanswered = await serve(temporaryFolder('data'), [], { env, stopAt });
+  expect(unanswered).toMatchObject({ code: 0, stderr: expect.stringContaining('does not answer in time') });
   expect(unanswered.stderr).not.toContain('secret');
+  const command = await runPostern(['token', 'list', '--data', temporaryFolder('data')], { env });
+  expectCommandFailure(command, 1, /does not answer in time/);
   await mute.stop();
+});
 
+test('a database that is not PostgreSQL, or whose URL cannot be read', async () => {
   for (const address of ['mysql://localhost/postern', 'postern', 'postgres://a b/c']) {
     expectCommandFailure(await serve(temporaryFolder('data'), ['--database', address]), 1, /postgres:\/\/user@host\/name/);
   }
   const missing = { env: { POSTERN_DATABASE_FILE: '/nowhere' } };
   expectCommandFailure(await serve(temporaryFolder('data'), [], missing), 1, /POSTERN_DATABASE_FILE cannot be read/);
   const file = join(temporaryFolder('url'), 'database');
-  writeFileSync(file, `postgres://postern:secret@127.0.0.1:${port}/postern`, { mode: 0o644 });
+  writeFileSync(file, `postgres://postern:secret@127.0.0.1:${await closedPort()}/postern`, { mode: 0o644 });
   const open = await serve(temporaryFolder('data'), [], { env: { POSTERN_DATABASE_FILE: file } });
   expectCommandFailure(open, 1, /POSTERN_DATABASE_FILE can be read by others.*chmod 600/);
   chmodSync(file, 0o600);
-  const closed = await serve(temporaryFolder('data'), [], { env: { POSTERN_DATABASE_FILE: file } });
-  expectCommandFailure(closed, 1, /database cannot be opened: PostgreSQL at .*refused/);
+  const env = { POSTERN_DATABASE_FILE: file };
+  const closed = await serve(temporaryFolder('data'), [], { env, stopAt: /waiting for PostgreSQL: .*\n/ });
+  expect(closed.stderr).toMatch(/database cannot be opened: PostgreSQL at .*refused/);
 });
 
 test('a file that is not a database', async () => {

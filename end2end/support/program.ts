@@ -14,6 +14,8 @@ export interface CommandOptions {
   input?: string;
   /** Added to the inherited environment; `undefined` removes a variable. */
   env?: Record<string, string | undefined>;
+  /** Sends SIGTERM once standard error matches. */
+  stopAt?: RegExp;
 }
 
 /** Runs a command to its end, without blocking the relays of the test. */
@@ -31,7 +33,12 @@ function run(program: string, args: string[], options: CommandOptions): Promise<
     const child = spawn(program, args, { env: environment(options.env) });
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk));
-    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk));
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk;
+      if (options.stopAt?.test(stderr) && !child.killed) {
+        child.kill('SIGTERM');
+      }
+    });
     child.once('error', reject);
     child.once('close', (code) => resolve({ code, stdout, stderr }));
     // A command that does not read its input may end before all is written.

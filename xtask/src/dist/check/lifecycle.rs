@@ -34,6 +34,13 @@ const ENABLED: [&str; 3] = [
     "sockets.target.wants/postern-submit.socket",
 ];
 
+/// The completions of each shell, in /usr/share.
+const COMPLETIONS: [&str; 3] = [
+    "bash-completion/completions/postern",
+    "fish/vendor_completions.d/postern.fish",
+    "zsh/vendor-completions/_postern",
+];
+
 /// The unit that an administrator disables before the upgrade.
 const DISABLED: &str = "postern-submit.socket";
 
@@ -89,7 +96,7 @@ pub fn check(root: &DebianRoot, before: &Path, packages: &Packages) -> Result<()
     check_gone(root, &ENABLED.map(wanted).each_ref().map(String::as_str))
 }
 
-/// Checks the user, the folders, the links and the enabled units of an installed package.
+/// Checks the user, the folders, the links, the enabled units, man pages and completions of an installed package.
 fn check_installed(root: &DebianRoot) -> Result<()> {
     root.run(&["getent", "passwd", "postern"])?;
     let mode = fs::metadata(root.path(DATA))?.permissions().mode() & 0o777;
@@ -108,7 +115,9 @@ fn check_installed(root: &DebianRoot) -> Result<()> {
         "man8/sendmail.8.gz",
     ];
     let pages = pages.map(|page| format!("/usr/share/man/{page}"));
-    for path in ENABLED.map(wanted).iter().chain(&pages) {
+    let completions = COMPLETIONS.map(|path| format!("/usr/share/{path}"));
+    let expected = ENABLED.map(wanted);
+    for path in expected.iter().chain(&pages).chain(&completions) {
         if !root.has(path) {
             bail!("{path} is missing");
         }

@@ -84,7 +84,7 @@ test('a killed backup leaves nothing under the name of the file, or all of it', 
       const restored = await runPostern(['restore', file, '--keys', keys, '--data', data]);
       expect(restored, `killed after ${changes} changes: ${restored.stderr}`).toMatchObject({ code: 0 });
     } else {
-      const made = await server.command(['backup', file]);
+      const made = await server.command(['backup', file, '--keys', keys]);
       expect(made, 'what was left is not in the way').toMatchObject({ code: 0 });
     }
   }

@@ -278,6 +278,77 @@ fn the_console_speaks_https_with_a_certificate() {
 }
 
 #[test]
+fn a_certificate_needs_its_key_and_a_public_url_of_https() {
+    let manager = Manager::new();
+    let made = rcgen::generate_simple_self_signed(vec!["gate.test".to_owned()]);
+    let made = made.expect("a certificate");
+    let [certificate, key] = ["cert.pem", "key.pem"].map(|name| manager.path(name));
+    std::fs::write(&certificate, made.cert.pem()).expect("written");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("written");
+    let [certificate, key] = [&certificate, &key].map(|path| path.to_str().expect("text"));
+    for (arguments, expected) in [
+        (
+            vec!["--tls-cert", certificate],
+            "--tls-cert and --tls-key belong together",
+        ),
+        (
+            vec!["--tls-cert", certificate, "--tls-key", "absent.pem"],
+            "absent.pem cannot be read",
+        ),
+        (
+            vec![
+                "--tls-cert",
+                certificate,
+                "--tls-key",
+                key,
+                "--public-url",
+                "http://gate.test",
+            ],
+            "with --tls-cert the public URL begins with https://",
+        ),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_postern"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(manager.path("data"))
+            .args(&arguments)
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(expected), "{arguments:?}: {said}");
+    }
+}
+
+/// The whole answer to a request, whose connection ends with it.
+fn ask(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("connects");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a limit");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("text");
+    answer
+}
+
+#[test]
+fn probes_need_no_token() {
+    let manager = Manager::new();
+    let running = manager.start(&[]);
+    let health = ask(manager.address(), "/healthz");
+    assert!(health.starts_with("HTTP/1.1 200 "), "{health}");
+    let ready = ask(manager.address(), "/readyz");
+    assert!(ready.starts_with("HTTP/1.1 200 "), "{ready}");
+    let (_, body) = ready.split_once("\r\n\r\n").expect("a body");
+    let body: Value = serde_json::from_str(body).expect("JSON");
+    assert_eq!(body["status"], "ready", "{body}");
+    for check in ["database", "keys", "oldest_mail"] {
+        assert_eq!(body["checks"][check]["state"], "ok", "{body}");
+    }
+    assert_ne!(body["checks"]["delivery"]["state"], "failed", "{body}");
+    assert!(manager.stop(running).success());
+}
+
+#[test]
 fn doctor_finds_a_running_process_well() {
     let manager = Manager::new();
     let running = manager.start(&[]);

@@ -2,7 +2,6 @@
 
 use domain::view::Role;
 use engine::Actor;
-use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
 
@@ -20,6 +19,7 @@ use crate::my_relay::MY_RELAY;
 use crate::outbox::OUTBOX;
 use crate::relays::RELAYS;
 use crate::request::{actor, page_url, redirect};
+use crate::server_prelude::*;
 use crate::settings::SETTINGS;
 use crate::webhooks::WEBHOOKS;
 

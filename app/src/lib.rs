@@ -60,6 +60,8 @@ mod routes;
 #[cfg(feature = "ssr")]
 pub mod senders;
 #[cfg(feature = "ssr")]
+mod server_prelude;
+#[cfg(feature = "ssr")]
 mod shell;
 #[cfg(feature = "ssr")]
 pub mod suppressions;

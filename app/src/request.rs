@@ -2,10 +2,11 @@
 
 use domain::{Fields, Kind, Refusal};
 use engine::{Actor, Postern};
-use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 use leptos_router::hooks::{use_location, use_params_map, use_query_map};
 use url::form_urlencoded;
+
+use crate::server_prelude::*;
 
 /// Why a posted form was refused. The server crate provides it as context and renders the form's
 /// page again.

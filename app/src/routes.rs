@@ -1,6 +1,5 @@
 //! The routes of the console. Form posts and `/` are handled by the server crate.
 
-use leptos::prelude::*;
 use leptos::tachys::view::iterators::StaticVec;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::any_nested_route::{AnyNestedRoute, IntoAnyNestedRoute as _};
@@ -39,6 +38,7 @@ use crate::outbox::{CONFIRM, ConfirmPage, ListPage, MessagePage, OUTBOX};
 use crate::policy::{POLICY, PolicyPage};
 use crate::relays::{RELAYS, REMOVE_RELAY, RelayPage, RelaysPage, RemovalPage};
 use crate::senders::{CONFIRM_SENDER, SENDERS, SenderConfirmationPage, SendersPage};
+use crate::server_prelude::*;
 use crate::settings::{SETTINGS, SettingsPage};
 use crate::suppressions::{SUPPRESSIONS, SuppressionsPage};
 use crate::webhooks::{

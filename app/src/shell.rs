@@ -1,7 +1,7 @@
 //! The HTML document around every page.
 
+use crate::server_prelude::*;
 use crate::{App, content_security_policy};
-use leptos::prelude::*;
 use leptos_meta::MetaTags;
 
 /// The assets of the browser part, by URL path.

@@ -1,12 +1,12 @@
 //! The page that asks a person for the second factor or the password again, before certain acts.
 
 use engine::{Actor, FactorChoices, Postern};
-use leptos::prelude::*;
 
 use super::CONFIRM_IDENTITY;
 use crate::components::{ErrorNotice, FormField, PasskeyForm};
 use crate::layout::console_page;
 use crate::request::{fault, local_path, other_fault, query, with_query};
+use crate::server_prelude::*;
 
 /// The field of the answer.
 pub const CONFIRMATION: &str = "confirmation";

@@ -1,7 +1,6 @@
 //! The account page.
 
 use engine::{Actor, Postern};
-use leptos::prelude::*;
 
 use super::second_factor::SecondFactorSection;
 use super::session_list::SessionList;
@@ -12,6 +11,7 @@ use crate::layout::console_page;
 use crate::limits::OwnLimitsSection;
 use crate::request::{fault, other_fault};
 use crate::senders::SENDERS;
+use crate::server_prelude::*;
 use crate::webhooks::OWN_WEBHOOKS;
 
 const FIELDS: [&str; 2] = ["current", "new"];

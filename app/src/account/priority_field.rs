@@ -1,9 +1,9 @@
 //! A choice of a priority in the form that creates an API token.
 
 use domain::outbox::Priority;
-use leptos::prelude::*;
 
 use crate::request::fault;
+use crate::server_prelude::*;
 
 /// Label, select, hint and fault. The first choice is none of the classes.
 #[component]

@@ -1,10 +1,10 @@
 //! A list of sessions with a button that ends each, of the own account or of another.
 
 use domain::view::SessionView;
-use leptos::prelude::*;
 
 use super::user_agent;
 use crate::components::{HiddenFields, Time};
+use crate::server_prelude::*;
 
 /// `action` is the form that ends one; `fields` are sent with its id.
 #[component]

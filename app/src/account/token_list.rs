@@ -2,11 +2,11 @@
 
 use domain::figures::FigureSubject;
 use engine::{Clock, NewestTokens, Token};
-use leptos::prelude::*;
 
 use crate::components::{HiddenFields, Time};
 use crate::figures::figures_path;
 use crate::limits::{LimitLines, LimitsTarget};
+use crate::server_prelude::*;
 
 /// `action` is the form that revokes one; `fields` are sent with its id. With `changes_limits` each has a
 /// link to the page that changes its limits.

@@ -3,7 +3,6 @@
 use domain::sending_limits::LIMIT_NAMES;
 use domain::view::Role;
 use engine::{Actor, Postern, TokenScope};
-use leptos::prelude::*;
 
 use super::priority_field::PriorityField;
 use super::token_list::TokenList;
@@ -13,6 +12,7 @@ use crate::flash::{Flash, flash};
 use crate::layout::console_page;
 use crate::limits::LimitFields;
 use crate::request::{fault, other_fault};
+use crate::server_prelude::*;
 
 /// The fields of the form, as refusals name them.
 const FIELDS: [&str; 11] = [

@@ -4,7 +4,6 @@ use domain::figures::FigureSubject;
 use domain::view::{AccountState, AccountView, Role, SessionView};
 use domain::{Refusal, SendingQuota, Timestamp};
 use engine::{Actor, NewestTokens, Postern, SenderView};
-use leptos::prelude::*;
 
 use super::format::{account_badge, role_name};
 use super::requests::HandedLink;
@@ -19,6 +18,7 @@ use crate::flash::{Flash, flash};
 use crate::layout::console_page;
 use crate::limits::{LimitFacts, LimitsTarget};
 use crate::request::{other_fault, param, with_query};
+use crate::server_prelude::*;
 
 /// What the page shows.
 struct Details {

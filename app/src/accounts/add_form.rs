@@ -1,12 +1,12 @@
 //! The form that adds an account: with a password, or by an invitation.
 
 use engine::MailOutage;
-use leptos::prelude::*;
 
 use super::ACCOUNTS;
 use super::requests::{TypedAccount, WITH, WITH_INVITATION, WITH_PASSWORD};
 use crate::components::FormField;
 use crate::request::fault;
+use crate::server_prelude::*;
 
 /// The fields whose faults are shown beside them.
 pub const ADDED: [&str; 3] = ["email", "role", "password"];

@@ -3,7 +3,6 @@
 use domain::view::{AccountState, AccountView};
 use domain::{Fields, Refusal};
 use engine::{AccountList, Postern};
-use leptos::prelude::*;
 
 use super::add_form::{ADDED, AddAccount};
 use super::format::{account_badge, role_name};
@@ -12,6 +11,7 @@ use crate::components::{ErrorNotice, SearchField, SuccessNotice, Time, refused};
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;
 use crate::request::{other_fault, queries};
+use crate::server_prelude::*;
 
 #[component]
 pub fn AccountsPage() -> impl IntoView {

@@ -2,12 +2,12 @@
 
 use domain::Refusal;
 use engine::{Actor, Postern};
-use leptos::prelude::*;
 
 use super::{DELETE_ACCOUNT, account_path};
 use crate::components::{Question, refused};
 use crate::layout::console_page;
 use crate::request::{only_id, other_fault, queries};
+use crate::server_prelude::*;
 
 #[component]
 pub fn AccountRemovalPage() -> impl IntoView {

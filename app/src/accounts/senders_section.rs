@@ -2,12 +2,12 @@
 
 use domain::view::Role;
 use engine::SenderView;
-use leptos::prelude::*;
 
 use super::{ADD_SENDER_OF, REMOVE_SENDER_OF};
 use crate::components::{FormField, HiddenFields};
 use crate::request::fault;
 use crate::senders::{SenderForm, SenderList};
+use crate::server_prelude::*;
 
 /// `account` is the id of the account.
 #[component]

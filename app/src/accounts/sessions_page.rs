@@ -2,7 +2,6 @@
 
 use domain::{Fields, Refusal};
 use engine::{AccountSession, AllSessions, Postern};
-use leptos::prelude::*;
 
 use super::{ACCOUNTS, SESSIONS, account_path};
 use crate::account::browser_name;
@@ -10,6 +9,7 @@ use crate::components::{ErrorNotice, HiddenFields, SearchField, SuccessNotice, T
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;
 use crate::request::{other_fault, queries};
+use crate::server_prelude::*;
 
 #[component]
 pub fn SessionsPage() -> impl IntoView {

@@ -3,12 +3,12 @@
 use domain::Fields;
 use domain::audit::AuditSearch;
 use engine::{Action, Postern};
-use leptos::prelude::*;
 
 use super::{AUDIT, EXPORT_FILE};
 use crate::components::{HiddenFields, refused};
 use crate::layout::console_page;
 use crate::request::{queries, with_query};
+use crate::server_prelude::*;
 
 #[component]
 pub fn AuditExportPage() -> impl IntoView {

@@ -3,7 +3,6 @@
 use domain::audit::{AuditCursor, AuditRow, AuditSearch};
 use domain::{Fields, Kind, Refusal};
 use engine::{Action, Postern};
-use leptos::prelude::*;
 
 use super::row::Row;
 use super::search_form::SearchForm;
@@ -11,6 +10,7 @@ use super::{AUDIT, EXPORT_AUDIT};
 use crate::components::{ErrorNotice, refused};
 use crate::layout::console_page;
 use crate::request::{queries, refuse, with_query};
+use crate::server_prelude::*;
 
 /// The rows of a page.
 const PAGE_ROWS: i64 = 50;

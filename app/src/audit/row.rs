@@ -1,9 +1,9 @@
 //! A row of the audit log on its page.
 
 use domain::audit::AuditRow;
-use leptos::prelude::*;
 
 use crate::components::exact;
+use crate::server_prelude::*;
 
 #[component]
 pub fn Row(row: AuditRow) -> AnyView {

@@ -2,10 +2,10 @@
 
 use domain::audit::{AuditObject, AuditOutcome, AuditSearch};
 use engine::Action;
-use leptos::prelude::*;
 
 use super::AUDIT;
 use crate::components::{SearchField, TimeField};
+use crate::server_prelude::*;
 
 #[component]
 pub fn SearchForm(search: AuditSearch) -> AnyView {

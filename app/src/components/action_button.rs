@@ -1,8 +1,7 @@
 //! A form with one button, for an act on an entry of a list.
 
-use leptos::prelude::*;
-
 use super::HiddenFields;
+use crate::server_prelude::*;
 
 /// `about` is what the button acts on, for its label.
 #[component]

@@ -1,8 +1,7 @@
 //! A field of an HTML form that is posted without WebAssembly.
 
-use leptos::prelude::*;
-
 use crate::RevealPassword;
+use crate::server_prelude::*;
 
 /// Label, input, hint and fault. `autocomplete` names the kind of value for browsers and password
 /// managers; one that ends in `password` makes it a password input.

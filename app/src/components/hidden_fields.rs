@@ -1,6 +1,6 @@
 //! Hidden inputs of a form.
 
-use leptos::prelude::*;
+use crate::server_prelude::*;
 
 #[component]
 pub fn HiddenFields(fields: Vec<(&'static str, String)>) -> AnyView {

@@ -1,6 +1,6 @@
 //! The logo of Postern and the icons of the navigation.
 
-use leptos::prelude::*;
+use crate::server_prelude::*;
 
 /// Logo and name, linked to the first page.
 #[component]

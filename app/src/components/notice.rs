@@ -1,6 +1,6 @@
 //! Notices above a page about the form that was just posted.
 
-use leptos::prelude::*;
+use crate::server_prelude::*;
 
 /// The form was refused.
 #[component]

@@ -1,7 +1,8 @@
 //! A form that the browser fills in with a passkey, and the script that asks the browser for it.
 
 use leptos::nonce::use_nonce;
-use leptos::prelude::*;
+
+use crate::server_prelude::*;
 
 /// The URL path of the script; `None` in a binary built without its browser part. The server crate provides
 /// it as context of every page.

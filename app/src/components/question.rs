@@ -1,8 +1,7 @@
 //! The content of a page that asks before something is removed or replaced.
 
-use leptos::prelude::*;
-
 use super::{ErrorNotice, HiddenFields};
+use crate::server_prelude::*;
 
 /// Asks `title`, and posts `fields` to `action`. The children say what changes.
 #[component]

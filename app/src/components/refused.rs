@@ -1,10 +1,10 @@
 //! Error pages: not found, forbidden, unavailable.
 
 use domain::{Kind, Refusal};
-use leptos::prelude::*;
 
 use crate::entrance::EntranceCard;
 use crate::request::{refuse, set_status};
+use crate::server_prelude::*;
 
 /// No page has this path.
 #[component]

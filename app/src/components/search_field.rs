@@ -1,7 +1,8 @@
 //! Fields of search forms.
 
 use domain::Timestamp;
-use leptos::prelude::*;
+
+use crate::server_prelude::*;
 
 /// A text of a search form.
 #[component]

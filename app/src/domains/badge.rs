@@ -2,7 +2,8 @@
 
 use domain::dkim::DkimKeyState;
 use domain::domain_check::CheckState;
-use leptos::prelude::*;
+
+use crate::server_prelude::*;
 
 /// A state of a check, after the name of what was checked where that is not beside it.
 #[component]

@@ -4,7 +4,6 @@ use domain::Refusal;
 use domain::dkim::{DkimAlgorithm, DkimKeyView};
 use domain::domain_check::DomainCheck;
 use engine::{Actor, Postern};
-use leptos::prelude::*;
 
 use super::badge::CheckBadge;
 use super::finding::Finding;
@@ -14,6 +13,7 @@ use crate::components::{ActionButton, ErrorNotice, SuccessNotice, Time, refused}
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;
 use crate::request::{other_fault, param};
+use crate::server_prelude::*;
 
 #[component]
 pub fn DomainPage() -> impl IntoView {

@@ -2,9 +2,9 @@
 
 use domain::dkim::zone_line;
 use domain::domain_check::{CheckKind, DomainFinding};
-use leptos::prelude::*;
 
 use super::badge::CheckBadge;
+use crate::server_prelude::*;
 
 #[component]
 pub fn Finding(finding: DomainFinding) -> AnyView {

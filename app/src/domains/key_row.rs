@@ -1,13 +1,13 @@
 //! A DKIM key in the list of a domain: its record, its state and its buttons.
 
 use domain::dkim::{DkimAlgorithm, DkimKeyState, DkimKeyView};
-use leptos::prelude::*;
 
 use super::badge::KeyBadge;
 use super::finding::RecordText;
 use super::{ACTIVATE_DKIM_KEY, REMOVE_DKIM_KEY};
 use crate::components::{ActionButton, Time};
 use crate::request::with_query;
+use crate::server_prelude::*;
 
 /// The name of an algorithm.
 pub fn algorithm_name(algorithm: DkimAlgorithm) -> &'static str {

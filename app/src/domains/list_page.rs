@@ -2,13 +2,13 @@
 
 use domain::domain_check::{CheckKind, FromDomain};
 use engine::Postern;
-use leptos::prelude::*;
 
 use super::badge::CheckBadge;
 use super::{DOMAINS, domain_path, typed_domain_path};
 use crate::components::{ErrorNotice, SearchField, refused};
 use crate::layout::console_page;
 use crate::request::{other_fault, query, redirect};
+use crate::server_prelude::*;
 
 /// The field of the domain to check.
 const DOMAIN: &str = "domain";

@@ -3,12 +3,12 @@
 use domain::dkim::DkimKeyState;
 use domain::{Kind, Refusal};
 use engine::{Actor, Postern};
-use leptos::prelude::*;
 
 use super::{DkimKeyId, REMOVE_DKIM_KEY, domain_path};
 use crate::components::{ErrorNotice, HiddenFields, refused};
 use crate::layout::console_page;
 use crate::request::{other_fault, queries};
+use crate::server_prelude::*;
 
 #[component]
 pub fn DkimKeyRemovalPage() -> impl IntoView {

@@ -1,7 +1,8 @@
 //! The layout of a page without a session: the logo and one card.
 
-use leptos::prelude::*;
 use leptos_meta::Title;
+
+use crate::server_prelude::*;
 
 /// A page for visitors without a session.
 #[component]

@@ -2,11 +2,11 @@
 
 use domain::Kind;
 use engine::Postern;
-use leptos::prelude::*;
 
 use super::set_password::SetPassword;
 use super::{EntranceCard, INVITATION, LOGIN};
 use crate::request::{query, set_status};
+use crate::server_prelude::*;
 
 #[component]
 pub fn InvitationPage() -> impl IntoView {

@@ -1,11 +1,10 @@
 //! The sign-in page, an HTML form.
 
-use leptos::prelude::*;
-
 use super::{EntranceCard, LOGIN, RESET, login_path};
 use crate::components::{ErrorNotice, FormField, SuccessNotice};
 use crate::flash::{Flash, flash};
 use crate::request::{actor, fault, local_path, other_fault, query, redirect, typed_email};
+use crate::server_prelude::*;
 
 const FIELDS: [&str; 2] = ["email", "password"];
 

@@ -1,9 +1,8 @@
 //! The page of an administrator who comes from a network that is not allowed.
 
-use leptos::prelude::*;
-
 use super::{EntranceCard, LOGOUT};
 use crate::components::ErrorNotice;
+use crate::server_prelude::*;
 
 /// Why the caller gets no page. The server crate provides it as context of the page that it renders
 /// instead.

@@ -2,13 +2,13 @@
 
 use domain::Kind;
 use engine::Postern;
-use leptos::prelude::*;
 
 use super::set_password::SetPassword;
 use super::{EntranceCard, LOGIN, RESET, SET_BY_RESET};
 use crate::components::{ErrorNotice, FormField};
 use crate::flash::{Flash, flash};
 use crate::request::{fault, other_fault, query, refuse, set_status, typed_email};
+use crate::server_prelude::*;
 
 #[component]
 pub fn ResetPage() -> impl IntoView {

@@ -1,11 +1,11 @@
 //! The page of the second step of a sign-in, HTML forms.
 
 use engine::{FactorChoices, Postern};
-use leptos::prelude::*;
 
 use super::{EntranceCard, LOGIN, SECOND_STEP};
 use crate::components::{ErrorNotice, FormField, PasskeyForm};
 use crate::request::{actor, fault, local_path, other_fault, query, redirect, with_query};
+use crate::server_prelude::*;
 
 /// The form.
 #[derive(Default, serde::Deserialize)]

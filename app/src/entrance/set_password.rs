@@ -1,9 +1,8 @@
 //! The form that sets a password by a link.
 
-use leptos::prelude::*;
-
 use crate::components::{ErrorNotice, FormField};
 use crate::request::{fault, other_fault};
+use crate::server_prelude::*;
 
 #[component]
 pub fn SetPassword(action: &'static str, token: String, email: String) -> AnyView {

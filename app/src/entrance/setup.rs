@@ -2,11 +2,11 @@
 
 use domain::Kind;
 use engine::Postern;
-use leptos::prelude::*;
 
 use super::{EntranceCard, LOGIN, SETUP};
 use crate::components::{ErrorNotice, FormField};
 use crate::request::{fault, other_fault, query, set_status, typed_email};
+use crate::server_prelude::*;
 
 const FIELDS: [&str; 2] = ["email", "password"];
 

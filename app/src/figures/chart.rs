@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use domain::figures::{FigureRow, FigureStep, Figures};
-use leptos::prelude::*;
 
 use super::format::{number, row as sentence, start};
 use super::scale::{AxisLabel, Bar, ChartScale, HEIGHT, WIDTH};
 use super::table::FiguresTable;
+use crate::server_prelude::*;
 
 /// Bars of what was delivered and, on top of it, failed; a line of what was accepted; triangles where
 /// attempts were deferred. Shapes and patterns tell them apart, also without colours. The table below has

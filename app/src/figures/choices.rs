@@ -4,9 +4,9 @@ use domain::Refusal;
 use domain::figures::FigureSubject;
 use domain::view::Role;
 use engine::{Actor, Postern, Scope};
-use leptos::prelude::*;
 
 use super::request::{FIGURES, FiguresRequest};
+use crate::server_prelude::*;
 
 /// A subject with its name.
 pub struct Choice {

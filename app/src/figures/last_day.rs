@@ -1,10 +1,10 @@
 //! The figures of a relay in 24 hours as a line, with the link to all of its figures.
 
 use domain::figures::{FigureRow, FigureSubject};
-use leptos::prelude::*;
 
 use super::format::{latency, number};
 use super::request::figures_path;
+use crate::server_prelude::*;
 
 /// `subject` is the relay, `row` the sum of its last 24 hours.
 #[component]

@@ -3,7 +3,6 @@
 use domain::figures::{FigureQuery, FigureRow, FigureSubject};
 use domain::{Fields, Refusal};
 use engine::{Actor, Postern};
-use leptos::prelude::*;
 
 use super::chart::FiguresChart;
 use super::choices::{Choice, Chooser, choices};
@@ -12,6 +11,7 @@ use super::request::{FigureRange, FiguresRequest};
 use crate::components::refused;
 use crate::layout::console_page;
 use crate::request::{queries, with_query};
+use crate::server_prelude::*;
 
 /// The figures over REST.
 const API: &str = "/api/figures";

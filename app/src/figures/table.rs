@@ -1,9 +1,9 @@
 //! Figures as a table, which holds all that the chart shows.
 
 use domain::figures::{FigureRow, FigureStep, Figures};
-use leptos::prelude::*;
 
 use super::format::{latency, number, start};
+use crate::server_prelude::*;
 
 /// The table, closed at first.
 #[component]

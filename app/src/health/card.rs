@@ -2,11 +2,11 @@
 
 use domain::Timestamp;
 use domain::health::{HealthPeriod, HealthView};
-use leptos::prelude::*;
 
 use super::history::HealthHistory;
 use super::status::{HealthStatus, connections};
 use crate::components::ActionButton;
+use crate::server_prelude::*;
 
 /// The health of a relay, and its history.
 #[derive(Clone, Debug)]

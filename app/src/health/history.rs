@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::health::{HealthPeriod, HealthState};
-use leptos::prelude::*;
 
 use crate::outbox::age;
+use crate::server_prelude::*;
 
 const DAY: Duration = Duration::from_hours(24);
 const MONTH: Duration = Duration::from_hours(30 * 24);

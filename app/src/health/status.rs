@@ -2,10 +2,10 @@
 
 use domain::Timestamp;
 use domain::health::{HealthState, HealthView};
-use leptos::prelude::*;
 
 use crate::components::Time;
 use crate::outbox::{ago, ahead, grouped};
+use crate::server_prelude::*;
 
 /// Since when a relay is in its state, its last failed check, and when it is checked.
 #[component]

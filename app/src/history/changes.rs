@@ -2,9 +2,9 @@
 
 use domain::Label;
 use domain::revision::{ChangedValues, FieldChange};
-use leptos::prelude::*;
 
 use super::format::value;
+use crate::server_prelude::*;
 
 /// A table of the fields that differ. `before` and `after` are the titles of the values, `about` names the
 /// table.

@@ -1,12 +1,12 @@
 //! A revision in the list of a history.
 
 use domain::revision::RevisionView;
-use leptos::prelude::*;
 
 use super::changes::Changes;
 use super::format::{password, saved};
 use super::restore_path;
 use crate::components::exact;
+use crate::server_prelude::*;
 
 /// `relay_id` is the relay whose history it is in, `is_newest` whether it is in use.
 #[component]

@@ -1,8 +1,7 @@
 //! The link from the settings of a relay to their history.
 
-use leptos::prelude::*;
-
 use super::history_path;
+use crate::server_prelude::*;
 
 /// `id` is that of a relay of the organisation, or stands for the own one.
 #[component]

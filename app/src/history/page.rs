@@ -4,7 +4,6 @@ use domain::Refusal;
 use domain::relay::OWN;
 use domain::revision::RevisionView;
 use engine::{Actor, Postern};
-use leptos::prelude::*;
 
 use super::entry::RevisionEntry;
 use super::relay::HistoryRelay;
@@ -12,6 +11,7 @@ use crate::components::{SuccessNotice, refused};
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;
 use crate::request::{only_id, queries};
+use crate::server_prelude::*;
 
 #[component]
 pub fn RelayHistoryPage() -> impl IntoView {

@@ -4,7 +4,6 @@ use domain::relay::OWN;
 use domain::revision::{RevisionComparison, RevisionPassword};
 use domain::{Fields, Label, Refusal};
 use engine::{Actor, Postern};
-use leptos::prelude::*;
 
 use super::changes::Changes;
 use super::format::{password, saved};
@@ -14,6 +13,7 @@ use super::request::WITHOUT_PASSWORD;
 use crate::components::{Question, refused};
 use crate::layout::console_page;
 use crate::request::{other_fault, queries};
+use crate::server_prelude::*;
 
 #[component]
 pub fn RestoreRelayPage() -> impl IntoView {

@@ -2,10 +2,10 @@
 
 use domain::outbox::{FailureGroup, RecentFailures, RecipientState, Search};
 use domain::sanitize::truncate;
-use leptos::prelude::*;
 
 use crate::components::Time;
 use crate::outbox::{StateBadge, counted, list_url, message_path};
+use crate::server_prelude::*;
 
 /// The maximum number of groups that are shown.
 const GROUPS: usize = 5;

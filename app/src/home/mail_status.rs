@@ -1,9 +1,9 @@
 //! The heading: whether mail can leave, and since when.
 
 use domain::home::{HomeFacts, MailStatus};
-use leptos::prelude::*;
 
 use crate::components::Time;
+use crate::server_prelude::*;
 
 #[component]
 pub fn MailStatusHeading(facts: HomeFacts) -> AnyView {

@@ -1,7 +1,6 @@
 //! The first thing to do, with a link to the page where it is done.
 
 use domain::home::NextStep;
-use leptos::prelude::*;
 
 use crate::account::ACCOUNT;
 use crate::components::exact;
@@ -9,6 +8,7 @@ use crate::keys::KEYS;
 use crate::my_relay::MY_RELAY;
 use crate::outbox::OUTBOX;
 use crate::relays::relay_path;
+use crate::server_prelude::*;
 use crate::settings::SETTINGS;
 
 /// A step in words, with its link.

@@ -3,7 +3,6 @@
 use domain::figures::FigureStep;
 use domain::home::next_step;
 use engine::{HomeView, Postern};
-use leptos::prelude::*;
 
 use super::data::HomeData;
 use super::failures::Failures;
@@ -14,6 +13,7 @@ use super::waiting::WaitingMail;
 use crate::components::refused;
 use crate::figures::{FIGURES, FiguresChart};
 use crate::layout::console_page;
+use crate::server_prelude::*;
 
 #[component]
 pub fn HomePage() -> impl IntoView {

@@ -2,11 +2,11 @@
 
 use domain::health::HealthState;
 use domain::home::HomeRelay;
-use leptos::prelude::*;
 
 use crate::components::Time;
 use crate::my_relay::MY_RELAY;
 use crate::relays::relay_path;
+use crate::server_prelude::*;
 
 #[component]
 pub fn HomeRelays(relays: Vec<HomeRelay>, admin: bool) -> AnyView {

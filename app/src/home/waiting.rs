@@ -2,9 +2,9 @@
 
 use domain::Timestamp;
 use domain::outbox::{Count, RecipientState, Search};
-use leptos::prelude::*;
 
 use crate::outbox::{age, grouped, list_url};
+use crate::server_prelude::*;
 
 #[component]
 pub fn WaitingMail(counts: Vec<Count>, now: Timestamp) -> AnyView {

@@ -3,7 +3,6 @@
 use domain::Refusal;
 use domain::interface::{InterfaceKind, InterfaceView, LastUse, closed_interfaces};
 use engine::{Actor, Postern};
-use leptos::prelude::*;
 
 use super::examples::{ConfigurationExample, examples};
 use super::format::{encryption, interface_badge, interface_name, unused};
@@ -11,6 +10,7 @@ use crate::account::TOKENS;
 use crate::components::{exact, refused};
 use crate::layout::console_page;
 use crate::outbox::PublicUrl;
+use crate::server_prelude::*;
 
 #[component]
 pub fn InterfacesPage() -> impl IntoView {

@@ -1,10 +1,10 @@
 //! The keys in their lists.
 
 use domain::keys::{BrowserKeyView, SealingKeyState, SealingKeyView};
-use leptos::prelude::*;
 
 use super::RETIRE_KEY;
 use crate::components::{ActionButton, Time};
+use crate::server_prelude::*;
 
 /// The badge of a state: its class and its text.
 const fn badge(state: SealingKeyState) -> [&'static str; 2] {

@@ -1,9 +1,9 @@
 //! What is to be done about keys, above their lists.
 
 use domain::keys::{KeysView, SealingKeyState};
-use leptos::prelude::*;
 
 use crate::components::exact;
+use crate::server_prelude::*;
 
 /// Values that do not open, keys without a file, a key that waits for files, and one that is old.
 #[component]

@@ -2,7 +2,6 @@
 
 use domain::keys::{BrowserKeyView, KeysView, ROTATION_AGE};
 use engine::Postern;
-use leptos::prelude::*;
 
 use super::key_row::{BrowserKeyRow, SealingKeyRow};
 use super::notices::KeyNotices;
@@ -11,6 +10,7 @@ use crate::components::{ErrorNotice, SuccessNotice, refused};
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;
 use crate::request::other_fault;
+use crate::server_prelude::*;
 
 #[component]
 pub fn KeysPage() -> impl IntoView {

@@ -2,10 +2,10 @@
 
 use domain::Refusal;
 use domain::sending_limits::LIMIT_NAMES;
-use leptos::prelude::*;
 
 use crate::components::FormField;
 use crate::request::fault;
+use crate::server_prelude::*;
 
 /// The labels of the limits, in the order of [`LIMIT_NAMES`]: those of the periods, that of recipients.
 pub const LABELS: [&str; 4] = [

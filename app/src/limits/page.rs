@@ -3,13 +3,13 @@
 use domain::sending_limits::LIMIT_NAMES;
 use domain::{Refusal, SendingQuota};
 use engine::{Actor, Postern};
-use leptos::prelude::*;
 
 use super::{LIMITS, LimitFacts, LimitFields, LimitsTarget, TypedLimits};
 use crate::accounts::account_path;
 use crate::components::{ErrorNotice, HiddenFields, refused};
 use crate::layout::console_page;
 use crate::request::{other_fault, queries};
+use crate::server_prelude::*;
 
 /// What the page shows.
 struct Shown {

@@ -4,10 +4,10 @@ use domain::rate_window::Period;
 use domain::sending_limits::LimitUse;
 use domain::{SendingQuota, Timestamp};
 use engine::{Actor, Postern};
-use leptos::prelude::*;
 
 use super::fields::LABELS;
 use crate::components::{exact, refused};
+use crate::server_prelude::*;
 
 /// A limit with what is left of it.
 struct Remaining {

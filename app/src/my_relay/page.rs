@@ -5,7 +5,6 @@ use domain::health::HealthState;
 use domain::relay::OWN;
 use domain::{Refusal, Timestamp};
 use engine::{AccountRelay, Actor, Postern, RelayStatus};
-use leptos::prelude::*;
 
 use super::CHECK_MY_RELAY;
 use super::state::State;
@@ -16,6 +15,7 @@ use crate::health::{CHECK_REQUESTED, HealthCard, ShownHealth, history_begin};
 use crate::history::HistoryLink;
 use crate::layout::console_page;
 use crate::request::other_fault;
+use crate::server_prelude::*;
 use crate::settings::{InitialState, settings_editor};
 
 #[component]

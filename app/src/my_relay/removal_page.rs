@@ -1,12 +1,12 @@
 //! The page that asks whether to remove an account's own relay.
 
 use engine::Postern;
-use leptos::prelude::*;
 
 use super::{MY_RELAY, REMOVE_MY_RELAY};
 use crate::components::{Question, refused};
 use crate::layout::console_page;
 use crate::request::other_fault;
+use crate::server_prelude::*;
 
 #[component]
 pub fn MyRelayRemovalPage() -> impl IntoView {

@@ -3,10 +3,10 @@
 use domain::Timestamp;
 use domain::outbox::RelayState;
 use engine::{AccountRelay, Clock, RelayStatus};
-use leptos::prelude::*;
 
 use super::{MY_RELAY, REMOVE_MY_RELAY};
 use crate::outbox::Backoff;
+use crate::server_prelude::*;
 
 /// What the card says, beside the failure of the own relay.
 #[derive(Clone, Debug, PartialEq, Eq)]

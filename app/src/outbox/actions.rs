@@ -1,12 +1,12 @@
 //! The action buttons of administrators. Bulk actions and cancelling ask for confirmation first.
 
 use domain::outbox::{MessageAction, RecipientState, Selection};
-use leptos::prelude::*;
 
 use super::action_request::ActionRequest;
 use super::format::verb;
 use super::paths::ACT;
 use crate::components::HiddenFields;
+use crate::server_prelude::*;
 
 /// The actions for messages in these states; the one that cannot be undone comes last.
 fn offered(states: &[RecipientState]) -> impl Iterator<Item = MessageAction> {

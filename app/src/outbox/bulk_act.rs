@@ -1,11 +1,11 @@
 //! The progress of an action on many messages, with a button that stops it.
 
 use domain::outbox::{BulkAct, BulkActState};
-use leptos::prelude::*;
 
 use super::format::{counted, done, for_recipients, grouped, verb};
 use super::paths::STOP_ACT;
 use crate::components::Time;
+use crate::server_prelude::*;
 
 /// For administrators.
 #[component]

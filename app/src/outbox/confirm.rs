@@ -1,12 +1,12 @@
 //! The question before an action on many messages, or one that cannot be undone.
 
 use domain::outbox::{ActCount, MessageAction, Selection};
-use leptos::prelude::*;
 
 use super::action_request::ActionRequest;
 use super::format::{description, effect, for_recipients, grouped, states, verb};
 use super::paths::ACT;
 use crate::components::HiddenFields;
+use crate::server_prelude::*;
 
 #[component]
 pub fn Confirm(request: ActionRequest, count: ActCount) -> impl IntoView {

@@ -1,13 +1,13 @@
 //! The page that asks for confirmation of an action, with the number of recipients.
 
 use engine::Postern;
-use leptos::prelude::*;
 
 use super::action_request::ActionRequest;
 use super::confirm::Confirm;
 use crate::components::refused;
 use crate::layout::console_page;
 use crate::request::queries;
+use crate::server_prelude::*;
 
 #[component]
 pub fn ConfirmPage() -> impl IntoView {

@@ -1,9 +1,9 @@
 //! The content of a message for administrators: headers, text, attachments. Always as plain text.
 
 use engine::ParsedMessage;
-use leptos::prelude::*;
 
 use super::format::size;
+use crate::server_prelude::*;
 
 #[component]
 pub fn Content(letter: ParsedMessage, source: String) -> AnyView {

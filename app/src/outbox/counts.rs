@@ -1,11 +1,11 @@
 //! Message counts per state with the age of the oldest, each a link to the messages.
 
 use domain::outbox::{Count, RecipientState, Search};
-use leptos::prelude::*;
 
 use super::format::{age, grouped};
 use super::paths::list_url;
 use super::viewer::Viewer;
+use crate::server_prelude::*;
 
 #[component]
 pub fn Counts(counts: Vec<Count>, shown: Option<RecipientState>, viewer: Viewer) -> AnyView {

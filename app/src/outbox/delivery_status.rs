@@ -2,13 +2,13 @@
 
 use domain::outbox::{BackoffView, Overview, Pause, RelayState, Worker};
 use domain::{Fault, Timestamp};
-use leptos::prelude::*;
 
 use super::format::ahead;
 use super::pause::PauseControl;
 use super::throughput::{Fact, queue, throughput};
 use super::viewer::Viewer;
 use crate::components::Time;
+use crate::server_prelude::*;
 use crate::settings::SETTINGS;
 
 /// The delivery status: the first variant that applies, in this order.

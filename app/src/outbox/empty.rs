@@ -1,8 +1,7 @@
 //! The text in place of an empty list.
 
-use leptos::prelude::*;
-
 use super::paths::OUTBOX;
+use crate::server_prelude::*;
 
 #[component]
 pub fn Empty(searched: bool, older: bool, url: String) -> impl IntoView {

@@ -1,11 +1,10 @@
 //! The result of the last form of the outbox, shown above its pages.
 
-use leptos::prelude::*;
-
 use super::format::done;
 use crate::components::{ErrorNotice, SuccessNotice};
 use crate::flash::{Flash, flash};
 use crate::request::other_fault;
+use crate::server_prelude::*;
 
 /// The notice about the last form, if the page follows one.
 pub fn form_result() -> Option<AnyView> {

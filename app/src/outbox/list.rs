@@ -1,7 +1,6 @@
 //! The list of messages, newest first.
 
 use domain::outbox::{Count, Cursor, OutboxRow, OutboxRows, RecipientState, Search, Selection};
-use leptos::prelude::*;
 
 use super::actions::BulkActions;
 use super::counts::StateBadge;
@@ -9,6 +8,7 @@ use super::empty::Empty;
 use super::format::{ago, ahead, counted, description};
 use super::paths::{list_url, message_path};
 use super::viewer::Viewer;
+use crate::server_prelude::*;
 
 /// The id of the list, which snapshots replace.
 const ID: &str = "mails";

@@ -1,7 +1,6 @@
 //! The page of the list: delivery status, counts by state, search, messages.
 
 use domain::Kind;
-use leptos::prelude::*;
 
 use super::form_result::form_result;
 use super::page_request::PageRequest;
@@ -11,6 +10,7 @@ use crate::components::{ErrorNotice, refused};
 use crate::layout::console_page;
 use crate::live;
 use crate::request::refuse;
+use crate::server_prelude::*;
 use crate::suppressions::SUPPRESSIONS;
 
 #[component]

@@ -2,7 +2,6 @@
 
 use domain::Timestamp;
 use domain::outbox::{Cursor, MessageOpens, MessageView, RecipientState, RecipientView, Selection};
-use leptos::prelude::*;
 
 use super::actions::{BulkActions, RecipientActions};
 use super::counts::StateBadge;
@@ -11,6 +10,7 @@ use super::timeline::Timeline;
 use super::viewer::Viewer;
 use super::waiting::Waiting;
 use crate::components::Time;
+use crate::server_prelude::*;
 
 /// The id of the view, which snapshots replace.
 const ID: &str = "message";

@@ -1,7 +1,6 @@
 //! The page of a message: its envelope, its delivery to each recipient, its content.
 
 use engine::{Actor, Postern};
-use leptos::prelude::*;
 
 use super::content::Content;
 use super::form_result::form_result;
@@ -12,6 +11,7 @@ use crate::Live;
 use crate::components::{ErrorNotice, refused};
 use crate::layout::console_page;
 use crate::live;
+use crate::server_prelude::*;
 
 #[component]
 pub fn MessagePage() -> impl IntoView {

@@ -1,13 +1,13 @@
 //! The overview of the outbox: delivery status and counts by state.
 
 use domain::outbox::{Overview, RecipientState};
-use leptos::prelude::*;
 
 use super::bulk_act::BulkActProgress;
 use super::counts::Counts;
 use super::delivery_status::DeliveryStatusCard;
 use super::suppression_notice::SuppressionNotice;
 use super::viewer::Viewer;
+use crate::server_prelude::*;
 
 #[component]
 pub fn OverviewPanel(overview: Overview, shown: Option<RecipientState>, viewer: Viewer) -> AnyView {

@@ -2,13 +2,13 @@
 
 use domain::Refusal;
 use engine::{Actor, Postern};
-use leptos::prelude::*;
 
 use super::paths::OutboxPage;
 use super::public_url::PublicUrl;
 use super::viewer::Viewer;
 use super::watch::PageView;
 use crate::request::page_url;
+use crate::server_prelude::*;
 
 /// A request for a page of the outbox that is kept up to date.
 pub struct PageRequest {

@@ -2,11 +2,11 @@
 
 use domain::outbox::{MessageAction, Overview, RecipientState, Search, Selection};
 use domain::{Fields, Refusal};
-use leptos::prelude::*;
 
 use super::action_request::ActionRequest;
 use super::format::for_recipients;
 use super::paths::PAUSE;
+use crate::server_prelude::*;
 
 /// The values of the form's field.
 const PAUSE_ON: &str = "1";

@@ -1,10 +1,10 @@
 //! The search form, a GET form whose result can be bookmarked.
 
 use domain::outbox::{RecipientState, Search};
-use leptos::prelude::*;
 
 use super::paths::OUTBOX;
 use crate::components::{SearchField, TimeField};
+use crate::server_prelude::*;
 
 #[component]
 pub fn SearchForm(search: Search) -> AnyView {

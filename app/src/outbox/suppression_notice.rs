@@ -1,9 +1,9 @@
 //! The notice that a relay has listed as many addresses as it may, for administrators.
 
 use domain::outbox::SuppressionLimit;
-use leptos::prelude::*;
 
 use super::format::grouped;
+use crate::server_prelude::*;
 use crate::suppressions::SUPPRESSIONS;
 
 #[component]

@@ -2,11 +2,11 @@
 
 use domain::Timestamp;
 use domain::outbox::{DeliveryEvent, EventKind, RecipientState, RecipientView};
-use leptos::prelude::*;
 
 use super::format::{ahead, took};
 use super::viewer::Viewer;
 use crate::components::exact;
+use crate::server_prelude::*;
 
 #[component]
 pub fn Timeline(recipient: RecipientView, accepted: Timestamp, viewer: Viewer) -> AnyView {

@@ -1,11 +1,11 @@
 //! Why a message that is due is not sent: its relays, where none of them takes messages.
 
 use domain::outbox::UnavailableRelay;
-use leptos::prelude::*;
 
 use super::delivery_status::Backoff;
 use super::viewer::Viewer;
 use crate::my_relay::MY_RELAY;
+use crate::server_prelude::*;
 use crate::settings::SETTINGS;
 
 /// The relays that a message waits for; nothing where it waits for none.

@@ -5,7 +5,6 @@ use domain::outbox::{MessageView, Search};
 use engine::{Actor, FeedItem, OutboxQuery, OutboxView, Postern};
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use leptos::prelude::*;
 
 use super::list::Messages;
 use super::message::Message;
@@ -14,6 +13,7 @@ use super::paths::{OutboxPage, list_query};
 use super::public_url::PublicUrl;
 use super::viewer::Viewer;
 use crate::live::Snapshot;
+use crate::server_prelude::*;
 
 /// What a page of the outbox shows.
 #[derive(Clone, Debug)]

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use domain::{Fields, Refusal};
 use engine::{ADMINISTRATOR_NETWORKS, CONFIRM_LOCKOUT, NetworksChange};
-use leptos::prelude::*;
 
 use super::POLICY_NETWORKS;
 use crate::components::{ErrorNotice, FormField};
 use crate::request::fault;
+use crate::server_prelude::*;
 
 /// The networks as typed. The server crate provides them as context of the page where they were refused.
 #[derive(Clone, Debug)]

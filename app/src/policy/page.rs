@@ -2,7 +2,6 @@
 
 use domain::OrganisationPolicy;
 use engine::{ADMINISTRATOR_NETWORKS, CONFIRM_LOCKOUT, Postern};
-use leptos::prelude::*;
 
 use super::POLICY;
 use super::networks::{NetworksForm, TypedNetworks};
@@ -11,6 +10,7 @@ use crate::components::{ErrorNotice, SuccessNotice, refused};
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;
 use crate::request::{fault, other_fault};
+use crate::server_prelude::*;
 
 #[component]
 pub fn PolicyPage() -> impl IntoView {

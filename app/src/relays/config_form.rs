@@ -1,12 +1,12 @@
 //! The fields of a relay: those of the form that adds one, and all of them on its page.
 
 use domain::relay::RelayView;
-use leptos::prelude::*;
 
 use super::requests::TypedRelay;
 use super::{CHANGE_RELAY, RELAYS};
 use crate::components::{FormField, HiddenFields};
 use crate::request::fault;
+use crate::server_prelude::*;
 
 /// The fields whose faults are shown beside them, in both forms.
 pub const ADDED: [&str; 2] = ["name", "from_domain"];

@@ -8,7 +8,6 @@ use domain::relay::RelayView;
 use domain::view::Verification;
 use domain::{Refusal, Timestamp};
 use engine::{Actor, Postern};
-use leptos::prelude::*;
 
 use super::config_form::{ADDED, AddRelay};
 use super::format::{backoff, badge, limits, rule};
@@ -22,6 +21,7 @@ use crate::health::{
 use crate::layout::console_page;
 use crate::policy::POLICY;
 use crate::request::{other_fault, with_query};
+use crate::server_prelude::*;
 
 #[component]
 pub fn RelaysPage() -> impl IntoView {

@@ -6,7 +6,6 @@ use domain::smtp_environment::VariableMeaning;
 use domain::view::SettingsView;
 use domain::{Refusal, Timestamp};
 use engine::{Actor, Postern};
-use leptos::prelude::*;
 
 use super::config_form::{ADDED, ConfigForm};
 use super::requests::LIMITS;
@@ -18,6 +17,7 @@ use crate::health::{CHECK_REQUESTED, HealthCard, ShownHealth, history_begin};
 use crate::history::HistoryLink;
 use crate::layout::console_page;
 use crate::request::{other_fault, param};
+use crate::server_prelude::*;
 use crate::settings::{EnvironmentCard, InitialState, settings_editor};
 
 #[component]

@@ -2,13 +2,13 @@
 
 use domain::Kind;
 use engine::{AskedSender, Postern};
-use leptos::prelude::*;
 
 use super::CONFIRM_SENDER;
 use crate::components::ErrorNotice;
 use crate::entrance::EntranceCard;
 use crate::flash::{Flash, flash};
 use crate::request::{other_fault, query, set_status};
+use crate::server_prelude::*;
 
 #[component]
 pub fn SenderConfirmationPage() -> AnyView {

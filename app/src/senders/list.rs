@@ -1,9 +1,9 @@
 //! A list of sender addresses with a button that removes each, of the own account or of another.
 
 use engine::{SenderState, SenderView};
-use leptos::prelude::*;
 
 use crate::components::{HiddenFields, Time};
+use crate::server_prelude::*;
 
 /// `action` is the form that removes one, and `again` the one that mails another link, where it can be
 /// asked for; `fields` are sent with the id.

@@ -1,7 +1,6 @@
 //! The page of the addresses that one's own account sends from.
 
 use engine::{Actor, Postern};
-use leptos::prelude::*;
 
 use super::{REMOVE_SENDER, SEND_AGAIN, SENDERS, SenderForm, SenderList};
 use crate::account::ACCOUNT;
@@ -9,6 +8,7 @@ use crate::components::{ErrorNotice, FormField, SuccessNotice, refused};
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;
 use crate::request::{fault, other_fault};
+use crate::server_prelude::*;
 
 #[component]
 pub fn SendersPage() -> impl IntoView {

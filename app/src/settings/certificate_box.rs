@@ -1,9 +1,9 @@
 //! The box that a CA certificate is pasted into, or read from a file.
 
 use domain::Label;
-use leptos::prelude::*;
 
 use super::action::SettingsAction;
+use crate::server_prelude::*;
 
 /// A text area, a button and a file input.
 #[component]

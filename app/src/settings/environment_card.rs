@@ -1,7 +1,8 @@
 //! The variables of the environment of Postern that are about mail, each with what follows from it.
 
 use domain::smtp_environment::VariableMeaning;
-use leptos::prelude::*;
+
+use crate::server_prelude::*;
 
 #[component]
 pub fn EnvironmentCard(variables: Vec<VariableMeaning>) -> Option<AnyView> {

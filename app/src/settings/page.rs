@@ -5,7 +5,6 @@ use domain::relay::MAIN;
 use domain::smtp_environment::VariableMeaning;
 use domain::view::SettingsView;
 use engine::{Actor, Postern};
-use leptos::prelude::*;
 
 use super::certificate_box::CertificateBox;
 use super::environment_card::EnvironmentCard;
@@ -15,6 +14,7 @@ use super::{InitialState, SettingsEditor};
 use crate::components::refused;
 use crate::history::HistoryLink;
 use crate::layout::console_page;
+use crate::server_prelude::*;
 
 #[component]
 pub fn SettingsPage() -> impl IntoView {

@@ -1,9 +1,9 @@
 //! The list of known mail providers; choosing one fills its settings in.
 
 use domain::provider::{PROVIDERS, Provider, ProviderRelay, ProviderUser};
-use leptos::prelude::*;
 
 use super::action::{Preset, SettingsAction, Username};
+use crate::server_prelude::*;
 
 /// A list whose options each hold an action as their value.
 #[component]

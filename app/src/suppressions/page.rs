@@ -3,7 +3,6 @@
 use domain::Fields;
 use domain::outbox::{Suppression, SuppressionSearch};
 use engine::Postern;
-use leptos::prelude::*;
 
 use super::REMOVE;
 use super::removal::{Removal, RemovalRequest};
@@ -13,6 +12,7 @@ use crate::flash::{Flash, flash};
 use crate::layout::console_page;
 use crate::outbox::{OUTBOX, grouped, message_path};
 use crate::request::{other_fault, queries};
+use crate::server_prelude::*;
 
 /// The length of the list that the engine returns at most.
 const LISTED_MAX: usize = 200;

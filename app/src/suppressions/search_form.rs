@@ -1,10 +1,10 @@
 //! The search form of the suppression list, a GET form.
 
 use domain::outbox::SuppressionSearch;
-use leptos::prelude::*;
 
 use super::SUPPRESSIONS;
 use crate::components::{SearchField, TimeField};
+use crate::server_prelude::*;
 
 #[component]
 pub fn SearchForm(search: SuppressionSearch) -> AnyView {

@@ -1,12 +1,12 @@
 //! The form that adds a webhook.
 
 use engine::WebhookOwner;
-use leptos::prelude::*;
 
 use super::WebhookPaths;
 use super::requests::{TypedWebhook, URL};
 use crate::components::FormField;
 use crate::request::fault;
+use crate::server_prelude::*;
 
 #[component]
 pub fn AddWebhook(owner: WebhookOwner) -> AnyView {

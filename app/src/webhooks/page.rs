@@ -3,7 +3,6 @@
 use domain::Refusal;
 use domain::webhook::{WebhookDelivery, WebhookView};
 use engine::{Actor, Postern, WebhookOwner};
-use leptos::prelude::*;
 
 use super::add_form::AddWebhook;
 use super::requests::{ShownWebhookSecret, URL};
@@ -14,6 +13,7 @@ use crate::flash::{Flash, flash};
 use crate::layout::console_page;
 use crate::relays::RELAYS;
 use crate::request::other_fault;
+use crate::server_prelude::*;
 
 /// A webhook with its last deliveries.
 struct Listed {

@@ -2,7 +2,6 @@
 
 use domain::Refusal;
 use engine::{Actor, Postern, WebhookOwner};
-use leptos::prelude::*;
 
 use super::WebhookPaths;
 use super::find::find_webhook;
@@ -10,6 +9,7 @@ use super::format::webhook_host;
 use crate::components::{Question, refused};
 use crate::layout::console_page;
 use crate::request::{only_id, other_fault, queries};
+use crate::server_prelude::*;
 
 #[component]
 pub fn WebhookRemovalPage() -> impl IntoView {

@@ -1,7 +1,6 @@
 //! The page that changes the URL of a webhook, a plain form.
 
 use engine::{Postern, WebhookOwner};
-use leptos::prelude::*;
 
 use super::WebhookPaths;
 use super::find::find_webhook;
@@ -10,6 +9,7 @@ use super::requests::{TypedWebhook, URL};
 use crate::components::{ErrorNotice, FormField, HiddenFields, refused};
 use crate::layout::console_page;
 use crate::request::{fault, only_id, other_fault, queries};
+use crate::server_prelude::*;
 
 #[component]
 pub fn WebhookUrlPage() -> impl IntoView {

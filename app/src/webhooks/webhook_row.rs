@@ -2,12 +2,12 @@
 
 use domain::webhook::{WebhookDelivery, WebhookView};
 use engine::WebhookOwner;
-use leptos::prelude::*;
 
 use super::WebhookPaths;
 use super::format::{answer, attempts, delivery_badge, webhook_badge, webhook_host};
 use crate::components::{ActionButton, Time, exact};
 use crate::request::with_query;
+use crate::server_prelude::*;
 
 #[component]
 pub fn WebhookRow(

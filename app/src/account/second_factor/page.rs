@@ -2,7 +2,6 @@
 
 use domain::Refusal;
 use engine::{Accounts, Actor, Postern, SecondFactorView};
-use leptos::prelude::*;
 
 use super::passkeys::{PasskeyAddition, passkeys};
 use super::recovery_codes::{NewRecoveryCodes, recovery_codes};
@@ -12,6 +11,7 @@ use crate::components::{ErrorNotice, SuccessNotice, refused};
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;
 use crate::request::other_fault;
+use crate::server_prelude::*;
 
 #[component]
 pub fn SecondFactorPage() -> impl IntoView {

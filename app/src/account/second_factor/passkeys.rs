@@ -1,13 +1,13 @@
 //! The passkeys on the page of the second factor: the list, and the form that adds one.
 
 use engine::Passkey;
-use leptos::prelude::*;
 
 use super::{ADD_PASSKEY, AddPasskeyForm, REMOVE_PASSKEY, SECOND_FACTOR};
 use crate::account::CONFIRM_IDENTITY;
 use crate::components::{FormField, HiddenFields, PasskeyForm, Time};
 use crate::outbox::PublicUrl;
 use crate::request::{fault, with_query};
+use crate::server_prelude::*;
 
 /// How a passkey can be added.
 pub enum PasskeyAddition {

@@ -1,7 +1,8 @@
 //! QR codes (ISO/IEC 18004) as inline SVG.
 
-use leptos::prelude::*;
 use qrcodegen::{QrCode, QrCodeEcc};
+
+use crate::server_prelude::*;
 
 /// The light modules around a code, as its standard requires.
 const QUIET_ZONE: i32 = 4;

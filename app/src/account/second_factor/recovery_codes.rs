@@ -1,8 +1,7 @@
 //! The recovery codes that were just created, which no other page shows.
 
-use leptos::prelude::*;
-
 use crate::account::ACCOUNT;
+use crate::server_prelude::*;
 
 /// Recovery codes that were just created. The server crate provides them as context of the page.
 #[derive(Clone)]

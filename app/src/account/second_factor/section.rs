@@ -1,9 +1,9 @@
 //! The section of the account page about the second factor.
 
 use engine::Actor;
-use leptos::prelude::*;
 
 use super::SECOND_FACTOR;
+use crate::server_prelude::*;
 
 #[component]
 pub fn SecondFactorSection(actor: Actor) -> AnyView {

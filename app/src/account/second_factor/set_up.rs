@@ -1,12 +1,12 @@
 //! The set-up of an authenticator app: its secret as QR code and text, and the confirming code.
 
 use engine::TotpSetup;
-use leptos::prelude::*;
 
 use super::qr_code::QrCodeImage;
 use super::{SET_UP, TURN_ON};
 use crate::components::FormField;
 use crate::request::fault;
+use crate::server_prelude::*;
 
 /// What a second factor is, and the button that begins.
 pub fn introduction() -> AnyView {

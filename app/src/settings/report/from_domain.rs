@@ -1,9 +1,9 @@
 //! The check of the From domain beside a diagnosis: its findings, or that DNS did not answer.
 
 use domain::domain_check::DiagnosedDomain;
-use leptos::prelude::*;
 
 use crate::domains::{Finding, domain_path};
+use crate::server_prelude::*;
 
 #[component]
 pub fn FromDomainReport(checked: DiagnosedDomain) -> AnyView {

@@ -14,9 +14,9 @@ use domain::{Refusal, Stage, Trace};
 use engine::{Actor, Postern};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
-use leptos::prelude::*;
 
 use crate::live::{RunKind, RunRequest, Snapshot};
+use crate::server_prelude::*;
 use from_domain::FromDomainReport;
 use transcript::Transcript;
 use verdict::Verdict;

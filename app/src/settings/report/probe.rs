@@ -3,9 +3,9 @@
 use domain::probe::{Candidate, ProbeResult, ProbeRow, Recommendation};
 use domain::{ConnectionType, EmailAddress, Form, Label, ProbeReport, Refusal};
 use engine::ProbeRequest;
-use leptos::prelude::*;
 
 use crate::live::{RunKind, Snapshot};
+use crate::server_prelude::*;
 use crate::settings::action::{Preset, SettingsAction, Username};
 
 /// The request of a form. Where it names a host, the address only gives a user name, and may be

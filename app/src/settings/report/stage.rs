@@ -4,9 +4,9 @@ use domain::capability::Capability;
 use domain::certificate::{Certificate, Handshake};
 use domain::event::{ConnectAttempt, DialogueLine, Resolution, Side};
 use domain::trace::Step;
-use leptos::prelude::*;
 
 use crate::components::Time;
+use crate::server_prelude::*;
 
 #[component]
 pub fn StageMore(step: Step) -> AnyView {

@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::Trace;
-use leptos::prelude::*;
 
+use crate::server_prelude::*;
 use crate::settings::action::SettingsAction;
 
 #[component]

@@ -3,8 +3,8 @@
 use domain::Trace;
 use domain::certificate::Certificate;
 use domain::stage::CertificateFault::{ChainIncomplete, NotTrusted, UnknownIssuer};
-use leptos::prelude::*;
 
+use crate::server_prelude::*;
 use crate::settings::action::SettingsAction;
 
 #[component]

@@ -3,9 +3,9 @@
 use domain::cause::{Cause, Finding};
 use domain::event::{Outcome, RunSummary};
 use domain::{Failure, Reply, Stage, Trace};
-use leptos::prelude::*;
 
 use super::trust::Trust;
+use crate::server_prelude::*;
 
 /// One line, which screen readers announce.
 pub fn title(over: &RunSummary) -> String {

@@ -3,9 +3,9 @@
 use domain::event::Elapsed;
 use domain::trace::{Step, StepState};
 use domain::{Stage, Trace};
-use leptos::prelude::*;
 
 use super::stage::StageMore;
+use crate::server_prelude::*;
 
 /// The width of the chart, in units of its viewBox.
 const WIDTH: u64 = 1000;

@@ -10,6 +10,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use domain::{Refusal, Timestamp};
+use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::store::audit::{self, Entry};
@@ -147,17 +148,16 @@ impl Audit {
 
     /// Awaits an act that only administrators may do. Refuses every other actor, and records each
     /// refusal.
-    pub(crate) async fn administer<T>(
-        &self,
-        actor: &Actor,
+    pub(crate) fn administer<'a, T: Send + 'a>(
+        &'a self,
+        actor: &'a Actor,
         action: Action,
-        act: impl Future<Output = Result<T, Refusal>>,
-    ) -> Result<T, Refusal> {
-        self.audited(actor, action, async {
+        act: impl Future<Output = Result<T, Refusal>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, Refusal>> {
+        self.audited(actor, action, async move {
             actor.administers()?;
             act.await
         })
-        .await
     }
 
     /// Refuses every actor but administrators before the rest of a request is read, and records the
@@ -170,18 +170,21 @@ impl Audit {
             .await
     }
 
-    /// Awaits an act, and records its refusal.
-    pub(crate) async fn audited<T>(
-        &self,
-        actor: &Actor,
+    /// Awaits an act, and records its refusal. The act is kept in a box: those of some services are so large
+    /// that a few in one caller overflow its stack.
+    pub(crate) fn audited<'a, T: Send + 'a>(
+        &'a self,
+        actor: &'a Actor,
         action: Action,
-        act: impl Future<Output = Result<T, Refusal>>,
-    ) -> Result<T, Refusal> {
-        let result = act.await;
-        if let Err(refusal) = &result {
-            self.record_refusal(actor, action, refusal).await;
-        }
-        result
+        act: impl Future<Output = Result<T, Refusal>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, Refusal>> {
+        Box::pin(async move {
+            let result = act.await;
+            if let Err(refusal) = &result {
+                self.record_refusal(actor, action, refusal).await;
+            }
+            result
+        })
     }
 
     /// Records a refusal: its kind and the names of the fields, never the texts. Returns when the row

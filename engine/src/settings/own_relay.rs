@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::relay::OWN;
 use domain::view::Stamp;
 use domain::{EmailAddress, Form, Kind, Label, Refusal};
+use futures::future::BoxFuture;
 
 use super::{SavedSettings, Settings};
 use crate::Actor;
@@ -68,13 +69,13 @@ impl Settings {
 
     /// Awaits an act on these settings: on those of the organisation by an administrator, on those of
     /// an account by that account. Refuses every other actor, and records refusals.
-    pub(crate) async fn manage<T>(
-        &self,
-        actor: &Actor,
+    pub(crate) fn manage<'a, T: Send + 'a>(
+        &'a self,
+        actor: &'a Actor,
         action: Action,
-        act: impl Future<Output = Result<T, Refusal>>,
-    ) -> Result<T, Refusal> {
-        let permitted = async {
+        act: impl Future<Output = Result<T, Refusal>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, Refusal>> {
+        let permitted = async move {
             match self.scope {
                 Scope::Account(_) => {
                     self.require_owner(actor)?;
@@ -84,16 +85,16 @@ impl Settings {
             }
             act.await
         };
-        self.audit.audited(actor, action, permitted).await
+        self.audit.audited(actor, action, permitted)
     }
 
     /// As [`Settings::manage`], for an act that only reads: also by a token of the account that reads.
-    pub(super) async fn consult<T>(
-        &self,
-        actor: &Actor,
-        act: impl Future<Output = Result<T, Refusal>>,
-    ) -> Result<T, Refusal> {
-        let permitted = async {
+    pub(super) fn consult<'a, T: Send + 'a>(
+        &'a self,
+        actor: &'a Actor,
+        act: impl Future<Output = Result<T, Refusal>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, Refusal>> {
+        let permitted = async move {
             match self.scope {
                 Scope::Account(_) => {
                     self.require_owner(actor)?;
@@ -103,9 +104,7 @@ impl Settings {
             }
             act.await
         };
-        self.audit
-            .audited(actor, Action::ReadSettings, permitted)
-            .await
+        self.audit.audited(actor, Action::ReadSettings, permitted)
     }
 
     /// # Errors

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_not_complete_is_told_as_a_lower_bound() {
+    fn a_number_that_is_not_complete_is_shown_as_a_lower_bound() {
         let group = |is_lower_bound| FailureGroup {
             cause: "The mailbox does not exist".to_owned(),
             number: 1000,

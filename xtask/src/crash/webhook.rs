@@ -21,10 +21,10 @@ use testkit::{ReceivedRequest, Receiver, pki::PrivateAuthority};
 /// the webhook for 60 s, and the events are sent one at a time.
 const EVENTS_TIMEOUT: Duration = Duration::from_secs(240);
 
-/// Pause between two looks at what was received.
+/// Pause between two reads of what was received.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// So many submissions name the webhook now and then.
+/// Of so many submissions some name the webhook.
 const ENOUGH: usize = 1000;
 
 /// The receiver of a webhook, over HTTPS as those of accounts are.

@@ -10,6 +10,7 @@ use super::endpoints::{SCOPE, host};
 use super::service::Notifications;
 use crate::Actor;
 use crate::audit::Action;
+use crate::store::recipients::CLOCK_SKEW;
 use crate::store::webhook_deliveries::{self, ClaimedEvent, SettledDelivery};
 use crate::store::{Connection, StoreError, commit, in_time, webhooks};
 
@@ -140,6 +141,9 @@ impl Notifications {
             status: outcome.status().map(i64::from),
             answer: &outcome.shown(),
         };
+        if event.created_at > now + CLOCK_SKEW {
+            webhook_deliveries::correct_creation(work, &event.webhook_id, now).await?;
+        }
         webhook_deliveries::settle(work, &result).await?;
         if outcome.is_gone() {
             return self.switch_off(work, event).await;

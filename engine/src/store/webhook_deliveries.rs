@@ -253,8 +253,29 @@ pub struct SettledDelivery<'a> {
     pub answer: &'a str,
 }
 
-/// Writes the result of an attempt to a delivery that is still queued. Where a clock that was ahead wrote
-/// when it was created, it counts as created now, so that it is given up in time.
+/// Sets the creation of the queued deliveries of an endpoint that a clock ahead has created to `now`, so that
+/// they are given up in time.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn correct_creation(
+    connection: &mut Connection,
+    webhook: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE webhook_delivery SET created_at = $1 \
+         WHERE webhook_id = $2 AND state = 'queued' AND created_at > $3",
+    )
+    .bind(now.0)
+    .bind(webhook)
+    .bind((now + CLOCK_SKEW).0)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Writes the result of an attempt to a delivery that is still queued.
 ///
 /// # Errors
 /// Where the database fails.
@@ -264,8 +285,7 @@ pub async fn settle(
 ) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE webhook_delivery SET state = $1, attempts = attempts + 1, attempted_at = $2, \
-         due_at = $3, status = $4, answer = $5, \
-         created_at = CASE WHEN created_at > $8 THEN $2 ELSE created_at END \
+         due_at = $3, status = $4, answer = $5 \
          WHERE webhook_id = $6 AND number = $7 AND state = 'queued'",
     )
     .bind(result.state.as_str())
@@ -275,7 +295,6 @@ pub async fn settle(
     .bind(result.answer)
     .bind(result.webhook)
     .bind(result.number)
-    .bind((result.at + CLOCK_SKEW).0)
     .execute(connection)
     .await?;
     Ok(())

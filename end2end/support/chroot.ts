@@ -1,9 +1,9 @@
 //! Programs of Debian's mail servers, run by chroot in the folder `POSTERN_DEBIAN`.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, utimesSync, watch, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, linkSync, mkdirSync, readFileSync, utimesSync, watch, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { environment } from './program.ts';
+import { binary, environment } from './program.ts';
 import { temporaryFolder } from './temporary.ts';
 
 const CHROOT = process.env.POSTERN_DEBIAN;
@@ -62,6 +62,16 @@ export class ServerFolder {
     // Postfix delays reading a file that was modified within the last seconds.
     utimesSync(this.outside(name), 1, 1);
     return this.inside(name);
+  }
+
+  /** Puts the program `postern` into the folder. */
+  installPostern(name: string): void {
+    try {
+      linkSync(binary(), this.outside(name));
+    } catch {
+      copyFileSync(binary(), this.outside(name));
+    }
+    chmodSync(this.outside(name), 0o755);
   }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Installing the packages would start the servers and remove the machine's own mail server. They
 //! are therefore only unpacked, with all dependencies down to the C library. Debian's mail servers
-//! conflict with each other for `/usr/sbin/sendmail`, which nothing runs here.
+//! conflict with each other for `/usr/sbin/sendmail`, which nothing runs here; cron, which has no
+//! other way to send mail, runs in a root of its own, where it is Postern.
 
 use super::apt;
 use crate::{console, workspace};
@@ -28,6 +29,7 @@ const PACKAGES: &[&[&str]] = &[
     ],
     // Programs that send mail, and a shell for them; git-email needs libmailtools-perl.
     &[
+        "cron",
         "dash",
         "git-email",
         "libmailtools-perl",

@@ -33,9 +33,18 @@ const NOT_VERIFIED: u8 = 3;
 
 /// Prints an error of `audit verify`, and returns its exit code.
 pub fn report_not_verified(error: &(dyn Error + 'static)) -> ExitCode {
-    report(error);
+    let code = report(error);
+    if is_tampering(error) {
+        return code;
+    }
     stderr::line("the audit log was not verified: this says nothing about its rows");
     ExitCode::from(NOT_VERIFIED)
+}
+
+/// Whether it says that another program changed the chains of the audit log so that they cannot be read.
+fn is_tampering(error: &(dyn Error + 'static)) -> bool {
+    let refusal = error.downcast_ref::<Refusal>();
+    refusal.is_some_and(|refusal| refusal.kind == Kind::Conflict)
 }
 
 /// A line for each fault, with the argument that it is about.
@@ -87,6 +96,19 @@ fn argument(field: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn chains_that_another_program_changed_are_told_from_a_database_that_fails() {
+        for (kind, expected) in [
+            (Kind::Conflict, true),
+            (Kind::Unavailable, false),
+            (Kind::Internal, false),
+        ] {
+            let refusal = Refusal::new(kind, "No.");
+            assert_eq!(is_tampering(&refusal), expected, "{kind:?}");
+        }
+        assert!(!is_tampering(&std::io::Error::other("No.")));
+    }
 
     #[test]
     fn a_fault_names_the_argument_and_no_internal_field() {

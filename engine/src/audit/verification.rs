@@ -13,6 +13,10 @@ use crate::store::{Connection, StoreError, commit};
 /// The rows that are read at once.
 const BATCH: i64 = 1000;
 
+/// What is said where the chains themselves cannot be read. The rows of a chain that cannot are named instead.
+const UNREADABLE: &str = "The chains of the audit log have a value that Postern does not write: another program \
+                          changed the tables audit, audit_chain or audit_unchained.";
+
 /// What a row shows that was not written by Postern as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuditTampering {
@@ -31,9 +35,9 @@ pub struct AuditFault {
     pub tampering: AuditTampering,
     /// Its number in the chain; `None` where it has none.
     pub number: Option<i64>,
-    /// Its id; `None` where it was taken away, or retention removed it.
+    /// Its id; `None` where it was taken away, cannot be read, or retention removed it.
     pub id: Option<String>,
-    /// Its time; `None` where it was taken away.
+    /// Its time; `None` where it was taken away or cannot be read.
     pub at: Option<Timestamp>,
 }
 
@@ -121,6 +125,14 @@ impl AuditFault {
             number: Some(number),
             id: None,
             at: None,
+        }
+    }
+
+    /// Of a row with values that Postern does not write.
+    fn unreadable(number: i64) -> Self {
+        Self {
+            tampering: AuditTampering::Changed,
+            ..Self::removed(number)
         }
     }
 
@@ -217,19 +229,28 @@ impl Audit {
     /// Verifies the chains of all nodes, for administrators. The rows are read as of one moment.
     ///
     /// # Errors
-    /// [`Kind::Forbidden`] for any other actor; if the database fails.
+    /// [`Kind::Forbidden`] for any other actor; [`Kind::Conflict`] where another program changed the chains so that
+    /// they cannot be read; if the database fails.
     pub async fn verify(&self, actor: &Actor) -> Result<AuditVerification, Refusal> {
         self.administer(actor, Action::ReadAudit, async {
-            let mut snapshot = self.store.snapshot().await?;
-            let mut chains = Vec::new();
-            for chain in audit_chain::all(&mut snapshot).await? {
-                chains.push(verify_chain(&mut snapshot, &chain).await?);
-            }
-            let misplaced = audit_chain::misplaced(&mut snapshot).await?;
-            let unchained = audit_chain::unchained(&mut snapshot).await?;
-            Ok(AuditVerification::new(chains, misplaced, unchained))
+            let verified = self.verify_chains().await;
+            verified.map_err(|error| match error.is_unreadable() {
+                true => Refusal::new(Kind::Conflict, UNREADABLE),
+                false => error.into(),
+            })
         })
         .await
+    }
+
+    async fn verify_chains(&self) -> Result<AuditVerification, StoreError> {
+        let mut snapshot = self.store.snapshot().await?;
+        let mut chains = Vec::new();
+        for chain in audit_chain::all(&mut snapshot).await? {
+            chains.push(verify_chain(&mut snapshot, &chain).await?);
+        }
+        let misplaced = audit_chain::misplaced(&mut snapshot).await?;
+        let unchained = audit_chain::unchained(&mut snapshot).await?;
+        Ok(AuditVerification::new(chains, misplaced, unchained))
     }
 }
 
@@ -268,9 +289,21 @@ async fn verify_chain(
 ) -> Result<VerifiedChain, StoreError> {
     let mut check = ChainCheck::new(chain);
     let mut last_row = None;
+    let mut limit = BATCH;
     loop {
         let number = check.last.number;
-        let rows = audit_chain::rows_behind(connection, &chain.node, number, BATCH).await?;
+        let rows = match audit_chain::rows_behind(connection, &chain.node, number, limit).await {
+            // Up to the row that cannot be read, fewer at once.
+            Err(error) if error.is_unreadable() && limit > 1 => {
+                limit /= 2;
+                continue;
+            }
+            Err(error) if error.is_unreadable() => {
+                let fault = AuditFault::unreadable(number + 1);
+                return Ok(check.result(Some(fault)));
+            }
+            rows => rows?,
+        };
         for row in &rows {
             if let Err(fault) = check.follow(row) {
                 return Ok(check.result(Some(fault)));

@@ -218,8 +218,10 @@ pub async fn rows_behind(
 /// # Errors
 /// Where the database fails.
 pub async fn misplaced(connection: &mut Connection) -> Result<Option<MisplacedRow>, StoreError> {
+    // SQLite keeps a text in a column of numbers.
     let query = sqlx::query_as(
-        "SELECT a.node, a.number, a.id, a.at FROM audit a LEFT JOIN audit_chain c ON c.node = a.node \
+        "SELECT a.node, CAST(a.number AS BIGINT), a.id, CAST(a.at AS BIGINT) \
+         FROM audit a LEFT JOIN audit_chain c ON c.node = a.node \
          WHERE a.node IS NOT NULL AND (a.number IS NULL OR c.node IS NULL \
          OR a.number <= c.removed_number OR a.number > c.last_number) ORDER BY a.id LIMIT 1",
     );

@@ -154,6 +154,14 @@ impl StoreError {
         }
     }
 
+    /// Whether a value has another type than Postern writes there, or is a text that is not UTF-8.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(
+            self,
+            Self::Database(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
+        )
+    }
+
     /// Whether another program holds a lock on the database.
     pub(super) fn is_locked(&self) -> bool {
         self.outage() == Some(Outage::Locked)

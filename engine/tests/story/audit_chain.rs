@@ -148,6 +148,33 @@ async fn a_row_that_another_program_changed_is_found(env: TestEnv) {
     }
 }
 
+/// SQLite keeps a text in a column of numbers, so that a row is changed and cannot be read.
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_changed() {
+    let env = TestEnv::sqlite().await;
+    env.act_often(5).await;
+    for (statement, number) in [
+        ("UPDATE audit SET number = 'fifth' WHERE number = 5", 5),
+        ("UPDATE audit SET at = 'soon' WHERE number = 4", 4),
+        ("UPDATE audit SET detail = x'ff' WHERE number = 2", 2),
+    ] {
+        env.tamper(statement).await;
+        let verified = env.verified().await;
+        let fault = verified.chains[0].fault.as_ref().expect("a fault");
+        let found = (fault.tampering, fault.number);
+        assert_eq!(
+            found,
+            (AuditTampering::Changed, Some(number)),
+            "{statement}"
+        );
+        assert_eq!(verified.chains[0].intact, number - 1, "{statement}");
+    }
+    env.tamper("UPDATE audit_unchained SET number = 'none'")
+        .await;
+    let refused = env.postern.audit().verify(&Actor::local(0)).await;
+    assert_eq!(refused.expect_err("unreadable").kind, Kind::Conflict);
+}
+
 async fn rows_in_no_chain_are_noticed(env: TestEnv) {
     env.act_often(2).await;
     env.tamper(

@@ -56,7 +56,7 @@ pub enum AuditCommand {
         data_args: DataArgs,
     },
     /// Verify the hash chain of each node; exits with 0 when every row is as it was written, 1 with the row
-    /// when one was changed, taken away or inserted, 3 when the rows cannot be read
+    /// when one was changed, taken away or inserted, 3 when the database fails
     Verify {
         #[command(flatten)]
         data_args: DataArgs,

@@ -137,15 +137,26 @@ impl StoreError {
     }
 
     /// Whether PostgreSQL cannot be reached or takes no connection yet, which ends by itself. Where it refuses a
-    /// password, where the database is missing, and where a certificate is not valid, a person has to act.
+    /// password, where the database is missing, and where a certificate is not valid or a file of certificates is
+    /// missing, a person has to act.
     pub fn is_away(&self) -> bool {
         match self {
-            Self::Refused { source, .. } => source.is_away(),
+            Self::Refused { at, source } => match &**source {
+                // Its socket; of an address with a port, a file of certificates that a person named.
+                Self::Database(sqlx::Error::Io(error)) if error.kind() == ErrorKind::NotFound => {
+                    at.starts_with('/')
+                }
+                source => source.is_away(),
+            },
             Self::Timeout | Self::Database(sqlx::Error::PoolTimedOut) => true,
             Self::Database(sqlx::Error::Io(error)) => !matches!(
                 error.kind(),
                 // A handshake of TLS that fails is invalid data.
-                ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::PermissionDenied
+                ErrorKind::InvalidData
+                    | ErrorKind::InvalidInput
+                    | ErrorKind::PermissionDenied
+                    | ErrorKind::IsADirectory
+                    | ErrorKind::NotADirectory
             ),
             Self::Database(sqlx::Error::Database(error)) => {
                 error.code().is_some_and(|code| is_not_yet(&code))
@@ -265,23 +276,27 @@ mod tests {
         ] {
             assert_eq!(is_not_yet(code), expected, "{code}");
         }
-        let refused = |source: StoreError| StoreError::Refused {
-            at: "db.example.org:5432".to_owned(),
+        let [server, socket] = ["db.example.org:5432", "/run/postgresql"];
+        let refused = |at: &str, source: StoreError| StoreError::Refused {
+            at: at.to_owned(),
             source: Box::new(source),
         };
-        for (kind, expected) in [
-            (ErrorKind::ConnectionRefused, true),
-            (ErrorKind::HostUnreachable, true),
-            (ErrorKind::UnexpectedEof, true),
-            // No socket yet.
-            (ErrorKind::NotFound, true),
-            (ErrorKind::InvalidData, false),
-            (ErrorKind::PermissionDenied, false),
+        for (at, kind, expected) in [
+            (server, ErrorKind::ConnectionRefused, true),
+            (server, ErrorKind::HostUnreachable, true),
+            (server, ErrorKind::UnexpectedEof, true),
+            // No socket yet, and a file that `sslrootcert` names.
+            (socket, ErrorKind::NotFound, true),
+            (server, ErrorKind::NotFound, false),
+            (server, ErrorKind::IsADirectory, false),
+            (socket, ErrorKind::NotADirectory, false),
+            (server, ErrorKind::InvalidData, false),
+            (socket, ErrorKind::PermissionDenied, false),
         ] {
-            let error = refused(sqlx::Error::Io(kind.into()).into());
-            assert_eq!(error.is_away(), expected, "{kind}");
+            let error = refused(at, sqlx::Error::Io(kind.into()).into());
+            assert_eq!(error.is_away(), expected, "{at} {kind}");
         }
-        assert!(refused(StoreError::Timeout).is_away());
+        assert!(refused(server, StoreError::Timeout).is_away());
         assert!(!StoreError::Address.is_away());
         assert!(!StoreError::Unprotected.is_away());
     }

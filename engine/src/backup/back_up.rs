@@ -51,7 +51,7 @@ pub struct BackedUp {
 /// Once `interrupted` is true, it ends with the next MiB and leaves nothing behind.
 ///
 /// # Errors
-/// [`BackupError`]: nothing was written.
+/// [`BackupError`]: no backup was written, and of the keys a file at most that the next one replaces.
 pub async fn back_up(
     request: BackupRequest,
     actor: &Actor,
@@ -108,7 +108,6 @@ async fn copy(
     let (octets, in_use) = copied.await?;
     let mut missing_keys = Vec::new();
     let mut number = None;
-    let mut new_keys = None;
     if let (Some(key_file), Some(path)) = (key_file, &request.keys) {
         keys.add(KeyCopies::of_folder(&request.data.join("keys"))?);
         missing_keys = in_use.into_iter().filter(|kid| !keys.has(kid)).collect();
@@ -117,19 +116,11 @@ async fn copy(
         // Another file may have taken the name meanwhile.
         match is_part_of(path, &keys) {
             true => key_file.replace()?,
-            false => {
-                key_file.publish()?;
-                new_keys = Some(path);
-            }
+            false => key_file.publish()?,
         }
     }
-    if let Err(error) = file.publish() {
-        if let Some(keys) = new_keys {
-            // Keys without a backup are of no use.
-            let _ = fs::remove_file(keys);
-        }
-        return Err(error);
-    }
+    // Where that fails, the keys stay: another backup of the same names may have replaced them by its own meanwhile.
+    file.publish()?;
     Ok(BackedUp {
         octets,
         keys: number,

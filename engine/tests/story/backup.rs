@@ -354,6 +354,28 @@ async fn keys_without_their_backup_do_not_hinder_the_next_one() {
     }
 }
 
+/// Their file may be that of the other one, which has replaced it.
+#[tokio::test]
+async fn a_backup_that_loses_its_name_to_another_leaves_the_keys() {
+    let env = TestEnv::sqlite().await;
+    let folder = tempdir().expect("a folder");
+    let [backup, keys] = ["backup", "keys"].map(|name| folder.path().join(name));
+    // Both files are begun by then, and neither has its name.
+    let other = async { fs::write(&backup, "another").expect("written") };
+    let (refused, ()) = tokio::join!(back_up(&env, folder.path()), other);
+    assert!(
+        matches!(refused, Err(BackupError::Exists(_))),
+        "{refused:?}"
+    );
+    let left = KeyCopies::of_file(&keys);
+    assert!(left.is_ok(), "{left:?}");
+    assert_eq!(names(folder.path()).len(), 2, "nothing unfinished is left");
+
+    fs::remove_file(&backup).expect("removed");
+    let made = back_up(&env, folder.path()).await.expect("a backup");
+    assert_eq!(made.keys, Some(1));
+}
+
 #[tokio::test]
 async fn a_backup_of_an_earlier_version_is_migrated_when_it_is_restored() {
     let env = TestEnv::sqlite().await;

@@ -70,7 +70,7 @@ pub async fn back_up(bootstrap: Bootstrap, args: BackupArgs) -> Result<ExitCode,
         ));
     }
     if !made.recorded {
-        stderr::line("the audit log has no row about this backup");
+        stderr::line("the audit log lacks a row about this backup");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -266,7 +266,7 @@ impl Audit {
             let rows = audit_chain::unchained(&mut work).await?;
             let surplus = rows.found - rows.known;
             if surplus <= 0 {
-                let text = "Every row in no chain was there when the chains began. There is nothing to accept.";
+                let text = "There are no more rows in no chain than when the chains began. There is nothing to accept.";
                 return Err(Refusal::new(Kind::Conflict, text));
             }
             if !audit_chain::know_unchained(&mut work, rows).await? {

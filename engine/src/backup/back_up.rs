@@ -39,7 +39,7 @@ pub struct BackedUp {
     pub keys: Option<usize>,
     /// The ids of keys in use that are not among them.
     pub missing_keys: Vec<String>,
-    /// Whether the audit log of the database has rows about it.
+    /// Whether the audit log of the database has both rows about it.
     pub recorded: bool,
 }
 
@@ -151,7 +151,7 @@ async fn is_recorded(request: &BackupRequest, actor: &Actor, outcome: &str) -> b
             // A disk that is full or read-only is a reason to make a backup.
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "the backup has no row in the audit log"
+                "the audit log lacks a row about the backup"
             );
             false
         }

@@ -74,6 +74,12 @@ pub async fn back_up(
         Some(path) => Some(NewFile::create(path)?),
         None => None,
     };
+    if key_file
+        .as_ref()
+        .is_some_and(|keys| keys.has_name_of(&file))
+    {
+        return Err(BackupError::SameFile(request.file));
+    }
     // Before the copy, so that the backup has this row too.
     let begun = is_recorded(&request, actor, "begun").await;
     let made = copy(&request, file, key_file, keys, interrupted).await;

@@ -22,6 +22,9 @@ pub enum BackupError {
     /// The path to write to has no name.
     #[error("{0} does not name a file")]
     NoName(PathBuf),
+    /// The backup and its keys have the same name.
+    #[error("{0} is to have the backup and its keys; name another file for the keys")]
+    SameFile(PathBuf),
     /// The data folder has no SQLite file.
     #[error("the data folder {0} has no database; --data names another one")]
     NoDatabase(PathBuf),

@@ -69,6 +69,12 @@ impl NewFile {
         &self.unfinished
     }
 
+    /// Whether another one is to have the same name in the same folder.
+    pub fn has_name_of(&self, other: &Self) -> bool {
+        let folder = |file: &Self| fs::canonicalize(&file.folder).ok();
+        self.path.file_name() == other.path.file_name() && folder(self) == folder(other)
+    }
+
     /// Gives it its name, once it is synced to disk.
     ///
     /// # Errors

@@ -307,6 +307,18 @@ async fn a_backup_overwrites_nothing_and_an_interrupted_one_leaves_nothing() {
     assert!(matches!(again, Err(BackupError::Exists(_))), "{again:?}");
     assert!(first.len() > 4_000_000);
 
+    let other = tempdir().expect("a folder");
+    let in_one = BackupRequest {
+        keys: Some(other.path().join("./backup")),
+        ..request(&env, other.path())
+    };
+    let refused = engine::back_up(in_one, &Actor::local(0), Arc::default()).await;
+    assert!(
+        matches!(refused, Err(BackupError::SameFile(_))),
+        "{refused:?}"
+    );
+    assert!(names(other.path()).is_empty());
+
     let empty = tempdir().expect("a folder");
     let nowhere = BackupRequest {
         data: empty.path().to_owned(),

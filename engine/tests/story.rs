@@ -60,6 +60,8 @@ mod history;
 mod holding;
 #[path = "story/home.rs"]
 mod home;
+#[path = "story/home_since.rs"]
+mod home_since;
 #[path = "story/in_doubt.rs"]
 mod in_doubt;
 #[path = "story/interfaces.rs"]

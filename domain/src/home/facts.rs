@@ -15,6 +15,8 @@ pub struct HomeFacts {
     pub configured: bool,
     /// Whether a process delivers.
     pub delivers: bool,
+    /// Since when delivery is not paused and there was always a process that delivers, where that is known.
+    pub running_since: Option<Timestamp>,
     /// How many stored secrets do not open, as their keys are lost; 0 for others than administrators.
     pub lost_values: i64,
     /// How many keys the process that answers has in memory only, as their files are gone; 0 for others than

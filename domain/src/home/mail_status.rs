@@ -32,14 +32,15 @@ pub enum MailStatus {
         down: Vec<String>,
         /// The names of those that are degraded.
         degraded: Vec<String>,
-        /// When the first of them failed.
+        /// When the first of them failed, or delivery began to run where that was later.
         since: Option<Timestamp>,
     },
     /// No relay was checked yet.
     Unchecked,
     /// Mail can leave.
     Running {
-        /// When the relay that is healthy for the longest time became so.
+        /// When the first relay became healthy, of those for mail from all domains where one of these is; or
+        /// when delivery began to run, where that was later.
         since: Option<Timestamp>,
     },
 }
@@ -79,18 +80,24 @@ impl MailStatus {
         let degraded = names(in_state(HealthState::Degraded));
         if !down.is_empty() || !degraded.is_empty() {
             let failing = in_state(HealthState::Down).chain(in_state(HealthState::Degraded));
+            let first = failing.filter_map(|relay| relay.since).min();
             return Self::Partial {
-                since: failing.filter_map(|relay| relay.since).min(),
+                since: first.max(facts.running_since),
                 down,
                 degraded,
             };
         }
-        let healthy = in_state(HealthState::Healthy);
-        match healthy.clone().next() {
-            None => Self::Unchecked,
-            Some(_) => Self::Running {
-                since: healthy.filter_map(|relay| relay.since).min(),
-            },
+        let is_healthy = |relay: &&HomeRelay| relay.state == HealthState::Healthy;
+        let mut healthy: Vec<&HomeRelay> = main().filter(is_healthy).collect();
+        if healthy.is_empty() {
+            healthy = in_state(HealthState::Healthy).collect();
+        }
+        if healthy.is_empty() {
+            return Self::Unchecked;
+        }
+        let first = healthy.into_iter().filter_map(|relay| relay.since).min();
+        Self::Running {
+            since: first.max(facts.running_since),
         }
     }
 
@@ -185,6 +192,24 @@ mod tests {
                 Some(3),
             ),
             (
+                vec![
+                    relay("A", Healthy, 9),
+                    for_domain(relay("News", Healthy, 3)),
+                ],
+                "Running",
+                "Mail can leave.",
+                Some(9),
+            ),
+            (
+                vec![
+                    relay("A", Unknown, 9),
+                    for_domain(relay("News", Healthy, 3)),
+                ],
+                "Running",
+                "Mail can leave.",
+                Some(3),
+            ),
+            (
                 vec![relay("A", Down, 5)],
                 "Stopped",
                 "No mail leaves: A is down.",
@@ -241,6 +266,24 @@ mod tests {
             assert_eq!(status.can_leave(), title != "Stopped", "{status:?}");
             assert!(status.sentence().starts_with(sentence), "{status:?}");
             assert_eq!(status.since(), since.map(Timestamp), "{status:?}");
+        }
+    }
+
+    #[test]
+    fn mail_leaves_no_longer_than_delivery_runs() {
+        for (state, running, since) in [
+            (Healthy, None, 5),
+            (Healthy, Some(3), 5),
+            (Healthy, Some(8), 8),
+            (Degraded, Some(8), 8),
+            (Down, Some(8), 5),
+        ] {
+            let facts = HomeFacts {
+                running_since: running.map(Timestamp),
+                ..facts(vec![relay("A", state, 5)])
+            };
+            let status = MailStatus::of(&facts);
+            assert_eq!(status.since(), Some(Timestamp(since)), "{status:?}");
         }
     }
 

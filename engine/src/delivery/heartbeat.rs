@@ -106,8 +106,9 @@ impl Worker {
             .map(|(relay, open)| (relay.relay_id(), open))
             .collect();
         let mut work = self.services.store.begin().await?;
-        workers::heartbeat(&mut work, &self.id, &status, &connections, now).await?;
-        workers::forget(&mut work, None, now - HEARTBEAT_TIMEOUT).await?;
+        let live = now - HEARTBEAT_TIMEOUT;
+        workers::heartbeat(&mut work, &self.id, &status, &connections, now, live).await?;
+        workers::forget(&mut work, None, live).await?;
         commit(work).await?;
         Ok(Counts::of(&reading))
     }

@@ -95,6 +95,7 @@ impl Home {
             admin: actor.oversees(),
             pause: overview.pause.clone(),
             delivers: !overview.workers.is_empty(),
+            running_since: self.outbox.running_since().await?,
             expiring: self.expiring(actor).await?,
             ..HomeFacts::default()
         };

@@ -1,12 +1,12 @@
-//! The pause of delivery by administrators.
+//! The pause of delivery by administrators, and since when delivery runs.
 
-use domain::Refusal;
 use domain::view::Stamp;
+use domain::{Refusal, Timestamp};
 
-use super::Outbox;
+use super::{HEARTBEAT_TIMEOUT, Outbox};
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::{commit, pause};
+use crate::store::{StoreError, commit, pause, workers};
 
 impl Outbox {
     /// Pauses delivery, or resumes it. Attempts under way end; queued messages stay where they are,
@@ -16,12 +16,16 @@ impl Outbox {
     /// [`Kind::Forbidden`](domain::Kind::Forbidden) for other actors than administrators.
     pub async fn pause_delivery(&self, actor: &Actor, on: bool) -> Result<(), Refusal> {
         let done = async {
+            let at = self.clock.now();
             let stamp = on.then(|| Stamp {
-                at: self.clock.now(),
+                at,
                 by: actor.name().to_owned(),
             });
             let mut work = self.store.begin().await?;
             if pause::write(&mut work, stamp.as_ref()).await? {
+                if !on {
+                    pause::resumed(&mut work, at).await?;
+                }
                 let detail = if on { "begun" } else { "ended" };
                 self.audit
                     .record(&mut work, actor, Action::PauseDelivery, detail)
@@ -34,5 +38,18 @@ impl Outbox {
         self.audit
             .administer(actor, Action::PauseDelivery, done)
             .await
+    }
+
+    /// Since when delivery runs: it is not paused, and there was always a process that delivers. `None` where
+    /// that is not known.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub(crate) async fn running_since(&self) -> Result<Option<Timestamp>, StoreError> {
+        let live = self.clock.now() - HEARTBEAT_TIMEOUT;
+        let mut connection = self.store.reporting().await?;
+        let delivering = workers::delivering_since(&mut connection, live).await?;
+        let resumed = pause::last_resumed(&mut connection).await?;
+        Ok(delivering.max(resumed))
     }
 }

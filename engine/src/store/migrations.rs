@@ -54,7 +54,8 @@ macro_rules! files {
             "0039_audit_chain",
             "0040_key_rotation",
             "0041_administrator_network",
-            "0042_sealed_value_indexes"
+            "0042_sealed_value_indexes",
+            "0043_delivery_since"
         )
     };
     ($database:literal, $($name:literal),+) => {

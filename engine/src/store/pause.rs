@@ -1,4 +1,4 @@
-//! The table `delivery_pause`: a row while delivery is paused.
+//! The tables `delivery_pause`, a row while delivery is paused, and `delivery_resumption`.
 
 use domain::Timestamp;
 use domain::view::Stamp;
@@ -55,6 +55,35 @@ pub async fn write(connection: &mut Connection, by: Option<&Stamp>) -> Result<bo
         }
     };
     Ok(done.rows_affected() > 0)
+}
+
+/// Records that a pause of delivery ended.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn resumed(connection: &mut Connection, at: Timestamp) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO delivery_resumption (scope, resumed_at) VALUES ($1, $2) \
+         ON CONFLICT (scope) DO UPDATE SET resumed_at = excluded.resumed_at",
+    )
+    .bind(Scope::Global.to_string())
+    .bind(at.0)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// When the last pause of delivery ended; `None` where there was none.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn last_resumed(connection: &mut Connection) -> Result<Option<Timestamp>, StoreError> {
+    let query = sqlx::query_scalar("SELECT resumed_at FROM delivery_resumption WHERE scope = $1");
+    let at: Option<i64> = query
+        .bind(Scope::Global.to_string())
+        .fetch_optional(connection)
+        .await?;
+    Ok(at.map(Timestamp))
 }
 
 const CONTROL: &str = "SELECT (SELECT version FROM routing), \

@@ -13,7 +13,8 @@ use super::{Connection, StoreError};
 /// The number of open connections by the id of the relay, without relays that have none.
 pub type OpenConnections = BTreeMap<String, u64>;
 
-/// Writes the heartbeat of a worker, which has these connections to relays.
+/// Writes the heartbeat of a worker, which has these connections to relays. It delivers without a gap after
+/// the workers whose last heartbeat was at `live` or later, itself included.
 ///
 /// # Errors
 /// Where the database fails.
@@ -23,14 +24,18 @@ pub async fn heartbeat(
     worker: &Worker,
     connections: &OpenConnections,
     now: Timestamp,
+    live: Timestamp,
 ) -> Result<(), StoreError> {
     let (backoffs, connections) = (json(&worker.backoffs)?, json(connections)?);
     sqlx::query(
         "INSERT INTO worker (id, host, seen_at, connections, per_minute, latency, relays, backoffs, \
-         relay_connections) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO UPDATE SET \
+         relay_connections, delivering_since) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, \
+         COALESCE((SELECT MIN(delivering_since) FROM worker WHERE seen_at >= $10), $3)) \
+         ON CONFLICT (id) DO UPDATE SET \
          seen_at = excluded.seen_at, connections = excluded.connections, \
          per_minute = excluded.per_minute, latency = excluded.latency, relays = excluded.relays, \
-         backoffs = excluded.backoffs, relay_connections = excluded.relay_connections",
+         backoffs = excluded.backoffs, relay_connections = excluded.relay_connections, \
+         delivering_since = excluded.delivering_since",
     )
     .bind(id)
     .bind(&worker.host)
@@ -41,6 +46,7 @@ pub async fn heartbeat(
     .bind(worker.relays)
     .bind(backoffs)
     .bind(connections)
+    .bind(live.0)
     .execute(connection)
     .await?;
     Ok(())
@@ -138,6 +144,20 @@ pub async fn all(connection: &mut Connection, since: Timestamp) -> Result<Proces
         }
     }
     Ok(processes)
+}
+
+/// Since when there was always a worker that delivers; `None` where no worker had its last heartbeat at
+/// `live` or later, or those are of an earlier version.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn delivering_since(
+    connection: &mut Connection,
+    live: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    let query = sqlx::query_scalar("SELECT MIN(delivering_since) FROM worker WHERE seen_at >= $1");
+    let since: Option<i64> = query.bind(live.0).fetch_one(connection).await?;
+    Ok(since.map(Timestamp))
 }
 
 /// The open connections of the processes whose last heartbeat was at `since` or later, added up.

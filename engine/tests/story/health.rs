@@ -46,7 +46,7 @@ impl TestEnv {
     }
 
     /// The state after each of so many further checks.
-    async fn next_states(&self, actor: &Actor, many: usize) -> Vec<HealthState> {
+    pub async fn next_states(&self, actor: &Actor, many: usize) -> Vec<HealthState> {
         let mut states = Vec::new();
         for _ in 0..many {
             states.push(self.next_check(actor).await.state);

@@ -17,7 +17,7 @@ impl TestEnv {
         self.postern.home().view(actor).await.expect("a view")
     }
 
-    async fn mail_status(&self, actor: &Actor) -> MailStatus {
+    pub async fn mail_status(&self, actor: &Actor) -> MailStatus {
         self.postern.home().status(actor).await.expect("a status")
     }
 

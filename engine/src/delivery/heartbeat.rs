@@ -6,7 +6,7 @@ use domain::outbox::Worker as WorkerStatus;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::worker::Worker;
-use crate::outbox::{HEARTBEAT_TIMEOUT, MeterReading};
+use crate::outbox::{HEARTBEAT_TIMEOUT, MeterReading, forget_processes};
 use crate::store::{StoreError, commit, in_time, workers};
 
 /// The time between two heartbeats. A change of the relay's state sends one at once.
@@ -108,7 +108,7 @@ impl Worker {
         let mut work = self.services.store.begin().await?;
         let live = now - HEARTBEAT_TIMEOUT;
         workers::heartbeat(&mut work, &self.id, &status, &connections, now, live).await?;
-        workers::forget(&mut work, None, live).await?;
+        forget_processes(&mut work, None, now).await?;
         commit(work).await?;
         Ok(Counts::of(&reading))
     }
@@ -117,8 +117,8 @@ impl Worker {
     pub async fn deregister(&self) {
         let gone = async {
             let mut work = self.services.store.begin().await?;
-            let expired = self.services.clock.now() - HEARTBEAT_TIMEOUT;
-            workers::forget(&mut work, Some(&self.id), expired).await?;
+            let now = self.services.clock.now();
+            forget_processes(&mut work, Some(&self.id), now).await?;
             commit(work).await
         };
         drop(in_time(gone).await);

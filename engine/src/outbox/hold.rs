@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::Timestamp;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::Clock;
-use crate::store::{Store, StoreError, commit, in_time, workers};
+use crate::store::{Connection, Store, StoreError, commit, in_time, pause, workers};
 
 /// A process whose last heartbeat is older is gone: its worker and its hold.
 pub(crate) const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -80,7 +81,7 @@ impl HoldRow {
         let now = self.clock.now();
         let mut work = self.store.begin().await?;
         workers::hold(&mut work, &self.id, &self.host, now).await?;
-        workers::forget(&mut work, None, now - HEARTBEAT_TIMEOUT).await?;
+        forget_processes(&mut work, None, now).await?;
         commit(work).await
     }
 
@@ -88,10 +89,38 @@ impl HoldRow {
         let mut ended = self.ended.lock().await;
         *ended = true;
         let mut work = self.store.begin().await?;
-        let expired = self.clock.now() - HEARTBEAT_TIMEOUT;
-        workers::forget(&mut work, Some(&self.id), expired).await?;
+        let now = self.clock.now();
+        pause::resumed(&mut work, now).await?;
+        forget_processes(&mut work, Some(&self.id), now).await?;
         commit(work).await
     }
+}
+
+/// When the hold of a process that is gone without [`Hold::end`] ended; `None` without such a row.
+///
+/// # Errors
+/// Where the database fails.
+pub(super) async fn expired_at(
+    connection: &mut Connection,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    let last = workers::last_hold(connection, now - HEARTBEAT_TIMEOUT).await?;
+    Ok(last.map(|last| last + HEARTBEAT_TIMEOUT))
+}
+
+/// Deletes the rows of the processes that are gone, and the one with this id.
+///
+/// # Errors
+/// Where the database fails.
+pub(crate) async fn forget_processes(
+    connection: &mut Connection,
+    id: Option<&str>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if let Some(at) = expired_at(connection, now).await? {
+        pause::resumed(connection, at).await?;
+    }
+    workers::forget(connection, id, now - HEARTBEAT_TIMEOUT).await
 }
 
 async fn send_heartbeats(row: Arc<HoldRow>) {

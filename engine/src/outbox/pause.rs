@@ -3,6 +3,7 @@
 use domain::view::Stamp;
 use domain::{Refusal, Timestamp};
 
+use super::hold::expired_at;
 use super::{HEARTBEAT_TIMEOUT, Outbox};
 use crate::Actor;
 use crate::audit::Action;
@@ -46,10 +47,13 @@ impl Outbox {
     /// # Errors
     /// Where the database fails.
     pub(crate) async fn running_since(&self) -> Result<Option<Timestamp>, StoreError> {
-        let live = self.clock.now() - HEARTBEAT_TIMEOUT;
+        let now = self.clock.now();
         let mut connection = self.store.reporting().await?;
-        let delivering = workers::delivering_since(&mut connection, live).await?;
+        // Before the end of the last pause: a heartbeat may record it meanwhile.
+        let expired = expired_at(&mut connection, now).await?;
         let resumed = pause::last_resumed(&mut connection).await?;
-        Ok(delivering.max(resumed))
+        let live = now - HEARTBEAT_TIMEOUT;
+        let delivering = workers::delivering_since(&mut connection, live).await?;
+        Ok(delivering.max(resumed).max(expired))
     }
 }

@@ -57,14 +57,15 @@ pub async fn write(connection: &mut Connection, by: Option<&Stamp>) -> Result<bo
     Ok(done.rows_affected() > 0)
 }
 
-/// Records that a pause of delivery ended.
+/// Records that a pause of delivery ended, unless another one ended later.
 ///
 /// # Errors
 /// Where the database fails.
 pub async fn resumed(connection: &mut Connection, at: Timestamp) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO delivery_resumption (scope, resumed_at) VALUES ($1, $2) \
-         ON CONFLICT (scope) DO UPDATE SET resumed_at = excluded.resumed_at",
+         ON CONFLICT (scope) DO UPDATE SET resumed_at = excluded.resumed_at \
+         WHERE delivery_resumption.resumed_at < excluded.resumed_at",
     )
     .bind(Scope::Global.to_string())
     .bind(at.0)

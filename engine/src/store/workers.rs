@@ -74,6 +74,21 @@ pub async fn hold(
     Ok(())
 }
 
+/// The last heartbeat of the processes that held mail and had none at `live` or later; `None` without such a
+/// process.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn last_hold(
+    connection: &mut Connection,
+    live: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    let query =
+        sqlx::query_scalar("SELECT MAX(seen_at) FROM worker WHERE hold_mail = 1 AND seen_at < $1");
+    let last: Option<i64> = query.bind(live.0).fetch_one(connection).await?;
+    Ok(last.map(Timestamp))
+}
+
 /// Deletes a row, and all whose last heartbeat was before `before`.
 ///
 /// # Errors

@@ -14,8 +14,11 @@ use crate::health::{CLOSED, DAY};
 use crate::outbox::TestWorker;
 use crate::wait::wait_for;
 
-/// Less than the time after which a process without a heartbeat is gone.
+/// Less than [`GONE`].
 const SHORT: Duration = Duration::from_secs(1);
+
+/// The time after which a process without a heartbeat is gone.
+const GONE: Duration = Duration::from_secs(20);
 
 impl TestEnv {
     /// An administrator and a user, with a relay that was found healthy.
@@ -108,6 +111,32 @@ async fn mail_can_leave_since_a_process_delivers(env: TestEnv) {
     works.end().await;
 }
 
+async fn mail_can_leave_since_no_process_holds_it(env: TestEnv) {
+    let (_relay, [admin, _]) = env.with_healthy_relay().await;
+    env.other_process().await;
+    let holds = env.process_that_holds().await;
+    let status = env.mail_status(&admin).await;
+    assert_eq!(status, MailStatus::Paused { since: None });
+    env.pass(SHORT);
+    let before = env.clock.now();
+    holds.close().await;
+    let closed = env.leaves_since(&admin).await;
+    assert!((before..=env.clock.now()).contains(&closed), "{closed:?}");
+
+    // The hold of a process that is killed expires with its heartbeat.
+    env.pass(SHORT);
+    let before = env.clock.now();
+    drop(env.process_that_holds().await);
+    let after = env.clock.now();
+    env.pass(GONE + SHORT);
+    let expired = env.leaves_since(&admin).await;
+    let range = before + GONE..=after + GONE;
+    assert!(range.contains(&expired), "{expired:?}");
+    let works = TestWorker::begin(&env, 1);
+    assert_eq!(env.since_when_delivered_by(&admin, 2).await, expired);
+    works.end().await;
+}
+
 async fn a_process_that_takes_over_leaves_no_gap(env: TestEnv) {
     let (_relay, [admin, _]) = env.with_healthy_relay().await;
     let works = TestWorker::begin(&env, 1);
@@ -152,6 +181,7 @@ stories! {
     both {
         mail_can_leave_since_a_pause_ended;
         mail_can_leave_since_a_process_delivers;
+        mail_can_leave_since_no_process_holds_it;
         a_process_that_takes_over_leaves_no_gap;
         mail_can_leave_since_the_relay_for_all_mail_is_healthy;
     }

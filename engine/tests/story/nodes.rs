@@ -143,7 +143,7 @@ async fn an_action_that_waited_for_a_worker_skips_leased_mail(env: TestEnv) {
 
 impl TestEnv {
     /// Another process on this database, with `--hold-mail`.
-    async fn process_that_holds(&self) -> Postern {
+    pub async fn process_that_holds(&self) -> Postern {
         let config = Config {
             host: "staging".to_owned(),
             hold_mail: true,

@@ -107,7 +107,7 @@ test('a relay that backs off is shown with its cause until it recovers', async (
   await console.server.save(fields({ port: closed }));
   await submitMails(console, [{ to: 'desk@example.org' }, { to: 'mara@example.org' }]);
   const outbox = await OutboxPage.open(console, page);
-  await expect(outbox.status).toContainText(`Messages are queued: 127.0.0.1:${closed} is backing off.`);
+  await expect(outbox.status).toContainText(`Messages are queued: Main relay (127.0.0.1:${closed}) is backing off.`);
   await expect(outbox.status).toContainText('Nothing listens');
   await expect(outbox.status).toContainText(/Since .* UTC\. Next attempt within 1 min\. Diagnose/);
   await expect(outbox.status).toContainText(/To be sent\s*2 mails/);
@@ -117,7 +117,7 @@ test('a relay that backs off is shown with its cause until it recovers', async (
   const smtp_password = await console.server.sealed('wrong');
   const credentials = { smtp_username: 'alerts', smtp_authentication_type: 'Plain', smtp_plaintext_auth: '1', smtp_password };
   expect((await console.server.save(fields(authRelay, credentials))).status).toBe(200);
-  await expect(outbox.status).toContainText(`127.0.0.1:${authRelay.port} is backing off.`);
+  await expect(outbox.status).toContainText(`Main relay (127.0.0.1:${authRelay.port}) is backing off.`);
   await expect(outbox.status).toContainText('535 5.7.8 Those are not the credentials');
   const correct = { ...credentials, smtp_password: await console.server.sealed('right') };
   expect((await console.server.save(fields(authRelay, correct))).status).toBe(200);

@@ -30,7 +30,7 @@ pub fn State(relay: AccountRelay, status: RelayStatus, is_down: bool) -> AnyView
     } = text(&relay, &status, is_down);
     let now: Timestamp = Clock::default().now();
     let failure = status.own.filter(|_| relay.uses_own()).map(|backoff| {
-        let diagnose = Some(MY_RELAY);
+        let diagnose = Some(MY_RELAY.to_owned());
         view! { <Backoff backoff name=None diagnose now /> }
     });
     // Also an own relay that is not used can be removed.
@@ -171,6 +171,7 @@ mod tests {
             own: Some(BackoffView {
                 relay: "smtp.example.net:587".to_owned(),
                 id: None,
+                name: None,
                 account: Some("01J".to_owned()),
                 state: RelayState::BackingOff,
                 failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),

@@ -1,6 +1,7 @@
 //! The delivery status: whether delivery is running, and what stops it if not.
 
 use domain::outbox::{BackoffView, Overview, Pause, RelayState, Worker};
+use domain::relay::MAIN;
 use domain::{Fault, Timestamp};
 
 use super::format::ahead;
@@ -8,6 +9,7 @@ use super::pause::PauseControl;
 use super::throughput::{Fact, queue, throughput};
 use super::viewer::Viewer;
 use crate::components::Time;
+use crate::relays::relay_path;
 use crate::server_prelude::*;
 use crate::settings::SETTINGS;
 
@@ -43,8 +45,9 @@ fn status(overview: &Overview) -> DeliveryStatus {
     if backoffs.is_empty() {
         return DeliveryStatus::Running;
     }
-    backoffs.sort_by(|a, b| (&a.relay, a.state, a.since).cmp(&(&b.relay, b.state, b.since)));
-    backoffs.dedup_by(|later, first| later.relay == first.relay);
+    backoffs.sort_by(|a, b| (key(a), a.state, a.since).cmp(&(key(b), b.state, b.since)));
+    backoffs.dedup_by(|later, first| key(later) == key(first));
+    backoffs.sort_by(|a, b| (&a.relay, &a.name).cmp(&(&b.relay, &b.name)));
     if stopped(&backoffs) == 0 {
         return DeliveryStatus::HalfOpen(backoffs);
     }
@@ -52,6 +55,27 @@ fn status(overview: &Overview) -> DeliveryStatus {
     DeliveryStatus::BackingOff {
         backoffs,
         whole: overview.workers.iter().all(is_whole),
+    }
+}
+
+/// What is the same in the backoffs of all workers from one relay. Several may have the same address.
+fn key(backoff: &BackoffView) -> &str {
+    backoff.id.as_deref().unwrap_or(&backoff.relay)
+}
+
+/// The relay by its name and address, where the name is known.
+fn label(backoff: &BackoffView) -> String {
+    match &backoff.name {
+        Some(name) => format!("{name} ({})", backoff.relay),
+        None => backoff.relay.clone(),
+    }
+}
+
+/// The page that diagnoses a relay of the organisation.
+pub(super) fn diagnosis_page(backoff: &BackoffView) -> String {
+    match backoff.id.as_deref() {
+        None | Some(MAIN) => SETTINGS.to_owned(),
+        Some(id) => relay_path(id),
     }
 }
 
@@ -78,7 +102,7 @@ pub fn DeliveryStatusCard(overview: Overview, viewer: Viewer) -> AnyView {
         ),
         DeliveryStatus::BackingOff { backoffs, whole } => {
             let relay = match (backoffs.as_slice(), stopped(backoffs)) {
-                ([backoff], _) if viewer.admin => format!("{} is", backoff.relay),
+                ([backoff], _) if viewer.admin => format!("{} is", label(backoff)),
                 ([_], _) => "the relay is".to_owned(),
                 (_, 1) => "1 relay is".to_owned(),
                 (_, several) => format!("{several} relays are"),
@@ -91,7 +115,7 @@ pub fn DeliveryStatusCard(overview: Overview, viewer: Viewer) -> AnyView {
         }
         DeliveryStatus::HalfOpen(backoffs) => {
             let relay = match backoffs.as_slice() {
-                [backoff] if viewer.admin => backoff.relay.clone(),
+                [backoff] if viewer.admin => label(backoff),
                 [_] => "the relay".to_owned(),
                 several => format!("{} relays", several.len()),
             };
@@ -134,8 +158,9 @@ pub fn DeliveryStatusCard(overview: Overview, viewer: Viewer) -> AnyView {
             let backoffs = backoffs.into_iter();
             backoffs
                 .map(|backoff| {
-                    let name = named.then(|| backoff.relay.clone());
-                    view! { <Backoff backoff name diagnose=Some(SETTINGS) now /> }
+                    let name = named.then(|| label(&backoff));
+                    let diagnose = Some(diagnosis_page(&backoff));
+                    view! { <Backoff backoff name diagnose now /> }
                 })
                 .collect_view()
                 .into_any()
@@ -214,7 +239,7 @@ pub fn Backoff(
     /// The name of its relay, where it is shown.
     name: Option<String>,
     /// The page that diagnoses it, where the viewer may.
-    diagnose: Option<&'static str>,
+    diagnose: Option<String>,
     now: Timestamp,
 ) -> AnyView {
     let next = match backoff.state {
@@ -276,6 +301,7 @@ mod tests {
             backoffs: Vec::from_iter(backoff.map(|since| BackoffView {
                 relay: "smtp.example.org:587".to_owned(),
                 id: None,
+                name: None,
                 account: None,
                 state: RelayState::BackingOff,
                 failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),
@@ -299,7 +325,7 @@ mod tests {
             panic!("{overview:?}");
         };
         let shown: Vec<_> = backoffs.iter().map(|backoff| backoff.since).collect();
-        assert_eq!((shown, whole), (vec![Timestamp(5)], false));
+        assert_eq!((shown, whole), (vec![Timestamp(5)], false), "one relay");
         overview.workers[0].backoffs = vec![overview.workers[1].backoffs[0].clone()];
         assert!(matches!(
             status(&overview),
@@ -316,5 +342,45 @@ mod tests {
         };
         overview.pause = Some(pause.clone());
         assert_eq!(status(&overview), DeliveryStatus::Paused(pause));
+    }
+
+    #[test]
+    fn relays_at_the_same_address_are_told_apart() {
+        let of_relay = |id: &str, name: &str, since| {
+            let mut worker = worker(Some(since));
+            worker.relays = 2;
+            worker.backoffs[0].id = Some(id.to_owned());
+            worker.backoffs[0].name = Some(name.to_owned());
+            worker
+        };
+        let main = |since| of_relay(MAIN, "Main relay", since);
+        let backup = of_relay("01JD0000000000000000000001", "Backup", 7);
+        let overview = Overview {
+            configured: true,
+            workers: vec![main(9), backup, main(5)],
+            ..Overview::default()
+        };
+        let DeliveryStatus::BackingOff { backoffs, .. } = status(&overview) else {
+            panic!("{overview:?}");
+        };
+        let shown: Vec<_> = backoffs
+            .iter()
+            .map(|backoff| format!("{} since {}", label(backoff), backoff.since.0))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "Backup (smtp.example.org:587) since 7",
+                "Main relay (smtp.example.org:587) since 5",
+            ]
+        );
+        let pages: Vec<_> = backoffs.iter().map(diagnosis_page).collect();
+        assert_eq!(
+            pages,
+            [
+                "/settings/relays/01JD0000000000000000000001",
+                "/settings/email"
+            ]
+        );
     }
 }

@@ -2,11 +2,10 @@
 
 use domain::outbox::UnavailableRelay;
 
-use super::delivery_status::Backoff;
+use super::delivery_status::{Backoff, diagnosis_page};
 use super::viewer::Viewer;
 use crate::my_relay::MY_RELAY;
 use crate::server_prelude::*;
-use crate::settings::SETTINGS;
 
 /// The relays that a message waits for; nothing where it waits for none.
 #[component]
@@ -27,8 +26,8 @@ pub fn Waiting(relays: Vec<UnavailableRelay>, viewer: Viewer) -> AnyView {
     let details = shown
         .map(|UnavailableRelay { name, own, backoff }| {
             let diagnose = match (own, viewer.admin) {
-                (false, _) => Some(SETTINGS),
-                (true, false) => Some(MY_RELAY),
+                (false, _) => Some(diagnosis_page(&backoff)),
+                (true, false) => Some(MY_RELAY.to_owned()),
                 // It may be that of another account.
                 (true, true) => None,
             };

@@ -119,6 +119,7 @@ mod tests {
             backoffs: vec![BackoffView {
                 relay: "smtp.example.org:587".to_owned(),
                 id: None,
+                name: None,
                 account: None,
                 state,
                 failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),

@@ -352,6 +352,10 @@ pub struct BackoffView {
     /// earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// The name of the relay of the organisation, where it is known. It is not stored: every read finds it
+    /// again.
+    #[serde(default, skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The id of the account whose own relay it is; none for a relay of the organisation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
@@ -420,6 +424,7 @@ mod tests {
         let backoff = |id: Option<&str>, account: Option<&str>| BackoffView {
             relay: "smtp.example.org:587".to_owned(),
             id: id.map(str::to_owned),
+            name: None,
             account: account.map(str::to_owned),
             state: RelayState::BackingOff,
             failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),

@@ -56,6 +56,7 @@ impl RelayBackoff {
         BackoffView {
             relay: self.relay.clone(),
             id: None,
+            name: None,
             account: None,
             state,
             failure: self.failure.clone(),

@@ -215,6 +215,7 @@ impl RelayHealth {
         Some(BackoffView {
             relay: self.relay.clone(),
             id: None,
+            name: None,
             account: None,
             state: RelayState::Silent,
             failure: Failure::new(Stage::Data, Fault::TimedOut, detail),

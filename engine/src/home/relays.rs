@@ -180,6 +180,7 @@ mod tests {
         let backoff = |state| BackoffView {
             relay: "smtp.example.org:587".to_owned(),
             id: None,
+            name: None,
             account: None,
             state,
             failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),

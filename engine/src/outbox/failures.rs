@@ -39,8 +39,9 @@ impl Outbox {
         }
         failed.retain(|row| row.state != RecipientState::Failed || row.at >= now - COUNTED);
         let relays = self.relay_settings.read(&mut connection).await?;
+        let first = relays.valid.first().map(|relay| &relay.settings);
         Ok(RecentFailures {
-            groups: group_failures(failed, &partial, relays.valid.first()),
+            groups: group_failures(failed, &partial, first),
             is_complete: partial.is_empty(),
         })
     }

@@ -7,9 +7,10 @@ use domain::outbox::{
     BackoffView, Count, Cursor, DeliveryEvent, EventKind, MessageView, OutboxRows, Overview, Pause,
     RecipientState, RecipientView, RelayChoice, Search, UnavailableRelay, is_id,
 };
-use domain::{Failure, Fault, Kind, Refusal, SmtpSettings, Timestamp};
+use domain::{Failure, Fault, Kind, Refusal, Timestamp};
 
-use super::waiting::{add_cause, waits_for};
+use super::relay_settings::{ConfiguredRelay, explain};
+use super::waiting::waits_for;
 use super::{HEARTBEAT_TIMEOUT, MeterReading, Outbox};
 use crate::Actor;
 use crate::actor::{LOCAL_MAIL, OWN_MAIL};
@@ -77,13 +78,13 @@ impl Outbox {
         drop(connection);
         let suppression_limit = match actor.oversees() {
             true => {
-                let relays = relays.valid.iter();
-                let names = relays.map(|relay| relay.host.with_port(relay.port));
-                self.reached_limit(&names.collect::<Vec<_>>()).await?
+                let addresses = relays.valid.iter().map(ConfiguredRelay::address);
+                let addresses: Vec<String> = addresses.collect();
+                self.reached_limit(&addresses).await?
             }
             false => None,
         };
-        let overview = Overview {
+        let mut overview = Overview {
             counts,
             pause,
             configured: relays.configured,
@@ -92,7 +93,10 @@ impl Outbox {
             suppression_limit,
         };
         Ok(match actor.oversees() {
-            true => with_causes(overview, &relays.valid),
+            true => {
+                explain(&mut overview.workers, &relays.valid);
+                overview
+            }
             false => without_names(overview),
         })
     }
@@ -271,19 +275,6 @@ impl Outbox {
     }
 }
 
-/// Adds the cause of each backoff whose relay is one in the saved settings.
-fn with_causes(mut overview: Overview, relays: &[SmtpSettings]) -> Overview {
-    let workers = overview.workers.iter_mut();
-    for backoff in workers.flat_map(|worker| &mut worker.backoffs) {
-        let mut relays = relays.iter();
-        let settings = relays.find(|relay| relay.host.with_port(relay.port) == backoff.relay);
-        if let Some(settings) = settings {
-            add_cause(backoff, settings);
-        }
-    }
-    overview
-}
-
 /// The overview for other accounts than administrators: without hosts, relays, people and replies.
 fn without_names(mut overview: Overview) -> Overview {
     overview.act = None;
@@ -302,6 +293,7 @@ fn without_names(mut overview: Overview) -> Overview {
 fn remove_names(backoff: &mut BackoffView) {
     backoff.relay.clear();
     backoff.id = None;
+    backoff.name = None;
     backoff.cause = None;
     backoff.failure = Failure::new(backoff.failure.stage, Fault::Rejected, "");
 }
@@ -391,9 +383,6 @@ fn recipient_view(
 
 #[cfg(test)]
 mod tests {
-    use domain::outbox::{RelayState, Worker};
-    use domain::{Form, Label, Reply, Stage};
-
     use super::*;
 
     #[test]
@@ -443,45 +432,6 @@ mod tests {
             let view = recipient_view(row(state), events, true, Timestamp(9));
             let kinds: Vec<EventKind> = view.timeline.iter().map(|event| event.kind).collect();
             assert_eq!(kinds, shown, "{state:?}");
-        }
-    }
-
-    #[test]
-    fn a_backoff_has_a_cause_if_the_relay_is_the_saved_one() {
-        let form = Form::default()
-            .with(Label::FromAddress, "alerts@example.org")
-            .with(Label::Host, "smtp.example.org")
-            .with(Label::Port, "587");
-        let reply = Reply::new(535, [b"5.7.8 no".as_slice()].into_iter());
-        for (relay, known) in [
-            ("smtp.example.org:587", true),
-            ("smtp.example.net:587", false),
-        ] {
-            let backoff = BackoffView {
-                relay: relay.to_owned(),
-                id: None,
-                account: None,
-                state: RelayState::BackingOff,
-                failure: Failure::rejected(Stage::Auth, reply.clone()),
-                cause: None,
-                since: Timestamp(1),
-                next: Timestamp(2),
-            };
-            let overview = Overview {
-                workers: vec![Worker {
-                    host: "gate".to_owned(),
-                    connections: 0,
-                    per_minute: 0,
-                    latency: None,
-                    relays: 1,
-                    backoffs: vec![backoff],
-                }],
-                ..Overview::default()
-            };
-            let settings: SmtpSettings = form.parse().expect("valid");
-            let overview = with_causes(overview, &[settings]);
-            let backoff = &overview.workers[0].backoffs[0];
-            assert_eq!(backoff.cause.is_some(), known, "{relay}");
         }
     }
 }

@@ -3,7 +3,8 @@
 use domain::outbox::{BackoffView, RelayState, UnavailableRelay};
 use domain::{Refusal, Timestamp};
 
-use super::waiting::{ConfiguredRelay, of_organisation, unavailable, unavailable_own};
+use super::relay_settings::{ConfiguredRelay, of_organisation};
+use super::waiting::{unavailable, unavailable_own};
 use super::{HEARTBEAT_TIMEOUT, Outbox};
 use crate::Actor;
 use crate::store::workers::OpenConnections;

@@ -1,29 +1,15 @@
 //! Why a message that is due waits: the relays of its queue, where none of them takes messages.
 
-use domain::cause::{self, Observation};
 use domain::outbox::{BackoffView, RelayState, UnavailableRelay, Worker};
-use domain::relay::{RelayConfig, RelayRule, positions};
-use domain::{ConnectionType, SmtpSettings, Timestamp};
+use domain::relay::{RelayRule, positions};
+use domain::{SmtpSettings, Timestamp};
 
 use super::HEARTBEAT_TIMEOUT;
 use super::mail_outage::MailOutage;
+use super::relay_settings::{ConfiguredRelay, add_cause, of_organisation};
 use crate::settings::OWN_RELAY;
 use crate::store::flows::{self, QueueTarget};
-use crate::store::{Connection, Scope, StoreError, information, pause, policy, relays, workers};
-
-/// A relay of the organisation with valid settings.
-pub(super) struct ConfiguredRelay {
-    id: String,
-    config: RelayConfig,
-    settings: SmtpSettings,
-}
-
-impl ConfiguredRelay {
-    /// Host and port, as in the heartbeats of workers.
-    fn address(&self) -> String {
-        self.settings.host.with_port(self.settings.port)
-    }
-}
+use crate::store::{Connection, Scope, StoreError, information, pause, policy, workers};
 
 /// The relays of a message, where no worker has one that takes messages; otherwise none.
 ///
@@ -61,24 +47,6 @@ pub(super) async fn waits_for(
         Some(Some(_)) if takes_over && of_organisation.is_empty() => Vec::new(),
         Some(Some(own)) => std::iter::once(own).chain(of_organisation).collect(),
     })
-}
-
-/// The relays of the organisation with valid settings, in their order.
-pub(super) async fn of_organisation(
-    connection: &mut Connection,
-) -> Result<Vec<ConfiguredRelay>, StoreError> {
-    let saved = information::of_relays(connection).await?;
-    let relays = relays::all(connection).await?.into_iter();
-    let configured = relays.filter_map(|relay| {
-        let id = relay.scope.relay_id();
-        let saved = saved.iter().find(|saved| saved.relay == id)?;
-        Some(ConfiguredRelay {
-            settings: saved.form.parse().ok()?,
-            config: relay.config,
-            id,
-        })
-    });
-    Ok(configured.collect())
 }
 
 /// The settings of an account's own relay, where they are valid.
@@ -174,21 +142,9 @@ fn backoff_of_all(workers: &[Worker], is_of: impl Fn(&BackoffView) -> bool) -> O
     backoffs?.into_iter().min_by_key(|backoff| backoff.since)
 }
 
-/// Adds the cause of a backoff from the relay with these settings.
-pub(super) fn add_cause(backoff: &mut BackoffView, settings: &SmtpSettings) {
-    backoff.cause = cause::find(&Observation {
-        failure: &backoff.failure,
-        settings,
-        encrypted: settings.connection != ConnectionType::None,
-        capabilities: &[],
-        sender: settings.from_address.as_str(),
-        recipient: None,
-    });
-}
-
 #[cfg(test)]
 mod tests {
-    use domain::relay::RelayLimits;
+    use domain::relay::{RelayConfig, RelayLimits};
     use domain::{Failure, Fault, Form, Label, Stage};
 
     use super::*;
@@ -214,6 +170,7 @@ mod tests {
         let backoff = |relay: &&str| BackoffView {
             relay: format!("{relay}:25"),
             id: None,
+            name: None,
             account: None,
             state: RelayState::BackingOff,
             failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),

@@ -130,6 +130,14 @@ async fn home_tells_relays_at_the_same_address_apart(env: TestEnv) {
         matches!(&status, MailStatus::Partial { down, .. } if *down == ["Main relay"]),
         "mail leaves through the other: {status:?}"
     );
+    let user = env.sign_in("user@example.org", Role::User).await;
+    for (actor, name) in [(&admin, Some("Main relay")), (&user, None)] {
+        let overview = env.postern.outbox().overview(actor).await;
+        let workers = overview.expect("an overview").workers;
+        let backoffs = workers.iter().flat_map(|worker| &worker.backoffs);
+        let names: Vec<Option<&str>> = backoffs.map(|backoff| backoff.name.as_deref()).collect();
+        assert_eq!(names, [name]);
+    }
     works.end().await;
 }
 

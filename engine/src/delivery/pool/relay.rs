@@ -312,6 +312,7 @@ fn limit_view(route: &Route, now: Timestamp, wait: Duration) -> BackoffView {
     BackoffView {
         relay: route.name.clone(),
         id: None,
+        name: None,
         account: None,
         state: RelayState::AtLimit,
         failure: Failure::new(Stage::Mail, Fault::OwnLimit, detail),

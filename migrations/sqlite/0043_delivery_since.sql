@@ -6,3 +6,6 @@ CREATE TABLE delivery_resumption (
     resumed_at BIGINT NOT NULL
 );
 ALTER TABLE worker ADD COLUMN delivering_since BIGINT;
+
+-- When a relay last took mail again after every worker had backed off from it. Checks see no mail.
+ALTER TABLE relay_health ADD COLUMN resumed_at BIGINT;

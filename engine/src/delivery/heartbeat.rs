@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use domain::Timestamp;
 use domain::outbox::Worker as WorkerStatus;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::relay_reports::BATCH;
+use super::resumption::resumed;
 use super::worker::Worker;
 use crate::outbox::{HEARTBEAT_TIMEOUT, MeterReading, forget_processes};
-use crate::store::{StoreError, commit, in_time, workers};
+use crate::store::{StoreError, commit, in_time, relay_reports, workers};
 
 /// The time between two heartbeats. A change of the relay's state sends one at once.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -105,12 +108,31 @@ impl Worker {
             .into_iter()
             .map(|(relay, open)| (relay.relay_id(), open))
             .collect();
-        let mut work = self.services.store.begin().await?;
         let live = now - HEARTBEAT_TIMEOUT;
+        self.record_resumed(&status, live, now).await?;
+        let mut work = self.services.store.begin().await?;
         workers::heartbeat(&mut work, &self.id, &status, &connections, now, live).await?;
         forget_processes(&mut work, None, now).await?;
         commit(work).await?;
         Ok(Counts::of(&reading))
+    }
+
+    /// Records which relays take mail again by a heartbeat that follows those since `live`.
+    async fn record_resumed(
+        &self,
+        status: &WorkerStatus,
+        live: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let store = &self.services.store;
+        let processes = workers::all(&mut *store.read().await?, live).await?;
+        let relays = Vec::from_iter(resumed(&processes.workers, &status.backoffs));
+        for relays in relays.chunks(BATCH) {
+            let mut work = store.begin().await?;
+            relay_reports::resumed(&mut work, relays, now).await?;
+            commit(work).await?;
+        }
+        Ok(())
     }
 
     /// Deletes the row of this worker.

@@ -6,8 +6,8 @@
 //! `refusal_streak` belong to. `task` delivers over one `connection` and `ahead` several messages at once, `disposition` turns replies into results, which
 //! `record` writes while `in_doubt` limits how many are not on disk; `interruptions` knows the messages
 //! that end sessions. `leases` holds what is leased and `lease_renewal` renews it, `heartbeat` reports
-//! the worker and `relay_reports` what the checks of relays have to know, `delays` are reported to senders,
-//! `retention` deletes old rows, and `pulse`
+//! the worker and, with `resumption`, the relays that take mail again, and `relay_reports` what the checks
+//! of relays have to know, `delays` are reported to senders, `retention` deletes old rows, and `pulse`
 //! says whether the loop takes its turns.
 
 mod ahead;
@@ -39,6 +39,7 @@ mod relay_quota;
 mod relay_reports;
 mod relay_usage;
 mod reservations;
+mod resumption;
 mod retention;
 mod route;
 mod service;

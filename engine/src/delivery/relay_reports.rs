@@ -12,7 +12,7 @@ use crate::store::{StoreError, commit, in_time};
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// How many relays a transaction reports, so that other writers do not wait for long.
-const BATCH: usize = 200;
+pub(super) const BATCH: usize = 200;
 
 impl Worker {
     /// Reports for as long as it is polled. What cannot be written is left: the next check comes all

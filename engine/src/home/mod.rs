@@ -7,6 +7,7 @@ mod relays;
 
 use std::sync::Arc;
 
+use domain::health::HealthView;
 use domain::home::{EXPIRY_NOTICE, ExpiringAuthority, ExpiringToken, HomeFacts, MailStatus};
 use domain::outbox::{Count, Overview, RecentFailures};
 use domain::relay::RelayView;
@@ -90,7 +91,10 @@ impl Home {
     }
 
     async fn facts(&self, actor: &Actor, overview: &Overview) -> Result<HomeFacts, Refusal> {
-        let health = self.health.list(actor).await?;
+        let resumed = self.outbox.relays_resumed(actor).await?;
+        let health = self.health.list(actor).await?.into_iter();
+        let health = health.map(|view| relays::since_resumed(view, &resumed));
+        let health: Vec<HealthView> = health.collect();
         let facts = HomeFacts {
             admin: actor.oversees(),
             pause: overview.pause.clone(),

@@ -1,5 +1,7 @@
 //! The relays of Home: their health by checks, and by the delivery that is under way.
 
+use std::collections::BTreeMap;
+
 use domain::Timestamp;
 use domain::health::{HealthState, HealthView};
 use domain::home::{HomeRelay, RelayName};
@@ -10,6 +12,16 @@ use domain::view::Verification;
 use crate::outbox::RelayStatus;
 use crate::settings::AccountRelay;
 use crate::store::Scope;
+
+/// The health of a relay by its checks, which send no mail: a healthy one takes mail since it was `resumed`.
+pub(super) fn since_resumed(view: HealthView, resumed: &BTreeMap<String, Timestamp>) -> HealthView {
+    let at = resumed.get(&view.relay_id);
+    let at = at.filter(|_| view.state == HealthState::Healthy);
+    HealthView {
+        since: at.map_or(view.since, |at| view.since.max(*at)),
+        ..view
+    }
+}
 
 /// A relay of the organisation. Delivery knows of a failure before the next check does.
 pub(super) fn of_organisation(
@@ -224,6 +236,22 @@ mod tests {
             let health: Vec<HealthView> = checked.map(health).into_iter().collect();
             let shown = of_organisation(&relay(Verification::Never), &health, &workers);
             assert_eq!((shown.state, shown.since.map(|at| at.0)), (state, since));
+        }
+    }
+
+    #[test]
+    fn a_healthy_relay_takes_mail_since_delivery_was_resumed() {
+        use HealthState::{Degraded, Down, Healthy};
+        for (state, relay, at, since) in [
+            (Healthy, "global", 107, 107),
+            (Healthy, "global", 7, 100),
+            (Healthy, "01JD0000000000000000000001", 107, 100),
+            (Degraded, "global", 107, 100),
+            (Down, "global", 107, 100),
+        ] {
+            let resumed = BTreeMap::from([(relay.to_owned(), Timestamp(at))]);
+            let shown = since_resumed(health(state), &resumed);
+            assert_eq!(shown.since, Timestamp(since), "{state:?} {relay} {at}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! The state of the relays that the mail of an account leaves through, and connections to relays.
 
+use std::collections::BTreeMap;
+
 use domain::outbox::{BackoffView, RelayState, UnavailableRelay};
 use domain::{Refusal, Timestamp};
 
@@ -8,7 +10,7 @@ use super::waiting::{unavailable, unavailable_own};
 use super::{HEARTBEAT_TIMEOUT, Outbox};
 use crate::Actor;
 use crate::store::workers::OpenConnections;
-use crate::store::{Connection, Scope, StoreError, information, pause, workers};
+use crate::store::{Connection, Scope, StoreError, information, pause, relay_reports, workers};
 
 /// The state of an account's own relay and of the organisation's, as the account sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,6 +56,21 @@ impl Outbox {
             is_own || actor.oversees() && Scope::of_relay(relay).is_some()
         });
         Ok(open)
+    }
+
+    /// When relays last took mail again after every worker had backed off from them, by the ids of the relays:
+    /// those of the organisation, and the one of the actor's account.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub(crate) async fn relays_resumed(
+        &self,
+        actor: &Actor,
+    ) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+        let account = actor.account();
+        let own = account.and_then(|account| Scope::of_account(&account.id));
+        let mut connection = self.store.reporting().await?;
+        relay_reports::resumptions(&mut connection, own).await
     }
 
     async fn status(

@@ -1,9 +1,13 @@
 //! The table `relay_health`: what workers report of relays.
 
+use std::collections::BTreeMap;
+
 use domain::Timestamp;
+use sqlx::AssertSqlSafe;
 
 use super::relay_health::RelayRevision;
-use super::{Connection, StoreError};
+use super::scope::ACCOUNT;
+use super::{Connection, Scope, StoreError};
 
 /// What a worker has found out, in the order of scopes.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -60,4 +64,44 @@ pub async fn backed_off(
         .await?;
     }
     Ok(())
+}
+
+/// Notes that relays take mail again, in the order of scopes: every worker had backed off from them.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn resumed(
+    connection: &mut Connection,
+    relays: &[Scope],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for relay in relays {
+        sqlx::query("UPDATE relay_health SET resumed_at = $1 WHERE relay_id = $2")
+            .bind(now.0)
+            .bind(relay.relay_id())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// When relays last took mail again after every worker had backed off from them, by their ids: those of the
+/// organisation, and `own`.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn resumptions(
+    connection: &mut Connection,
+    own: Option<Scope>,
+) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+    let sql = format!(
+        "SELECT relay_id, resumed_at FROM relay_health WHERE resumed_at IS NOT NULL \
+         AND (relay_id NOT LIKE '{ACCOUNT}%' OR relay_id = $1)"
+    );
+    let rows: Vec<(String, i64)> = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(own.map(Scope::relay_id).unwrap_or_default())
+        .fetch_all(connection)
+        .await?;
+    let rows = rows.into_iter();
+    Ok(rows.map(|(relay, at)| (relay, Timestamp(at))).collect())
 }

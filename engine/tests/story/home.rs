@@ -22,7 +22,11 @@ impl TestEnv {
     }
 
     /// Waits until Home has these facts.
-    async fn until_home(&self, actor: &Actor, expected: impl Fn(&HomeFacts) -> bool) -> HomeFacts {
+    pub async fn until_home(
+        &self,
+        actor: &Actor,
+        expected: impl Fn(&HomeFacts) -> bool,
+    ) -> HomeFacts {
         wait_for("facts as expected", async || {
             let facts = self.home_view(actor).await.facts;
             if expected(&facts) {
@@ -35,7 +39,7 @@ impl TestEnv {
     }
 }
 
-fn is_stopped(facts: &HomeFacts) -> bool {
+pub fn is_stopped(facts: &HomeFacts) -> bool {
     matches!(MailStatus::of(facts), MailStatus::Stopped { .. })
 }
 

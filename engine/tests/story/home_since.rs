@@ -1,17 +1,19 @@
-//! Home: since when mail can leave, after a pause, without a process that delivers, and after an outage.
+//! Home: since when mail can leave, after a pause, an outage, or a time without delivery.
 
 use std::time::Duration;
 
 use domain::Timestamp;
 use domain::health::HealthState;
-use domain::home::MailStatus;
+use domain::home::{HomeFacts, MailStatus};
+use domain::outbox::RecipientState;
 use domain::view::Role;
 use engine::Actor;
 use testkit::{Relay, RelayScript};
 
 use crate::environment::TestEnv;
 use crate::health::{CLOSED, DAY};
-use crate::outbox::TestWorker;
+use crate::home::is_stopped;
+use crate::outbox::{TestWorker, is};
 use crate::wait::wait_for;
 
 /// Less than [`GONE`].
@@ -52,7 +54,7 @@ impl TestEnv {
     }
 
     /// The row of another process that delivers for good, since 1970.
-    async fn other_process(&self) {
+    async fn add_foreign_worker(&self) {
         self.tamper(
             "INSERT INTO worker (id, host, seen_at, connections, per_minute, relays, delivering_since) \
              VALUES ('other', 'other', 4102444800000, 0, 0, 1, 0)",
@@ -113,7 +115,7 @@ async fn mail_can_leave_since_a_process_delivers(env: TestEnv) {
 
 async fn mail_can_leave_since_no_process_holds_it(env: TestEnv) {
     let (_relay, [admin, _]) = env.with_healthy_relay().await;
-    env.other_process().await;
+    env.add_foreign_worker().await;
     let holds = env.process_that_holds().await;
     let status = env.mail_status(&admin).await;
     assert_eq!(status, MailStatus::Paused { since: None });
@@ -158,7 +160,7 @@ async fn a_process_that_takes_over_leaves_no_gap(env: TestEnv) {
 async fn mail_can_leave_since_the_relay_for_all_mail_is_healthy(env: TestEnv) {
     use HealthState::{Down, Healthy};
     let (relay, [admin, user]) = env.with_healthy_relay().await;
-    env.other_process().await;
+    env.add_foreign_worker().await;
     let first = env.health(&admin).await.since;
     assert_eq!(env.leaves_since(&admin).await, first);
 
@@ -177,6 +179,29 @@ async fn mail_can_leave_since_the_relay_for_all_mail_is_healthy(env: TestEnv) {
     }
 }
 
+async fn mail_can_leave_since_the_relay_takes_it_again(env: TestEnv) {
+    let (relay, actors) = env.with_healthy_relay().await;
+    let [admin, _] = &actors;
+    // Checks send no MAIL, and find nothing.
+    relay.reply_to("MAIL", "535 5.7.8 who are you");
+    let works = TestWorker::begin(&env, 1);
+    env.hand_over(admin, &["desk@example.net"], "Fire").await;
+    env.until_home(admin, is_stopped).await;
+    relay.reset();
+    let before = env.clock.now();
+    // Its backoff is over then.
+    env.pass(GONE / 2);
+    let id = env.hand_over(admin, &["desk@example.net"], "Out").await;
+    env.until(admin, &id, is(RecipientState::Delivered)).await;
+    let runs = |facts: &HomeFacts| matches!(MailStatus::of(facts), MailStatus::Running { .. });
+    for actor in &actors {
+        let facts = env.until_home(actor, runs).await;
+        let since = MailStatus::of(&facts).since();
+        assert!(since >= Some(before), "{facts:?}");
+    }
+    works.end().await;
+}
+
 stories! {
     both {
         mail_can_leave_since_a_pause_ended;
@@ -184,5 +209,6 @@ stories! {
         mail_can_leave_since_no_process_holds_it;
         a_process_that_takes_over_leaves_no_gap;
         mail_can_leave_since_the_relay_for_all_mail_is_healthy;
+        mail_can_leave_since_the_relay_takes_it_again;
     }
 }

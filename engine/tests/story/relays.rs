@@ -389,15 +389,13 @@ async fn relays_require_an_administrator_and_are_audited(env: TestEnv) {
         .map(|row| (row.action.as_str(), row.detail.as_str()))
         .collect();
     let id = &added.id;
+    let of = |text: &str| format!("{text} ({id})");
     for (at, (action, detail)) in [
-        ("create relay", format!("“Backup” ({id})")),
+        ("create relay", of("“Backup”")),
+        ("change relay", of("position from 2 to 1 of “Backup”")),
         (
             "change relay",
-            format!("position from 2 to 1 of “Backup” ({id})"),
-        ),
-        (
-            "change relay",
-            format!("name from “Backup” to “Spare” of “Spare” ({id})"),
+            of("name from “Backup” to “Spare” of “Spare”"),
         ),
     ]
     .into_iter()

@@ -1,4 +1,4 @@
-//! The prelude of views that only the server renders: that of leptos, with the types of children erased.
+//! The prelude of views that only the server renders: it erases the types of children.
 //!
 //! The type of a view holds the types of all views in it, and leptos compiles the functions that render it for
 //! each of them: without this, most of the code of the program, and stacks of a megabyte. Islands are compiled for

@@ -5,7 +5,7 @@ use domain::{Kind, Refusal};
 use engine::{Actor, Postern};
 
 use super::{DkimKeyId, REMOVE_DKIM_KEY, domain_path};
-use crate::components::{ErrorNotice, HiddenFields, refused};
+use crate::components::{Question, refused};
 use crate::layout::console_page;
 use crate::request::{other_fault, queries};
 use crate::server_prelude::*;
@@ -50,29 +50,19 @@ async fn question(
     };
     let back = domain_path(&key.domain);
     Ok(view! {
-        <div class="page">
-            <header class="page-head">
-                <h1>{title}</h1>
-            </header>
-            {fault.map(|text| view! { <ErrorNotice text /> })}
-            <section class="card">
-                <form class="card-body" method="post" action=REMOVE_DKIM_KEY>
-                    <HiddenFields fields=vec![("domain", domain), ("id", id)] />
-                    <p>
-                        <strong>{effect}</strong>
-                        " Its private key is deleted. Keep its record in DNS for some days: mail on its way may have its signature."
-                    </p>
-                    <div class="buttons">
-                        <button class="button button-danger" type="submit">
-                            "Remove key"
-                        </button>
-                        <a class="button button-secondary" href=back>
-                            "Back"
-                        </a>
-                    </div>
-                </form>
-            </section>
-        </div>
+        <Question
+            title
+            fault
+            action=REMOVE_DKIM_KEY
+            fields=vec![("domain", domain), ("id", id)]
+            button=Some("Remove key".to_owned())
+            back
+        >
+            <p>
+                <strong>{effect}</strong>
+                " Its private key is deleted. Keep its record in DNS for some days: mail on its way may have its signature."
+            </p>
+        </Question>
     }
     .into_any())
 }

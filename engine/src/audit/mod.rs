@@ -114,9 +114,7 @@ impl Audit {
         action: Action,
         detail: impl Into<String>,
     ) -> Result<(), StoreError> {
-        let mut work = self.store.begin().await?;
-        self.record(&mut work, by, action, detail).await?;
-        commit(work).await
+        self.record_outcome(by, action, "done", detail).await
     }
 
     /// Records in a transaction of its own how far an act has come that takes long: `begun`, `done` or `failed`.

@@ -252,9 +252,7 @@ impl Audit {
         let unchained = audit_chain::unchained(&mut snapshot).await?;
         Ok(AuditVerification::new(chains, misplaced, unchained))
     }
-}
 
-impl Audit {
     /// Accepts the rows in no chain that were not there when the chains began, for administrators: nodes of an earlier
     /// version write such rows during a rolling upgrade. Returns how many there are.
     ///

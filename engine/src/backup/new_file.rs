@@ -88,7 +88,7 @@ impl NewFile {
     /// # Errors
     /// [`BackupError::File`].
     pub fn replace(self) -> Result<(), BackupError> {
-        self.publish_by(name_over)
+        self.publish_by(|from, to| fs::rename(from, to))
     }
 
     fn publish_by(
@@ -125,11 +125,6 @@ fn name_new(from: &Path, to: &Path) -> io::Result<()> {
         }
         linked => linked.and_then(|()| fs::remove_file(from)),
     }
-}
-
-/// Gives a file the name of another, which is gone then.
-fn name_over(from: &Path, to: &Path) -> io::Result<()> {
-    fs::rename(from, to)
 }
 
 /// Renames a file, unless another file has the name.

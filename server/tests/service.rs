@@ -58,6 +58,19 @@ struct LoadClient {
 }
 
 impl Manager {
+    /// The paths of a certificate and its key.
+    fn certificate_files(&self, made: &rcgen::CertifiedKey<rcgen::KeyPair>) -> [String; 2] {
+        [
+            ("cert.pem", made.cert.pem()),
+            ("key.pem", made.signing_key.serialize_pem()),
+        ]
+        .map(|(name, pem)| {
+            let path = self.path(name);
+            std::fs::write(&path, pem).expect("written");
+            path.to_str().expect("text").to_owned()
+        })
+    }
+
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let notified = UnixDatagram::bind(folder.path().join("notify")).expect("a socket");
@@ -230,12 +243,8 @@ fn a_restart_under_load_refuses_no_request() {
 #[test]
 fn the_console_speaks_https_with_a_certificate() {
     let manager = Manager::new();
-    let made = rcgen::generate_simple_self_signed(vec!["gate.test".to_owned()]);
-    let made = made.expect("a certificate");
-    let [certificate, key] = ["cert.pem", "key.pem"].map(|name| manager.path(name));
-    std::fs::write(&certificate, made.cert.pem()).expect("written");
-    std::fs::write(&key, made.signing_key.serialize_pem()).expect("written");
-    let [certificate, key] = [&certificate, &key].map(|path| path.to_str().expect("text"));
+    let made = self_signed();
+    let [certificate, key] = &manager.certificate_files(&made);
     let url = "https://gate.test";
     let arguments = [
         "--tls-cert",
@@ -280,12 +289,7 @@ fn the_console_speaks_https_with_a_certificate() {
 #[test]
 fn a_certificate_needs_its_key_and_a_public_url_of_https() {
     let manager = Manager::new();
-    let made = rcgen::generate_simple_self_signed(vec!["gate.test".to_owned()]);
-    let made = made.expect("a certificate");
-    let [certificate, key] = ["cert.pem", "key.pem"].map(|name| manager.path(name));
-    std::fs::write(&certificate, made.cert.pem()).expect("written");
-    std::fs::write(&key, made.signing_key.serialize_pem()).expect("written");
-    let [certificate, key] = [&certificate, &key].map(|path| path.to_str().expect("text"));
+    let [certificate, key] = &manager.certificate_files(&self_signed());
     for (arguments, expected) in [
         (
             vec!["--tls-cert", certificate],
@@ -317,6 +321,11 @@ fn a_certificate_needs_its_key_and_a_public_url_of_https() {
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains(expected), "{arguments:?}: {said}");
     }
+}
+
+/// A certificate of gate.test.
+fn self_signed() -> rcgen::CertifiedKey<rcgen::KeyPair> {
+    rcgen::generate_simple_self_signed(vec!["gate.test".to_owned()]).expect("a certificate")
 }
 
 /// The whole answer to a request, whose connection ends with it.

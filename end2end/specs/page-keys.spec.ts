@@ -4,9 +4,8 @@ import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { expectAccessible } from '../support/accessibility.ts';
-import { signIn } from '../support/forms.ts';
-import { TestConsole } from '../support/test-console.ts';
-import { PASSWORD, TestServer, fields, parseResponse } from '../support/test-server.ts';
+import { TestConsole, signInContext } from '../support/test-console.ts';
+import { TestServer, fields, parseResponse } from '../support/test-server.ts';
 import { expect, test } from '../support/test.ts';
 
 test.describe.configure({ mode: 'default' });
@@ -119,22 +118,25 @@ test('the command line and the API list the same keys', async () => {
   expect(refused.stderr).toContain('This key seals new values');
 });
 
+/** The file of the only key that seals. */
+function keyFile(server: TestServer): { name: string; key: string; whole: Buffer } {
+  const folder = join(server.postern.data, 'keys');
+  const [name = ''] = readdirSync(folder);
+  const key = join(folder, name);
+  return { name, key, whole: readFileSync(key) };
+}
+
 test('administrators see a lost key until its file is back', async ({ page }, info) => {
   test.slow();
   const before = await TestServer.start();
   await savePassword(before, 'secret');
-  const folder = join(before.postern.data, 'keys');
-  const [name = ''] = readdirSync(folder);
-  const key = join(folder, name);
-  const whole = readFileSync(key);
+  const { key, whole } = keyFile(before);
   expect(await before.postern.stop({ keepData: true })).toBe(0);
   rmSync(key);
   const server = await before.restart();
   try {
     const { url } = server.postern;
-    const pair = await signIn(url, 'admin@example.org', PASSWORD, {});
-    const [cookie = '', value = ''] = pair.split('=');
-    await page.context().addCookies([{ name: cookie, value, url, httpOnly: true, sameSite: 'Lax' }]);
+    await signInContext(page.context(), url);
     await expect(async () => {
       // Until delivery runs, that comes first.
       await page.goto(`${url}/home`);
@@ -164,16 +166,11 @@ test('administrators see a key whose file is gone before Postern ends', async ({
   test.slow();
   const server = await TestServer.start();
   await savePassword(server, 'secret');
-  const folder = join(server.postern.data, 'keys');
-  const [name = ''] = readdirSync(folder);
-  const key = join(folder, name);
-  const whole = readFileSync(key);
+  const { name, key, whole } = keyFile(server);
   rmSync(key);
   try {
     const { url } = server.postern;
-    const pair = await signIn(url, 'admin@example.org', PASSWORD, {});
-    const [cookie = '', value = ''] = pair.split('=');
-    await page.context().addCookies([{ name: cookie, value, url, httpOnly: true, sameSite: 'Lax' }]);
+    await signInContext(page.context(), url);
     await expect(async () => {
       // Until delivery runs, that comes first.
       await page.goto(`${url}/home`);

@@ -3,13 +3,12 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expectAccessible } from '../support/accessibility.ts';
-import { signIn } from '../support/forms.ts';
 import { expectState, mail, submit } from '../support/messages.ts';
 import { runPostern } from '../support/program.ts';
 import { Relay } from '../support/relay.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { ADMIN } from '../support/test-console.ts';
-import { PASSWORD, TestServer, fields } from '../support/test-server.ts';
+import { signInContext } from '../support/test-console.ts';
+import { TestServer, fields } from '../support/test-server.ts';
 import { expect, test } from '../support/test.ts';
 
 /** A server on the backup of one that had a mail queued, and the id of that mail. */
@@ -34,8 +33,7 @@ test('an administrator looks at the queue and resumes delivery', async ({ page }
   const relay = await Relay.start();
   const { server, queued } = await restoredServer(relay);
   const { url } = server.postern;
-  const [name = '', value = ''] = (await signIn(url, ADMIN, PASSWORD)).split('=');
-  await page.context().addCookies([{ name, value, url, httpOnly: true, sameSite: 'Lax' }]);
+  await signInContext(page.context(), url);
 
   await page.goto(`${url}/home`);
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('No mail leaves: delivery is paused.');

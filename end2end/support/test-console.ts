@@ -12,6 +12,13 @@ export const ADMIN = 'admin@example.org';
 /** The User-Agent of Chromium. */
 const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36';
 
+/** Signs a browser context in to any Postern under test, without the login page. */
+export async function signInContext(context: BrowserContext, url: string, email = ADMIN): Promise<void> {
+  const pair = await signIn(url, email, PASSWORD, { 'user-agent': BROWSER });
+  const [name = '', value = ''] = pair.split('=');
+  await context.addCookies([{ name, value, url, httpOnly: true, sameSite: 'Lax' }]);
+}
+
 export class TestConsole {
   private accountCount = 0;
   private readonly contexts = new Set<BrowserContext>();
@@ -33,9 +40,7 @@ export class TestConsole {
 
   /** Signs a browser context in without the login page. */
   async signInBrowser(context: BrowserContext, email = ADMIN): Promise<void> {
-    const pair = await signIn(this.url, email, PASSWORD, { 'user-agent': BROWSER });
-    const [name = '', value = ''] = pair.split('=');
-    await context.addCookies([{ name, value, url: this.url, httpOnly: true, sameSite: 'Lax' }]);
+    await signInContext(context, this.url, email);
     this.contexts.add(context);
   }
 

@@ -1,4 +1,4 @@
-//! Accessibility of every page: axe, 360 px width, keyboard operation; takes screenshots.
+//! Accessibility of every page: axe, 360 px width, keyboard operation.
 
 import { expectAccessible } from '../support/accessibility.ts';
 import { type EmailPage, type FieldValues, LABELS } from '../support/email-page.ts';

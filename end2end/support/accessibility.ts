@@ -6,26 +6,33 @@ import { type Page, type TestInfo, expect } from '@playwright/test';
 export const SCHEMES = ['light', 'dark'] as const;
 export const WIDTHS = [1280, 360] as const;
 
-/** Takes screenshots in every scheme and width; expects no overflow and no violation. */
+/** Screenshots are for people to look at, and take a third of the time of all specs. */
+const takesScreenshots = process.env.POSTERN_SCREENSHOTS !== undefined;
+
+/** Expects neither overflow nor violation in each width; takes screenshots where they are asked for. */
 export async function expectAccessible(page: Page, info: TestInfo, name: string): Promise<void> {
   for (const width of WIDTHS) {
+    const view = `${name} at ${width}`;
     await page.setViewportSize({ width, height: width < 600 ? 740 : 800 });
-    for (const colorScheme of SCHEMES) {
-      await page.emulateMedia({ colorScheme });
-      await takeScreenshot(page, info.outputPath(`${name}-${colorScheme}-${width}.png`));
+    if (takesScreenshots) {
+      await takeScreenshots(page, (scheme) => info.outputPath(`${name}-${scheme}-${width}.png`));
     }
-    await expectNoOverflow(page, `${name} at ${width}`);
+    await expectNoOverflow(page, view);
+    // The schemes differ in colours only.
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await expectNoViolation(page, `${view}, dark`, ['color-contrast']);
+    await page.emulateMedia({ colorScheme: 'light' });
+    await expectNoViolation(page, view);
   }
-  // The schemes differ in colours only.
-  await expectNoViolation(page, `${name}, dark`, ['color-contrast']);
-  await page.emulateMedia({ colorScheme: 'light' });
-  await expectNoViolation(page, name);
 }
 
-async function takeScreenshot(page: Page, path: string): Promise<void> {
+async function takeScreenshots(page: Page, path: (scheme: string) => string): Promise<void> {
   // Elements with a sticky position would appear in the middle of a full-page screenshot.
   await page.evaluate(() => window.scrollTo(0, 0));
-  await page.screenshot({ path, fullPage: true, animations: 'disabled' });
+  for (const colorScheme of SCHEMES) {
+    await page.emulateMedia({ colorScheme });
+    await page.screenshot({ path: path(colorScheme), fullPage: true, animations: 'disabled' });
+  }
 }
 
 async function expectNoOverflow(page: Page, description: string): Promise<void> {

@@ -113,5 +113,9 @@ fn help() -> String {
     for step in &STEPS {
         text.push_str(&format!("  {:<8} {}\n", step.name, step.about));
     }
+    text.push_str(
+        "\nWith POSTERN_SCREENSHOTS=1 in the environment, e2e also writes a screenshot of every page in both \
+         colour\nschemes and widths to target/end2end.\n",
+    );
     text
 }

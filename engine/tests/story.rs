@@ -146,6 +146,8 @@ mod settings;
 mod smtp_environment;
 #[path = "story/suppressing.rs"]
 mod suppressing;
+#[path = "story/template.rs"]
+mod template;
 #[path = "story/tokens.rs"]
 mod tokens;
 #[path = "story/transfer.rs"]

@@ -14,12 +14,12 @@ use engine::{
     Restored,
 };
 use sqlx::Connection as _;
-use sqlx::migrate::Migrator;
 use tempfile::{TempDir, tempdir};
 use testkit::{Relay, RelayScript};
 
 use crate::environment::{TestEnv, connect, form};
 use crate::outbox::{TestWorker, is};
+use crate::template::migrations;
 
 /// A version whose tables later ones change.
 const EARLIER: i64 = 30;
@@ -392,11 +392,12 @@ async fn a_backup_that_loses_its_name_to_another_leaves_the_keys() {
 async fn a_backup_of_an_earlier_version_is_migrated_when_it_is_restored() {
     let env = TestEnv::sqlite().await;
     let folder = tempdir().expect("a folder");
-    let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations/sqlite");
-    let migrator = Migrator::new(migrations).await.expect("the migrations");
     let config = on(&env, folder.path());
     let mut connection = connect(&config).await;
-    let migrated = migrator.run_to(EARLIER, &mut connection).await;
+    let migrated = migrations("sqlite")
+        .await
+        .run_to(EARLIER, &mut connection)
+        .await;
     migrated.expect("the tables of an earlier version");
     connection.close().await.expect("closes");
 

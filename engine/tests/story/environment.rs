@@ -14,6 +14,7 @@ use rsa::RsaPrivateKey;
 use sqlx::{AnyConnection, Connection};
 use tempfile::TempDir;
 
+use crate::template::{empty_database, migrated_database, sqlite_file};
 use crate::wait::wait_for;
 
 pub const PASSWORD: &str = "correct horse battery";
@@ -24,20 +25,6 @@ pub struct TestEnv {
     pub clock: Clock,
     pub config: Config,
     pub folder: TempDir,
-}
-
-async fn fresh_database(server: &str) -> String {
-    sqlx::any::install_default_drivers();
-    let name = format!("story_{}", ulid::Ulid::new().to_string().to_lowercase());
-    let mut connection = AnyConnection::connect(server)
-        .await
-        .expect("PostgreSQL answers");
-    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
-        .execute(&mut connection)
-        .await
-        .expect("a fresh database");
-    let (before, _) = server.rsplit_once('/').expect("an address with a database");
-    format!("{before}/{name}")
 }
 
 /// Executes statements as another program would.
@@ -76,11 +63,14 @@ impl TestEnv {
     pub async fn postgres() -> Self {
         let server = std::env::var("POSTERN_TEST_POSTGRES");
         let server = server.expect("POSTERN_TEST_POSTGRES: the URL of a PostgreSQL server");
-        Self::open(Some(fresh_database(&server).await)).await
+        Self::open(Some(migrated_database(&server).await)).await
     }
 
     async fn open(database: Option<String>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
+        if database.is_none() {
+            sqlite_file(&folder.path().join("postern.db")).await;
+        }
         let clock = Clock::default();
         // A story begins with a minute, so that what it does at once is within one minute, and within
         // one step of a TOTP code.
@@ -169,7 +159,7 @@ impl TestEnv {
         let data = self.data().join("empty");
         std::fs::create_dir(&data).expect("a folder");
         let database = match &self.config.database {
-            Some(address) => Some(fresh_database(address).await),
+            Some(address) => Some(empty_database(address).await),
             None => None,
         };
         Config {

@@ -1,6 +1,5 @@
 //! Databases of earlier versions: migrations carry their rows over.
 
-use std::path::Path;
 use std::time::Duration;
 
 use domain::audit::AuditSearch;
@@ -11,11 +10,11 @@ use domain::{Kind, Label, Timestamp};
 use engine::{Actor, Config, Origin, Postern, Scope, TokenScope};
 use futures::future::join_all;
 use serde_json::Value;
-use sqlx::migrate::Migrator;
 
 use crate::environment::{TestEnv, connect, execute};
 use crate::outbox::through;
 use crate::own_relay::relay;
+use crate::template::migrations;
 use crate::webhooks::{claim, organisation_webhooks};
 
 /// The last migration in which a failed message was `parked`.
@@ -165,14 +164,11 @@ async fn opened(env: &TestEnv, version: i64, rows: &str) -> Postern {
 /// The configuration of a database with these rows in the tables of an earlier version.
 async fn at_version(env: &TestEnv, version: i64, rows: &str) -> Config {
     let config = env.empty().await;
-    let folder = match config.database {
+    let kind = match config.database {
         Some(_) => "postgres",
         None => "sqlite",
     };
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../migrations")
-        .join(folder);
-    let migrator = Migrator::new(folder).await.expect("the migrations");
+    let migrator = migrations(kind).await;
     let mut connection = connect(&config).await;
     let migrated = migrator.run_to(version, &mut connection).await;
     migrated.expect("the tables of an earlier version");

@@ -5,12 +5,12 @@ use std::path::Path;
 use domain::outbox::RecipientState;
 use engine::{Actor, BackupError, Config, MoveRequest, MovedTable, Postern};
 use rusqlite::types::Value;
-use sqlx::migrate::Migrator;
 use sqlx::{AnyConnection, Connection as _};
 use testkit::{Relay, RelayScript};
 
 use crate::environment::{TestEnv, connect, execute};
 use crate::outbox::{TestWorker, is};
+use crate::template::migrations;
 
 /// A text with everything that the format of the copy escapes.
 const TEXT: &str = "a\\b\\N\t\n\r\u{8}\u{b}\u{c} '\"; – é";
@@ -232,10 +232,11 @@ async fn an_earlier_version_is_not_moved(env: TestEnv) {
         data: folder.path().to_owned(),
         ..source.config.clone()
     };
-    let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations/sqlite");
-    let migrator = Migrator::new(migrations).await.expect("the migrations");
     let mut connection = connect(&config).await;
-    let migrated = migrator.run_to(EARLIER, &mut connection).await;
+    let migrated = migrations("sqlite")
+        .await
+        .run_to(EARLIER, &mut connection)
+        .await;
     migrated.expect("the tables of an earlier version");
     let refused = move_data(&source, folder.path(), &target).await;
     assert!(

@@ -153,6 +153,10 @@ pub enum AuditOutcome {
     Done,
     /// It was refused.
     Refused,
+    /// It was begun: a backup. Another row says how it ended.
+    Begun,
+    /// It was begun, and failed: a backup.
+    Failed,
 }
 
 impl AuditOutcome {
@@ -169,12 +173,14 @@ impl AuditOutcome {
         match self {
             Self::Done => "Done",
             Self::Refused => "Refused",
+            Self::Begun => "Begun",
+            Self::Failed => "Failed",
         }
     }
 }
 
 fn unknown_outcome(_: &str) -> TextFault {
-    "Choose done or refused."
+    "Choose done, refused, begun or failed."
 }
 
 /// Criteria, all of which must match. An empty search matches every row.

@@ -36,7 +36,7 @@ impl TestEnv {
     }
 
     /// The rows that match, newest first.
-    async fn audit_rows(&self, search: &AuditSearch) -> Vec<AuditRow> {
+    pub async fn audit_rows(&self, search: &AuditSearch) -> Vec<AuditRow> {
         let audit = self.postern.audit();
         let page = audit.list(&Actor::local(0), search, None, 500).await;
         page.expect("lists").rows

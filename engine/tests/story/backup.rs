@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use domain::audit::{AuditOutcome, AuditSearch};
 use domain::home::{NextStep, next_step};
 use domain::outbox::{Pause, RecipientState};
 use domain::view::{PasswordState, Role};
@@ -302,6 +303,20 @@ async fn a_backup_overwrites_nothing_and_an_interrupted_one_leaves_nothing() {
     back_up(&env, folder.path()).await.expect("a backup");
     let recorded = backups_in_log(&env).await;
     assert_eq!(recorded, ["begun", "failed", "begun", "done"]);
+    for (outcome, rows) in [
+        (AuditOutcome::Begun, 2),
+        (AuditOutcome::Failed, 1),
+        (AuditOutcome::Done, 1),
+        (AuditOutcome::Refused, 0),
+    ] {
+        let search = AuditSearch {
+            action: "back up".to_owned(),
+            outcome: Some(outcome),
+            ..AuditSearch::default()
+        };
+        let found = env.audit_rows(&search).await;
+        assert_eq!(found.len(), rows, "{outcome:?}");
+    }
     let first = fs::read(folder.path().join("backup")).expect("readable");
     let again = back_up(&env, folder.path()).await;
     assert!(matches!(again, Err(BackupError::Exists(_))), "{again:?}");

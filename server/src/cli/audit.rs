@@ -93,7 +93,7 @@ pub struct AuditFilterArgs {
     /// domain, mail, suppression, key or system
     #[arg(long, env = "POSTERN_AUDIT_OBJECT", value_name = "KIND")]
     pub object: Option<String>,
-    /// Only acts that were done, or refused: done or refused
+    /// Only acts that ended so: done, refused, begun or failed (a backup)
     #[arg(long, env = "POSTERN_AUDIT_OUTCOME", value_name = "OUTCOME")]
     pub outcome: Option<String>,
     /// Only rows whose detail contains this

@@ -87,6 +87,8 @@ impl AuditCondition {
         match search.outcome {
             Some(AuditOutcome::Refused) => condition.and("outcome LIKE 'refused%'"),
             Some(AuditOutcome::Done) => condition.and("outcome IN ('done', 'verified')"),
+            Some(AuditOutcome::Begun) => condition.and("outcome = 'begun'"),
+            Some(AuditOutcome::Failed) => condition.and("outcome = 'failed'"),
             None => {}
         }
         if let Some(since) = search.since {

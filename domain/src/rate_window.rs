@@ -170,6 +170,16 @@ impl RateWindow {
         *self = self.at(now);
         self.messages = self.messages.saturating_add(many);
     }
+
+    /// Takes back messages that were counted in the period that began at `start`.
+    pub fn take_back(&mut self, many: i64, start: Timestamp) {
+        let counted = match self.start {
+            same if same == start => &mut self.messages,
+            next if next == start + self.period.length() => &mut self.before,
+            _ => return,
+        };
+        *counted = counted.saturating_sub(many).max(0);
+    }
 }
 
 /// A limit that does not allow more messages now.
@@ -254,6 +264,24 @@ mod tests {
             window.count(1, at(*time));
         }
         window
+    }
+
+    #[test]
+    fn messages_are_taken_back_from_the_period_that_they_were_counted_in() {
+        let counts = |start: i64, many| {
+            let mut window = sent(&[10, 70, 71]);
+            window.take_back(many, at(start));
+            (window.before, window.messages)
+        };
+        for (start, many, expected) in [
+            (60, 1, (1, 1)),
+            (0, 1, (0, 2)),
+            (60, 5, (1, 0)),
+            (-60, 1, (1, 2)),
+            (120, 1, (1, 2)),
+        ] {
+            assert_eq!(counts(start, many), expected, "{many} of {start}");
+        }
     }
 
     #[test]

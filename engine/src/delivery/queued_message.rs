@@ -11,6 +11,7 @@ use domain::{EmailAddress, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::leases::{LeaseGuard, LeasedRecipient};
+use super::relay_quota::CountedMessage;
 use crate::smtp::{Envelope, OutgoingMessage};
 use crate::store::flows::QueueClass;
 use crate::store::messages::{self, StoredMessage};
@@ -32,6 +33,8 @@ pub(super) struct QueuedMessage {
     pub recipients: Vec<ClaimedRecipient>,
     /// The relay that takes it, once it was chosen.
     pub choice: Option<Arc<RelayChoice>>,
+    /// Where the messages of that relay are limited, its count of this one.
+    pub counted: Option<Box<CountedMessage>>,
     /// `None` is the null sender.
     sender: Option<EmailAddress>,
     to: Vec<EmailAddress>,
@@ -111,6 +114,7 @@ pub(super) fn group_by_message(
             class: class.clone(),
             recipients: vec![recipient],
             choice: None,
+            counted: None,
             sender,
             to: vec![address],
             size: message.size,
@@ -151,6 +155,7 @@ impl QueuedMessage {
             },
             recipients,
             choice: None,
+            counted: None,
             sender: Some("alerts@example.org".parse().expect("an address")),
             to: Vec::new(),
             size: 0,
@@ -183,6 +188,7 @@ impl QueuedMessage {
             id: self.id.clone(),
             recipients: take(&mut self.recipients, positions),
             choice: None,
+            counted: None,
             sender: self.sender.clone(),
             to: take(&mut self.to, positions),
             size: self.size,

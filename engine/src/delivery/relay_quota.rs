@@ -10,6 +10,13 @@ use domain::relay::RelayLimits;
 use crate::store::Scope;
 use crate::store::relay_usage::Usage;
 
+/// A message that is counted, and when the minute, the hour and the day began that it is counted in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CountedMessage {
+    pub scope: Scope,
+    starts: [Timestamp; 3],
+}
+
 /// The messages that a relay got. Several nodes share them by way of the database, within a second.
 #[derive(Debug)]
 pub(super) struct RelayQuota {
@@ -49,18 +56,35 @@ impl RelayQuota {
     }
 
     /// Counts a message that begins.
-    pub fn count(&mut self, now: Timestamp) {
-        for window in &mut self.windows.0 {
-            window.count(1, now);
-            let (period, start) = (window.period, window.start);
+    pub fn count(&mut self, now: Timestamp) -> CountedMessage {
+        self.windows.count(1, now);
+        let counted = CountedMessage {
+            scope: self.scope,
+            starts: self.windows.0.map(|window| window.start),
+        };
+        self.add_unsaved(1, counted);
+        counted
+    }
+
+    /// Takes back a message that did not begin after all.
+    pub fn take_back(&mut self, counted: CountedMessage) {
+        for (window, start) in self.windows.0.iter_mut().zip(counted.starts) {
+            window.take_back(1, start);
+        }
+        self.add_unsaved(-1, counted);
+    }
+
+    fn add_unsaved(&mut self, messages: i64, counted: CountedMessage) {
+        for (window, start) in self.windows.0.iter().zip(counted.starts) {
+            let period = window.period;
             let same = |used: &&mut Usage| used.period == period && used.start == start;
             match self.unsaved.iter_mut().find(same) {
-                Some(used) => used.messages += 1,
+                Some(used) => used.messages += messages,
                 None => self.unsaved.push(Usage {
                     scope: self.scope,
                     period,
                     start,
-                    messages: 1,
+                    messages,
                 }),
             }
         }
@@ -68,7 +92,9 @@ impl RelayQuota {
 
     /// What is to be added to the database.
     pub fn take_unsaved(&mut self) -> Vec<Usage> {
-        std::mem::take(&mut self.unsaved)
+        let mut unsaved = std::mem::take(&mut self.unsaved);
+        unsaved.retain(|used| used.messages != 0);
+        unsaved
     }
 
     /// Takes back what could not be added.
@@ -162,6 +188,26 @@ mod tests {
         assert_eq!(wait(&quota, 66), Some(6));
         assert_eq!(wait(&quota, 120), None, "one in the minute before");
         assert_eq!(wait(&quota, 600), None);
+    }
+
+    #[test]
+    fn a_message_that_did_not_begin_is_taken_back() {
+        let (mut quota, limits) = (RelayQuota::new(Scope::Global), per_minute(1));
+        let counted = quota.count(at(0));
+        assert!(quota.wait(&limits, at(0)).is_some());
+        quota.take_back(counted);
+        assert_eq!(quota.wait(&limits, at(0)), None);
+        assert!(quota.take_unsaved().is_empty());
+        // Its count was stored before, and the minute is over.
+        let counted = quota.count(at(30));
+        assert_eq!(quota.take_unsaved().len(), 3);
+        sent(&mut quota, 1, 60);
+        assert!(quota.wait(&per_minute(2), at(60)).is_some());
+        quota.take_back(counted);
+        assert_eq!(quota.wait(&per_minute(2), at(60)), None);
+        let unsaved = quota.take_unsaved();
+        let taken: Vec<i64> = unsaved.iter().map(|used| used.messages).collect();
+        assert_eq!(taken, [1, -1], "of two minutes");
     }
 
     #[test]

@@ -29,6 +29,10 @@ pub(super) struct DeliveryTask {
 }
 
 /// What a connection does after a message.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a message is moved, not allocated, for each step"
+)]
 pub(super) enum NextStep {
     /// Delivers the next message, which may be pipelined.
     Deliver(QueuedMessage),

@@ -418,6 +418,35 @@ async fn a_relay_at_its_limit_of_messages_is_followed_by_the_next(env: TestEnv) 
     works.end().await;
 }
 
+async fn a_relay_that_takes_nothing_uses_up_no_limit(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, relay());
+    env.save(&admin, &relay).await;
+    let limited = RelayChange {
+        per_day: Change::Set(2),
+        ..RelayChange::default()
+    };
+    let list = env.postern.relays();
+    let limited = list.change(&admin, "global", limited, None).await;
+    limited.expect("limits");
+    relay.reply_to("GREETING", DOWN);
+    let works = TestWorker::begin(&env, 4);
+    let ids = env.submit_numbered(&admin, 0, 1).await;
+    for attempts in 1..=5 {
+        wait_for("the next attempt", async || {
+            let made = relay.record().connections;
+            (made >= attempts).then_some(()).ok_or(made)
+        })
+        .await;
+        let shown = env.until_backoff(&admin, None).await;
+        assert_ne!(shown.failure.fault, Fault::OwnLimit, "{shown:?}");
+        env.pass(Duration::from_secs(600));
+    }
+    relay.reset();
+    env.pass(Duration::from_secs(600));
+    env.until_delivered(&admin, &ids).await;
+    works.end().await;
+}
+
 stories! {
     both {
         mail_fails_over_to_the_next_relay_and_returns;
@@ -429,5 +458,6 @@ stories! {
         one_of_three_relays_fails_under_load_and_no_mail_is_lost;
         relays_change_under_load;
         a_relay_at_its_limit_of_messages_is_followed_by_the_next;
+        a_relay_that_takes_nothing_uses_up_no_limit;
     }
 }

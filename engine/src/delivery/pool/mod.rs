@@ -134,10 +134,7 @@ impl Pool {
 
     /// Puts a message that was not tried in front of its local queue.
     pub fn requeue(&self, message: QueuedMessage) {
-        let mut state = self.state();
-        state
-            .queue(&message.class.queue.clone())
-            .push_front(message);
+        self.state().requeue(message);
     }
 
     /// Empties the local queues whose messages cannot be sent soon, so that other workers and people

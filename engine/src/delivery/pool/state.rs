@@ -17,7 +17,7 @@ use crate::delivery::queued_message::QueuedMessage;
 use crate::delivery::refusal_streak::RefusalStreak;
 use crate::delivery::relay_health::{Availability, RelayHealth};
 use crate::delivery::relay_news::RelayNews;
-use crate::delivery::relay_quota::RelayQuota;
+use crate::delivery::relay_quota::{CountedMessage, RelayQuota};
 use crate::delivery::route::Route;
 use crate::settings::OWN_RELAY;
 use crate::store::Scope;
@@ -343,8 +343,19 @@ impl State {
             self.queues.remove(&name);
         }
         self.served.record(name);
-        self.count(index);
+        message.counted = self.count(index);
         Some(message)
+    }
+
+    /// Puts a message that was not tried in front of its local queue. The limits of the relay that it was for
+    /// no longer count it.
+    pub fn requeue(&mut self, mut message: QueuedMessage) {
+        if let Some(counted) = message.counted.take()
+            && let Some(quota) = self.quotas.get_mut(&counted.scope)
+        {
+            quota.take_back(*counted);
+        }
+        self.queue(&message.class.queue.clone()).push_front(message);
     }
 
     /// How long a relay takes no messages because of its limits; `None` where it takes some.
@@ -355,11 +366,10 @@ impl State {
     }
 
     /// Counts a message that begins at a relay.
-    fn count(&mut self, index: usize) {
+    fn count(&mut self, index: usize) -> Option<Box<CountedMessage>> {
         let route = &self.relays[index].route;
-        if let Some(quota) = self.quotas.get_mut(&route.scope) {
-            quota.count(self.clock.now());
-        }
+        let quota = self.quotas.get_mut(&route.scope)?;
+        Some(Box::new(quota.count(self.clock.now())))
     }
 
     /// The names of the queues with messages, in turn: those of accounts and of the organisation after

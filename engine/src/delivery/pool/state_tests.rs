@@ -177,11 +177,21 @@ fn a_relay_at_its_limit_of_messages_is_followed_by_the_next() {
         4,
     );
     enqueue(&mut state, "global", 4);
-    let mut taken = Vec::new();
-    while let Some((_, index)) = state.pop_for_new_task(Duration::MAX, now) {
-        taken.push(index);
+    let mut popped = Vec::new();
+    while let Some(found) = state.pop_for_new_task(Duration::MAX, now) {
+        popped.push(found);
     }
+    let taken: Vec<usize> = popped.iter().map(|(_, index)| *index).collect();
     assert_eq!(taken, [0, 0, 1, 1]);
+    // One that was not tried leaves its place to another.
+    enqueue(&mut state, "global", 1);
+    let (requeued, index) = popped.into_iter().next().expect("the first");
+    assert_eq!(index, 0);
+    state.requeue(requeued);
+    for expected in [0, 1] {
+        let popped = state.pop_for_new_task(Duration::MAX, now);
+        assert_eq!(popped.map(|(_, index)| index), Some(expected));
+    }
     state.relays.truncate(1);
     assert!(matches!(state.choose("global", now), Choice::After(_)));
 }

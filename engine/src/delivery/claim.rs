@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::claim_shares::{ClaimShare, claim_shares, in_turn};
 use super::disposition::AttemptResult;
 use super::pool::Demand;
-use super::queued_message::{GroupedMessages, QueuedMessage, SMALL, group_by_message};
+use super::queued_message::{GroupedMessages, QueuedMessage, group_by_message};
 use super::route::Routes;
 use super::worker::{RETRY_WRITE, Worker};
 use crate::outbox::{ControlState, WriteRequest, WriteResult};
@@ -199,12 +199,13 @@ impl Worker {
             let ids = leased.iter().map(|leased| &leased.recipient.key.message_id);
             let mut ids: Vec<String> = ids.cloned().collect();
             ids.dedup();
+            let size = self.memory.claim_size(ids.len());
             let mut connection = self.services.store.read().await?;
-            Ok::<_, Refusal>(messages::load(&mut connection, &ids, SMALL).await?)
+            Ok::<_, Refusal>(messages::load(&mut connection, &ids, size).await?)
         };
         match stored.await {
             Ok(stored) => {
-                let grouped = group_by_message(class, leased, stored, now);
+                let grouped = group_by_message(class, leased, stored, &self.memory, now);
                 Ok(self.record_unsendable(grouped))
             }
             Err(refusal) => {

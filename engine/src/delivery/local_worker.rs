@@ -5,7 +5,8 @@ use std::sync::Arc;
 use domain::Refusal;
 use tokio::time::Instant;
 
-use super::queued_message::{SMALL, group_by_message};
+use super::message_memory::SMALL;
+use super::queued_message::group_by_message;
 use super::worker::Worker;
 use crate::outbox::{Lease, LocalWorker, NewMessage, WriteRequest, WriteResult};
 use crate::store::flows::QueueClass;
@@ -83,7 +84,7 @@ impl LocalWorker for Worker {
             webhook: new.message.webhook.as_deref().map(Arc::from),
         });
         let now = self.services.clock.now();
-        let grouped = group_by_message(class, leased, stored.collect(), now);
+        let grouped = group_by_message(class, leased, stored.collect(), &self.memory, now);
         let messages = self.record_unsendable(grouped);
         self.pool.enqueue(messages);
         self.start_tasks();

@@ -26,6 +26,7 @@ mod interruptions;
 mod lease_renewal;
 mod leases;
 mod local_worker;
+mod message_memory;
 mod pipelining;
 mod pool;
 mod pulse;

@@ -8,21 +8,16 @@ use domain::dsn::MessageDsn;
 use domain::outbox::{RecipientState, RelayChoice, ReportCause, WantedReports};
 use domain::webhook::WebhookEvent;
 use domain::{EmailAddress, Timestamp};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::leases::{LeaseGuard, LeasedRecipient};
+use super::message_memory::MessageMemory;
 use super::relay_quota::CountedMessage;
 use crate::smtp::{Envelope, OutgoingMessage};
 use crate::store::flows::QueueClass;
 use crate::store::messages::{self, StoredMessage};
 use crate::store::recipients::{ClaimedRecipient, RecipientKey, SettledRecipient};
 use crate::store::{Store, StoreError};
-
-/// Messages of more octets are read from the database when their turn comes.
-pub(super) const SMALL: i64 = 256 * 1024;
-
-/// The octets of large messages that may be in memory.
-const LARGE_MESSAGE_BUDGET: u32 = 128 * 1024 * 1024;
 
 /// A message for the recipients that were leased together.
 pub(super) struct QueuedMessage {
@@ -45,6 +40,7 @@ pub(super) struct QueuedMessage {
     outgoing: Option<Arc<OutgoingMessage>>,
     /// The leases of the recipients are renewed while these live.
     guards: Vec<LeaseGuard>,
+    /// Its room in memory.
     permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -55,17 +51,13 @@ pub(super) struct GroupedMessages {
     pub unsendable: Vec<SettledRecipient>,
 }
 
-/// One permit for each octet of large messages.
-pub(super) fn large_message_budget() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(LARGE_MESSAGE_BUDGET as usize))
-}
-
-/// Groups leased recipients of a class by message. Recipients fail here whose address is suppressed, and those
-/// whose row or message somebody changed in the database.
+/// Groups leased recipients of a class by message, with the bytes that there is memory for. Recipients fail here
+/// whose address is suppressed, and those whose row or message somebody changed in the database.
 pub(super) fn group_by_message(
     class: &QueueClass,
     leased: Vec<LeasedRecipient>,
     stored: Vec<StoredMessage>,
+    memory: &MessageMemory,
     now: Timestamp,
 ) -> GroupedMessages {
     let mut stored: HashMap<String, StoredMessage> = stored
@@ -127,7 +119,12 @@ pub(super) fn group_by_message(
     // Now that the recipients of each message are complete.
     for message in &mut queued {
         let bytes = stored.remove(&message.id).and_then(|stored| stored.bytes);
-        message.outgoing = bytes.map(|bytes| message.outgoing(bytes));
+        if let Some(bytes) = bytes
+            && let Some(permit) = memory.try_small(bytes.len())
+        {
+            message.outgoing = Some(message.outgoing(bytes));
+            message.permit = Some(permit);
+        }
     }
     GroupedMessages {
         messages: queued,
@@ -222,15 +219,12 @@ impl QueuedMessage {
     pub async fn load(
         &mut self,
         store: &Store,
-        budget: &Arc<Semaphore>,
+        memory: &MessageMemory,
     ) -> Result<Option<Arc<OutgoingMessage>>, StoreError> {
         if self.outgoing.is_none() {
-            let octets = u32::try_from(self.size)
-                .unwrap_or(u32::MAX)
-                .min(LARGE_MESSAGE_BUDGET);
             // Kept where the read fails: the holder of permits must never wait for more.
             if self.permit.is_none() {
-                self.permit = budget.clone().acquire_many_owned(octets).await.ok();
+                self.permit = memory.enter(self.size).await;
             }
             let bytes = messages::body(&mut *store.read().await?, &self.id).await?;
             self.outgoing = bytes.map(|bytes| self.outgoing(bytes.into()));
@@ -305,24 +299,25 @@ mod tests {
     use futures::FutureExt as _;
 
     use super::*;
+    use crate::delivery::message_memory::LARGE_BUDGET;
 
     #[tokio::test]
     async fn large_messages_that_cannot_be_read_do_not_wait_for_each_other() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path(), None).await.expect("opens");
-        let budget = large_message_budget();
-        let half = i64::from(LARGE_MESSAGE_BUDGET / 2);
+        let memory = MessageMemory::default();
+        let half = i64::from(LARGE_BUDGET / 2);
         let mut messages = [large(half), large(half)];
         store.close().await;
         for _ in 0..2 {
             for message in &mut messages {
-                let loaded = message.load(&store, &budget).now_or_never();
+                let loaded = message.load(&store, &memory).now_or_never();
                 assert!(loaded.is_some_and(|loaded| loaded.is_err()), "it waits");
             }
         }
-        assert_eq!(budget.available_permits(), 0);
+        assert_eq!(memory.large_available(), 0);
         drop(messages);
-        assert_eq!(budget.available_permits(), LARGE_MESSAGE_BUDGET as usize);
+        assert_eq!(memory.large_available(), LARGE_BUDGET as usize);
     }
 
     fn large(size: i64) -> QueuedMessage {

@@ -262,10 +262,7 @@ impl DeliveryTask {
     async fn load(&self, message: &mut QueuedMessage) -> Option<Arc<OutgoingMessage>> {
         let worker = &self.worker;
         loop {
-            match message
-                .load(&worker.services.store, &worker.large_messages)
-                .await
-            {
+            match message.load(&worker.services.store, &worker.memory).await {
                 Ok(outgoing) => return outgoing,
                 Err(error) => {
                     tracing::warn!(

@@ -5,14 +5,14 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use domain::Refusal;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use super::config::{DeliveryConfig, DeliveryServices};
 use super::in_doubt::InDoubt;
 use super::interruptions::Interruptions;
+use super::message_memory::MessageMemory;
 use super::pool::Pool;
-use super::queued_message::large_message_budget;
 use super::reservations::Reservations;
 
 use crate::outbox::{Lease, WriteRequest, WriteResult};
@@ -38,8 +38,8 @@ pub(super) struct Worker {
     pub in_doubt: InDoubt,
     /// The messages that end sessions.
     pub interruptions: Interruptions,
-    /// The octets of large messages that may be in memory.
-    pub large_messages: Arc<Semaphore>,
+    /// The octets of messages that may be in memory.
+    pub memory: MessageMemory,
     /// Wakes the claiming task.
     pub wake: Notify,
     /// Set when attempts under way are abandoned.
@@ -55,7 +55,7 @@ impl Worker {
             last_claimed: AtomicI64::new(0),
             in_doubt: InDoubt::new(config.in_doubt),
             interruptions: Interruptions::default(),
-            large_messages: large_message_budget(),
+            memory: MessageMemory::default(),
             wake: Notify::new(),
             abandoned: watch::Sender::new(false),
             config,

@@ -1,0 +1,82 @@
+//! The octets of messages that a worker may hold in memory.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Messages of more octets are read from the database when their turn comes.
+pub(super) const SMALL: i64 = 256 * 1024;
+
+/// The octets of small messages in local queues, whatever the number of queues. Beyond them small messages
+/// are read when their turn comes, too.
+const SMALL_BUDGET: usize = 32 * 1024 * 1024;
+
+/// The octets of large messages that are sent at the same time.
+pub(super) const LARGE_BUDGET: u32 = 128 * 1024 * 1024;
+
+/// What is free of both budgets: one permit for each octet.
+pub(super) struct MessageMemory {
+    small: Arc<Semaphore>,
+    large: Arc<Semaphore>,
+}
+
+impl Default for MessageMemory {
+    fn default() -> Self {
+        Self {
+            small: Arc::new(Semaphore::new(SMALL_BUDGET)),
+            large: Arc::new(Semaphore::new(LARGE_BUDGET as usize)),
+        }
+    }
+}
+
+impl MessageMemory {
+    /// The greatest size, in octets, of messages whose bytes are read together with the claim of so many: all of
+    /// them fit into what is free.
+    pub fn claim_size(&self, messages: usize) -> i64 {
+        let free = self.small.available_permits() / messages.max(1);
+        i64::try_from(free).unwrap_or(SMALL).min(SMALL)
+    }
+
+    /// Room for a message in a local queue; `None` where there is none.
+    pub fn try_small(&self, octets: usize) -> Option<OwnedSemaphorePermit> {
+        let octets = u32::try_from(octets).ok()?;
+        self.small.clone().try_acquire_many_owned(octets).ok()
+    }
+
+    /// Room for a message of so many octets whose turn it is; of a large one, as soon as there is some. The
+    /// number of connections bounds the small ones.
+    pub async fn enter(&self, octets: i64) -> Option<OwnedSemaphorePermit> {
+        if octets <= SMALL {
+            return None;
+        }
+        let octets = u32::try_from(octets).unwrap_or(u32::MAX).min(LARGE_BUDGET);
+        self.large.clone().acquire_many_owned(octets).await.ok()
+    }
+
+    /// The octets of large messages that are free.
+    #[cfg(test)]
+    pub fn large_available(&self) -> usize {
+        self.large.available_permits()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_messages_are_in_memory_up_to_their_budget() {
+        let memory = MessageMemory::default();
+        assert_eq!(memory.claim_size(0), SMALL);
+        assert_eq!(memory.claim_size(1), SMALL);
+        assert_eq!(memory.claim_size(1024), 32 * 1024);
+        let small = SMALL as usize;
+        let mut held: Vec<_> = (0..SMALL_BUDGET / small)
+            .map(|_| memory.try_small(small).expect("room"))
+            .collect();
+        assert!(memory.try_small(1).is_none());
+        assert_eq!(memory.claim_size(1), 0);
+        held.pop();
+        assert!(memory.try_small(small).is_some());
+    }
+}

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use domain::figures::{FigureRow, FigureStep, Figures};
 
+use super::bars::{RowBars, fill_of};
 use super::format::{number, row as sentence, start};
-use super::scale::{AxisLabel, Bar, ChartScale, HEIGHT, WIDTH};
+use super::scale::{AxisLabel, ChartScale, HEIGHT, WIDTH, coordinate};
 use super::table::FiguresTable;
 use crate::server_prelude::*;
 
@@ -68,11 +69,6 @@ pub fn FiguresChart(figures: Figures, step: FigureStep) -> AnyView {
     .into_any()
 }
 
-/// A number for an attribute: hundredths are finer than any screen.
-fn coordinate(number: f64) -> String {
-    format!("{number:.2}")
-}
-
 /// A horizontal line with its number.
 #[component]
 fn GridLine(scale: ChartScale, at: u64) -> AnyView {
@@ -92,51 +88,6 @@ fn GridLine(scale: ChartScale, at: u64) -> AnyView {
         </g>
     }
     .into_any()
-}
-
-/// The bars and the triangle of a row. The title is shown where a pointer rests.
-#[component]
-fn RowBars(scale: ChartScale, index: usize, title: String, row: FigureRow) -> AnyView {
-    let delivered = (row.delivered > 0)
-        .then(|| bar_view(scale.bar(index, 0, row.delivered), "figures-delivered"));
-    let failed = (row.failed > 0).then(|| {
-        let bar = scale.bar(index, row.delivered, row.failed);
-        bar_view(bar, "figures-failed")
-    });
-    let deferred = (row.deferred > 0).then(|| {
-        let d = triangle(scale.middle(index), scale.y(row.deferred));
-        view! { <path class="figures-deferred" d=d /> }
-    });
-    view! { <g class="figures-row"><title>{title}</title>{delivered} {failed} {deferred}</g> }
-        .into_any()
-}
-
-fn bar_view(bar: Bar, class: &'static str) -> AnyView {
-    view! {
-        <rect
-            class=class
-            fill=fill_of(class)
-            x=coordinate(bar.x)
-            y=coordinate(bar.y)
-            width=coordinate(bar.width)
-            height=coordinate(bar.height)
-        />
-    }
-    .into_any()
-}
-
-/// The fill of a bar. A reference to a pattern stands in the drawing: in a stylesheet it would be relative to
-/// that.
-fn fill_of(class: &str) -> &'static str {
-    match class {
-        "figures-failed" => "url(#figures-failed)",
-        _ => "currentColor",
-    }
-}
-
-/// A triangle whose lower corner is at a place.
-fn triangle(x: f64, y: f64) -> String {
-    format!("M{x:.2} {y:.2}l-5 -9h10z")
 }
 
 /// A line that is level over each row.

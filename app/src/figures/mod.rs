@@ -1,5 +1,6 @@
 //! Figures of mail: the page with its chart and table, and the chart and lines of other pages.
 
+mod bars;
 mod chart;
 mod choices;
 mod format;

@@ -41,6 +41,11 @@ pub struct AxisLabel {
     pub text: String,
 }
 
+/// A number for an attribute: hundredths are finer than any screen.
+pub fn coordinate(number: f64) -> String {
+    format!("{number:.2}")
+}
+
 impl ChartScale {
     /// The scale of rows: up to the next of 1, 2 or 5 times a power of ten.
     pub fn of(rows: &[FigureRow]) -> Self {

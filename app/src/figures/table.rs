@@ -1,9 +1,10 @@
 //! Figures as a table, which holds all that the chart shows.
 
 use domain::figures::{FigureRow, FigureStep, Figures};
+// The prelude of leptos, whose children are typed: of a year there are 3,000 cells, and an erased child is allocated.
+use leptos::prelude::*;
 
 use super::format::{latency, number, start};
-use crate::server_prelude::*;
 
 /// The table, closed at first.
 #[component]
@@ -45,7 +46,7 @@ pub fn FiguresTable(figures: Figures, step: FigureStep) -> AnyView {
 }
 
 #[component]
-fn Row(row: FigureRow, name: String) -> AnyView {
+fn Row(row: FigureRow, name: String) -> impl IntoView {
     view! {
         <tr>
             <th scope="row">{name}</th>
@@ -58,5 +59,4 @@ fn Row(row: FigureRow, name: String) -> AnyView {
             <td>{latency(row.p99)}</td>
         </tr>
     }
-    .into_any()
 }

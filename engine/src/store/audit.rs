@@ -194,24 +194,12 @@ fn old_rows(times: &[Timestamp], before: Timestamp, now: Timestamp) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::Row as _;
-
     use super::*;
-    use crate::store::Store;
+    use crate::store::query_plan::query_plan;
 
     #[tokio::test]
     async fn old_rows_without_a_place_are_a_range_of_the_index_of_times() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(folder.path(), None).await.expect("opens");
-        let sql = format!("EXPLAIN QUERY PLAN {OLD_UNCHAINED}");
-        let mut connection = store.read().await.expect("a connection");
-        let plan = sqlx::query(AssertSqlSafe(sql))
-            .bind(1_i64)
-            .bind(500_i64)
-            .fetch_all(&mut *connection)
-            .await
-            .expect("a plan");
-        let plan: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
+        let plan = query_plan(OLD_UNCHAINED).await;
         assert!(plan[0].contains("audit_by_time (at<?)"), "{plan:?}");
         assert_eq!(plan.len(), 1, "not sorted: {plan:?}");
     }

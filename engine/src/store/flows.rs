@@ -227,6 +227,18 @@ pub async fn queue_of(
     Ok(query.bind(message_id).fetch_optional(connection).await?)
 }
 
+/// Steps from flow to flow in the index of recipients that are due: neither their number nor that of idle flows
+/// matters.
+const WAITING: &str = "WITH RECURSIVE waiting (id) AS ( \
+      SELECT (SELECT flow FROM recipient WHERE due_at IS NOT NULL ORDER BY flow LIMIT 1) \
+      UNION ALL \
+      SELECT (SELECT flow FROM recipient WHERE due_at IS NOT NULL AND flow > waiting.id \
+      ORDER BY flow LIMIT 1) FROM waiting WHERE waiting.id IS NOT NULL) \
+      SELECT flow.id, queue, priority, \
+      (SELECT MIN(due_at) FROM recipient WHERE due_at IS NOT NULL AND flow = waiting.id), \
+      (SELECT MAX(due_at) FROM recipient WHERE due_at IS NOT NULL AND flow = waiting.id) \
+      FROM waiting JOIN flow ON flow.id = waiting.id";
+
 /// The flows with recipients that are due now or later. Recipients that are due later than the longest
 /// backoff are due now.
 ///
@@ -236,21 +248,7 @@ pub async fn waiting(
     connection: &mut Connection,
     now: Timestamp,
 ) -> Result<Vec<WaitingFlow>, StoreError> {
-    // Steps from flow to flow in the index of recipients that are due: neither their number nor that of
-    // idle flows matters.
-    let rows: Vec<WaitingRow> = sqlx::query_as(
-        "WITH RECURSIVE waiting (id) AS ( \
-         SELECT (SELECT flow FROM recipient WHERE due_at IS NOT NULL ORDER BY flow LIMIT 1) \
-         UNION ALL \
-         SELECT (SELECT flow FROM recipient WHERE due_at IS NOT NULL AND flow > waiting.id \
-         ORDER BY flow LIMIT 1) FROM waiting WHERE waiting.id IS NOT NULL) \
-         SELECT flow.id, queue, priority, \
-         (SELECT MIN(due_at) FROM recipient WHERE due_at IS NOT NULL AND flow = waiting.id), \
-         (SELECT MAX(due_at) FROM recipient WHERE due_at IS NOT NULL AND flow = waiting.id) \
-         FROM waiting JOIN flow ON flow.id = waiting.id",
-    )
-    .fetch_all(connection)
-    .await?;
+    let rows: Vec<WaitingRow> = sqlx::query_as(WAITING).fetch_all(connection).await?;
     let due = |WaitingRow { mut flow, last }| {
         if last > horizon(now) {
             flow.due = flow.due.min(now);
@@ -263,6 +261,18 @@ pub async fn waiting(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::query_plan::query_plan;
+
+    #[tokio::test]
+    async fn flows_with_mail_are_read_by_steps_in_the_index() {
+        let plan = query_plan(WAITING).await.join("; ");
+        assert!(plan.contains("recipient_due (flow>?)"), "{plan}");
+        assert!(
+            plan.contains("recipient_due (flow=? AND due_at>?)"),
+            "{plan}"
+        );
+        assert!(!plan.contains("SCAN flow"), "{plan}");
+    }
 
     #[test]
     fn a_queue_names_the_account_with_its_own_relay_and_the_rule() {

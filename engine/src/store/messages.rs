@@ -317,22 +317,12 @@ pub async fn message_ids(
 
 #[cfg(test)]
 mod tests {
-    use sqlx::AssertSqlSafe;
-
     use super::*;
-    use crate::store::Store;
+    use crate::store::query_plan::query_plan;
 
     #[tokio::test]
     async fn delays_are_looked_for_in_a_range_of_ids() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(folder.path(), None).await.expect("opens");
-        let mut connection = store.read().await.expect("a connection");
-        let sql = format!("EXPLAIN QUERY PLAN {WAITING_WITH_DELAYS}");
-        let query = sqlx::query(AssertSqlSafe(sql));
-        let query = query.bind("01J").bind("01K").bind(50_i64);
-        let plan = query.fetch_all(&mut *connection).await.expect("a plan");
-        let plan: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
-        let plan = plan.join("; ");
+        let plan = query_plan(WAITING_WITH_DELAYS).await.join("; ");
         assert!(plan.contains("(id>? AND id<?)"), "{plan}");
         assert!(plan.contains("(message_id=?"), "{plan}");
         assert!(!plan.contains("SCAN"), "{plan}");

@@ -33,6 +33,8 @@ pub mod pause;
 pub mod pending_logins;
 pub mod pipelining_trials;
 pub mod policy;
+#[cfg(test)]
+mod query_plan;
 pub mod recent_failures;
 pub mod recipient_counts;
 pub mod recipients;

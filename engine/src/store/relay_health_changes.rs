@@ -140,22 +140,14 @@ pub async fn delete_before(
 
 #[cfg(test)]
 mod tests {
-    use sqlx::AssertSqlSafe;
-
     use super::*;
+    use crate::store::query_plan::query_plan;
     use crate::store::relay_health::{RelayRevision, begin};
     use crate::store::{Store, commit};
 
     #[tokio::test]
     async fn changes_before_the_time_are_not_read() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(folder.path(), None).await.expect("opens");
-        let mut connection = store.read().await.expect("a connection");
-        let sql = format!("EXPLAIN QUERY PLAN {OF_ORGANISATION}");
-        let plan = sqlx::query(AssertSqlSafe(sql)).bind(1_i64);
-        let plan = plan.fetch_all(&mut *connection).await.expect("a plan");
-        let plan: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
-        let plan = plan.join("; ");
+        let plan = query_plan(OF_ORGANISATION).await.join("; ");
         assert!(plan.contains("(relay_id=? AND at>?)"), "{plan}");
         assert!(
             !plan.contains("SCAN changed") && !plan.contains("SCAN earlier"),

@@ -261,22 +261,11 @@ pub async fn remove_expired(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Store;
+    use crate::store::query_plan::query_plan;
 
     #[tokio::test]
     async fn the_last_used_sessions_are_read_by_their_index() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(folder.path(), None).await.expect("opens");
-        let mut connection = store.read().await.expect("a connection");
-        let sql = format!("EXPLAIN QUERY PLAN {}", matching_sql());
-        let plan = sqlx::query(AssertSqlSafe(sql))
-            .bind(1_i64)
-            .bind(1_i64)
-            .bind("%")
-            .bind(200_i64);
-        let plan = plan.fetch_all(&mut *connection).await.expect("a plan");
-        let plan: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
-        let plan = plan.join("; ");
+        let plan = query_plan(&matching_sql()).await.join("; ");
         assert!(plan.contains("session_by_use (last_used_at>?)"), "{plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");
     }

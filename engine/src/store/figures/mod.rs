@@ -266,23 +266,13 @@ const fn parts(step: FigureStep) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::query_plan::query_plan;
     use crate::store::{Store, commit};
 
     #[tokio::test]
     async fn rows_of_a_subject_are_found_by_their_key() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(folder.path(), None).await.expect("opens");
-        let mut connection = store.read().await.expect("a connection");
         for step in FigureStep::ALL {
-            let sql = format!("EXPLAIN QUERY PLAN {}", read_sql(*step));
-            let plan = sqlx::query(AssertSqlSafe(sql))
-                .bind("all")
-                .bind(0_i64)
-                .bind(1_i64)
-                .fetch_all(&mut *connection)
-                .await
-                .expect("a plan");
-            let plan: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
+            let plan = query_plan(&read_sql(*step)).await;
             let range = "PRIMARY KEY (subject=? AND step=? AND start_at>? AND start_at<?)";
             assert!(plan.join("; ").contains(range), "{plan:?}");
         }
@@ -329,16 +319,7 @@ mod tests {
             expected.map(|(subject, sum)| (subject.to_owned(), sum))
         );
 
-        let sql = format!("EXPLAIN QUERY PLAN {}", sums_sql(FigureStep::Hour, 2));
-        let plan = sqlx::query(AssertSqlSafe(sql))
-            .bind("relay:global")
-            .bind("relay:second")
-            .bind(0_i64)
-            .bind(1_i64)
-            .fetch_all(&mut *connection)
-            .await
-            .expect("a plan");
-        let plan: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
+        let plan = query_plan(&sums_sql(FigureStep::Hour, 2)).await;
         let range = "PRIMARY KEY (subject=? AND step=? AND start_at>? AND start_at<?)";
         assert!(plan.join("; ").contains(range), "{plan:?}");
     }

@@ -202,3 +202,23 @@ fn claim_sql(range: &str, expired_leases: bool, skip_locked: &str) -> String {
          RETURNING message_id, position, address, attempts"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::query_plan::query_plan;
+
+    #[tokio::test]
+    async fn a_claim_reads_a_range_of_the_index_in_its_order() {
+        for (range, place) in [("<=", "due_at<?"), (">", "due_at>?")] {
+            for expired_leases in [true, false] {
+                let plan = query_plan(&claim_sql(range, expired_leases, "")).await;
+                let plan = plan.join("; ");
+                let expected = format!("recipient_due (flow=? AND {place})");
+                assert!(plan.contains(&expected), "{plan}");
+                assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+                assert!(!plan.contains("SCAN recipient"), "{plan}");
+            }
+        }
+    }
+}

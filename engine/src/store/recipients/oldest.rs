@@ -23,21 +23,12 @@ pub async fn oldest_messages(
 
 #[cfg(test)]
 mod tests {
-    use sqlx::{AssertSqlSafe, Row as _};
-
     use super::*;
-    use crate::store::Store;
+    use crate::store::query_plan::query_plan;
 
     #[tokio::test]
     async fn the_oldest_are_read_from_an_index_in_its_order() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(folder.path(), None).await.expect("opens");
-        let mut connection = store.read().await.expect("a connection");
-        let sql = format!("EXPLAIN QUERY PLAN {OLDEST}");
-        let query = sqlx::query(AssertSqlSafe(sql)).bind("queued").bind(501_i64);
-        let plan = query.fetch_all(&mut *connection).await.expect("a plan");
-        let plan: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
-        let plan = plan.join("; ");
+        let plan = query_plan(OLDEST).await.join("; ");
         assert!(plan.contains("recipient_state (state=?)"), "{plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");
     }

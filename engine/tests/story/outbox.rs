@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::environment::TestEnv;
-use crate::wait::wait_for;
+use crate::wait::{wait_for, within};
 use testkit::{Relay, RelayScript};
 
 /// How the worker of a story delivers.
@@ -84,7 +84,8 @@ impl TestWorker {
 
     pub async fn end(mut self) {
         drop(self.stop.take());
-        self.task.await.expect("it ends");
+        let ended = within("the worker to end", self.task).await;
+        ended.expect("it ends");
     }
 }
 

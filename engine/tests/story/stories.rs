@@ -12,13 +12,15 @@ macro_rules! stories {
             $($(
                 #[tokio::test]
                 async fn $both() {
-                    super::$both(crate::environment::TestEnv::sqlite().await).await;
+                    let env = crate::environment::TestEnv::sqlite().await;
+                    crate::wait::run(super::$both(env)).await;
                 }
             )*)?
             $($(
                 #[tokio::test(flavor = "multi_thread")]
                 async fn $multi() {
-                    super::$multi(crate::environment::TestEnv::sqlite().await).await;
+                    let env = crate::environment::TestEnv::sqlite().await;
+                    crate::wait::run(super::$multi(env)).await;
                 }
             )*)?
         }
@@ -27,19 +29,22 @@ macro_rules! stories {
             $($(
                 #[tokio::test]
                 async fn $both() {
-                    super::$both(crate::environment::TestEnv::postgres().await).await;
+                    let env = crate::environment::TestEnv::postgres().await;
+                    crate::wait::run(super::$both(env)).await;
                 }
             )*)?
             $($(
                 #[tokio::test(flavor = "multi_thread")]
                 async fn $multi() {
-                    super::$multi(crate::environment::TestEnv::postgres().await).await;
+                    let env = crate::environment::TestEnv::postgres().await;
+                    crate::wait::run(super::$multi(env)).await;
                 }
             )*)?
             $($(
                 #[tokio::test]
                 async fn $postgres() {
-                    super::$postgres(crate::environment::TestEnv::postgres().await).await;
+                    let env = crate::environment::TestEnv::postgres().await;
+                    crate::wait::run(super::$postgres(env)).await;
                 }
             )*)?
         }

@@ -3,10 +3,13 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 /// How long any wait may take: far longer than a slow machine needs.
 const DEADLINE: Duration = Duration::from_secs(90);
+
+/// How long a story may take, whatever it waits for.
+const STORY_DEADLINE: Duration = Duration::from_secs(600);
 
 /// The time between two probes.
 const INTERVAL: Duration = Duration::from_millis(2);
@@ -29,4 +32,22 @@ pub async fn wait_for<T, S: Debug>(
             Err(_) => sleep(INTERVAL).await,
         }
     }
+}
+
+/// The value of a future that ends by itself.
+///
+/// # Panics
+/// After 90 s.
+pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let ended = timeout(DEADLINE, future).await;
+    ended.unwrap_or_else(|_| panic!("waited {DEADLINE:?} for {what}"))
+}
+
+/// Runs a story.
+///
+/// # Panics
+/// After 10 minutes.
+pub async fn run(story: impl Future<Output = ()>) {
+    let ended = timeout(STORY_DEADLINE, Box::pin(story)).await;
+    assert!(ended.is_ok(), "the story hangs since {STORY_DEADLINE:?}");
 }

@@ -183,6 +183,9 @@ fn unknown_outcome(_: &str) -> TextFault {
     "Choose done, refused, begun or failed."
 }
 
+/// The rows of a page of the audit log, in the console and over REST.
+pub const PAGE_ROWS: i64 = 50;
+
 /// Criteria, all of which must match. An empty search matches every row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditSearch {

@@ -2,6 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The name of [`OrganisationPolicy::own_relays`] in the database, forms and JSON.
+pub const OWN_RELAYS: &str = "own_relays";
+
+/// The name of [`OrganisationPolicy::fallback`].
+pub const FALLBACK: &str = "fallback";
+
+/// The name of [`OrganisationPolicy::second_factor_for_administrators`].
+pub const SECOND_FACTOR: &str = "second_factor_for_administrators";
+
+/// The name of [`OrganisationPolicy::open_tracking`].
+pub const OPEN_TRACKING: &str = "open_tracking";
+
 /// The policy, with the values that apply before an administrator saves others.
 #[expect(
     clippy::struct_excessive_bools,

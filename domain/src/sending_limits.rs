@@ -4,7 +4,7 @@ use crate::rate_window::{Period, RateWindows, ReachedLimit};
 use crate::{Refusal, Timestamp};
 
 /// The most messages of a limit.
-const MESSAGES_MAX: u32 = 100_000_000;
+pub const MESSAGES_MAX: u32 = 100_000_000;
 
 /// The most recipients of any message.
 pub const RECIPIENTS_MAX: u32 = 100;

@@ -1,15 +1,12 @@
 //! The policy service: what accounts may do, and what is required of them.
 
-use domain::policy::PolicyChange;
+use domain::policy::{PolicyChange, SECOND_FACTOR};
 use domain::{Kind, OrganisationPolicy, Refusal};
 
 use crate::Actor;
 use crate::audit::{Action, Audit};
 use crate::settings::Settings;
 use crate::store::{Store, StoreError, commit, policy, routing, second_factors};
-
-/// The field of a refusal to require second factors.
-const SECOND_FACTOR: &str = "second_factor_for_administrators";
 
 /// The organisation's policy. Cheap to clone.
 #[derive(Clone)]

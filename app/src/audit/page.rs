@@ -1,6 +1,6 @@
 //! The page of the audit log: filters and rows.
 
-use domain::audit::{AuditCursor, AuditRow, AuditSearch};
+use domain::audit::{AuditCursor, AuditRow, AuditSearch, PAGE_ROWS};
 use domain::{Fields, Kind, Refusal};
 use engine::{Action, Postern};
 
@@ -11,9 +11,6 @@ use crate::components::{ErrorNotice, refused};
 use crate::layout::console_page;
 use crate::request::{queries, refuse, with_query};
 use crate::server_prelude::*;
-
-/// The rows of a page.
-const PAGE_ROWS: i64 = 50;
 
 #[component]
 pub fn AuditLogPage() -> impl IntoView {

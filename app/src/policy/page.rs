@@ -1,11 +1,11 @@
 //! The page of the organisation's policy: plain forms.
 
 use domain::OrganisationPolicy;
+use domain::policy::{FALLBACK, OPEN_TRACKING, OWN_RELAYS, SECOND_FACTOR};
 use engine::{ADMINISTRATOR_NETWORKS, CONFIRM_LOCKOUT, Postern};
 
 use super::POLICY;
 use super::networks::{NetworksForm, TypedNetworks};
-use super::request::{FALLBACK, OPEN_TRACKING, OWN_RELAYS, SECOND_FACTOR};
 use crate::components::{ErrorNotice, SuccessNotice, refused};
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;

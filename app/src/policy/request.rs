@@ -1,13 +1,7 @@
 //! The form of the policy page: a box that is not checked is not in it.
 
-use domain::policy::PolicyChange;
+use domain::policy::{FALLBACK, OPEN_TRACKING, OWN_RELAYS, PolicyChange, SECOND_FACTOR};
 use domain::{Fields, Refusal};
-
-/// The names of the boxes.
-pub const OWN_RELAYS: &str = "own_relays";
-pub const FALLBACK: &str = "fallback";
-pub const SECOND_FACTOR: &str = "second_factor_for_administrators";
-pub const OPEN_TRACKING: &str = "open_tracking";
 
 /// The change that a form asks for: every box of the page is on or off.
 ///

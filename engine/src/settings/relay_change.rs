@@ -2,6 +2,7 @@
 
 use domain::host::check_name;
 use domain::relay::{Change, RelayChange, RelayConfig, RelayLimits};
+use domain::sending_limits::MESSAGES_MAX;
 use domain::{Kind, Refusal};
 
 use crate::smtp::to_ascii;
@@ -11,9 +12,6 @@ const NAME_MAX: usize = 60;
 
 /// The most connections of a relay.
 const CONNECTIONS_MAX: u32 = 1_000;
-
-/// The most messages in a minute, an hour or a day.
-const MESSAGES_MAX: u32 = 100_000_000;
 
 const NAME: &str = "name";
 const FROM_DOMAIN: &str = "from_domain";

@@ -1,13 +1,9 @@
 //! The table `policy`: the organisation's policy, a flag for each name.
 
 use domain::OrganisationPolicy;
+use domain::policy::{FALLBACK, OPEN_TRACKING, OWN_RELAYS, SECOND_FACTOR};
 
 use super::{Connection, StoreError};
-
-const OWN_RELAYS: &str = "own_relays";
-const FALLBACK: &str = "fallback";
-const SECOND_FACTOR: &str = "second_factor_for_administrators";
-const OPEN_TRACKING: &str = "open_tracking";
 
 /// The policy, with the defaults of what was never saved.
 ///

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use domain::audit::AuditSearch;
+use domain::audit::{AuditSearch, PAGE_ROWS};
 use domain::{Fields, Refusal};
 use futures::{StreamExt, stream};
 use serde::Serialize;
@@ -17,9 +17,6 @@ use super::extract::{QueryPairs, SignedIn};
 use crate::audit_lines::AuditLine;
 use crate::cli::AuditFormat;
 use crate::http::AppState;
-
-/// The rows of a page.
-const PAGE_ROWS: i64 = 50;
 
 /// Which rows, for the document: [`AuditSearch::take`] reads them. An absent or empty value matches everything.
 #[derive(IntoParams)]

@@ -1,5 +1,10 @@
 //! A simulated disk in memory: a power cut discards writes that were not synced.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "times of files are those of the machine"
+)]
+
 use crate::rig::random::Random;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},

@@ -1,5 +1,10 @@
 //! Mounts the simulated disk as a FUSE file system.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "times of files are those of the machine"
+)]
+
 use super::disk::{Content, Directory, Disk, DiskError, File, Inode};
 use crate::guard::MountGuard;
 use anyhow::{Context, Result};

@@ -1,5 +1,7 @@
 //! A seeded random number generator, so that a failing run can be repeated.
 
+#![expect(clippy::disallowed_methods, reason = "a seed is of the machine")]
+
 /// SplitMix64 (Steele, Lea and Flood 2014).
 #[derive(Clone)]
 pub struct Random(u64);

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD as BASE64URL};
 use domain::jwe::{Algorithm, ContentKey, Jwk, Token, seal_for};
-use domain::{Kind, Label, Refusal};
+use domain::{Kind, Label, Refusal, pem};
 use rand::rngs::OsRng;
 use rsa::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePublicKey};
 use rsa::traits::PublicKeyParts as _;
@@ -104,10 +104,9 @@ fn fingerprint(key: &RsaPublicKey) -> Option<String> {
 
 /// The content of the first PEM block with this label.
 fn der(text: &str, label: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let begin = format!("-----BEGIN {label}-----");
-    let (_, rest) = text.split_once(&begin)?;
-    let (body, _) = rest.split_once(&format!("-----END {label}-----"))?;
-    let body: Zeroizing<String> = Zeroizing::new(body.split_whitespace().collect());
+    let blocks = pem::blocks(text)?;
+    let block = blocks.into_iter().find(|block| block.label == label)?;
+    let body: Zeroizing<String> = Zeroizing::new(block.body.split_whitespace().collect());
     STANDARD.decode(body.as_bytes()).ok().map(Zeroizing::new)
 }
 

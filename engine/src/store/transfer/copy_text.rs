@@ -63,7 +63,7 @@ pub(super) enum CopyFault {
     Closed,
 }
 
-/// Writes rows as `COPY … TO` of PostgreSQL does, and hands them over in chunks.
+/// Writes rows as `COPY … TO` of PostgreSQL does, and passes them on in chunks.
 pub(super) struct CopyWriter<S> {
     chunk: Vec<u8>,
     send: S,
@@ -84,6 +84,9 @@ impl<S: FnMut(Vec<u8>) -> bool> CopyWriter<S> {
     }
 
     /// Writes the next value of the row.
+    ///
+    /// # Errors
+    /// Where PostgreSQL does not store such a value, or the receiver of the chunks is gone.
     pub fn value(&mut self, value: ValueRef<'_>) -> Result<(), CopyFault> {
         if self.begun {
             self.push(b"\t")?;
@@ -99,12 +102,18 @@ impl<S: FnMut(Vec<u8>) -> bool> CopyWriter<S> {
     }
 
     /// Ends the row.
+    ///
+    /// # Errors
+    /// Where the receiver of the chunks is gone.
     pub fn end_row(&mut self) -> Result<(), CopyFault> {
         self.begun = false;
         self.push(b"\n")
     }
 
-    /// Hands over the last chunk, and returns the digest of all rows.
+    /// Passes on the last chunk, and returns the digest of all rows.
+    ///
+    /// # Errors
+    /// Where the receiver of the chunks is gone.
     pub fn finish(mut self) -> Result<TableDigest, CopyFault> {
         self.flush()?;
         Ok(self.digester.finish())

@@ -27,6 +27,9 @@ const TYPES: [&str; 3] = ["bigint", "bytea", "text"];
 const MIGRATIONS: &str = "_sqlx_migrations";
 
 /// Connects to the database at `address`.
+///
+/// # Errors
+/// Where the database cannot be reached.
 pub async fn connect(address: &str) -> Result<PgConnection, TransferError> {
     let options = transport::parse(address)?;
     let at = transport::server(&options);
@@ -48,6 +51,9 @@ pub async fn connect(address: &str) -> Result<PgConnection, TransferError> {
 }
 
 /// Creates the tables, unless they are there.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn migrate(connection: &mut PgConnection) -> Result<(), TransferError> {
     let tables = tables(connection).await?;
     if let Some(other) = tables.first()
@@ -69,6 +75,9 @@ async fn tables(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Erro
 }
 
 /// The number of rows that the migrations themselves insert, by table.
+///
+/// # Errors
+/// Where the migrations cannot be run on a database in memory.
 pub async fn seeds() -> Result<BTreeMap<String, i64>, StoreError> {
     let mut connection = migrations::blank_sqlite().await?;
     let tables = "SELECT name FROM sqlite_schema WHERE type = 'table'";
@@ -86,6 +95,9 @@ pub async fn seeds() -> Result<BTreeMap<String, i64>, StoreError> {
 }
 
 /// Keeps all others from reading and writing the tables until the transaction ends.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn lock(
     connection: &mut PgConnection,
     tables: &[SourceTable],
@@ -110,6 +122,9 @@ pub async fn lock(
 }
 
 /// Checks that each table has the columns of the source, all of types that rows have.
+///
+/// # Errors
+/// Where a column is missing, or has another type; where the database fails.
 pub async fn check_columns(
     connection: &mut PgConnection,
     tables: &[SourceTable],
@@ -130,6 +145,9 @@ pub async fn check_columns(
 }
 
 /// Checks that the tables have no rows but those that the migrations inserted.
+///
+/// # Errors
+/// Where a table has other rows; where the database fails.
 pub async fn check_empty(
     connection: &mut PgConnection,
     tables: &[SourceTable],
@@ -146,6 +164,9 @@ pub async fn check_empty(
 }
 
 /// Switches the triggers of the tables on or off: what they would write is among the rows.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn enable_triggers(
     connection: &mut PgConnection,
     tables: &[SourceTable],
@@ -160,6 +181,9 @@ pub async fn enable_triggers(
 }
 
 /// Deletes the rows that the migrations inserted.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn clear(
     connection: &mut PgConnection,
     tables: &[SourceTable],
@@ -172,6 +196,9 @@ pub async fn clear(
 }
 
 /// Lets every column that numbers its rows go on behind the highest number.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn set_sequences(connection: &mut PgConnection) -> Result<(), TransferError> {
     let sql = "SELECT table_name::text, column_name::text FROM information_schema.columns \
                WHERE table_schema = current_schema() \
@@ -191,6 +218,9 @@ pub async fn set_sequences(connection: &mut PgConnection) -> Result<(), Transfer
 }
 
 /// Reads a table back.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn digest(
     connection: &mut PgConnection,
     table: &SourceTable,
@@ -205,6 +235,9 @@ pub async fn digest(
 }
 
 /// Gathers the statistics that queries are planned by.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn analyze(connection: &mut PgConnection) -> Result<(), TransferError> {
     connection.execute("ANALYZE").await?;
     Ok(())

@@ -1,4 +1,6 @@
 //! Composes a report: `multipart/report` with its parts (RFC 6522, RFC 3464, RFC 6533).
+//!
+//! lettre composes the other messages; it has no `multipart/report`.
 
 use domain::outbox::ReportAction;
 

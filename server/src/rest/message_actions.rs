@@ -121,7 +121,11 @@ pub async fn act_on_many(
         faults,
     }: AdminBody<ActRequest>,
 ) -> Result<Success<ActedOnMany>, Refused> {
-    let (act, selection, confirmed) = request.validate(faults)?;
+    let ValidAct {
+        act,
+        selection,
+        confirmed,
+    } = request.validate(faults)?;
     let outbox = state.postern.outbox();
     let acted = match confirmed {
         None => {
@@ -166,7 +170,14 @@ pub async fn stop_act(
     Ok(Success::new(Nothing {}))
 }
 
-type ValidAct = (MessageAction, Selection, Option<ActCount>);
+/// An act on messages that were found by a search.
+#[derive(Debug)]
+struct ValidAct {
+    act: MessageAction,
+    selection: Selection,
+    /// The number that a person confirmed.
+    confirmed: Option<ActCount>,
+}
 
 impl ActRequest {
     fn validate(self, faults: Faults) -> Result<ValidAct, Refusal> {
@@ -206,7 +217,11 @@ impl ActRequest {
         match (act, search) {
             (Ok(act), Ok(search)) => {
                 faults.into_result()?;
-                Ok((act, Selection::Matching(search), confirmed))
+                Ok(ValidAct {
+                    act,
+                    selection: Selection::Matching(search),
+                    confirmed,
+                })
             }
             (_, search) => {
                 if let Err(refusal) = search {
@@ -237,7 +252,11 @@ mod tests {
     fn an_action_requires_a_selection() {
         let matching = json!({ "state": "failed" });
         let body = json!({ "act": "retry", "matching": matching, "number": 3, "up_to": ID });
-        let (act, selection, confirmed) = read(body).expect("understood");
+        let ValidAct {
+            act,
+            selection,
+            confirmed,
+        } = read(body).expect("understood");
         let failed = Search {
             state: Some(RecipientState::Failed),
             ..Search::default()

@@ -221,6 +221,7 @@ pub async fn read(
 
 /// Whether delivery is paused.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({ "on": true }))]
 pub struct PauseRequest {
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = bool, required)]

@@ -16,7 +16,7 @@ const OK: &str = "250 2.0.0 OK";
 const BEGIN: &str = "354 go on";
 
 /// A listener that sends each reply after a command, or after a mail behind 354, and then closes the
-/// connection. Its thread returns the lines that it read.
+/// connection. Its thread returns the lines that it read. The relay of testkit listens on TCP only.
 fn scripted(stream: UnixStream, replies: &[&str]) -> JoinHandle<Vec<String>> {
     let replies: Vec<String> = replies.iter().map(|reply| format!("{reply}\r\n")).collect();
     thread::spawn(move || {

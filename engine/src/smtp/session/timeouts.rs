@@ -76,7 +76,8 @@ mod tests {
     /// Set once the relay has stopped.
     type Stopped = Arc<AtomicBool>;
 
-    /// Replies to everything up to the point at which it stops, and keeps the connection.
+    /// Replies to everything up to the point at which it stops, and keeps the connection. The clock of these tests
+    /// is paused, and a relay of testkit runs on a thread, for which time passes.
     async fn serve(tcp: TcpStream, silent: Silent, stopped: Stopped) {
         let mut stream = BufReader::new(tcp);
         let mut reply = "220 relay.test ESMTP\r\n".to_owned();

@@ -29,6 +29,8 @@ Options:
   --nodes N       on PostgreSQL, restart each of three nodes behind a proxy N times: no request fails, no mail
                   arrives twice, and settings, sessions, limits, mail and health checks are shared
                   (default: 5)
+  --before PATH   start these three nodes with an earlier program, and change it to the one under test
+                  with the first restart of each: for a while both versions share the database
   --power-cuts N  cut the power N times, on SQLite (default: 20)
   --accounts N    give N accounts a relay each and deliver ten mails of each, on each database: the
                   connections stay under the cap, and the last mail of each account is delivered within
@@ -56,6 +58,8 @@ struct Options {
     crashes: usize,
     outages: usize,
     nodes: usize,
+    /// The program that the nodes of `nodes` start with, where it is another one.
+    before: Option<PathBuf>,
     databases: Vec<Database>,
     power_cuts: usize,
     accounts: usize,
@@ -99,7 +103,12 @@ pub fn soak(arguments: &[String]) -> Result<()> {
         check(crash::outages(&program, options.outages, databases, seed));
     }
     if options.nodes > 0 && options.databases.contains(&Database::Postgres) {
-        check(crash::rolling(&program, options.nodes, options.seed));
+        let restarts = crash::RollingRestarts {
+            program: &program,
+            before: options.before.as_deref(),
+            times: options.nodes,
+        };
+        check(crash::rolling(&restarts, options.seed));
     }
     if cuts_power {
         check(powercut::powercut(
@@ -140,6 +149,7 @@ impl Options {
             crashes: 100,
             outages: 5,
             nodes: 5,
+            before: None,
             databases: vec![Database::Sqlite, Database::Postgres],
             power_cuts: 20,
             accounts: 1000,
@@ -159,6 +169,7 @@ impl Options {
                 "--crashes" => options.crashes = value()?.parse().context("--crashes")?,
                 "--outages" => options.outages = value()?.parse().context("--outages")?,
                 "--nodes" => options.nodes = value()?.parse().context("--nodes")?,
+                "--before" => options.before = Some(value()?.into()),
                 "--power-cuts" => options.power_cuts = value()?.parse().context("--power-cuts")?,
                 "--accounts" => options.accounts = value()?.parse().context("--accounts")?,
                 "--fuzz" => options.fuzz = value()?.parse().context("--fuzz")?,
@@ -179,7 +190,7 @@ impl Options {
 fn options_are_parsed() {
     let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let options = Options::parse(&words(
-        "--crashes 7 --outages 2 --nodes 8 --accounts 5 --postgres --fuzz 9 --readers 4 --seed 3",
+        "--crashes 7 --outages 2 --nodes 8 --before old --accounts 5 --postgres --fuzz 9 --readers 4 --seed 3",
     ));
     let options = options.expect("valid").expect("options");
     assert_eq!(
@@ -194,6 +205,7 @@ fn options_are_parsed() {
         (7, 2, 20, 5, 9, 3)
     );
     assert_eq!((options.nodes, options.readers), (8, 4));
+    assert_eq!(options.before, Some(PathBuf::from("old")));
     assert_eq!(options.databases, [Database::Postgres]);
     assert!(Options::parse(&words("--help")).expect("valid").is_none());
     assert!(Options::parse(&words("--crashes")).is_err());

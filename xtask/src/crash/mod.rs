@@ -22,6 +22,7 @@ use crate::{
     },
 };
 use anyhow::{Result, bail};
+pub use rolling::RollingRestarts;
 use run::RunResult;
 use std::path::{Path, PathBuf};
 
@@ -72,14 +73,13 @@ pub fn outages(program: &Path, times: usize, engines: &[Database], seed: u64) ->
     runs.report()
 }
 
-/// Restarts each of three nodes behind a proxy so many times, and verifies what they share. Prints a table
-/// for the README.
-pub fn rolling(program: &Path, times: usize, seed: u64) -> Result<()> {
+/// Restarts each of three nodes behind a proxy, and verifies what they share. Prints a table for the README.
+pub fn rolling(restarts: &RollingRestarts, seed: u64) -> Result<()> {
     let mut runs = Runs::new(seed);
-    let mut environment = Environment::new(program.into(), "nodes", Durability::Unsynced)?;
-    let what = "each of three nodes behind a proxy restarted";
-    runs.run(what, times, |random| {
-        rolling::run(&mut environment, times, random)
+    let program = restarts.first_program().to_owned();
+    let mut environment = Environment::new(program, "nodes", Durability::Unsynced)?;
+    runs.run(restarts.what(), restarts.times, |random| {
+        rolling::run(&mut environment, restarts, random)
     })?;
     runs.report()
 }

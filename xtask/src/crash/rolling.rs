@@ -20,6 +20,7 @@ use crate::{
 use anyhow::{Context, Result};
 use std::{
     net::SocketAddr,
+    path::Path,
     sync::{Arc, atomic::Ordering},
     thread::sleep,
     time::Duration,
@@ -36,16 +37,69 @@ const BETWEEN_RESTARTS: u64 = 50;
 /// Limit for them.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// What the nodes run, and how often they are restarted.
+pub struct RollingRestarts<'p> {
+    /// The program under test.
+    pub program: &'p Path,
+    /// An earlier program that the nodes start with: the first restart of each changes it to `program`.
+    pub before: Option<&'p Path>,
+    /// How often each node is restarted, at least once.
+    pub times: usize,
+}
+
+impl RollingRestarts<'_> {
+    /// The program that the nodes start with.
+    pub fn first_program(&self) -> &Path {
+        self.before.unwrap_or(self.program)
+    }
+
+    /// What is done so many times, for the table.
+    pub fn what(&self) -> &'static str {
+        match self.before {
+            None => "each of three nodes behind a proxy restarted",
+            Some(_) => "each of three nodes behind a proxy restarted, at first to upgrade it",
+        }
+    }
+}
+
+/// A browser with a session, behind the proxy.
+struct Browser {
+    proxy: SocketAddr,
+    /// The header field with the session.
+    cookie: String,
+}
+
+impl Browser {
+    fn signed_in(proxy: SocketAddr) -> Result<Self> {
+        let cookie = sign_in(proxy)?;
+        Ok(Self { proxy, cookie })
+    }
+
+    fn load_page(&self) -> Result<()> {
+        let page = Client::connect(self.proxy, &self.cookie)?.get("/outbox")?;
+        expect(page, 200, "a page during a restart").map(drop)
+    }
+}
+
 /// Restarts every node so many times. Without a crash no mail may arrive twice, so that none is in doubt.
-pub fn run(environment: &mut Environment, times: usize, random: &mut Random) -> Result<RunResult> {
+pub fn run(
+    environment: &mut Environment,
+    restarts: &RollingRestarts,
+    random: &mut Random,
+) -> Result<RunResult> {
     let deadlocks = environment.deadlocks();
     let log = SubmissionLog::new(MAX_BACKLOG);
     let mut cluster = Cluster::start(environment, &NODES, Arc::clone(&log), None)?;
     cluster.wait_for_recovery()?;
-    let nodes: Vec<SocketAddr> = cluster.plans.iter().map(|plan| plan.address).collect();
+    let nodes = addresses(&cluster);
     let balancer = HttpBalancer::start(&nodes)?;
-    let mut faults = sharing::faults(&cluster, &nodes)?;
-    let session = sign_in(balancer.address)?;
+    let is_upgrade = restarts.before.is_some();
+    let mut faults = match is_upgrade {
+        // An earlier program may lack what is asked: it is asked when every node is upgraded.
+        true => Vec::new(),
+        false => sharing::faults(&cluster, &nodes)?,
+    };
+    let browser = Browser::signed_in(balancer.address)?;
     let smtp = cluster.entrances()?[0].smtp;
     let entrance = Entrance {
         http: balancer.address,
@@ -53,24 +107,20 @@ pub fn run(environment: &mut Environment, times: usize, random: &mut Random) -> 
     };
     let producers = Producers::start(log, &[entrance], &cluster.token, random);
     producers.wait_for_first()?;
-    for _ in 0..times {
-        for number in 0..nodes.len() {
-            wait_for_load(&cluster)?;
-            let (least, most) = DELAY_MS;
-            sleep(Duration::from_millis(random.between(least, most)));
-            let node = cluster.nodes[number].take();
-            node.context("a node is missing")?.stop()?;
-            // The session goes on, on the nodes that are left.
-            let mut browser = Client::connect(balancer.address, &session)?;
-            expect(browser.get("/outbox")?, 200, "a page during a restart")?;
-            cluster.nodes[number] = Some(cluster.plans[number].start()?);
-            cluster.wait_for_recovery()?;
-        }
+    let mut left = restarts.times;
+    if is_upgrade {
+        let found = upgrade(&mut cluster, restarts.program, &browser, random)?;
+        faults.extend(found);
+        left = left.saturating_sub(1);
     }
+    restart_all(&mut cluster, left, &browser, random)?;
     wait_for_load(&cluster)?;
     producers.stop()?;
     let node = cluster.alive()?;
     drain(node)?;
+    if is_upgrade {
+        faults.extend(sharing::faults(&cluster, &nodes)?);
+    }
     let mut client = Client::with_token(node.address, &cluster.token)?;
     let (submissions, receipts) = (cluster.log.submissions(), cluster.relay.receipts());
     let mut comparison = verify(&mut client, &submissions, &receipts, 0)?;
@@ -96,6 +146,60 @@ pub fn run(environment: &mut Environment, times: usize, random: &mut Random) -> 
         in_doubt: 0,
         takeover: None,
     })
+}
+
+fn addresses(cluster: &Cluster) -> Vec<SocketAddr> {
+    cluster.plans.iter().map(|plan| plan.address).collect()
+}
+
+/// Restarts each node with another program. Returns what the nodes did not share meanwhile.
+fn upgrade(
+    cluster: &mut Cluster,
+    program: &Path,
+    browser: &Browser,
+    random: &mut Random,
+) -> Result<Vec<String>> {
+    let nodes = addresses(cluster);
+    let mut faults = Vec::new();
+    for number in 0..nodes.len() {
+        cluster.plans[number] = cluster.plans[number].clone().of_program(program);
+        restart(cluster, number, browser, random)?;
+        faults.extend(sharing::faults_between_versions(cluster, &nodes)?);
+    }
+    Ok(faults)
+}
+
+/// Restarts each node so many times.
+fn restart_all(
+    cluster: &mut Cluster,
+    times: usize,
+    browser: &Browser,
+    random: &mut Random,
+) -> Result<()> {
+    for _ in 0..times {
+        for number in 0..cluster.plans.len() {
+            restart(cluster, number, browser, random)?;
+        }
+    }
+    Ok(())
+}
+
+/// Restarts a node under load, as its plan is now.
+fn restart(
+    cluster: &mut Cluster,
+    number: usize,
+    browser: &Browser,
+    random: &mut Random,
+) -> Result<()> {
+    wait_for_load(cluster)?;
+    let (least, most) = DELAY_MS;
+    sleep(Duration::from_millis(random.between(least, most)));
+    let node = cluster.nodes[number].take();
+    node.context("a node is missing")?.stop()?;
+    // The session goes on, on the nodes that are left.
+    browser.load_page()?;
+    cluster.nodes[number] = Some(cluster.plans[number].start()?);
+    cluster.wait_for_recovery()
 }
 
 /// Waits until more mail is acknowledged.

@@ -112,6 +112,14 @@ impl Plan {
         })
     }
 
+    /// Starts and calls another program, from the next start on.
+    pub fn of_program(self, program: &Path) -> Self {
+        Self {
+            program: program.to_owned(),
+            ..self
+        }
+    }
+
     /// On a PostgreSQL database.
     pub fn on(self, database: String) -> Self {
         Self {

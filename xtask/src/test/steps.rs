@@ -123,7 +123,12 @@ pub fn crash() -> Result<()> {
     let engines = [Database::Sqlite, Database::Postgres];
     crash::crash(program.clone(), 10, &engines, false, Random::seed())?;
     moving::run(program.clone(), Random::seed())?;
-    crash::rolling(&program, 1, Random::seed())?;
+    let restarts = crash::RollingRestarts {
+        program: &program,
+        before: None,
+        times: 1,
+    };
+    crash::rolling(&restarts, Random::seed())?;
     match powercut::unavailable() {
         Some(reason) => console::note(&format!("Power cuts skipped: {reason}.")),
         None => powercut::powercut(&program, 2, Random::seed())?,

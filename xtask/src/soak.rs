@@ -27,8 +27,9 @@ Options:
                   three nodes behind a proxy, kill a node, and stop and start the database. On each
                   database once, kill one of three relays and start it again (default: 5)
   --nodes N       on PostgreSQL, restart each of three nodes behind a proxy N times: no request fails, no mail
-                  arrives twice, and settings, sessions, limits, mail and health checks are shared
-                  (default: 5)
+                  arrives twice, and settings, sessions, limits, mail and health checks are shared. Meanwhile
+                  keys are rotated with `postern keys`, their files are copied to each node, and the keys
+                  before them are retired (default: 5)
   --before PATH   start these three nodes with an earlier program, and change it to the one under test
                   with the first restart of each: for a while both versions share the database
   --power-cuts N  cut the power N times, on SQLite (default: 20)
@@ -107,6 +108,7 @@ pub fn soak(arguments: &[String]) -> Result<()> {
             program: &program,
             before: options.before.as_deref(),
             times: options.nodes,
+            rotates_keys: true,
         };
         check(crash::rolling(&restarts, options.seed));
     }

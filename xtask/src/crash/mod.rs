@@ -7,6 +7,7 @@ pub mod producers;
 pub mod relay;
 mod relays;
 mod rolling;
+mod rotation;
 pub mod run;
 mod scenario;
 mod sharing;

@@ -3,9 +3,11 @@
 use super::{
     cluster::{Cluster, Layout},
     producers::{Entrance, Producers, SubmissionLog},
+    rotation::KeyRotations,
     run::{DELAY_MS, MAX_BACKLOG, RunResult, drain, verify},
     scenario::THREE_NODES,
     sharing,
+    webhook::CrashWebhook,
 };
 use crate::{
     console,
@@ -45,12 +47,19 @@ pub struct RollingRestarts<'p> {
     pub before: Option<&'p Path>,
     /// How often each node is restarted, at least once.
     pub times: usize,
+    /// Whether keys are rotated meanwhile, which takes half a minute at least.
+    pub rotates_keys: bool,
 }
 
 impl RollingRestarts<'_> {
     /// The program that the nodes start with.
     pub fn first_program(&self) -> &Path {
         self.before.unwrap_or(self.program)
+    }
+
+    /// Whether some mails name a webhook, whose secret the keys seal. An earlier program may lack these webhooks.
+    fn has_webhook(&self) -> bool {
+        self.rotates_keys && self.before.is_none()
     }
 
     /// What is done so many times, for the table.
@@ -89,7 +98,12 @@ pub fn run(
 ) -> Result<RunResult> {
     let deadlocks = environment.deadlocks();
     let log = SubmissionLog::new(MAX_BACKLOG);
-    let mut cluster = Cluster::start(environment, &NODES, Arc::clone(&log), None)?;
+    let webhook = restarts
+        .has_webhook()
+        .then(|| CrashWebhook::start(environment.folder()));
+    let webhook = webhook.transpose()?;
+    let shared = Arc::clone(&log);
+    let mut cluster = Cluster::start(environment, &NODES, shared, webhook.as_ref())?;
     cluster.wait_for_recovery()?;
     let nodes = addresses(&cluster);
     let balancer = HttpBalancer::start(&nodes)?;
@@ -113,7 +127,11 @@ pub fn run(
         faults.extend(found);
         left = left.saturating_sub(1);
     }
-    restart_all(&mut cluster, left, &browser, random)?;
+    match restarts.rotates_keys {
+        // After an upgrade: an earlier program may rotate keys in another way, or not at all.
+        true => restart_with_rotations(&mut cluster, left, &browser, random)?,
+        false => restart_all(&mut cluster, left, &browser, random)?,
+    }
     wait_for_load(&cluster)?;
     producers.stop()?;
     let node = cluster.alive()?;
@@ -124,6 +142,9 @@ pub fn run(
     let mut client = Client::with_token(node.address, &cluster.token)?;
     let (submissions, receipts) = (cluster.log.submissions(), cluster.relay.receipts());
     let mut comparison = verify(&mut client, &submissions, &receipts, 0)?;
+    if let Some(webhook) = &webhook {
+        faults.extend(webhook.faults(&submissions));
+    }
     faults.extend(balancer.faults());
     console::note(&format!(
         "{} requests were given to another node",
@@ -167,6 +188,22 @@ fn upgrade(
         faults.extend(sharing::faults_between_versions(cluster, &nodes)?);
     }
     Ok(faults)
+}
+
+/// Restarts each node so many times while keys are rotated, until the end of the rotation under way.
+fn restart_with_rotations(
+    cluster: &mut Cluster,
+    times: usize,
+    browser: &Browser,
+    random: &mut Random,
+) -> Result<()> {
+    let rotations = KeyRotations::start(&cluster.plans, browser.proxy, &cluster.token);
+    let restarted = restart_all(cluster, times, browser, random);
+    let rotated = rotations.finish();
+    restarted?;
+    let rotated = rotated?;
+    console::note(&format!("keys were rotated and retired {rotated} times"));
+    Ok(())
 }
 
 /// Restarts each node so many times.

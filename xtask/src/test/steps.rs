@@ -127,6 +127,7 @@ pub fn crash() -> Result<()> {
         program: &program,
         before: None,
         times: 1,
+        rotates_keys: false,
     };
     crash::rolling(&restarts, Random::seed())?;
     match powercut::unavailable() {

@@ -26,6 +26,8 @@ mod site;
 #[cfg(target_os = "linux")]
 mod soak;
 mod test;
+#[cfg(target_os = "linux")]
+mod traces;
 mod workspace;
 
 use std::{env, process::ExitCode};

@@ -4,7 +4,7 @@ use crate::{
     alerts, build, console, crash, fuzz, own_relays, powercut,
     rig::{environment::Database, random::Random},
     setup::promtool,
-    test,
+    test, traces,
 };
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
@@ -39,7 +39,8 @@ Options:
   --fuzz N        send about N random requests to each operation of the REST API, with the tokens of
                   administrators and of a user and without one, on each database (default: 50)
   --readers N     read N random inputs as each of commands, data and chunks over SMTP, and as messages of
-                  the command socket, and test the feature `otel` (default: 100000)
+                  the command socket, and test the feature `otel`: a program that is built with it exports
+                  the spans of a mail over SMTP to a collector as one trace (default: 100000)
   --sqlite        all but the power cuts on SQLite only
   --postgres      all but the power cuts on PostgreSQL only
   --seed SEED     repeat the random delays and requests of the run that printed this seed
@@ -137,6 +138,7 @@ pub fn soak(arguments: &[String]) -> Result<()> {
         }
         check(outcome);
         check(test::traces());
+        check(test::program_with_traces().and_then(traces::run));
     }
     if failed {
         bail!("the soak test failed");

@@ -209,8 +209,9 @@ impl Plan {
         let mut command = Command::new(&self.program);
         command.args(words).arg("--data").arg(&self.data);
         for (name, _) in env::vars_os() {
-            if name.to_string_lossy().starts_with("POSTERN_") {
-                command.env_remove(name);
+            let text = name.to_string_lossy();
+            if text.starts_with("POSTERN_") || text.starts_with("OTEL_") {
+                command.env_remove(&name);
             }
         }
         if let Some(database) = &self.database {

@@ -7,7 +7,7 @@ use crate::console;
 use anyhow::{Result, bail};
 use std::time::{Duration, Instant};
 #[cfg(target_os = "linux")]
-pub use steps::{readers, traces};
+pub use steps::{program_with_traces, readers, traces};
 
 struct Step {
     name: &'static str,

@@ -20,6 +20,10 @@ use std::{env, path::PathBuf, process::Command};
 /// `cargo xtask` itself was built with; cargo chooses features for the packages of a call.
 const ALL_BUT_XTASK: [&str; 3] = ["--workspace", "--exclude", "xtask"];
 
+/// The feature that sends traces to a collector.
+#[cfg(target_os = "linux")]
+const WITH_TRACES: [&str; 2] = ["--features", "server/otel"];
+
 /// The tests of what reads SMTP and the messages of the command socket.
 #[cfg(target_os = "linux")]
 const READERS: [&str; 5] = [
@@ -99,13 +103,23 @@ pub fn readers(inputs: u32, seed: u64) -> Result<()> {
 /// Runs the tests of the feature `otel`, which the others are compiled without.
 #[cfg(target_os = "linux")]
 pub fn traces() -> Result<()> {
-    run(linted()?.arg("test").args(ALL_BUT_XTASK).args([
-        "--features",
-        "server/otel",
-        "--bins",
-        "--",
-        "traces::",
-    ]))
+    run(linted()?
+        .arg("test")
+        .args(ALL_BUT_XTASK)
+        .args(WITH_TRACES)
+        .args(["--bins", "--", "traces::"]))
+}
+
+/// Builds the development profile with the feature `otel`, and returns the path of the executable. As in
+/// [`program`], a test beside it has cargo use the crates that [`traces`] compiled.
+#[cfg(target_os = "linux")]
+pub fn program_with_traces() -> Result<PathBuf> {
+    run(linted()?
+        .arg("build")
+        .args(ALL_BUT_XTASK)
+        .args(WITH_TRACES)
+        .args(["--bin", "postern", "--test", "doctor"]))?;
+    Ok(workspace::target().join("debug/postern"))
 }
 
 pub fn end_to_end() -> Result<()> {

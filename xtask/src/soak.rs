@@ -14,8 +14,8 @@ Kills Postern, PostgreSQL and relays, cuts their network and the power of the di
 verifies that no acknowledged mail is lost. Part of the mail comes over SMTP, and the relay refuses some of
 its recipients: each is reported to the sender once. Some mail over HTTP names a webhook, while Postern is
 killed: each delivery of it is one event, which arrives. `cargo xtask test` runs a small share of this. Then
-fuzzes the REST API and what reads SMTP. Before it, promtool runs the unit tests of the alerts in ops/; where
-it is not installed, it is taken from Debian's package prometheus.
+fuzzes the REST API and what reads SMTP. Before it, promtool runs the unit tests of the alerts in ops/ and
+checks the queries of the dashboard; where it is not installed, it is taken from Debian's package prometheus.
 
 Usage: cargo xtask soak [OPTION]...
 

@@ -59,7 +59,7 @@ pub fn tidy() -> Result<()> {
     run(linted()?.args(["test", "--package", "xtask"]))?;
     match promtool::find() {
         Some(program) => alerts::check(&program)?,
-        None => console::note("Unit tests of the alerts skipped: promtool is not installed."),
+        None => console::note("Checks of alerts and dashboard skipped: promtool is not installed."),
     }
     check_advisories()
 }

@@ -22,7 +22,8 @@ Options:
                     systemd does not run there: the service has the user, the sockets and the notifications of
                     its unit, and its system calls are compared with the filter, but not its namespaces and
                     credentials
-  --before PACKAGE  upgrade from this package instead of one with the same files and a lower version
+  --before PACKAGE  upgrade from this package instead of one with the same files and a lower version, whose
+                    account, keys and mail are put into the tables of an earlier version before the upgrade
 ";
 
 /// What to do.

@@ -1,12 +1,12 @@
 //! The life of the package: installed, used, upgraded, removed, installed again, purged.
 
-use super::{analysis, root::DebianRoot, service::Service};
+use super::{analysis, earlier, root::DebianRoot, service::Service};
 use crate::{
     dist::package::Packages,
     rig::postern::{ADMINISTRATOR, PASSWORD},
 };
 use anyhow::{Context, Result, bail};
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
 /// The folder with the database and the keys.
 const DATA: &str = "/var/lib/postern";
@@ -46,9 +46,16 @@ const DISABLED: &str = "postern-submit.socket";
 
 const MAIL: &str = "Subject: Fire\n\nLeave the building.\n";
 
+/// The package that is upgraded.
+pub struct Before {
+    pub package: PathBuf,
+    /// Whether it has the files of the version after, so that its database has the tables of that.
+    pub is_rebuilt: bool,
+}
+
 /// Installs `before`, upgrades to `packages`, and so on; the root has no package of postern afterwards.
-pub fn check(root: &DebianRoot, before: &Path, packages: &Packages) -> Result<()> {
-    root.install(before)
+pub fn check(root: &DebianRoot, before: &Before, packages: &Packages) -> Result<()> {
+    root.install(&before.package)
         .context("installing the version before")?;
     check_installed(root)?;
     let service = Service::start(root)?;
@@ -56,6 +63,9 @@ pub fn check(root: &DebianRoot, before: &Path, packages: &Packages) -> Result<()
     submit(root, "before@example.org")?;
     check_data(root, &["before@example.org"])?;
     service.stop()?;
+    if before.is_rebuilt {
+        earlier::take_back(root)?;
+    }
 
     root.run(&["systemctl", "disable", DISABLED])?;
     root.install(&packages.postern).context("upgrading")?;
@@ -71,6 +81,9 @@ pub fn check(root: &DebianRoot, before: &Path, packages: &Packages) -> Result<()
     let service = Service::start(root)?;
     submit(root, "after@example.org")?;
     check_data(root, &["before@example.org", "after@example.org"])?;
+    if before.is_rebuilt {
+        earlier::check_settings(root)?;
+    }
     service.stop()?;
 
     root.run(&["dpkg", "--remove", "postern"])?;

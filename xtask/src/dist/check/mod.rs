@@ -1,6 +1,7 @@
 //! Tests the packages in a Debian root: install, run, upgrade, remove, purge.
 
 mod analysis;
+mod earlier;
 mod lifecycle;
 mod notifications;
 mod other_mta;
@@ -17,6 +18,7 @@ use crate::{
     setup::{apt, programs},
 };
 use anyhow::{Result, bail};
+use lifecycle::Before;
 use root::DebianRoot;
 use std::{env, path::PathBuf, process::Command};
 
@@ -39,8 +41,14 @@ pub fn check(packages: &Packages, before: Option<PathBuf>) -> Result<()> {
     let root = DebianRoot::create()?;
     let folder = TempDir::create(&env::temp_dir(), "postern-before")?;
     let before = match before {
-        Some(path) => path,
-        None => package::with_version(BEFORE, &folder.0, packages)?,
+        Some(package) => Before {
+            package,
+            is_rebuilt: false,
+        },
+        None => Before {
+            package: package::with_version(BEFORE, &folder.0, packages)?,
+            is_rebuilt: true,
+        },
     };
 
     let step = console::step("Install, run, upgrade, remove and purge");

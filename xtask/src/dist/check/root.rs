@@ -9,8 +9,9 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-/// Beside the essential packages: systemd for its tools, strace for the system calls of the service.
-const PACKAGES: &str = "--include=systemd,strace";
+/// Beside the essential packages: systemd for its tools, strace for the system calls of the service, sqlite3 for
+/// a database of an earlier version.
+const PACKAGES: &str = "--include=systemd,strace,sqlite3";
 
 /// A folder with a Debian system; no service manager runs in it. It is removed on drop.
 pub struct DebianRoot(TempDir);

@@ -15,8 +15,8 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsAcceptor;
 
-/// How often the files are looked at, at most: handshakes do not wait for the disk.
-const RELOAD: Duration = Duration::from_secs(60);
+/// How often the files are looked at, at most: most handshakes do not wait for the disk.
+const RELOAD: Duration = Duration::from_secs(1);
 
 /// The name of HTTP/2 in ALPN (RFC 9113 section 3.2).
 pub const HTTP2: &[u8] = b"h2";
@@ -78,6 +78,8 @@ struct RenewedCertificate {
 struct LoadedCertificate {
     certificate: Arc<CertifiedKey>,
     written: Option<Written>,
+    /// The newer files whose fault is in the log.
+    refused: Option<Written>,
     looked_at: Instant,
 }
 
@@ -160,6 +162,7 @@ impl RenewedCertificate {
             current: Mutex::new(LoadedCertificate {
                 certificate,
                 written,
+                refused: None,
                 looked_at: Instant::now(),
             }),
         })
@@ -170,21 +173,30 @@ impl RenewedCertificate {
         let mut current = self.current.lock();
         if now.saturating_duration_since(current.looked_at) >= RELOAD {
             current.looked_at = now;
-            let written = self.files.written().ok();
-            if written.is_some() && written != current.written {
-                match self.files.read() {
-                    Ok(certificate) => {
-                        current.certificate = Arc::new(certificate);
-                        current.written = written;
-                        tracing::info!("the renewed certificate of {} is used", self.used.name());
-                    }
-                    Err(error) => {
-                        tracing::error!(error, "the old certificate of {} stays", self.used.name());
-                    }
-                }
-            }
+            self.renew(&mut current);
         }
         current.certificate.clone()
+    }
+
+    /// Reads files that were replaced. Those with a fault are read at each look, as a repair of their mode
+    /// changes no time, and the fault is logged once.
+    fn renew(&self, current: &mut LoadedCertificate) {
+        let written = self.files.written().ok();
+        if written.is_none() || written == current.written {
+            return;
+        }
+        match self.files.read() {
+            Ok(certificate) => {
+                current.certificate = Arc::new(certificate);
+                current.written = written;
+                tracing::info!("the renewed certificate of {} is used", self.used.name());
+            }
+            Err(error) if written != current.refused => {
+                current.refused = written;
+                tracing::error!(error, "the old certificate of {} stays", self.used.name());
+            }
+            Err(_) => {}
+        }
     }
 }
 
@@ -244,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_renewed_certificate_is_used_within_a_minute() {
+    fn a_renewed_certificate_is_used_within_a_second() {
         let folder = tempfile::tempdir().expect("a folder");
         let (certificate, key) = (folder.path().join("cert"), folder.path().join("key"));
         let (first, second) = (pair(), pair());
@@ -257,7 +269,10 @@ mod tests {
         let renewed = RenewedCertificate::load(files, CertificateUse::Submission);
         let renewed = renewed.expect("loaded");
         let begun = Instant::now();
-        let at = |minutes: u32| renewed.at(begun + minutes * RELOAD).cert.clone();
+        let at = |seconds: u64| {
+            let now = begun + Duration::from_secs(seconds);
+            renewed.at(now).cert.clone()
+        };
         let old = at(0);
 
         write(&certificate, &second.0, 2);

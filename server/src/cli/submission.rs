@@ -22,7 +22,7 @@ pub struct SubmissionArgs {
     #[arg(long, env = "POSTERN_SUBMISSIONS", value_name = "ADDR")]
     pub submissions: Option<SocketAddr>,
     /// A PEM file with the certificate of the SMTP listeners, and the chain behind it; a renewed one is used
-    /// within a minute [default: that of --tls-cert]
+    /// within a second [default: that of --tls-cert]
     #[arg(long, env = "POSTERN_SUBMISSION_CERT", value_name = "FILE")]
     pub submission_cert: Option<PathBuf>,
     /// A PEM file with its key

@@ -13,7 +13,7 @@ use clap::Args;
 #[derive(Clone, Debug, Default, Args)]
 pub struct TlsArgs {
     /// A PEM file with the certificate of this server, and the chain behind it: --listen then speaks TLS,
-    /// with HTTP/2 and HTTP/1.1, and no unencrypted HTTP; a renewed one is used within a minute [default:
+    /// with HTTP/2 and HTTP/1.1, and no unencrypted HTTP; a renewed one is used within a second [default:
     /// HTTP without TLS]
     #[arg(long, env = "POSTERN_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,

@@ -1,17 +1,23 @@
-//! The start of the binary while PostgreSQL is away, starting, or refuses it.
+//! The binary while PostgreSQL is away: its start, and what `/readyz` says later.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
+use serde_json::Value;
 use tokio::net::TcpSocket;
 use tokio::runtime::{Builder, Runtime};
 use url::Url;
+
+use self::http::ask;
+
+mod http;
 
 /// Far longer than a start, a stop or an answer takes.
 const DEADLINE: Duration = Duration::from_secs(90);
@@ -23,6 +29,13 @@ const PROTOCOL: i32 = 196_608;
 struct ClosedPort {
     socket: TcpSocket,
     runtime: Runtime,
+}
+
+/// A proxy in front of the server, which is switched off and on.
+struct Proxy {
+    server: Url,
+    /// The connections that it has passed on; `None` while it is off.
+    passed: Mutex<Option<Vec<TcpStream>>>,
 }
 
 /// A service, and the socket of its manager. It is killed where a test fails.
@@ -76,6 +89,39 @@ impl ClosedPort {
     }
 }
 
+impl Proxy {
+    fn new(server: Url) -> Self {
+        Self {
+            server,
+            passed: Mutex::new(Some(Vec::new())),
+        }
+    }
+
+    /// Passes a connection on, or ends it where the proxy is off.
+    fn pass_on(&self, client: TcpStream) -> io::Result<()> {
+        let mut passed = self.passed.lock();
+        let Some(connections) = passed.as_mut() else {
+            return Ok(());
+        };
+        connections.push(client.try_clone()?);
+        drop(passed);
+        pass_on(client, &self.server)
+    }
+
+    /// Ends every connection, and passes no more on.
+    fn switch_off(&self) {
+        let passed = self.passed.lock().take();
+        for connection in passed.into_iter().flatten() {
+            // It may have ended.
+            let _ = connection.shutdown(Shutdown::Both);
+        }
+    }
+
+    fn switch_on(&self) {
+        *self.passed.lock() = Some(Vec::new());
+    }
+}
+
 impl Service {
     /// Starts `postern serve` or `postern deliver`.
     fn start(command: &str, database: &str) -> Self {
@@ -83,7 +129,10 @@ impl Service {
         let socket = folder.path().join("notify");
         let notified = UnixDatagram::bind(&socket).expect("a socket");
         notified.set_read_timeout(Some(DEADLINE)).expect("a limit");
-        let log = File::create(folder.path().join("log")).expect("a file");
+        let [log, printed] = ["log", "printed"].map(|name| {
+            let file = File::create(folder.path().join(name));
+            Stdio::from(file.expect("a file"))
+        });
         let listen: &[&str] = match command {
             "serve" => &["--listen", "127.0.0.1:0"],
             _ => &[],
@@ -96,8 +145,8 @@ impl Service {
             .arg("--data")
             .arg(data)
             .env("NOTIFY_SOCKET", socket)
-            .stdout(Stdio::null())
-            .stderr(Stdio::from(log))
+            .stdout(printed)
+            .stderr(log)
             .spawn()
             .expect("it starts");
         Self {
@@ -109,6 +158,30 @@ impl Service {
 
     fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Where `postern serve` listens, by the URL that it has printed.
+    fn address(&self) -> SocketAddr {
+        let printed = std::fs::read_to_string(self.folder.path().join("printed"));
+        let printed = printed.expect("text");
+        let mut words = printed.split_whitespace();
+        let url = words.find_map(|word| Url::parse(word).ok());
+        let url = url.unwrap_or_else(|| panic!("no URL in {printed:?}"));
+        SocketAddr::from(([127, 0, 0, 1], url.port().expect("a port")))
+    }
+
+    /// Asks `/readyz` until it answers with this status, and returns the document.
+    fn until_readiness(&self, expected: u16) -> Value {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let answer = ask(self.address(), "/readyz");
+            let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
+            if head.starts_with(&format!("HTTP/1.1 {expected} ")) {
+                return serde_json::from_str(body).expect("JSON");
+            }
+            let is_late = Instant::now() >= deadline;
+            assert!(!is_late, "not {expected} but {answer}: {}", self.log());
+        }
     }
 
     /// Waits for a notification with this text, and returns those until then.
@@ -262,6 +335,44 @@ fn a_service_waits_for_a_database_that_is_started_later() {
             assert_eq!(log.matches(line).count(), 1, "{line} in {log}");
         }
     }
+}
+
+#[test]
+fn readiness_follows_the_database() {
+    let server = server();
+    let (port, name) = (ClosedPort::reserve(), create_database(&server));
+    let url = port.url(server.username(), &name);
+    let proxy = Arc::new(Proxy::new(server));
+    let passing = proxy.clone();
+    port.serve(move |_, client| passing.pass_on(client));
+    let service = Service::start("serve", &url);
+    service.until_notified("READY=1");
+    service.until_readiness(200);
+
+    proxy.switch_off();
+    let document = service.until_readiness(503);
+    assert_eq!(document["status"], "not_ready", "{document}");
+    for (check, expected) in [
+        ("database", "failed"),
+        ("keys", "unknown"),
+        ("oldest_mail", "unknown"),
+    ] {
+        let state = &document["checks"][check]["state"];
+        assert_eq!(state, expected, "{document}");
+    }
+    let health = ask(service.address(), "/healthz");
+    assert!(health.starts_with("HTTP/1.1 200 "), "{health}");
+
+    proxy.switch_on();
+    let document = service.until_readiness(200);
+    assert_eq!(document["status"], "ready", "{document}");
+    for check in ["database", "keys", "oldest_mail"] {
+        let state = &document["checks"][check]["state"];
+        assert_eq!(state, "ok", "{document}");
+    }
+    service.terminate();
+    let (status, log) = service.end();
+    assert!(status.success(), "{log}");
 }
 
 #[test]

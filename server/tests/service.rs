@@ -10,8 +10,10 @@ use std::thread::{self, JoinHandle};
 
 use serde_json::Value;
 
+use self::http::ask;
 use self::manager::{DEADLINE, Manager};
 
+mod http;
 mod manager;
 
 /// Requests before and after a restart.
@@ -118,17 +120,6 @@ fn a_restart_under_load_refuses_no_request() {
         assert_eq!(sent, Ok(()), "{}", manager.log());
     }
     assert!(manager.stop(running).success());
-}
-
-/// The whole answer to a request, whose connection ends with it.
-fn ask(address: SocketAddr, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).expect("connects");
-    stream.set_read_timeout(Some(DEADLINE)).expect("a limit");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).expect("sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("text");
-    answer
 }
 
 #[test]

@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import { expectAccessible } from '../support/accessibility.ts';
 import { CertificateAuthority } from '../support/certificate.ts';
 import { expectCommandFailure } from '../support/command-failure.ts';
+import { EmailPage } from '../support/email-page.ts';
+import { expectState, mail, submit } from '../support/messages.ts';
 import { runPostern } from '../support/program.ts';
 import { Relay } from '../support/relay.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { TestConsole } from '../support/test-console.ts';
+import { TestConsole, signInContext } from '../support/test-console.ts';
 import { TestServer } from '../support/test-server.ts';
 import { expect, test } from '../support/test.ts';
 
@@ -148,6 +150,65 @@ test('the password of the environment goes to its relay, and a saved one to no o
 
   await server.stop();
   await Promise.all([relay.stop(), other.stop()]);
+});
+
+test('variables for SSL without a sign-in and a certificate check are followed, and mail is held', async ({ page }) => {
+  const env = { SMTP_TLS: 'true', SMTP_PORT: '465', SMTP_AUTH: 'false', SKIP_EMAIL_SEND: '1', EMAIL_ALLOW_INSECURE: '1' };
+  const server = await TestServer.start({ env, arguments: ['--allow-insecure'] });
+  try {
+    const read = await server.read();
+    expect(read.json.data).toMatchObject({
+      smtp_port: '465',
+      smtp_connection_type: 'SSL',
+      smtp_authentication_type: 'None',
+      smtp_certificate_check: 'Off',
+      smtp_plaintext_auth: '1',
+    });
+    expect(read.json.origin).toMatchObject({
+      smtp_host: 'default',
+      smtp_port: 'environment',
+      smtp_connection_type: 'environment',
+      smtp_authentication_type: 'environment',
+      smtp_certificate_check: 'environment',
+      smtp_plaintext_auth: 'environment',
+      smtp_password: 'default',
+    });
+
+    await signInContext(page.context(), server.postern.url);
+    await page.goto(`${server.postern.url}/settings/email`);
+    const settings = new EmailPage(page);
+    await settings.waitForHydration();
+    await settings.moreOptions();
+    for (const [label, value, variable] of [
+      ['Port', '465', 'SMTP_PORT'],
+      ['Connection Type', 'SSL', 'SMTP_TLS'],
+      ['Authentication Type', 'None', 'SMTP_AUTH'],
+      ['Certificate Check', 'Off', 'EMAIL_ALLOW_INSECURE'],
+    ] as const) {
+      const field = settings.field(label);
+      await expect(field).toBeDisabled();
+      await expect(field).toHaveValue(value);
+      await expect(field).toHaveAccessibleDescription(new RegExp(`Set by ${variable} in the environment of Postern\\.`));
+    }
+    await expect(settings.field('Password Without Encryption')).toBeDisabled();
+    await expect(settings.field('Password Without Encryption')).toBeChecked();
+    await expect(settings.field('Host Name')).toBeEnabled();
+    const variables = page.getByRole('region', { name: 'Environment' }).getByRole('listitem');
+    for (const [variable, meaning] of [
+      ['SMTP_TLS', 'from the first byte at port 465 (SSL)'],
+      ['SMTP_AUTH', 'Postern does not sign in.'],
+      ['EMAIL_ALLOW_INSECURE', 'Certificates are not checked'],
+      ['SKIP_EMAIL_SEND', 'Mail is accepted and held; none is sent.'],
+    ] as const) {
+      await expect(variables.filter({ hasText: variable })).toContainText(meaning);
+    }
+
+    const [id = ''] = await submit(server, mail());
+    await expectState(server, id, 'held');
+  } finally {
+    await page.close();
+    await server.stop();
+  }
 });
 
 test('a variable that is not valid stops the start, without its value', async () => {

@@ -4,6 +4,8 @@ import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { expectAccessible } from '../support/accessibility.ts';
+import { mail, submit } from '../support/messages.ts';
+import { Relay } from '../support/relay.ts';
 import { TestConsole, signInContext } from '../support/test-console.ts';
 import { TestServer, fields, parseResponse } from '../support/test-server.ts';
 import { expect, test } from '../support/test.ts';
@@ -83,8 +85,8 @@ test('a password that was sealed before a rotation is saved afterwards', async (
 });
 
 /** The keys over REST. */
-async function listedKeys(): Promise<Keys> {
-  const listed = parseResponse(await console.server.request('/api/keys'));
+async function listedKeys(server: TestServer = console.server): Promise<Keys> {
+  const listed = parseResponse(await server.request('/api/keys'));
   expect(listed.status, listed.text).toBe(200);
   return listed.json.data as unknown as Keys;
 }
@@ -116,6 +118,62 @@ test('the command line and the API list the same keys', async () => {
   const refused = await console.server.command(['keys', 'retire', made]);
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain('This key seals new values');
+});
+
+/** Submits mail and reads the settings until `isOver`, and returns the subjects. Each mail arrives before the next. */
+async function useMeanwhile(server: TestServer, relay: Relay, isOver: () => boolean): Promise<string[]> {
+  const subjects: string[] = [];
+  while (!isOver()) {
+    const subject = `Alarm ${subjects.length}`;
+    await submit(server, mail({ subject }));
+    subjects.push(subject);
+    const read = await server.read();
+    expect(read.status, read.text).toBe(200);
+    expect(read.json.password).toBe('saved');
+    await relay.mails.next();
+  }
+  return subjects;
+}
+
+/** Saves another From Name: delivery signs in anew, with the password as it is sealed now. */
+async function signInAnew(server: TestServer, relay: Relay, name: string): Promise<void> {
+  const before = relay.attempts.all.length;
+  const saved = await server.save({ ...(await server.read()).json.data, smtp_from_name: name });
+  expect(saved.status, saved.text).toBe(200);
+  await expect.poll(() => relay.attempts.all.length).toBeGreaterThan(before);
+}
+
+test('mail is accepted and delivered while a key is rotated and retired', async () => {
+  // The old key is not retired for 15 seconds.
+  test.slow();
+  const relay = await Relay.start({ auth: ['PLAIN'], users: { alerts: 'secret' } });
+  const server = await TestServer.start();
+  try {
+    const settings = fields(relay, { ...SIGNS_IN, smtp_plaintext_auth: '1' });
+    const saved = await server.save({ ...settings, smtp_password: await server.sealed('secret') });
+    expect(saved.status, saved.text).toBe(200);
+    const old = (await listedKeys(server)).sealing[0]?.id ?? '';
+    let isOver = false;
+    const change = async () => {
+      const rotated = await server.command(['keys', 'rotate']);
+      expect(rotated.code, rotated.stderr).toBe(0);
+      await signInAnew(server, relay, 'Rotated');
+      await expect(async () => {
+        const retired = await server.command(['keys', 'retire', old]);
+        expect(retired.code, retired.stderr).toBe(0);
+      }).toPass();
+      await signInAnew(server, relay, 'Retired');
+      isOver = true;
+    };
+    const [subjects] = await Promise.all([useMeanwhile(server, relay, () => isOver), change()]);
+    expect((await listedKeys(server)).sealing.map((key) => key.id)).not.toContain(old);
+    expect(relay.mails.all.map(({ mail }) => mail.subject)).toEqual(subjects);
+    expect(relay.mails.all.every(({ user }) => user === 'alerts')).toBe(true);
+    expect(relay.attempts.all.filter(({ accepted }) => !accepted)).toEqual([]);
+  } finally {
+    await relay.stop();
+    await server.stop();
+  }
 });
 
 /** The file of the only key that seals. */

@@ -1,8 +1,10 @@
 //! Console: the interfaces that are open and closed, and the settings of applications to copy.
 
+import { realpathSync } from 'node:fs';
 import type { Page } from '@playwright/test';
 import { expectAccessible } from '../support/accessibility.ts';
 import { bearer, mail, submit } from '../support/messages.ts';
+import { binary } from '../support/program.ts';
 import { TestConsole } from '../support/test-console.ts';
 import { parseResponse } from '../support/test-server.ts';
 import { expect, test } from '../support/test.ts';
@@ -57,6 +59,8 @@ test('an administrator sees where programs reach Postern, and who came last', as
   for (const summary of await applications.locator('summary').all()) {
     await summary.click();
   }
+  const php = applications.getByRole('group', { name: 'PHP: mail()', exact: true });
+  await expect(php).toContainText(`${realpathSync(binary())} sendmail -t -i"`);
   const django = applications.getByRole('group', { name: 'Django', exact: true });
   await expect(django).toContainText('EMAIL_HOST = "127.0.0.1"');
   await expect(django).toContainText('EMAIL_HOST_USER = "admin@example.org"');

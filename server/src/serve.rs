@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use app::entrance::setup_path;
+use app::interfaces::ProgramFile;
 use domain::interface::{InterfaceEncryption, InterfaceKind};
 
 use crate::cli::{CommandSocketArgs, DeliveryArgs, HealthArgs, ListenArgs, SubmissionArgs};
@@ -37,6 +38,8 @@ pub async fn serve(
     delivery: Option<DeliveryArgs>,
     health: HealthArgs,
 ) -> Result<ExitCode, Box<dyn Error>> {
+    // An upgrade may replace the file while this waits for a database.
+    let program = ProgramFile::running();
     let proxies = TrustedProxies::parse(&listen.trusted_proxies)?;
     let configured = listen
         .public_url
@@ -98,6 +101,7 @@ pub async fn serve(
         postern: postern.clone(),
         interface,
         url: url.clone(),
+        program,
         proxies,
         local_metrics,
     });

@@ -3,6 +3,7 @@
 use domain::interface::{InterfaceKind, InterfaceView};
 
 use super::endpoint::SmtpEndpoint;
+use super::program::ProgramFile;
 use super::smtp_settings::SmtpClientSettings;
 
 /// Where `postern sendmail` connects to by default.
@@ -24,7 +25,12 @@ pub struct ConfigurationExample {
 }
 
 /// The blocks for each application. `user` is the address of an account.
-pub fn examples(open: &[InterfaceView], public_url: &str, user: &str) -> Vec<ConfigurationExample> {
+pub fn examples(
+    open: &[InterfaceView],
+    public_url: &str,
+    user: &str,
+    program: &ProgramFile,
+) -> Vec<ConfigurationExample> {
     let user = if needs_no_quotes(user) {
         user
     } else {
@@ -55,9 +61,13 @@ pub fn examples(open: &[InterfaceView], public_url: &str, user: &str) -> Vec<Con
         },
     };
     vec![
-        local("PHP: mail()", "php.ini", php_ini(path)),
+        local("PHP: mail()", "php.ini", php_ini(program, path)),
         smtp("PHP: PHPMailer", "A program", settings.php()),
-        local("cron", "A shell, and the crontab", cron(path, user)),
+        local(
+            "cron",
+            "A shell, and the crontab",
+            cron(program, path, user),
+        ),
         smtp("Django", "settings.py", settings.django()),
         smtp(
             "Rails",
@@ -99,29 +109,29 @@ fn needs_no_quotes(text: &str) -> bool {
 }
 
 /// The command that takes mail like sendmail, for a socket at a path.
-fn sendmail(socket: &str) -> String {
-    const COMMAND: &str = "/usr/local/bin/postern sendmail";
+fn sendmail(program: &ProgramFile, socket: &str) -> String {
+    let command = format!("{} sendmail", program.word());
     match socket {
-        DEFAULT_SOCKET => COMMAND.to_owned(),
-        other => format!("env POSTERN_SUBMIT_SOCKET='{other}' {COMMAND}"),
+        DEFAULT_SOCKET => command,
+        other => format!("env POSTERN_SUBMIT_SOCKET='{other}' {command}"),
     }
 }
 
-fn php_ini(socket: &str) -> String {
-    format!("sendmail_path = \"{} -t -i\"", sendmail(socket))
+fn php_ini(program: &ProgramFile, socket: &str) -> String {
+    format!("sendmail_path = \"{} -t -i\"", sendmail(program, socket))
 }
 
 /// Cron runs `/usr/sbin/sendmail`, which a link or a script is.
-fn cron(socket: &str, user: &str) -> String {
+fn cron(program: &ProgramFile, socket: &str, user: &str) -> String {
     let installed = match socket {
-        DEFAULT_SOCKET => "ln -s /usr/local/bin/postern /usr/sbin/sendmail".to_owned(),
+        DEFAULT_SOCKET => format!("ln -s {} /usr/sbin/sendmail", program.path_word()),
         other => format!(
             "cat > /usr/sbin/sendmail <<'END'\n\
              #!/bin/sh\n\
              exec {} \"$@\"\n\
              END\n\
              chmod 755 /usr/sbin/sendmail",
-            sendmail(other)
+            sendmail(program, other)
         ),
     };
     format!(
@@ -160,6 +170,10 @@ mod tests {
         }
     }
 
+    fn examples_for(open: &[InterfaceView], user: &str) -> Vec<ConfigurationExample> {
+        examples(open, URL, user, &ProgramFile::at("/usr/bin/postern"))
+    }
+
     fn text_of(examples: &[ConfigurationExample], application: &str) -> String {
         let found = examples
             .iter()
@@ -169,7 +183,7 @@ mod tests {
 
     #[test]
     fn closed_interfaces_are_named_by_the_blocks_that_need_them() {
-        let closed = examples(&[], URL, "app@example.org");
+        let closed = examples_for(&[], "app@example.org");
         let missing: Vec<_> = closed.iter().map(|example| example.missing).collect();
         let (smtp, socket) = (
             Some(InterfaceKind::Submission),
@@ -183,7 +197,7 @@ mod tests {
             view(InterfaceKind::Submission, "127.0.0.1:2500"),
             view(InterfaceKind::SubmitSocket, DEFAULT_SOCKET),
         ];
-        let open = examples(&open, URL, "app@example.org");
+        let open = examples_for(&open, "app@example.org");
         assert!(open.iter().all(|example| example.missing.is_none()));
         assert!(text_of(&open, "Django").contains("EMAIL_PORT = 2500\n"));
         assert!(text_of(&open, "curl: HTTP").starts_with("curl https://mail.example.org/api/"));
@@ -191,24 +205,27 @@ mod tests {
 
     #[test]
     fn sendmail_is_told_of_a_socket_elsewhere() {
-        let elsewhere = examples(
+        let elsewhere = examples_for(
             &[view(InterfaceKind::SubmitSocket, "/srv/submit.sock")],
-            URL,
             "app@example.org",
         );
-        let command =
-            "env POSTERN_SUBMIT_SOCKET='/srv/submit.sock' /usr/local/bin/postern sendmail";
+        let command = "env POSTERN_SUBMIT_SOCKET='/srv/submit.sock' /usr/bin/postern sendmail";
         assert_eq!(
             text_of(&elsewhere, "PHP: mail()"),
             format!("sendmail_path = \"{command} -t -i\"")
         );
         assert!(text_of(&elsewhere, "cron").contains(&format!("exec {command} \"$@\"\n")));
-        let usual = examples(&[], URL, "app@example.org");
+        let usual = examples_for(&[], "app@example.org");
         assert_eq!(
             text_of(&usual, "PHP: mail()"),
-            "sendmail_path = \"/usr/local/bin/postern sendmail -t -i\""
+            "sendmail_path = \"/usr/bin/postern sendmail -t -i\""
         );
-        assert!(text_of(&usual, "cron").contains("ln -s /usr/local/bin/postern"));
+        assert!(text_of(&usual, "cron").contains("ln -s /usr/bin/postern /usr/sbin/sendmail\n"));
+        let unknown = examples(&[], URL, "app@example.org", &ProgramFile::default());
+        assert_eq!(
+            text_of(&unknown, "PHP: mail()"),
+            "sendmail_path = \"postern sendmail -t -i\""
+        );
     }
 
     #[test]
@@ -218,7 +235,7 @@ mod tests {
             ("o'brien@example.org", OTHER_USER),
             ("müller@example.org", OTHER_USER),
         ] {
-            let django = text_of(&examples(&[], URL, user), "Django");
+            let django = text_of(&examples_for(&[], user), "Django");
             let line = format!("EMAIL_HOST_USER = \"{expected}\"\n");
             assert!(django.contains(&line), "{django}");
         }

@@ -4,10 +4,12 @@ mod endpoint;
 mod examples;
 mod format;
 mod page;
+mod program;
 mod relayhost;
 mod smtp_settings;
 
 pub use page::InterfacesPage;
+pub use program::ProgramFile;
 
 /// The page.
 pub const INTERFACES: &str = "/interfaces";

@@ -6,6 +6,7 @@ use engine::{Actor, Postern};
 
 use super::examples::{ConfigurationExample, examples};
 use super::format::{encryption, interface_badge, interface_name, unused};
+use super::program::ProgramFile;
 use crate::account::TOKENS;
 use crate::components::{exact, refused};
 use crate::layout::console_page;
@@ -17,8 +18,9 @@ pub fn InterfacesPage() -> impl IntoView {
     console_page("Interfaces", |actor| {
         let postern = expect_context::<Postern>();
         let PublicUrl(url) = expect_context();
+        let program = expect_context::<ProgramFile>();
         Suspend::new(async move {
-            match content(&postern, &actor, url).await {
+            match content(&postern, &actor, url, &program).await {
                 Ok(page) => page,
                 Err(refusal) => refused(&refusal),
             }
@@ -26,10 +28,15 @@ pub fn InterfacesPage() -> impl IntoView {
     })
 }
 
-async fn content(postern: &Postern, actor: &Actor, url: String) -> Result<AnyView, Refusal> {
+async fn content(
+    postern: &Postern,
+    actor: &Actor,
+    url: String,
+    program: &ProgramFile,
+) -> Result<AnyView, Refusal> {
     let open = postern.interfaces().list(actor).await?;
     let closed: Vec<InterfaceKind> = closed_interfaces(&open).collect();
-    let blocks = examples(&open, &url, actor.name());
+    let blocks = examples(&open, &url, actor.name(), program);
     let exposed = open.iter().any(InterfaceView::is_exposed);
     let warning = exposed.then(|| {
         view! {

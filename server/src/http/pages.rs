@@ -50,6 +50,7 @@ fn context(state: AppState, caller: Caller) -> impl Fn() + Clone + Send + Sync +
     move || {
         provide_context(state.postern.clone());
         provide_context(PublicUrl(state.url.to_string()));
+        provide_context(state.program.clone());
         provide_context(PasskeyScript(assets::path("passkey.js")));
         if let Some(actor) = &caller.actor {
             provide_context(actor.clone());

@@ -74,6 +74,7 @@ mod tests {
     use std::net::SocketAddr;
     use std::time::Duration;
 
+    use app::interfaces::ProgramFile;
     use axum::body::{Body, to_bytes};
     use axum::extract::ConnectInfo;
     use axum::http::Request;
@@ -112,6 +113,7 @@ mod tests {
             interface: test_interface(&postern),
             postern: postern.clone(),
             url,
+            program: ProgramFile::default(),
             proxies: TrustedProxies::default(),
             local_metrics: false,
         });

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use app::interfaces::ProgramFile;
 #[cfg(test)]
 use domain::interface::{InterfaceEncryption, InterfaceKind};
 use engine::{OpenInterface, Postern};
@@ -21,6 +22,8 @@ pub struct SharedState {
     /// HTTP in the list of open interfaces.
     pub interface: OpenInterface,
     pub url: PublicUrl,
+    /// The file of the program, for the settings of applications.
+    pub program: ProgramFile,
     pub proxies: TrustedProxies,
     pub hosts: AllowedHosts,
     /// Whether `/metrics` needs no token on this machine: without a proxy and a public URL nobody

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use app::interfaces::ProgramFile;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
@@ -62,6 +63,7 @@ impl TestBrowser {
                 interface: test_interface(&postern),
                 postern: postern.clone(),
                 url,
+                program: ProgramFile::default(),
                 proxies: TrustedProxies::parse("127.0.0.1").expect("an address"),
                 local_metrics: true,
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use app::interfaces::ProgramFile;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
@@ -94,6 +95,7 @@ impl Api {
                 interface: http::test_interface(&postern),
                 postern: postern.clone(),
                 url,
+                program: ProgramFile::default(),
                 proxies: TrustedProxies::parse("127.0.0.1").expect("an address"),
                 local_metrics: true,
             }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use app::interfaces::ProgramFile;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
@@ -140,6 +141,7 @@ impl TenantServer {
                 interface: http::test_interface(&postern),
                 postern: postern.clone(),
                 url,
+                program: ProgramFile::default(),
                 proxies: TrustedProxies::default(),
                 local_metrics: true,
             }

@@ -59,8 +59,11 @@ test('an administrator sees where programs reach Postern, and who came last', as
   for (const summary of await applications.locator('summary').all()) {
     await summary.click();
   }
+  const program = realpathSync(binary());
   const php = applications.getByRole('group', { name: 'PHP: mail()', exact: true });
-  await expect(php).toContainText(`${realpathSync(binary())} sendmail -t -i"`);
+  await expect(php).toContainText(`${program} sendmail -t -i"`);
+  const cron = applications.getByRole('group', { name: 'cron', exact: true });
+  await expect(cron).toContainText(`ln -s ${program} /usr/sbin/sendmail`);
   const django = applications.getByRole('group', { name: 'Django', exact: true });
   await expect(django).toContainText('EMAIL_HOST = "127.0.0.1"');
   await expect(django).toContainText('EMAIL_HOST_USER = "admin@example.org"');

@@ -4,6 +4,7 @@ use domain::interface::{InterfaceKind, InterfaceView};
 
 use super::endpoint::SmtpEndpoint;
 use super::program::ProgramFile;
+use super::sendmail_setup::{LocalFiles, SendmailSetup};
 use super::smtp_settings::SmtpClientSettings;
 
 /// Where `postern sendmail` connects to by default.
@@ -29,7 +30,7 @@ pub fn examples(
     open: &[InterfaceView],
     public_url: &str,
     user: &str,
-    program: &ProgramFile,
+    files: &LocalFiles<'_>,
 ) -> Vec<ConfigurationExample> {
     let user = if needs_no_quotes(user) {
         user
@@ -51,6 +52,7 @@ pub fn examples(
         .iter()
         .find(|view| view.kind == InterfaceKind::SubmitSocket);
     let path = socket.map_or(DEFAULT_SOCKET, |view| view.address.as_str());
+    let setup = files.sendmail_setup(path == DEFAULT_SOCKET);
     let local = |application, file, text| ConfigurationExample {
         application,
         file,
@@ -61,12 +63,15 @@ pub fn examples(
         },
     };
     vec![
-        local("PHP: mail()", "php.ini", php_ini(program, path)),
+        local("PHP: mail()", "php.ini", php_ini(files.program, path)),
         smtp("PHP: PHPMailer", "A program", settings.php()),
         local(
             "cron",
-            "A shell, and the crontab",
-            cron(program, path, user),
+            match setup {
+                SendmailSetup::Present => "The crontab",
+                _ => "A shell, and the crontab",
+            },
+            cron(&sendmail_installed(setup, files.program, path), user),
         ),
         smtp("Django", "settings.py", settings.django()),
         smtp(
@@ -121,22 +126,40 @@ fn php_ini(program: &ProgramFile, socket: &str) -> String {
     format!("sendmail_path = \"{} -t -i\"", sendmail(program, socket))
 }
 
-/// Cron runs `/usr/sbin/sendmail`, which a link or a script is.
-fn cron(program: &ProgramFile, socket: &str, user: &str) -> String {
-    let installed = match socket {
-        DEFAULT_SOCKET => format!("ln -s {} /usr/sbin/sendmail", program.path_word()),
-        other => format!(
-            "cat > /usr/sbin/sendmail <<'END'\n\
-             #!/bin/sh\n\
-             exec {} \"$@\"\n\
-             END\n\
-             chmod 755 /usr/sbin/sendmail",
-            sendmail(program, other)
+/// The commands that make `/usr/sbin/sendmail` submit mail to this Postern, by its socket at a path.
+fn sendmail_installed(setup: SendmailSetup, program: &ProgramFile, socket: &str) -> String {
+    const ONCE: &str = "# Once, as root, where no other mail server is installed:";
+    match setup {
+        SendmailSetup::Present => "# /usr/sbin/sendmail is Postern already.".to_owned(),
+        SendmailSetup::Link => {
+            format!("{ONCE}\nln -s {} /usr/sbin/sendmail", program.path_word())
+        }
+        SendmailSetup::Script => format!("{ONCE}\n{}", sendmail_script(program, socket)),
+        SendmailSetup::ScriptForLink => format!(
+            "# Once, as root: /usr/sbin/sendmail is Postern already, but with another socket.\n\
+             rm /usr/sbin/sendmail\n\
+             {}",
+            sendmail_script(program, socket)
         ),
-    };
+    }
+}
+
+/// The commands that make `/usr/sbin/sendmail` a script.
+fn sendmail_script(program: &ProgramFile, socket: &str) -> String {
     format!(
-        "# Once, as root, where no other mail server is installed:\n\
-         {installed}\n\n\
+        "cat > /usr/sbin/sendmail <<'END'\n\
+         #!/bin/sh\n\
+         exec {} \"$@\"\n\
+         END\n\
+         chmod 755 /usr/sbin/sendmail",
+        sendmail(program, socket)
+    )
+}
+
+/// Cron runs `/usr/sbin/sendmail`, which these commands install.
+fn cron(installed: &str, user: &str) -> String {
+    format!(
+        "{installed}\n\n\
          # In the crontab:\n\
          MAILTO={user}\n\
          0 3 * * * /usr/local/bin/backup"
@@ -170,8 +193,16 @@ mod tests {
         }
     }
 
+    const USER: &str = "app@example.org";
+
+    /// The blocks on a machine without `/usr/sbin/sendmail`.
     fn examples_for(open: &[InterfaceView], user: &str) -> Vec<ConfigurationExample> {
-        examples(open, URL, user, &ProgramFile::at("/usr/bin/postern"))
+        let program = ProgramFile::at("/usr/bin/postern");
+        let files = LocalFiles {
+            program: &program,
+            sendmail: None,
+        };
+        examples(open, URL, user, &files)
     }
 
     fn text_of(examples: &[ConfigurationExample], application: &str) -> String {
@@ -183,7 +214,7 @@ mod tests {
 
     #[test]
     fn closed_interfaces_are_named_by_the_blocks_that_need_them() {
-        let closed = examples_for(&[], "app@example.org");
+        let closed = examples_for(&[], USER);
         let missing: Vec<_> = closed.iter().map(|example| example.missing).collect();
         let (smtp, socket) = (
             Some(InterfaceKind::Submission),
@@ -197,7 +228,7 @@ mod tests {
             view(InterfaceKind::Submission, "127.0.0.1:2500"),
             view(InterfaceKind::SubmitSocket, DEFAULT_SOCKET),
         ];
-        let open = examples_for(&open, "app@example.org");
+        let open = examples_for(&open, USER);
         assert!(open.iter().all(|example| example.missing.is_none()));
         assert!(text_of(&open, "Django").contains("EMAIL_PORT = 2500\n"));
         assert!(text_of(&open, "curl: HTTP").starts_with("curl https://mail.example.org/api/"));
@@ -207,7 +238,7 @@ mod tests {
     fn sendmail_is_told_of_a_socket_elsewhere() {
         let elsewhere = examples_for(
             &[view(InterfaceKind::SubmitSocket, "/srv/submit.sock")],
-            "app@example.org",
+            USER,
         );
         let command = "env POSTERN_SUBMIT_SOCKET='/srv/submit.sock' /usr/bin/postern sendmail";
         assert_eq!(
@@ -215,16 +246,37 @@ mod tests {
             format!("sendmail_path = \"{command} -t -i\"")
         );
         assert!(text_of(&elsewhere, "cron").contains(&format!("exec {command} \"$@\"\n")));
-        let usual = examples_for(&[], "app@example.org");
+        let usual = examples_for(&[], USER);
         assert_eq!(
             text_of(&usual, "PHP: mail()"),
             "sendmail_path = \"/usr/bin/postern sendmail -t -i\""
         );
         assert!(text_of(&usual, "cron").contains("ln -s /usr/bin/postern /usr/sbin/sendmail\n"));
-        let unknown = examples(&[], URL, "app@example.org", &ProgramFile::default());
+    }
+
+    #[test]
+    fn a_link_to_postern_is_not_made_again() {
+        let program = ProgramFile::at("/usr/bin/postern");
+        let files = LocalFiles {
+            program: &program,
+            sendmail: Some("/usr/bin/postern".into()),
+        };
+        let usual = examples(&[], URL, USER, &files);
+        let cron = usual.iter().find(|example| example.application == "cron");
+        let cron = cron.expect("a block");
+        assert_eq!(cron.file, "The crontab");
         assert_eq!(
-            text_of(&unknown, "PHP: mail()"),
-            "sendmail_path = \"postern sendmail -t -i\""
+            cron.text,
+            "# /usr/sbin/sendmail is Postern already.\n\n\
+             # In the crontab:\n\
+             MAILTO=app@example.org\n\
+             0 3 * * * /usr/local/bin/backup"
+        );
+        let elsewhere = view(InterfaceKind::SubmitSocket, "/srv/submit.sock");
+        let elsewhere = text_of(&examples(&[elsewhere], URL, USER, &files), "cron");
+        assert!(
+            elsewhere.contains("\nrm /usr/sbin/sendmail\ncat > /usr/sbin/sendmail <<"),
+            "{elsewhere}"
         );
     }
 

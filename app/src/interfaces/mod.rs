@@ -6,6 +6,7 @@ mod format;
 mod page;
 mod program;
 mod relayhost;
+mod sendmail_setup;
 mod smtp_settings;
 
 pub use page::InterfacesPage;

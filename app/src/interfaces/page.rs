@@ -7,6 +7,7 @@ use engine::{Actor, Postern};
 use super::examples::{ConfigurationExample, examples};
 use super::format::{encryption, interface_badge, interface_name, unused};
 use super::program::ProgramFile;
+use super::sendmail_setup::LocalFiles;
 use crate::account::TOKENS;
 use crate::components::{exact, refused};
 use crate::layout::console_page;
@@ -36,7 +37,7 @@ async fn content(
 ) -> Result<AnyView, Refusal> {
     let open = postern.interfaces().list(actor).await?;
     let closed: Vec<InterfaceKind> = closed_interfaces(&open).collect();
-    let blocks = examples(&open, &url, actor.name(), program);
+    let blocks = examples(&open, &url, actor.name(), &LocalFiles::find(program));
     let exposed = open.iter().any(InterfaceView::is_exposed);
     let warning = exposed.then(|| {
         view! {

@@ -26,6 +26,11 @@ impl ProgramFile {
         Self(Some(Path::new(file).into()))
     }
 
+    /// Whether this is the file, whose path has no links.
+    pub fn is(&self, file: &Path) -> bool {
+        self.0.as_deref() == Some(file)
+    }
+
     /// The file as a word of a shell, also between double quotes of `php.ini`.
     pub fn word(&self) -> String {
         match self.0.as_deref().and_then(Path::to_str) {

@@ -6,8 +6,8 @@ use domain::relay::{RelayConfig, RelayRule, positions};
 use domain::{Host, SmtpSettings};
 
 use super::findings::SendingRelay;
+use super::service::parse;
 use crate::mail::is_domain_key;
-use crate::smtp::to_ascii;
 use crate::store::{
     Connection, StoreError, dkim_keys, information, policy, relays, sender_identities,
 };
@@ -81,7 +81,7 @@ impl DomainsInUse {
         Ok(in_use)
     }
 
-    /// Adds a use, once. A domain that is an address literal or has no form in ASCII is left out.
+    /// Adds a use, once. A domain that cannot be checked is left out.
     fn add(&mut self, domain: &str, by: String) {
         let Some(domain) = ascii(domain) else {
             return;
@@ -128,8 +128,8 @@ impl DomainsInUse {
     }
 }
 
-/// A domain in ASCII and lower case; `None` for address literals, and where it has no such form.
+/// A domain in ASCII and lower case; `None` for what has no check and no page, such as an address literal or
+/// `localhost`.
 fn ascii(domain: &str) -> Option<String> {
-    let ascii = to_ascii(domain)?.to_ascii_lowercase();
-    (!ascii.is_empty() && !ascii.starts_with('[')).then_some(ascii)
+    parse(domain).ok()
 }

@@ -94,6 +94,10 @@ async fn domains_in_use_are_listed_with_their_checks() {
     ";
     let domains = services.domains(zone);
     assert_eq!(domains.list(&operator).await, Ok(Vec::new()));
+    for offline in ["alerts@localhost", "alerts@[192.0.2.1]"] {
+        services.save(offline).await;
+        assert_eq!(domains.list(&operator).await, Ok(Vec::new()), "{offline}");
+    }
     services.save("alerts@Example.org").await;
     let key = domains.create_key(&operator, "news.example.com", DkimAlgorithm::Ed25519);
     key.await.expect("a key");

@@ -59,8 +59,10 @@ test('a domain is checked, and its mail signed with a key that is made there', a
   // Looks at several pages in each width and scheme.
   test.slow();
   await openDomains(page);
-  await expect(page.getByText('No relay has a From address yet')).toBeVisible();
-  await expectAccessible(page, info, 'domains-none');
+  const ofAccounts = page.getByRole('main').getByRole('listitem').filter({ hasText: 'example.org' });
+  await expect(ofAccounts).toContainText('Used by the address of an account');
+  await expect(page.getByText('Programs that may send from any address may use other domains')).toBeVisible();
+  await expectAccessible(page, info, 'domains-of-accounts');
   await openDomain(page);
   await expect(record(page, 'SPF')).toContainText('There is no SPF record');
   await expect(record(page, 'SPF').locator('code').first()).toHaveText('v=spf1 ~all');

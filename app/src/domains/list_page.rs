@@ -38,6 +38,9 @@ pub fn DomainsPage() -> impl IntoView {
                         <p>
                             "The domains that mail is sent from, and whether receivers believe it: SPF says which hosts may send, DKIM signs, DMARC says what to do with mail that neither proves, and MX receives the replies."
                         </p>
+                        <p>
+                            "Listed are the domains of the From addresses and rules of relays, of the addresses and other sender addresses of accounts, and of DKIM keys. Programs that may send from any address may use other domains: any domain can be checked below."
+                        </p>
                     </header>
                     {fault.map(|text| view! { <ErrorNotice text /> })}
                     <List listed />
@@ -52,7 +55,7 @@ pub fn DomainsPage() -> impl IntoView {
 #[component]
 fn List(listed: Vec<FromDomain>) -> AnyView {
     if listed.is_empty() {
-        let text = "No relay has a From address yet, and no account another sender address.";
+        let text = "No relay, account, sender address or DKIM key has a domain that DNS can be asked about.";
         return view! { <p class="card mail-empty">{text}</p> }.into_any();
     }
     let rows = listed.into_iter().map(|listed| {

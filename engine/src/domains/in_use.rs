@@ -9,7 +9,7 @@ use super::findings::SendingRelay;
 use super::service::parse;
 use crate::mail::is_domain_key;
 use crate::store::{
-    Connection, StoreError, dkim_keys, information, policy, relays, sender_identities,
+    Connection, StoreError, accounts, dkim_keys, information, policy, relays, sender_identities,
 };
 
 /// A relay of the organisation with valid settings.
@@ -27,8 +27,9 @@ pub struct DomainsInUse {
 }
 
 impl DomainsInUse {
-    /// Reads the From addresses of relays and the domains of their rules, what accounts may send from, and the
-    /// domains with DKIM keys. The From domains of stored mail are left out, as no index has them.
+    /// Reads the From addresses of relays and the domains of their rules, what accounts may send from (their own
+    /// addresses, and their sender addresses), and the domains with DKIM keys. What programs that may send from any
+    /// address use is left out: only the content of stored mail has its From address.
     ///
     /// # Errors
     /// Where the database fails.
@@ -67,6 +68,10 @@ impl DomainsInUse {
                     in_use.own.push((domain, settings.host));
                 }
             }
+        }
+        for address in accounts::enabled_addresses(connection).await? {
+            let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+            in_use.add(domain, "the address of an account".to_owned());
         }
         for sender in sender_identities::confirmed(connection).await? {
             let domain = match is_domain_key(&sender.key) {

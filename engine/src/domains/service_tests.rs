@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::dkim::{DkimAlgorithm, DkimKeyState};
 use domain::domain_check::{CheckKind, CheckState};
+use domain::view::Role;
 use domain::{Form, Kind, Label};
 
 use super::DkimActivation;
@@ -12,6 +13,7 @@ use super::service::{DomainServices, Domains};
 use super::zone_tests::TestZone;
 use crate::audit::Audit;
 use crate::settings::Settings;
+use crate::store::accounts::{self, Account};
 use crate::store::{Scope, Store, commit, information};
 use crate::vault::{BrowserKeys, KeyNode, Vault};
 use crate::{Actor, Clock};
@@ -80,6 +82,28 @@ impl TestServices {
         written.expect("written");
         commit(work).await.expect("committed");
     }
+
+    /// Adds accounts with these addresses, whose ids are the same.
+    async fn add_accounts(&self, addresses: &[&str]) {
+        let mut work = self.store.begin().await.expect("a transaction");
+        for address in addresses {
+            let account = Account {
+                id: (*address).to_owned(),
+                email: (*address).to_owned(),
+                role: Role::User,
+            };
+            let added = accounts::add(&mut work, &account, "", self.clock.now()).await;
+            added.expect("added");
+        }
+        commit(work).await.expect("committed");
+    }
+
+    async fn disable(&self, account: &str) {
+        let mut work = self.store.begin().await.expect("a transaction");
+        let disabled = accounts::set_disabled(&mut work, account, Some(self.clock.now()));
+        disabled.await.expect("disabled");
+        commit(work).await.expect("committed");
+    }
 }
 
 #[tokio::test]
@@ -99,14 +123,25 @@ async fn domains_in_use_are_listed_with_their_checks() {
         assert_eq!(domains.list(&operator).await, Ok(Vec::new()), "{offline}");
     }
     services.save("alerts@Example.org").await;
+    let addresses = ["mara@example.org", "tove@example.net", "ole@example.net"];
+    services.add_accounts(&addresses).await;
+    services
+        .add_accounts(&["root@localhost", "left@example.edu"])
+        .await;
+    services.disable("left@example.edu").await;
     let key = domains.create_key(&operator, "news.example.com", DkimAlgorithm::Ed25519);
     key.await.expect("a key");
     let listed = domains.list(&operator).await.expect("a list");
     let names: Vec<&str> = listed.iter().map(|one| one.domain.as_str()).collect();
-    assert_eq!(names, ["example.org", "news.example.com"]);
-    assert_eq!(listed[0].used_by, ["the From address of Main relay"]);
-    assert_eq!(listed[1].used_by, ["a DKIM key"]);
-    let states = CheckKind::ALL.map(|kind| listed[0].check.state_of(kind));
+    assert_eq!(names, ["example.net", "example.org", "news.example.com"]);
+    assert_eq!(listed[0].used_by, ["the address of an account"]);
+    let uses = [
+        "the From address of Main relay",
+        "the address of an account",
+    ];
+    assert_eq!(listed[1].used_by, uses);
+    assert_eq!(listed[2].used_by, ["a DKIM key"]);
+    let states = CheckKind::ALL.map(|kind| listed[1].check.state_of(kind));
     let expected = [
         CheckState::Ok,
         // No key signs.
@@ -114,7 +149,7 @@ async fn domains_in_use_are_listed_with_their_checks() {
         CheckState::Ok,
         CheckState::Ok,
     ];
-    assert_eq!(states, expected, "{:?}", listed[0].check.findings);
+    assert_eq!(states, expected, "{:?}", listed[1].check.findings);
     let other = domains
         .check(&operator, "Example.NET")
         .await

@@ -323,6 +323,15 @@ pub async fn disabled_ids(connection: &mut Connection) -> Result<HashSet<String>
     Ok(ids.into_iter().collect())
 }
 
+/// The addresses of the accounts that are not disabled.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn enabled_addresses(connection: &mut Connection) -> Result<Vec<String>, StoreError> {
+    let query = sqlx::query_scalar("SELECT email FROM account WHERE disabled_at IS NULL");
+    Ok(query.fetch_all(connection).await?)
+}
+
 /// Deletes an account with its sessions, tokens, links, sender addresses, limits and figures.
 ///
 /// # Errors

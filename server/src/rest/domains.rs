@@ -140,8 +140,9 @@ impl Administrative for DkimActivationRequest {
 
 /// List the From domains
 ///
-/// Those of the From addresses and rules of relays, of sender addresses and of DKIM keys, each checked over
-/// DNS. Takes at most about 10 s.
+/// Those of the From addresses and rules of relays, of the addresses and other sender addresses of accounts, and of
+/// DKIM keys, each checked over DNS. Programs that may send from any address may use others. Takes at most about
+/// 10 s.
 #[utoipa::path(
     get,
     path = "/api/domains",

@@ -133,6 +133,20 @@ pub struct FromDomain {
     pub check: DomainCheck,
 }
 
+/// The From domains in use that are listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FromDomains {
+    /// In alphabetical order, at most [`FromDomains::MAX`].
+    pub listed: Vec<FromDomain>,
+    /// How many more are in use.
+    pub left_out: usize,
+}
+
+impl FromDomains {
+    /// The most that are listed: each is checked.
+    pub const MAX: usize = 200;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

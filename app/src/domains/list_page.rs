@@ -1,6 +1,6 @@
 //! The page that lists the From domains with the state of each check, for administrators.
 
-use domain::domain_check::{CheckKind, FromDomain};
+use domain::domain_check::{CheckKind, FromDomain, FromDomains};
 use engine::Postern;
 
 use super::badge::CheckBadge;
@@ -27,8 +27,8 @@ pub fn DomainsPage() -> impl IntoView {
             if asked.is_some() {
                 return ().into_any();
             }
-            let listed = match postern.domains().list(&actor).await {
-                Ok(listed) => listed,
+            let domains = match postern.domains().list(&actor).await {
+                Ok(domains) => domains,
                 Err(refusal) => return refused(&refusal),
             };
             view! {
@@ -39,11 +39,13 @@ pub fn DomainsPage() -> impl IntoView {
                             "The domains that mail is sent from, and whether receivers believe it: SPF says which hosts may send, DKIM signs, DMARC says what to do with mail that neither proves, and MX receives the replies."
                         </p>
                         <p>
-                            "Listed are the domains of the From addresses and rules of relays, of the addresses and other sender addresses of accounts, and of DKIM keys. Programs that may send from any address may use other domains: any domain can be checked below."
+                            "Listed are the domains of the From addresses and rules of relays, of the addresses and other sender addresses of accounts, and of DKIM keys, at most "
+                            {FromDomains::MAX.to_string()}
+                            ". Programs that may send from any address may use other domains: any domain can be checked below."
                         </p>
                     </header>
                     {fault.map(|text| view! { <ErrorNotice text /> })}
-                    <List listed />
+                    <List domains />
                     <CheckForm />
                 </div>
             }
@@ -52,8 +54,34 @@ pub fn DomainsPage() -> impl IntoView {
     })
 }
 
+/// How many domains are listed, where more are in use.
+fn left_out(listed: usize, left_out: usize) -> Option<String> {
+    let number = listed + left_out;
+    (left_out > 0).then(|| {
+        format!(
+            "{listed} of {number} domains are listed. Those that nothing but addresses of accounts uses are left out first."
+        )
+    })
+}
+
 #[component]
-fn List(listed: Vec<FromDomain>) -> AnyView {
+fn List(domains: FromDomains) -> AnyView {
+    let left_out = left_out(domains.listed.len(), domains.left_out).map(|text| {
+        view! {
+            <div class="notice notice-warn">
+                <p>{text}</p>
+            </div>
+        }
+    });
+    view! {
+        {left_out}
+        <Rows listed=domains.listed />
+    }
+    .into_any()
+}
+
+#[component]
+fn Rows(listed: Vec<FromDomain>) -> AnyView {
     if listed.is_empty() {
         let text = "No relay, account, sender address or DKIM key has a domain that DNS can be asked about.";
         return view! { <p class="card mail-empty">{text}</p> }.into_any();
@@ -101,4 +129,20 @@ fn CheckForm() -> AnyView {
         </section>
     }
     .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_is_not_whole_says_so() {
+        assert_eq!(left_out(0, 0), None);
+        assert_eq!(left_out(200, 0), None);
+        let text = left_out(200, 13).expect("a text");
+        assert!(
+            text.starts_with("200 of 213 domains are listed. "),
+            "{text}"
+        );
+    }
 }

@@ -6,11 +6,14 @@ use domain::relay::{RelayConfig, RelayRule, positions};
 use domain::{Host, SmtpSettings};
 
 use super::findings::SendingRelay;
-use super::service::parse;
+use super::typed_domain::parse;
 use crate::mail::is_domain_key;
 use crate::store::{
     Connection, StoreError, accounts, dkim_keys, information, policy, relays, sender_identities,
 };
+
+/// What uses the domain of the address of an account.
+const OF_ACCOUNT: &str = "the address of an account";
 
 /// A relay of the organisation with valid settings.
 struct RelayInUse {
@@ -71,7 +74,7 @@ impl DomainsInUse {
         }
         for address in accounts::enabled_addresses(connection).await? {
             let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
-            in_use.add(domain, "the address of an account".to_owned());
+            in_use.add(domain, OF_ACCOUNT.to_owned());
         }
         for sender in sender_identities::confirmed(connection).await? {
             let domain = match is_domain_key(&sender.key) {
@@ -97,9 +100,19 @@ impl DomainsInUse {
         }
     }
 
-    /// Each domain, in their order, and what uses it.
-    pub fn uses(&self) -> impl Iterator<Item = (&String, &Vec<String>)> {
-        self.uses.iter()
+    /// The number of domains.
+    pub fn number(&self) -> usize {
+        self.uses.len()
+    }
+
+    /// At most so many domains, in their order, and what uses each. Those that nothing but addresses of accounts
+    /// uses are left out first.
+    pub fn at_most(&self, number: usize) -> Vec<(&String, &Vec<String>)> {
+        let mut uses: Vec<(&String, &Vec<String>)> = self.uses.iter().collect();
+        uses.sort_by_key(|(_, used_by)| **used_by == [OF_ACCOUNT]);
+        uses.truncate(number);
+        uses.sort();
+        uses
     }
 
     /// The relays that carry the mail of a domain: those of its rule, else those without one, and those of

@@ -8,7 +8,8 @@ use domain::{Kind, Refusal, Timestamp};
 use tokio::time::timeout;
 
 use super::findings::published;
-use super::service::{Domains, parse};
+use super::service::Domains;
+use super::typed_domain::parse;
 use crate::Actor;
 use crate::audit::Action;
 use crate::mail::{DKIM_SCOPE, NewDkimKey};

@@ -16,6 +16,7 @@ mod service;
 mod service_tests;
 mod session_check;
 mod spf;
+mod typed_domain;
 #[cfg(test)]
 mod zone_tests;
 

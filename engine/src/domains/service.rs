@@ -6,19 +6,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::dkim::DkimKeyView;
-use domain::domain_check::{DomainCheck, DomainFinding, FromDomain};
-use domain::host::check_name;
-use domain::{Host, Kind, Refusal};
+use domain::domain_check::{DomainCheck, DomainFinding, FromDomain, FromDomains};
+use domain::{Host, Refusal};
 use futures::future::join_all;
 use parking_lot::Mutex;
 
 use super::dns::{Dns, LimitedDns};
 use super::findings::{CheckedDomain, SendingRelay, check};
 use super::in_use::DomainsInUse;
+use super::typed_domain::parse;
 use crate::audit::{Action, Audit};
 use crate::mail::DKIM_SCOPE;
 use crate::settings::Settings;
-use crate::smtp::to_ascii;
 use crate::store::dkim_keys::{self, DkimKeyRow};
 use crate::store::{Store, routing};
 use crate::vault::Vault;
@@ -26,9 +25,6 @@ use crate::{Actor, Clock};
 
 /// How long a check is kept: a page that is loaded again does not ask DNS again at once.
 const KEPT: Duration = Duration::from_secs(5);
-
-/// The most domains that are listed. Their look-ups are limited by [`LimitedDns`].
-const MOST: usize = 200;
 
 /// A check, and of what it was made.
 #[derive(Clone)]
@@ -78,18 +74,22 @@ impl Domains {
         }
     }
 
-    /// The From domains in use, each with its check, for administrators. At most 200, within about 10 s.
+    /// The From domains in use, each with its check, for administrators. At most [`FromDomains::MAX`], within
+    /// about 10 s: their look-ups wait in turn.
     ///
     /// # Errors
     /// [`Kind::Forbidden`] for any other actor.
-    pub async fn list(&self, actor: &Actor) -> Result<Vec<FromDomain>, Refusal> {
+    pub async fn list(&self, actor: &Actor) -> Result<FromDomains, Refusal> {
         let listed = async {
             let (version, in_use) = self.in_use().await?;
-            let listed = in_use.uses().take(MOST);
-            let checks =
-                listed.map(|(domain, used_by)| self.listed(domain, used_by, version, &in_use));
+            let uses = in_use.at_most(FromDomains::MAX);
+            let left_out = in_use.number() - uses.len();
+            let checks = uses
+                .into_iter()
+                .map(|(domain, used_by)| self.listed(domain, used_by, version, &in_use));
             let checked = join_all(checks).await.into_iter();
-            checked.collect::<Result<Vec<FromDomain>, Refusal>>()
+            let listed = checked.collect::<Result<Vec<FromDomain>, Refusal>>()?;
+            Ok(FromDomains { listed, left_out })
         };
         self.audit
             .administer(actor, Action::ReadDomains, listed)
@@ -226,43 +226,5 @@ impl Domains {
         kept.retain(|_, kept| kept.made_at.elapsed() < KEPT);
         kept.insert(domain.to_owned(), made);
         Ok(check)
-    }
-}
-
-/// A domain as typed, in ASCII and lower case.
-///
-/// # Errors
-/// [`Kind::Invalid`] under `domain`.
-pub(super) fn parse(typed: &str) -> Result<String, Refusal> {
-    let refused = |text: &str| Refusal::of(Kind::Invalid, "domain", text);
-    let typed = typed.trim().trim_end_matches('.');
-    let ascii = to_ascii(typed).ok_or_else(|| refused("This name has no form in DNS."))?;
-    check_name(&ascii).map_err(refused)?;
-    if ascii.is_empty() || !ascii.contains('.') || ascii.parse::<IpAddr>().is_ok() {
-        return Err(refused("Enter the name of a domain, as in example.org."));
-    }
-    Ok(ascii.to_ascii_lowercase())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn domains_are_parsed() {
-        for (typed, expected) in [
-            ("example.org", Some("example.org")),
-            (" Example.ORG. ", Some("example.org")),
-            ("bücher.example", Some("xn--bcher-kva.example")),
-            ("", None),
-            ("localhost", None),
-            ("192.0.2.1", None),
-            ("a b.example", None),
-            ("user@example.org", None),
-            ("example..org", None),
-            ("a\0b.example", None),
-        ] {
-            assert_eq!(parse(typed).ok().as_deref(), expected, "{typed:?}");
-        }
     }
 }

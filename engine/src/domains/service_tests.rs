@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::dkim::{DkimAlgorithm, DkimKeyState};
-use domain::domain_check::{CheckKind, CheckState};
+use domain::domain_check::{CheckKind, CheckState, FromDomains};
 use domain::view::Role;
 use domain::{Form, Kind, Label};
 
@@ -117,10 +117,14 @@ async fn domains_in_use_are_listed_with_their_checks() {
         _dmarc.example.org TXT v=DMARC1; p=reject
     ";
     let domains = services.domains(zone);
-    assert_eq!(domains.list(&operator).await, Ok(Vec::new()));
+    assert_eq!(domains.list(&operator).await, Ok(FromDomains::default()));
     for offline in ["alerts@localhost", "alerts@[192.0.2.1]"] {
         services.save(offline).await;
-        assert_eq!(domains.list(&operator).await, Ok(Vec::new()), "{offline}");
+        assert_eq!(
+            domains.list(&operator).await,
+            Ok(FromDomains::default()),
+            "{offline}"
+        );
     }
     services.save("alerts@Example.org").await;
     let addresses = ["mara@example.org", "tove@example.net", "ole@example.net"];
@@ -131,7 +135,8 @@ async fn domains_in_use_are_listed_with_their_checks() {
     services.disable("left@example.edu").await;
     let key = domains.create_key(&operator, "news.example.com", DkimAlgorithm::Ed25519);
     key.await.expect("a key");
-    let listed = domains.list(&operator).await.expect("a list");
+    let FromDomains { listed, left_out } = domains.list(&operator).await.expect("a list");
+    assert_eq!(left_out, 0);
     let names: Vec<&str> = listed.iter().map(|one| one.domain.as_str()).collect();
     assert_eq!(names, ["example.net", "example.org", "news.example.com"]);
     assert_eq!(listed[0].used_by, ["the address of an account"]);
@@ -158,6 +163,23 @@ async fn domains_in_use_are_listed_with_their_checks() {
     assert_eq!(other.state(), CheckState::Fault);
     let wrong = domains.check(&operator, "nothing").await;
     assert!(wrong.is_err_and(|refusal| refusal.fields.contains_key("domain")));
+}
+
+#[tokio::test]
+async fn domains_of_account_addresses_are_left_out_first() {
+    let services = TestServices::open().await;
+    let addresses: Vec<String> = (0..=FromDomains::MAX)
+        .map(|number| format!("mara@mail-{number}.example"))
+        .collect();
+    let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+    services.add_accounts(&addresses).await;
+    services.save("alerts@zebra.example").await;
+    let list = services.domains("").list(&Actor::local(0)).await;
+    let FromDomains { listed, left_out } = list.expect("a list");
+    assert_eq!((listed.len(), left_out), (FromDomains::MAX, 2));
+    assert!(listed.is_sorted_by_key(|one| &one.domain), "{listed:?}");
+    let last = listed.last().expect("a domain");
+    assert_eq!(last.domain, "zebra.example");
 }
 
 #[tokio::test]

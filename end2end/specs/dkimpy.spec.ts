@@ -1,25 +1,32 @@
 //! dkimpy verifies what leaves, with the DNS records that Postern shows: RSA and Ed25519.
 
+import nodemailer from 'nodemailer';
 import { serversUnavailable } from '../support/chroot.ts';
+import { signatures } from '../support/dkim.ts';
 import { type VerifiedSignature, dkimpy } from '../support/dkimpy.ts';
-import { type Mail, mail, requestOk, startWithRelay, submit } from '../support/messages.ts';
+import { type Mail, mail, requestOk, submit } from '../support/messages.ts';
 import type { Relay } from '../support/relay.ts';
-import { type TestServer, fields } from '../support/test-server.ts';
+import { Submission, USER } from '../support/submission.ts';
+import type { TestServer } from '../support/test-server.ts';
 import { expect, test } from '../support/test.ts';
 
 test.skip(serversUnavailable() !== undefined, serversUnavailable());
 test.describe.configure({ mode: 'default' });
 
+let submission: Submission | undefined;
 let postern: TestServer;
 let relay: Relay;
-let stop: (() => Promise<void>) | undefined;
 
 /** The texts of TXT records by their names. */
 const records: Record<string, string> = {};
 
+/** The recipient that the relay refuses. */
+const NOBODY = 'nobody@example.net';
+
 test.beforeAll(async () => {
-  ({ postern, relay, stop } = await startWithRelay({ nobody: { code: 550, text: '5.1.1 No such user' } }));
-  expect((await postern.save(fields(relay))).status).toBe(200);
+  const refuse = (recipient: string) => (recipient === NOBODY ? { code: 550, text: '5.1.1 No such user' } : undefined);
+  submission = await Submission.start({ refuse });
+  ({ server: postern, relay } = submission);
   const keys = '/api/domains/example.org/keys';
   for (const algorithm of ['rsa', 'ed25519']) {
     const made = (await requestOk(postern, keys, { algorithm })).data;
@@ -28,7 +35,7 @@ test.beforeAll(async () => {
   }
 });
 
-test.afterAll(() => stop?.());
+test.afterAll(() => submission?.stop());
 
 const HEADER = ['From: Alerts <alerts@example.org>', 'To: desk@example.net', 'Date: Mon, 30 Nov 2026 08:00:00 +0000'];
 
@@ -92,8 +99,44 @@ test('mails of every shape have two valid signatures', async () => {
   );
 });
 
+test('a mail over SMTP is signed with the fields that Postern adds, and without those that it removes', async () => {
+  const { ports, token, authority } = submission!;
+  const transport = nodemailer.createTransport({
+    ...{ host: '127.0.0.1', port: ports.starttls, requireTLS: true },
+    ...{ auth: { user: USER, pass: token }, tls: { ca: authority.cert } },
+  });
+  // nodemailer itself adds fields to a mail that it composes, and removes Bcc.
+  const lines = [`From: ${USER}`, 'To: desk@example.net', 'Bcc: quiet@example.net', 'Subject: Grüße', '', 'Out', ''];
+  const to = ['desk@example.net', 'quiet@example.net'];
+  await transport.sendMail({ envelope: { from: USER, to }, raw: lines.join('\r\n') });
+  const received = await relay.mails.next();
+  expect(received).toMatchObject({ from: USER, to });
+
+  const text = received.raw.toString('latin1');
+  const header = text.slice(0, text.indexOf('\r\n\r\n'));
+  expect(header).toMatch(/^Received: from /m);
+  expect(header).toMatch(/^Date: /m);
+  expect(header).toMatch(/^Message-ID: </im);
+  // It was in UTF-8.
+  expect(header).toMatch(/^Subject: =\?utf-8\?/im);
+  expect(header).not.toMatch(/^Bcc:|quiet@/im);
+  const bySelector = Object.fromEntries(Object.entries(records).map(([name, record]) => [name.split('.')[0], record]));
+  const signed = signatures(received.raw, bySelector);
+  expect(signed.map(({ fault }) => fault)).toEqual([undefined, undefined]);
+  for (const { fields } of signed) {
+    expect(fields).toEqual(expect.arrayContaining(['from', 'date', 'message-id', 'subject']));
+    expect(fields).not.toContain('received');
+  }
+  expect(await dkimpy([received.raw], records)).toEqual([both(true)]);
+
+  // What was added is covered by both signatures.
+  const changed = [text.replace(/^Date: .*/m, 'Date: Fri, 27 Nov 2020 08:00:00 +0000'), text.replace(/^(Message-ID: <)/im, '$1changed-')];
+  const found = await dkimpy(changed.map((text) => Buffer.from(text, 'latin1')), records);
+  expect(found).toEqual([both(false), both(false)]);
+});
+
 test('a report of Postern is signed too', async () => {
-  await submit(postern, mail({ to: 'nobody@example.net', report: true }));
+  await submit(postern, mail({ to: NOBODY, report: true }));
   const report = await relay.mails.next();
   expect(report.from).toBe('');
   expect(await dkimpy([report.raw], records)).toEqual([both(true)]);

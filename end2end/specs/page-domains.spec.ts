@@ -1,7 +1,8 @@
 //! Console: From domains, checked over DNS, and DKIM keys, made, activated and removed.
 
-import type { Locator, Page } from '@playwright/test';
+import type { Page } from '@playwright/test';
 import { expectAccessible } from '../support/accessibility.ts';
+import { keys, makeKey, record } from '../support/domains-page.ts';
 import { mail, submit } from '../support/messages.ts';
 import { TestConsole } from '../support/test-console.ts';
 import { expect, test } from '../support/test.ts';
@@ -31,24 +32,6 @@ async function openDomain(page: Page): Promise<void> {
   await page.getByRole('searchbox', { name: 'Domain' }).fill(DOMAIN);
   await page.getByRole('button', { name: 'Check' }).click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText(DOMAIN);
-}
-
-/** The row of a record. */
-function record(page: Page, kind: string): Locator {
-  return page.getByRole('region', { name: 'Records' }).getByRole('listitem').filter({ hasText: new RegExp(`^${kind}`) });
-}
-
-/** The keys of the domain. */
-function keys(page: Page): Locator {
-  return page.getByRole('region', { name: 'DKIM keys of Postern' }).getByRole('listitem');
-}
-
-/** Makes a key, and returns its selector. */
-async function makeKey(page: Page, algorithm: string): Promise<string> {
-  await page.getByRole('button', { name: new RegExp(`^Make an ${algorithm} key`) }).click();
-  const made = page.getByRole('status');
-  await expect(made).toHaveText(/^The key postern-\d{8}-[0-9a-z]{6} is made\./);
-  return (await made.innerText()).split(' ')[2] ?? '';
 }
 
 async function sourceOf(id: string): Promise<string> {

@@ -20,6 +20,8 @@ export interface PosternOptions {
   env?: Record<string, string | undefined>;
   /** Further arguments of `postern serve`. */
   arguments?: string[];
+  /** Another program that runs Postern as its own process. */
+  program?: string;
 }
 
 export class Postern {
@@ -42,7 +44,7 @@ export class Postern {
   static async start(options: PosternOptions = {}): Promise<Postern> {
     const data = options.data ?? temporaryFolder('data');
     const child = spawn(
-      binary(),
+      options.program ?? binary(),
       ['serve', '--listen', options.listen ?? '127.0.0.1:0', '--data', data, ...(options.arguments ?? [])],
       { env: environment(options.env), stdio: ['ignore', 'pipe', 'pipe'] },
     );

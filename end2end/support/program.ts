@@ -16,11 +16,13 @@ export interface CommandOptions {
   env?: Record<string, string | undefined>;
   /** Sends SIGTERM once standard error matches. */
   stopAt?: RegExp;
+  /** Another program that runs Postern. */
+  program?: string;
 }
 
 /** Runs a command to its end, without blocking the relays of the test. */
 export async function runPostern(args: string[], options: CommandOptions = {}): Promise<ExitedProcess> {
-  return run(binary(), args, options);
+  return run(options.program ?? binary(), args, options);
 }
 
 /** Runs a shell script, for arguments that are not text; `$0` is postern. */

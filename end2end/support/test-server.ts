@@ -74,31 +74,34 @@ export class TestServer {
 
   private constructor(
     readonly postern: Postern,
-    private readonly env: CommandOptions['env'],
+    /** How commands run beside the server. */
+    private readonly environment: Pick<CommandOptions, 'env' | 'program'>,
     /** The token of admin@example.org. */
     readonly token: string,
   ) {}
 
   static async start(options: PosternOptions = {}): Promise<TestServer> {
     const process = await Postern.start(options);
-    const token = await newToken(process, options.env, 'admin@example.org', 'admin');
-    return new TestServer(process, options.env, token);
+    const { env, program } = options;
+    const token = await newToken(process, { env, program }, 'admin@example.org', 'admin');
+    return new TestServer(process, { env, program }, token);
   }
 
   /** Starts again on the same data. */
   async restart(options: Omit<PosternOptions, 'data'> = {}): Promise<TestServer> {
     const process = await Postern.start({ ...options, data: this.postern.data });
-    return new TestServer(process, options.env, this.token);
+    return new TestServer(process, { env: options.env, program: options.program }, this.token);
   }
 
   /** Creates an account and returns a token of it. */
   async createAccount(email: string, role: 'admin' | 'user'): Promise<string> {
-    return newToken(this.postern, this.env, email, role);
+    return newToken(this.postern, this.environment, email, role);
   }
 
   /** Runs a command beside the server. */
   async command(args: string[], options: CommandOptions = {}): Promise<ExitedProcess> {
-    return runPostern([...args, '--data', this.postern.data], { ...options, env: { ...this.env, ...options.env } });
+    const env = { ...this.environment.env, ...options.env };
+    return runPostern([...args, '--data', this.postern.data], { ...this.environment, ...options, env });
   }
 
   /** Uses the administrator's token unless the headers authenticate. */
@@ -187,14 +190,14 @@ export class TestServer {
   }
 }
 
-async function newToken(process: Postern, env: CommandOptions['env'], email: string, role: string): Promise<string> {
+async function newToken(process: Postern, environment: CommandOptions, email: string, role: string): Promise<string> {
   const dataArgs = ['--data', process.data];
   const created = await runPostern(['account', 'create', email, '--role', role, ...dataArgs], {
-    env,
+    ...environment,
     input: `${PASSWORD}\n`,
   });
   const anySender = role === 'admin' ? ['--any-sender'] : [];
-  const token = await runPostern(['token', 'create', '--account', email, '--name', 'test', ...anySender, ...dataArgs], { env });
+  const token = await runPostern(['token', 'create', '--account', email, '--name', 'test', ...anySender, ...dataArgs], environment);
   if (created.code !== 0 || token.code !== 0) {
     throw new Error(`no account for ${email}: ${created.stderr}${token.stderr}`);
   }

@@ -6,11 +6,15 @@ import { type Server, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { expectCommandFailure } from '../support/command-failure.ts';
+import { askAs, openFolder, otherUsersUnavailable } from '../support/local-user.ts';
 import { Postern } from '../support/postern.ts';
 import { runPostern } from '../support/program.ts';
 import { Relay } from '../support/relay.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { TestServer, fields } from '../support/test-server.ts';
+
+/** The ids of two users without rights; the first one is listed. */
+const [LISTED, UNLISTED] = [65_534, 65_533];
 
 /** Sends a message, and returns the answer when the connection is closed. */
 async function ask(path: string, message: string | Buffer): Promise<string> {
@@ -62,13 +66,31 @@ test('a socket that a killed process left is replaced, and another file is not',
 });
 
 test('other users reach the socket where they are listed', async () => {
-  const folder = temporaryFolder('socket');
-  const path = join(folder, 'commands.sock');
-  const server = await Postern.start({ env: { POSTERN_SOCKET: path, POSTERN_SOCKET_USERS: 'root, 65534' } });
+  test.skip(otherUsersUnavailable() !== undefined, otherUsersUnavailable());
+  const path = join(openFolder('socket'), 'commands.sock');
+  const server = await Postern.start({ env: { POSTERN_SOCKET: path, POSTERN_SOCKET_USERS: `root, ${LISTED}` } });
   expect(statSync(path).mode & 0o777).toBe(0o666);
   expect(existsSync(join(server.data, 'postern.sock'))).toBe(false);
+  expect(await askAs(LISTED, path, 'SYSTEM_UPDATED*RESET*')).toBe('OK');
+  expect(await askAs(UNLISTED, path, 'SYSTEM_UPDATED*RESET*')).toBe(
+    `The user with the id ${UNLISTED} may not use this socket. POSTERN_SOCKET_USERS lists those who may.`,
+  );
+  await server.waitForOutput(/refused at the command socket \(POSTERN_SOCKET_USERS\)/);
+  expect(await ask(path, 'SYSTEM_UPDATED*RESET*'), 'root may always').toBe('OK');
+  expect(await server.stop()).toBe(0);
+});
+
+test('without a list, only root and the user of Postern use the socket', async () => {
+  test.skip(otherUsersUnavailable() !== undefined, otherUsersUnavailable());
+  const path = join(openFolder('socket'), 'commands.sock');
+  const server = await Postern.start({ env: { POSTERN_SOCKET: path } });
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  await expect(askAs(LISTED, path, 'SYSTEM_UPDATED*RESET*')).rejects.toThrow(/EACCES/);
   expect(await ask(path, 'SYSTEM_UPDATED*RESET*')).toBe('OK');
   expect(await server.stop()).toBe(0);
+});
+
+test('a listed user that this machine does not have is named', async () => {
   const args = ['serve', '--listen', '127.0.0.1:0', '--data', temporaryFolder('data'), '--socket-users', 'no-such-user'];
   expectCommandFailure(await runPostern(args), 1, 'no-such-user');
 });

@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import { type Socket, connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 /** A reply with all its lines (RFC 5321, section 4.2). */
 const REPLY = /^(?:\d{3}-[^\n]*\r\n)*\d{3}(?: [^\n]*)?\r\n/;
@@ -10,27 +11,42 @@ export class SmtpClient {
   private received = '';
   private wake = () => {};
 
-  private constructor(private readonly socket: Socket) {
+  private constructor(
+    private readonly host: string,
+    private socket: Socket,
+  ) {
     socket.setNoDelay();
-    socket.on('data', (octets: Buffer) => {
-      this.received += octets.toString('latin1');
-      this.wake();
-    });
-    socket.on('close', () => this.wake());
-    // The other end may reset the connection.
-    socket.on('error', () => {});
+    this.listen();
   }
 
   /** Resolves when the connection is open. `localAddress` is one of this machine. */
   static async connect(host: string, port: number, localAddress?: string): Promise<SmtpClient> {
     const socket = connect({ host, port, localAddress });
-    const client = new SmtpClient(socket);
+    const client = new SmtpClient(host, socket);
     await once(socket, 'connect');
     return client;
   }
 
   send(text: string): void {
     this.socket.write(text, 'latin1');
+  }
+
+  /** Sends a command and returns the reply to it. */
+  async ask(command: string): Promise<string> {
+    this.send(`${command}\r\n`);
+    return this.reply();
+  }
+
+  /** Begins TLS. `authority`: the CA certificate in PEM that must have issued that of the server. */
+  async secure(authority: string): Promise<void> {
+    if (this.received !== '') {
+      throw new Error(`before TLS came ${JSON.stringify(this.received)}`);
+    }
+    this.socket.removeAllListeners('data');
+    const secured = connectTls({ socket: this.socket, host: this.host, ca: authority });
+    this.socket = secured;
+    this.listen();
+    await once(secured, 'secureConnect');
   }
 
   /** The next reply; an empty text when the connection is closed. */
@@ -76,5 +92,15 @@ export class SmtpClient {
   /** Closes the connection at once. */
   close(): void {
     this.socket.destroy();
+  }
+
+  private listen(): void {
+    this.socket.on('data', (octets: Buffer) => {
+      this.received += octets.toString('latin1');
+      this.wake();
+    });
+    this.socket.on('close', () => this.wake());
+    // The other end may reset the connection.
+    this.socket.on('error', () => {});
   }
 }

@@ -2,6 +2,7 @@
 
 import { expect, test } from '@playwright/test';
 import { expectCommandFailure } from '../support/command-failure.ts';
+import { NO_OWN_ADDRESS, OWN_ADDRESS } from '../support/own-address.ts';
 import { runPostern as run } from '../support/program.ts';
 import { Relay } from '../support/relay.ts';
 import { scriptedRelay as following } from '../support/scripted-relay.ts';
@@ -102,6 +103,31 @@ test('without saved settings a named relay is diagnosed with a sender of this ma
   expect(passed.stdout).toMatch(/> MAIL FROM:<postern@[^>]+>/);
   await open.stop();
   await fresh.stop();
+});
+
+/** The names of the events of `postern diagnose --json`, and the one about the From domain. */
+async function domainEvent(server: TestServer, relay: Relay): Promise<{ names: string[]; domain: Record<string, unknown> | undefined }> {
+  expect((await server.save(fields(relay, { smtp_host: relay.host }))).status).toBe(200);
+  const passed = await server.command(['diagnose', '--json']);
+  expect(passed.code, passed.stderr).toBe(0);
+  const events = passed.stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+  return { names: events.map(({ event }) => String(event)), domain: events.find(({ event }) => event === 'domain') };
+}
+
+test('the From domain is checked beside the diagnosis of a relay on another machine', async () => {
+  test.skip(OWN_ADDRESS === undefined, NO_OWN_ADDRESS);
+  const [server, here, there] = await Promise.all([TestServer.start(), Relay.start(), Relay.start({ host: OWN_ADDRESS })]);
+  expect((await domainEvent(server, here)).domain, 'a relay on this machine is not what receivers see').toBeUndefined();
+  const { names, domain } = await domainEvent(server, there);
+  expect(names.slice(-2), 'it comes before the end').toEqual(['domain', 'over']);
+  // The machine may have no DNS, and the diagnosis of a relay by its address does not wait for it.
+  expect(domain).toEqual({ event: 'domain', domain: 'example.org', answered: expect.any(Boolean), findings: expect.any(Array) });
+  expect((domain?.findings as unknown[]).length > 0, JSON.stringify(domain)).toBe(domain?.answered);
+
+  const text = await server.command(['diagnose']);
+  expect(text.code, text.stderr).toBe(0);
+  expect(text.stdout).toMatch(/^From domain example\.org(: DNS did not answer in time, so it was not checked; see postern check-domain example\.org)?$/m);
+  await Promise.all([server.stop(), here.stop(), there.stop()]);
 });
 
 for (const [args, pattern] of [

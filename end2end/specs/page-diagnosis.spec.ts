@@ -6,6 +6,7 @@ import type { Locator } from '@playwright/test';
 import { expectAccessible } from '../support/accessibility.ts';
 import { selfSigned } from '../support/certificate.ts';
 import type { EmailPage } from '../support/email-page.ts';
+import { NO_OWN_ADDRESS, OWN_ADDRESS } from '../support/own-address.ts';
 import { Queue } from '../support/queue.ts';
 import { Relay } from '../support/relay.ts';
 import { tcpRelay } from '../support/tcp-relay.ts';
@@ -102,6 +103,23 @@ test('a cancelled diagnosis closes its connection', async ({ page }) => {
   await settings.cancel.click();
   await closed.next();
   await expect(settings.testSection).toContainText('Cancelled. No message was sent.');
+  await relay.stop();
+});
+
+test('beside the diagnosis of a relay on another machine the From domain has a section', async ({ page }, info) => {
+  test.skip(OWN_ADDRESS === undefined, NO_OWN_ADDRESS);
+  const host = OWN_ADDRESS ?? '';
+  const relay = await Relay.start({ host });
+  const settings = await console.settings(page, await console.createAdmin());
+  await settings.fill({ 'Email Address': 'alerts@example.org', 'Host Name': host, Port: String(relay.port) });
+  await settings.diagnose.click();
+  await expect(settings.testSection).toContainText('Every stage passed in');
+  const domain = settings.testSection.getByRole('region', { name: 'From domain example.org' });
+  await expect(domain).toContainText('Whether receivers believe mail that leaves through this relay.');
+  // The machine may have no DNS, and the diagnosis of a relay by its address does not wait for it.
+  await expect(domain).toContainText(/SPF|DNS did not answer before the end of the diagnosis, so the domain was not checked\./);
+  await expect(domain.getByRole('link', { name: 'Check the domain again' })).toHaveAttribute('href', '/domains/example.org');
+  await expectAccessible(page, info, 'diagnosis-from-domain');
   await relay.stop();
 });
 

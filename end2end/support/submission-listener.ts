@@ -12,10 +12,10 @@ import type { TestServer } from './test-server.ts';
 /** The reply to a mail that is on disk, with its id. */
 export const ON_DISK = /^250 2\.0\.0 Queued as (\S+)\r\n$/;
 
-/** A CA, and the arguments of a listener with a certificate of it. */
-export function withCertificate(host: string): { authority: CertificateAuthority; arguments: string[] } {
+/** A CA, and the arguments of listeners with a certificate of it for these names and addresses. */
+export function withCertificate(...names: string[]): { authority: CertificateAuthority; arguments: string[] } {
   const authority = new CertificateAuthority();
-  const certificate = authority.issue(host);
+  const certificate = authority.issue(...names);
   const key = join(temporaryFolder('key'), 'key.pem');
   writeFileSync(key, certificate.key, { mode: 0o600 });
   return { authority, arguments: ['--submission-cert', certificate.file, '--submission-key', key] };

@@ -1,15 +1,13 @@
 //! A Postern with SMTP submission, an account with a token, and the relay of its mail.
 
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { join } from 'node:path';
 import { expect } from '@playwright/test';
-import { CertificateAuthority } from './certificate.ts';
+import type { CertificateAuthority } from './certificate.ts';
 import { Daemon, ServerFolder } from './chroot.ts';
 import { requestOk } from './messages.ts';
 import { type Received, Relay, type RelayOptions } from './relay.ts';
-import { temporaryFolder } from './temporary.ts';
+import { withCertificate } from './submission-listener.ts';
 import { TestServer, fields } from './test-server.ts';
 
 /** The address of the account. */
@@ -48,18 +46,15 @@ export class Submission {
 
   static async start(options: RelayOptions = {}): Promise<Submission> {
     const relay = await Relay.start(options);
-    const authority = new CertificateAuthority();
-    const certificate = authority.issue('127.0.0.1', 'localhost');
-    const key = join(temporaryFolder('key'), 'key.pem');
-    writeFileSync(key, certificate.key, { mode: 0o600 });
+    const tls = withCertificate('127.0.0.1', 'localhost');
+    const authority = tls.authority;
     const folder = new ServerFolder('clients');
     folder.write('authority.pem', authority.cert);
     const ports = { starttls: await freePort(), implicit: await freePort() };
     const server = await TestServer.start({
       arguments: [
         ...['--submission', `127.0.0.1:${ports.starttls}`, '--submissions', `127.0.0.1:${ports.implicit}`],
-        ...['--submission-cert', certificate.file, '--submission-key', key],
-        ...['--submit-socket', folder.outside('submit.sock')],
+        ...['--submit-socket', folder.outside('submit.sock'), ...tls.arguments],
       ],
     });
     expect((await server.save(fields(relay))).status).toBe(200);

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@playwright/test';
 import { loopback } from '../support/chroot.ts';
+import { sendRequest } from '../support/http.ts';
 import { Postern } from '../support/postern.ts';
 import { SmtpClient } from '../support/smtp-client.ts';
 
@@ -109,6 +110,37 @@ test('a line of 1 GiB, a mail and a chunk without an end take bounded memory', a
   expect(memory('VmHWM') - before).toBeLessThan(192 * MIB);
   expect(await other.submit('After.')).toMatch(ON_DISK);
   [line, chunk, other, ...mails].forEach((client) => client.close());
+});
+
+test('10,000 recipients of a session are taken a thousand a mail, in bounded memory', async () => {
+  const client = await greeted();
+  expect(await client.submit('Before.')).toMatch(ON_DISK);
+  const before = memory('VmRSS');
+  let recipients = Array.from({ length: 10_000 }, (_, number) => `r${number}@example.net`);
+  for (let mail = 1; mail <= 10; mail += 1) {
+    client.send(`MAIL FROM:<app@example.org>\r\n${recipients.map((recipient) => `RCPT TO:<${recipient}>\r\n`).join('')}`);
+    expect(await client.reply()).toMatch(/^250 2\.1\.0 /);
+    const later: string[] = [];
+    const replies: Record<string, number> = {};
+    for (const recipient of recipients) {
+      const code = (await client.reply()).slice(0, '452 4.5.3'.length);
+      replies[code] = (replies[code] ?? 0) + 1;
+      if (code === '452 4.5.3') {
+        later.push(recipient);
+      }
+    }
+    const refused = later.length > 0 ? { '452 4.5.3': 10_000 - mail * 1000 } : {};
+    expect(replies, `mail ${mail}`).toEqual({ '250 2.1.5': 1000, ...refused });
+    expect(await client.ask('DATA')).toMatch(/^354 /);
+    expect(await client.ask('From: app@example.org\r\nSubject: Fire\r\n\r\nOut.\r\n.')).toMatch(ON_DISK);
+    recipients = later;
+  }
+  expect(recipients, 'all were taken').toEqual([]);
+  // Each of the 10 mails has up to 10,000 commands of 35 octets.
+  expect(memory('VmHWM') - before).toBeLessThan(16 * MIB);
+  const queued = async () => (await sendRequest(server.url, '/metrics')).text.match(/^postern_queue{state="queued"} (\d+)$/m)?.[1];
+  await expect.poll(queued, 'with the recipient of the first mail').toBe('10001');
+  client.close();
 });
 
 test('a client that sends an octet now and then is served, and others are meanwhile', async () => {

@@ -1,7 +1,7 @@
 //! The console: Leptos pages and islands, and the server functions that the islands call.
 //!
 //! Pages are rendered on the server only; the browser gets the islands and what they need. A
-//! feature has one folder with its page, its paths, the parsing of its forms and its views:
+//! feature has one folder with its page, its paths, its forms with their handlers, and its views:
 //! `account`, `accounts`, `audit`, `domains`, `entrance` (without a session), `figures`, `health` (of relays),
 //! `history` (of settings), `home`, `interfaces`, `keys`, `limits`, `my_relay`, `outbox`, `policy`, `relays`,
 //! `senders`, `settings`, `suppressions`, `webhooks`.
@@ -31,6 +31,10 @@ pub mod domains;
 pub mod figures;
 #[cfg(feature = "ssr")]
 mod flash;
+#[cfg(feature = "ssr")]
+mod form;
+#[cfg(feature = "ssr")]
+mod form_routes;
 #[cfg(feature = "ssr")]
 mod health;
 #[cfg(feature = "ssr")]
@@ -72,6 +76,10 @@ pub mod webhooks;
 pub use components::PasskeyScript;
 #[cfg(feature = "ssr")]
 pub use flash::Flash;
+#[cfg(feature = "ssr")]
+pub use form::{FormAnswer, FormRequest, FormRoute, unreadable_form};
+#[cfg(feature = "ssr")]
+pub use form_routes::form_routes;
 #[cfg(feature = "ssr")]
 pub use request::{FormReply, local_path, only_id, signed_out, with_query};
 #[cfg(feature = "ssr")]

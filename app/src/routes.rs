@@ -1,4 +1,4 @@
-//! The routes of the console. Form posts and `/` are handled by the server crate.
+//! The routes of the pages. `/` is handled by the server crate, and forms have routes of their own.
 
 use leptos::tachys::view::iterators::StaticVec;
 use leptos_meta::{Title, provide_meta_context};

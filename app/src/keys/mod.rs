@@ -1,9 +1,11 @@
 //! Keys: their ages, what they seal, rotation and retirement.
 
+mod forms;
 mod key_row;
 mod notices;
 mod page;
 
+pub(crate) use forms::forms;
 pub use page::KeysPage;
 
 /// The page.

@@ -1,9 +1,11 @@
 //! An account's own relay: its page, and the form that goes back to the organisation's.
 
+mod forms;
 mod page;
 mod removal_page;
 mod state;
 
+pub(crate) use forms::forms;
 pub use page::MyRelayPage;
 pub use removal_page::MyRelayRemovalPage;
 

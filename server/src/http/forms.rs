@@ -7,7 +7,7 @@ use app::account::{
     EndSessionForm, PasswordForm, REVOKE_TOKEN, RevokeTokenForm, TOKENS, TokenForm,
 };
 use app::entrance::{LOGIN, LOGOUT, LoginForm, LoginQuery, SETUP, SetupForm, setup_path};
-use app::{Flash, FormReply};
+use app::{Flash, FormReply, unreadable_form};
 use axum::extract::{Form, Query, Request, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{Method, StatusCode};
@@ -55,7 +55,11 @@ pub async fn filled_in<T: DeserializeOwned + 'static>(request: Request) -> Resul
     decode(request, BODY_MAX).await
 }
 
-async fn decode<T: DeserializeOwned + 'static>(request: Request, max: usize) -> Result<T, Refusal> {
+/// Decodes a form of at most `max` bytes.
+pub async fn decode<T: DeserializeOwned + 'static>(
+    request: Request,
+    max: usize,
+) -> Result<T, Refusal> {
     let (parts, body) = request.into_parts();
     let body = body::read(body, max).await?;
     let request = Request::from_parts(parts, body.into());
@@ -66,8 +70,7 @@ async fn decode<T: DeserializeOwned + 'static>(request: Request, max: usize) -> 
                 StatusCode::UNSUPPORTED_MEDIA_TYPE => Kind::UnsupportedMediaType,
                 _ => Kind::BadRequest,
             };
-            let text = "The form could not be read. Load the page and try again.";
-            Err(Refusal::new(kind, text))
+            Err(unreadable_form(kind))
         }
     }
 }

@@ -16,15 +16,14 @@ mod cookies;
 mod domains;
 mod enrolment;
 mod flash;
+mod form_routes;
 mod forms;
 mod headers;
 mod history;
 mod host;
-mod keys;
 mod limits;
 pub mod listener;
 mod metrics;
-mod my_relay;
 mod networks;
 #[cfg(test)]
 mod networks_tests;
@@ -76,7 +75,7 @@ pub fn router(state: AppState) -> Router {
     Router::new()
         .merge(pages::router())
         .merge(forms::router())
-        .merge(my_relay::router())
+        .merge(form_routes::router())
         .merge(history::router())
         .merge(second_step::router())
         .merge(second_factor::router())
@@ -84,7 +83,6 @@ pub fn router(state: AppState) -> Router {
         .merge(accounts::router())
         .merge(domains::router())
         .merge(account_links::router())
-        .merge(keys::router())
         .merge(limits::router())
         .merge(outbox::router())
         .merge(policy::router())

@@ -1,12 +1,12 @@
 //! The organisation's policy: its page and its forms.
 
+mod forms;
 mod networks;
 mod page;
 mod request;
 
-pub use networks::{TypedNetworks, networks_change};
+pub(crate) use forms::forms;
 pub use page::PolicyPage;
-pub use request::policy_change;
 
 /// The page and its form.
 pub const POLICY: &str = "/settings/policy";

@@ -10,7 +10,7 @@ use crate::components::{ErrorNotice, FormField};
 use crate::request::fault;
 use crate::server_prelude::*;
 
-/// The networks as typed. The server crate provides them as context of the page where they were refused.
+/// The networks as typed, as context of the page where they were refused.
 #[derive(Clone, Debug)]
 pub struct TypedNetworks(pub String);
 

@@ -30,7 +30,6 @@ mod networks_tests;
 mod open_image;
 mod outbox;
 mod pages;
-mod policy;
 mod probes;
 mod public_url;
 mod refuse;
@@ -85,7 +84,6 @@ pub fn router(state: AppState) -> Router {
         .merge(account_links::router())
         .merge(limits::router())
         .merge(outbox::router())
-        .merge(policy::router())
         .merge(relays::router())
         .merge(senders::router())
         .merge(webhooks::router())

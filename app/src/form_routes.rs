@@ -1,10 +1,15 @@
 //! The forms of the console that need no cookie of their own, by the paths they are posted to.
 
 use crate::form::FormRoute;
-use crate::{keys, my_relay, policy};
+use crate::{keys, limits, my_relay, policy};
 
 /// The routes of the forms. The server crate mounts them.
 pub fn form_routes() -> Vec<FormRoute> {
-    let features = [keys::forms(), my_relay::forms(), policy::forms()];
+    let features = [
+        keys::forms(),
+        limits::forms(),
+        my_relay::forms(),
+        policy::forms(),
+    ];
     features.into_iter().flatten().collect()
 }

@@ -50,7 +50,7 @@ impl LimitsTarget {
     }
 }
 
-/// The form as typed. The server crate provides it as context of the page where it was refused.
+/// The form as typed, as context of the page where it was refused.
 #[derive(Clone, Debug, Default)]
 pub struct TypedLimits(pub [String; 4]);
 

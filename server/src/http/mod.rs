@@ -21,7 +21,6 @@ mod forms;
 mod headers;
 mod history;
 mod host;
-mod limits;
 pub mod listener;
 mod metrics;
 mod networks;
@@ -82,7 +81,6 @@ pub fn router(state: AppState) -> Router {
         .merge(accounts::router())
         .merge(domains::router())
         .merge(account_links::router())
-        .merge(limits::router())
         .merge(outbox::router())
         .merge(relays::router())
         .merge(senders::router())

@@ -3,6 +3,7 @@
 mod changes;
 mod entry;
 mod format;
+mod forms;
 mod link;
 mod page;
 mod relay;
@@ -13,9 +14,9 @@ use domain::relay::OWN;
 
 use crate::request::with_query;
 
+pub(crate) use forms::forms;
 pub use link::HistoryLink;
 pub use page::{MyRelayHistoryPage, RelayHistoryPage};
-pub use request::RestoreRequest;
 pub use restore_page::{RestoreMyRelayPage, RestoreRelayPage};
 
 /// The history of a relay of the organisation, which the query names.

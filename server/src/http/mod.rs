@@ -19,7 +19,6 @@ mod flash;
 mod form_routes;
 mod forms;
 mod headers;
-mod history;
 mod host;
 pub mod listener;
 mod metrics;
@@ -74,7 +73,6 @@ pub fn router(state: AppState) -> Router {
         .merge(pages::router())
         .merge(forms::router())
         .merge(form_routes::router())
-        .merge(history::router())
         .merge(second_step::router())
         .merge(second_factor::router())
         .merge(confirmation::router())

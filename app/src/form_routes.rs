@@ -1,11 +1,12 @@
 //! The forms of the console that need no cookie of their own, by the paths they are posted to.
 
 use crate::form::FormRoute;
-use crate::{history, keys, limits, my_relay, policy};
+use crate::{domains, history, keys, limits, my_relay, policy};
 
 /// The routes of the forms. The server crate mounts them.
 pub fn form_routes() -> Vec<FormRoute> {
     let features = [
+        domains::forms(),
         history::forms(),
         keys::forms(),
         limits::forms(),

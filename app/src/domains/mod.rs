@@ -3,6 +3,7 @@
 mod badge;
 mod domain_page;
 mod finding;
+mod forms;
 mod key_row;
 mod list_page;
 mod removal_page;
@@ -10,9 +11,10 @@ mod requests;
 
 pub use domain_page::DomainPage;
 pub(crate) use finding::Finding;
+pub(crate) use forms::forms;
 pub use list_page::DomainsPage;
 pub use removal_page::DkimKeyRemovalPage;
-pub use requests::{DkimKeyActivation, DkimKeyId, NewDkimKeyForm, typed_domain_path};
+pub use requests::{DkimKeyId, typed_domain_path};
 
 /// The page that lists the From domains.
 pub const DOMAINS: &str = "/domains";

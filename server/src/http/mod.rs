@@ -13,7 +13,6 @@ mod confirmation;
 #[cfg(test)]
 mod confirmation_tests;
 mod cookies;
-mod domains;
 mod enrolment;
 mod flash;
 mod form_routes;
@@ -77,7 +76,6 @@ pub fn router(state: AppState) -> Router {
         .merge(second_factor::router())
         .merge(confirmation::router())
         .merge(accounts::router())
-        .merge(domains::router())
         .merge(account_links::router())
         .merge(outbox::router())
         .merge(relays::router())

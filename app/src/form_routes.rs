@@ -1,7 +1,7 @@
 //! The forms of the console that need no cookie of their own, by the paths they are posted to.
 
 use crate::form::FormRoute;
-use crate::{domains, history, keys, limits, my_relay, policy};
+use crate::{domains, history, keys, limits, my_relay, policy, relays};
 
 /// The routes of the forms. The server crate mounts them.
 pub fn form_routes() -> Vec<FormRoute> {
@@ -12,6 +12,7 @@ pub fn form_routes() -> Vec<FormRoute> {
         limits::forms(),
         my_relay::forms(),
         policy::forms(),
+        relays::forms(),
     ];
     features.into_iter().flatten().collect()
 }

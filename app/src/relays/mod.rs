@@ -2,15 +2,16 @@
 
 mod config_form;
 mod format;
+mod forms;
 mod list_page;
 mod relay_page;
 mod removal_page;
 mod requests;
 
+pub(crate) use forms::forms;
 pub use list_page::RelaysPage;
 pub use relay_page::RelayPage;
 pub use removal_page::RemovalPage;
-pub use requests::{ChangeRequest, CheckRequest, RemoveRequest, TypedRelay, new_relay};
 
 /// The list, and the form that adds a relay.
 pub const RELAYS: &str = engine::RELAYS_PATH;

@@ -8,7 +8,7 @@ use super::{RELAYS, relay_path};
 /// The names of the limits.
 pub const LIMITS: [&str; 4] = ["max_connections", "per_minute", "per_hour", "per_day"];
 
-/// A refused form as typed. The server crate provides it as context of the page.
+/// A refused form as typed, as context of the page.
 #[derive(Clone, Debug)]
 pub struct TypedRelay(pub Vec<(String, String)>);
 

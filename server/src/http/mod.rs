@@ -30,7 +30,6 @@ mod pages;
 mod probes;
 mod public_url;
 mod refuse;
-mod relays;
 mod same_origin;
 mod second_factor;
 mod second_step;
@@ -78,7 +77,6 @@ pub fn router(state: AppState) -> Router {
         .merge(accounts::router())
         .merge(account_links::router())
         .merge(outbox::router())
-        .merge(relays::router())
         .merge(senders::router())
         .merge(webhooks::router())
         .merge(rest::router())

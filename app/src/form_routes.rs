@@ -1,7 +1,7 @@
 //! The forms of the console that need no cookie of their own, by the paths they are posted to.
 
 use crate::form::FormRoute;
-use crate::{domains, history, keys, limits, my_relay, policy, relays};
+use crate::{domains, history, keys, limits, my_relay, outbox, policy, relays, suppressions};
 
 /// The routes of the forms. The server crate mounts them.
 pub fn form_routes() -> Vec<FormRoute> {
@@ -11,8 +11,10 @@ pub fn form_routes() -> Vec<FormRoute> {
         keys::forms(),
         limits::forms(),
         my_relay::forms(),
+        outbox::forms(),
         policy::forms(),
         relays::forms(),
+        suppressions::forms(),
     ];
     features.into_iter().flatten().collect()
 }

@@ -1,11 +1,12 @@
 //! The suppression list: the addresses that mail is not sent to, and their removal.
 
+mod forms;
 mod page;
 mod removal;
 mod search_form;
 
+pub(crate) use forms::forms;
 pub use page::SuppressionsPage;
-pub use removal::{Removal, RemovalRequest};
 
 /// The page.
 pub const SUPPRESSIONS: &str = "/suppressions";

@@ -1,11 +1,15 @@
 //! The forms of the console that need no cookie of their own, by the paths they are posted to.
 
 use crate::form::FormRoute;
-use crate::{domains, history, keys, limits, my_relay, outbox, policy, relays, suppressions};
+use crate::{
+    accounts, domains, history, keys, limits, my_relay, outbox, policy, relays, senders,
+    suppressions,
+};
 
 /// The routes of the forms. The server crate mounts them.
 pub fn form_routes() -> Vec<FormRoute> {
     let features = [
+        accounts::forms(),
         domains::forms(),
         history::forms(),
         keys::forms(),
@@ -14,6 +18,7 @@ pub fn form_routes() -> Vec<FormRoute> {
         outbox::forms(),
         policy::forms(),
         relays::forms(),
+        senders::forms(),
         suppressions::forms(),
     ];
     features.into_iter().flatten().collect()

@@ -3,6 +3,7 @@
 mod account_page;
 mod add_form;
 mod format;
+mod forms;
 mod list_page;
 mod removal_page;
 mod requests;
@@ -10,11 +11,9 @@ mod senders_section;
 mod sessions_page;
 
 pub use account_page::AccountDetailsPage;
+pub(crate) use forms::forms;
 pub use list_page::AccountsPage;
 pub use removal_page::AccountRemovalPage;
-pub use requests::{
-    AccountChangeRequest, AddRequest, EndOfAccount, EndedSessions, HandedLink, TypedAccount,
-};
 pub use sessions_page::SessionsPage;
 
 /// The list, and the form that adds an account.

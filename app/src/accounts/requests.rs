@@ -4,8 +4,8 @@ use domain::view::Role;
 use domain::{Fields, Kind, Refusal, SecretString};
 use engine::AccountChange;
 
-/// The form that adds an account, as typed but for its password. The server crate provides it as context
-/// of the page where it was refused.
+/// The form that adds an account, as typed but for its password, as context of the page where it was
+/// refused.
 #[derive(Clone, Debug, Default)]
 pub struct TypedAccount {
     pub email: String,

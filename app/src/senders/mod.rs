@@ -1,12 +1,14 @@
 //! The addresses that an account sends from: its page, the list, and the page of a mailed link.
 
 mod confirm_page;
+mod forms;
 mod list;
 mod page;
 
 use serde::Deserialize;
 
 pub use confirm_page::SenderConfirmationPage;
+pub(crate) use forms::forms;
 pub use list::SenderList;
 pub use page::SendersPage;
 

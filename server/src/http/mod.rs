@@ -3,7 +3,6 @@
 #[cfg(test)]
 mod account_forms_tests;
 mod account_links;
-mod accounts;
 mod address;
 mod allowed_hosts;
 mod authentication;
@@ -34,7 +33,6 @@ mod same_origin;
 mod second_factor;
 mod second_step;
 mod second_step_cookie;
-mod senders;
 #[cfg(test)]
 mod session_list_tests;
 mod sessions;
@@ -74,10 +72,8 @@ pub fn router(state: AppState) -> Router {
         .merge(second_step::router())
         .merge(second_factor::router())
         .merge(confirmation::router())
-        .merge(accounts::router())
         .merge(account_links::router())
         .merge(outbox::router())
-        .merge(senders::router())
         .merge(webhooks::router())
         .merge(rest::router())
         .route(

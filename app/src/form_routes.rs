@@ -3,7 +3,7 @@
 use crate::form::FormRoute;
 use crate::{
     accounts, domains, history, keys, limits, my_relay, outbox, policy, relays, senders,
-    suppressions,
+    suppressions, webhooks,
 };
 
 /// The routes of the forms. The server crate mounts them.
@@ -20,6 +20,7 @@ pub fn form_routes() -> Vec<FormRoute> {
         relays::forms(),
         senders::forms(),
         suppressions::forms(),
+        webhooks::forms(),
     ];
     features.into_iter().flatten().collect()
 }

@@ -81,7 +81,7 @@ pub use form::{FormAnswer, FormRequest, FormRoute, unreadable_form};
 #[cfg(feature = "ssr")]
 pub use form_routes::form_routes;
 #[cfg(feature = "ssr")]
-pub use request::{FormReply, local_path, only_id, signed_out, with_query};
+pub use request::{FormReply, local_path, signed_out, with_query};
 #[cfg(feature = "ssr")]
 pub use routes::App;
 #[cfg(feature = "ssr")]

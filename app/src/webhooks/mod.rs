@@ -3,6 +3,7 @@
 mod add_form;
 mod find;
 mod format;
+mod forms;
 mod page;
 mod paths;
 mod removal_page;
@@ -10,15 +11,11 @@ mod requests;
 mod url_page;
 mod webhook_row;
 
-pub use find::find_webhook;
-pub use format::webhook_host;
+pub(crate) use forms::forms;
 pub use page::{OwnWebhooksPage, WebhooksPage};
 pub use paths::{
     CHANGE_OWN_WEBHOOK, CHANGE_WEBHOOK, OWN_WEBHOOK_SECRET, OWN_WEBHOOKS, REMOVE_OWN_WEBHOOK,
     REMOVE_WEBHOOK, TEST_OWN_WEBHOOK, TEST_WEBHOOK, WEBHOOK_SECRET, WEBHOOKS, WebhookPaths,
 };
 pub use removal_page::{OwnWebhookRemovalPage, WebhookRemovalPage};
-pub use requests::{
-    ShownWebhookSecret, TypedWebhook, WebhookChangeRequest, new_webhook_url, typed_webhook,
-};
 pub use url_page::{OwnWebhookUrlPage, WebhookUrlPage};

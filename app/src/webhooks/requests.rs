@@ -6,7 +6,7 @@ use domain::{Fields, Refusal};
 /// The name of the field with the URL.
 pub const URL: &str = "url";
 
-/// The URL as typed. The server crate provides it as context of the page where it was refused.
+/// The URL as typed, as context of the page where it was refused.
 #[derive(Clone, Debug, Default)]
 pub struct TypedWebhook(pub String);
 

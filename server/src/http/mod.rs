@@ -39,7 +39,6 @@ mod sessions;
 mod state;
 #[cfg(test)]
 mod test_browser;
-mod webhooks;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -74,7 +73,6 @@ pub fn router(state: AppState) -> Router {
         .merge(confirmation::router())
         .merge(account_links::router())
         .merge(outbox::router())
-        .merge(webhooks::router())
         .merge(rest::router())
         .route(
             "/metrics",

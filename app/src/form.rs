@@ -59,11 +59,15 @@ impl FormRequest {
     /// # Errors
     /// As [`FormRequest::fields`]; [`Kind::BadRequest`] for names that are repeated or that the struct refuses.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
-        read(self.fields()?)
+        read_fields(self.fields()?)
     }
 }
 
-fn read<T: DeserializeOwned>(fields: &[(String, String)]) -> Result<T, Refusal> {
+/// The fields of a form that is a struct of texts.
+///
+/// # Errors
+/// [`Kind::BadRequest`] for names that are repeated or that the struct refuses.
+pub fn read_fields<T: DeserializeOwned>(fields: &[(String, String)]) -> Result<T, Refusal> {
     let fields = fields.iter();
     let fields = fields.map(|(name, value)| (name.as_str(), value.as_str()));
     let read: Result<T, ValueError> =
@@ -230,16 +234,16 @@ mod tests {
 
     #[test]
     fn a_form_of_texts_has_each_name_once_and_no_other() {
-        let texts: Texts = read(&owned(&[("second", " a&b ")])).expect("absent is empty");
+        let texts: Texts = read_fields(&owned(&[("second", " a&b ")])).expect("absent is empty");
         assert_eq!((texts.first.as_str(), texts.second.as_str()), ("", " a&b "));
-        assert_eq!(read::<Nothing>(&[]), Ok(Nothing {}));
+        assert_eq!(read_fields::<Nothing>(&[]), Ok(Nothing {}));
         for wrong in [
             &[("first", "1"), ("first", "2")][..],
             &[("first", "1"), ("third", "3")],
         ] {
-            let refusal = read::<Texts>(&owned(wrong)).expect_err("refused");
+            let refusal = read_fields::<Texts>(&owned(wrong)).expect_err("refused");
             assert_eq!(refusal.kind, Kind::BadRequest, "{wrong:?}");
         }
-        assert!(read::<Nothing>(&owned(&[("first", "1")])).is_err());
+        assert!(read_fields::<Nothing>(&owned(&[("first", "1")])).is_err());
     }
 }

@@ -1,14 +1,17 @@
 //! The forms of the console that need no cookie of their own, by the paths they are posted to.
 
+use crate::account::second_factor;
 use crate::form::FormRoute;
 use crate::{
-    accounts, domains, history, keys, limits, my_relay, outbox, policy, relays, senders,
+    account, accounts, domains, history, keys, limits, my_relay, outbox, policy, relays, senders,
     suppressions, webhooks,
 };
 
 /// The routes of the forms. The server crate mounts them.
 pub fn form_routes() -> Vec<FormRoute> {
     let features = [
+        account::forms(),
+        second_factor::forms(),
         accounts::forms(),
         domains::forms(),
         history::forms(),

@@ -1,6 +1,7 @@
 //! The own account: its pages of password, sessions and API tokens, and its second factor.
 
 mod confirm_identity;
+mod forms;
 mod page;
 mod priority_field;
 pub mod second_factor;
@@ -11,6 +12,7 @@ mod tokens;
 mod user_agent;
 
 pub use confirm_identity::{CONFIRMATION, ConfirmIdentityForm, ConfirmIdentityPage, WaitingForm};
+pub(crate) use forms::forms;
 pub use page::AccountPage;
 pub use session_list::SessionList;
 pub use token_form::{CreatedToken, TokenForm};

@@ -4,17 +4,19 @@ use domain::outbox::Priority;
 use domain::sending_limits::LIMIT_NAMES;
 use domain::{Refusal, SendingLimits};
 use engine::{NewToken, TokenScope};
+use serde::{Deserialize, Deserializer};
 
 use crate::limits::typed_limit;
 
-/// The form, as posted. The server crate provides it as context if it was refused.
-#[derive(Clone, Debug, Default, serde::Deserialize)]
+/// The form, as posted. A refused one is context of the page.
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TokenForm {
     pub name: String,
     /// Addresses separated by commas or spaces.
     pub senders: String,
     /// Absent unless checked, which is for tokens of administrators.
+    #[serde(deserialize_with = "checked")]
     pub any_sender: Option<String>,
     /// Empty if the token does not expire.
     pub expires_days: String,
@@ -28,9 +30,17 @@ pub struct TokenForm {
     pub max_per_day: String,
     pub max_recipients: String,
     /// Absent unless checked, as the other scopes.
+    #[serde(deserialize_with = "checked")]
     pub send: Option<String>,
+    #[serde(deserialize_with = "checked")]
     pub read: Option<String>,
+    #[serde(deserialize_with = "checked")]
     pub admin: Option<String>,
+}
+
+/// The value of a checked box.
+fn checked<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
 }
 
 /// The secret of a token that was just created, as context of the page.
@@ -119,6 +129,19 @@ mod tests {
     use domain::Kind;
 
     use super::*;
+    use crate::form::read_fields;
+
+    #[test]
+    fn a_box_is_checked_or_absent() {
+        let fields = [("name", "billing"), ("read", "on")];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let form: TokenForm = read_fields(&fields).expect("read");
+        assert_eq!(
+            (form.name.as_str(), form.read.as_deref()),
+            ("billing", Some("on"))
+        );
+        assert!(form.send.is_none() && form.admin.is_none() && form.any_sender.is_none());
+    }
 
     #[test]
     fn a_form_becomes_the_token_to_create() {

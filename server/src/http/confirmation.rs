@@ -1,4 +1,7 @@
 //! Asks the person of a session again before certain acts, unless confirmed within 10 minutes.
+//!
+//! Its form is not among those of `app`: the query of its URL names the page to continue at, and it belongs to the
+//! middleware here.
 
 use app::account::second_factor::{
     ADD_PASSKEY, RECOVERY_CODES, REMOVE_PASSKEY, REMOVE_SECOND_FACTOR, SET_UP, TURN_ON,

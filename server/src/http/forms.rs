@@ -1,11 +1,10 @@
-//! Form posts about accounts: first administrator, login, logout, own password, sessions, tokens.
+//! The forms that set or remove a cookie, and what all forms need: their decoding and their pages.
 //!
-//! They work without WebAssembly. A refused form is rendered again with its values, except passwords.
+//! Login, logout, the first administrator and a new password begin or end a session or renew the device cookie, which
+//! are headers of a response: `app` knows none, and handles the other forms (`form_routes`). They work without
+//! WebAssembly. A refused form is rendered again with its values, except passwords.
 
-use app::account::{
-    ACCOUNT, CHANGE_PASSWORD, CREATE_TOKEN, CreatedToken, END_OTHER_SESSIONS, END_SESSION,
-    EndSessionForm, PasswordForm, REVOKE_TOKEN, RevokeTokenForm, TOKENS, TokenForm,
-};
+use app::account::{ACCOUNT, CHANGE_PASSWORD, PasswordForm};
 use app::entrance::{LOGIN, LOGOUT, LoginForm, LoginQuery, SETUP, SetupForm, setup_path};
 use app::{Flash, FormReply, unreadable_form};
 use axum::extract::{Form, Query, Request, State};
@@ -33,10 +32,6 @@ pub fn router() -> Router<AppState> {
         .route(LOGOUT, post(logout))
         .route(SETUP, post(create_first_account))
         .route(CHANGE_PASSWORD, post(change_password))
-        .route(END_SESSION, post(end_session))
-        .route(END_OTHER_SESSIONS, post(end_other_sessions))
-        .route(CREATE_TOKEN, post(create_token))
-        .route(REVOKE_TOKEN, post(revoke_token))
 }
 
 /// The fields of a small form, and whether it could be decoded.
@@ -233,65 +228,5 @@ async fn change_password(
             (AppendHeaders([(SET_COOKIE, device)]), done).into_response()
         }
         Err(refusal) => again(state, caller, ACCOUNT, String::new(), refusal).await,
-    }
-}
-
-async fn end_session(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
-    let ended = async {
-        let actor = caller.signed_in()?;
-        let form: EndSessionForm = filled_in(request).await?;
-        state.postern.accounts().end_session(actor, &form.id).await
-    };
-    match ended.await {
-        Ok(()) => flash::redirect(ACCOUNT, &Flash::SessionEnded, &state.url),
-        Err(refusal) => again(state, caller, ACCOUNT, String::new(), refusal).await,
-    }
-}
-
-async fn end_other_sessions(State(state): State<AppState>, caller: Caller) -> Response {
-    let ended = async {
-        let actor = caller.signed_in()?;
-        state.postern.accounts().end_other_sessions(actor).await
-    };
-    match ended.await {
-        Ok(number) => flash::redirect(ACCOUNT, &Flash::SessionsEnded(number), &state.url),
-        Err(refusal) => again(state, caller, ACCOUNT, String::new(), refusal).await,
-    }
-}
-
-/// Creates a token of the own account. The page that answers is the only one that shows it.
-async fn create_token(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
-    let (form, arrived) = match caller.signed_in() {
-        Ok(_) => typed::<TokenForm>(request).await,
-        Err(refusal) => (TokenForm::default(), Err(refusal)),
-    };
-    let created = async {
-        arrived?;
-        let actor = caller.signed_in()?;
-        let accounts = state.postern.accounts();
-        accounts.create_own_token(actor, form.parse()?).await
-    };
-    match created.await {
-        Ok(secret) => {
-            let created = CreatedToken(secret);
-            page(state, caller, TOKENS, move || {
-                provide_context(created.clone());
-            })
-            .await
-        }
-        Err(refusal) => again_with(state, caller, TOKENS, form, refusal).await,
-    }
-}
-
-async fn revoke_token(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
-    let revoked = async {
-        let actor = caller.signed_in()?;
-        let form: RevokeTokenForm = filled_in(request).await?;
-        let accounts = state.postern.accounts();
-        accounts.revoke_own_token(actor, &form.id).await
-    };
-    match revoked.await {
-        Ok(()) => flash::redirect(TOKENS, &Flash::TokenRevoked, &state.url),
-        Err(refusal) => again(state, caller, TOKENS, String::new(), refusal).await,
     }
 }

@@ -30,7 +30,6 @@ mod probes;
 mod public_url;
 mod refuse;
 mod same_origin;
-mod second_factor;
 mod second_step;
 mod second_step_cookie;
 #[cfg(test)]
@@ -69,7 +68,6 @@ pub fn router(state: AppState) -> Router {
         .merge(forms::router())
         .merge(form_routes::router())
         .merge(second_step::router())
-        .merge(second_factor::router())
         .merge(confirmation::router())
         .merge(account_links::router())
         .merge(outbox::router())

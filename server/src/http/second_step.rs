@@ -1,4 +1,6 @@
 //! The form of the second step of a sign-in.
+//!
+//! It reads one cookie and sets two, and begins a session: so it is not among the forms of `app`.
 
 use app::entrance::{LoginQuery, PendingSignIn, SECOND_STEP, SecondStepForm};
 use axum::Router;

@@ -1,5 +1,6 @@
 //! The second factor of one's own account: its page, its forms and its section on the account page.
 
+mod forms;
 mod page;
 mod passkeys;
 mod qr_code;
@@ -7,6 +8,7 @@ mod recovery_codes;
 mod section;
 mod set_up;
 
+pub(crate) use forms::forms;
 pub use page::SecondFactorPage;
 pub use recovery_codes::NewRecoveryCodes;
 pub use section::SecondFactorSection;
@@ -39,7 +41,7 @@ pub struct TurnOnForm {
     pub code: String,
 }
 
-/// The form that adds a passkey. The server crate provides a refused one as context of the page.
+/// The form that adds a passkey. A refused one is context of the page.
 #[derive(Clone, Default, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AddPasskeyForm {

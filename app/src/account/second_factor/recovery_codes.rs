@@ -3,7 +3,7 @@
 use crate::account::ACCOUNT;
 use crate::server_prelude::*;
 
-/// Recovery codes that were just created. The server crate provides them as context of the page.
+/// Recovery codes that were just created. They are context of the page.
 #[derive(Clone)]
 pub struct NewRecoveryCodes(pub Vec<String>);
 

@@ -3,8 +3,8 @@
 use crate::account::second_factor;
 use crate::form::FormRoute;
 use crate::{
-    account, accounts, domains, history, keys, limits, my_relay, outbox, policy, relays, senders,
-    suppressions, webhooks,
+    account, accounts, domains, entrance, history, keys, limits, my_relay, outbox, policy, relays,
+    senders, suppressions, webhooks,
 };
 
 /// The routes of the forms. The server crate mounts them.
@@ -14,6 +14,7 @@ pub fn form_routes() -> Vec<FormRoute> {
         second_factor::forms(),
         accounts::forms(),
         domains::forms(),
+        entrance::forms(),
         history::forms(),
         keys::forms(),
         limits::forms(),

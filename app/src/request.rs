@@ -8,8 +8,7 @@ use url::form_urlencoded;
 
 use crate::server_prelude::*;
 
-/// Why a posted form was refused. The server crate provides it as context and renders the form's
-/// page again.
+/// Why a posted form was refused, as context of the page of the form, which is rendered again.
 #[derive(Clone, Debug)]
 pub struct FormReply {
     pub refusal: Refusal,

@@ -7,6 +7,8 @@ mod forms;
 #[cfg(feature = "ssr")]
 mod invitation;
 #[cfg(feature = "ssr")]
+mod link_forms;
+#[cfg(feature = "ssr")]
 mod login;
 #[cfg(feature = "ssr")]
 mod network_refused;
@@ -27,6 +29,8 @@ pub use forms::{
 };
 #[cfg(feature = "ssr")]
 pub use invitation::InvitationPage;
+#[cfg(feature = "ssr")]
+pub(crate) use link_forms::forms;
 #[cfg(feature = "ssr")]
 pub use login::LoginPage;
 #[cfg(feature = "ssr")]

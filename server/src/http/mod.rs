@@ -2,7 +2,6 @@
 
 #[cfg(test)]
 mod account_forms_tests;
-mod account_links;
 mod address;
 mod allowed_hosts;
 mod authentication;
@@ -69,7 +68,6 @@ pub fn router(state: AppState) -> Router {
         .merge(form_routes::router())
         .merge(second_step::router())
         .merge(confirmation::router())
-        .merge(account_links::router())
         .merge(outbox::router())
         .merge(rest::router())
         .route(

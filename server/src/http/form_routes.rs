@@ -57,3 +57,47 @@ async fn respond(route: FormRoute, state: AppState, caller: Caller, request: Req
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use app::entrance::RESET;
+    use app::relays::RELAYS;
+    use axum::http::StatusCode;
+
+    use super::*;
+    use crate::http::test_browser::{FORM, TestBrowser};
+
+    #[tokio::test]
+    async fn a_form_is_read_with_a_session_only() {
+        let mut browser = TestBrowser::signed_in().await;
+        let body = |length| format!("unknown={}", "x".repeat(length));
+        for (media_type, length, status) in [
+            (FORM, 1, StatusCode::UNPROCESSABLE_ENTITY),
+            (FORM, FORM_MAX, StatusCode::UNPROCESSABLE_ENTITY),
+            (FORM, BODY_MAX, StatusCode::PAYLOAD_TOO_LARGE),
+            ("application/json", 1, StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        ] {
+            let answer = browser.send("POST", RELAYS, media_type, body(length));
+            assert_eq!(answer.await.status, status, "{media_type} {length}");
+        }
+        browser.cookie = String::new();
+        for length in [1, BODY_MAX] {
+            let answer = browser.send("POST", RELAYS, FORM, body(length)).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{length}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_open_form_needs_no_session_and_is_small() {
+        let mut browser = TestBrowser::signed_in().await;
+        browser.cookie = String::new();
+        for (length, status) in [
+            (1, StatusCode::BAD_REQUEST),
+            (FORM_MAX, StatusCode::PAYLOAD_TOO_LARGE),
+        ] {
+            let body = format!("unknown={}", "x".repeat(length));
+            let answer = browser.send("POST", RESET, FORM, body).await;
+            assert_eq!(answer.status, status, "{length}");
+        }
+    }
+}

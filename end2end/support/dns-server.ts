@@ -6,7 +6,7 @@ import { once } from 'node:events';
 /** The data of records by their name and type, as in `'example.org MX': ['10 mx.example.org']`. */
 export type DnsTable = Record<string, string[]>;
 
-/** The data of the only record of a name whose queries fail with SERVFAIL. */
+/** Data in the place of records whose queries fail. */
 export const SERVFAIL = 'SERVFAIL';
 
 /** The codes of the types, and their data as octets. */
@@ -26,8 +26,6 @@ const SOA = record(6, Buffer.alloc(22), Buffer.alloc(1));
 export class DnsServer {
   /** What it answers; a test may change it at any time. */
   table: DnsTable = {};
-  /** The queries so far, as in `example.org TXT`. */
-  readonly queries: string[] = [];
 
   private constructor(
     private readonly socket: Socket,
@@ -51,8 +49,7 @@ export class DnsServer {
   private answer(query: Buffer): Buffer {
     const [name, end] = readName(query);
     const code = query.readUInt16BE(end);
-    const type = Object.keys(TYPES).find((type) => TYPES[type]?.code === code) ?? `TYPE${code}`;
-    this.queries.push(`${name} ${type}`);
+    const type = Object.keys(TYPES).find((type) => TYPES[type]?.code === code) ?? '';
     const data = this.table[`${name} ${type}`] ?? [];
     const fails = data.includes(SERVFAIL);
     const answers = fails ? [] : data.map((text) => record(code, TYPES[type]?.encode(text) ?? Buffer.alloc(0)));

@@ -1,8 +1,10 @@
-//! Which messages end sessions again and again, while others go through.
+//! Which messages end sessions with a relay again and again, while others go through it.
 
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
+
+use crate::store::Scope;
 
 /// The messages that are remembered. With more, the oldest knowledge is given up.
 const MAX_MESSAGES: usize = 1000;
@@ -15,33 +17,38 @@ pub(super) struct Interruptions(Mutex<State>);
 struct State {
     /// The number of messages that relays have accepted.
     accepted: u64,
-    /// By the id of the message, that number at its first interruption.
-    interrupted: HashMap<String, u64>,
+    /// By relay, that number at the last message that it accepted.
+    last_accepted: HashMap<Scope, u64>,
+    /// By the id of the message and by relay, that number at the first interruption.
+    interrupted: HashMap<String, HashMap<Scope, u64>>,
 }
 
 impl Interruptions {
     /// A relay accepted a message.
-    pub fn accepted(&self, id: &str) {
+    pub fn accepted(&self, relay: Scope, id: &str) {
         let mut state = self.0.lock();
         state.accepted += 1;
+        let accepted = state.accepted;
+        state.last_accepted.insert(relay, accepted);
         if !state.interrupted.is_empty() {
             state.interrupted.remove(id);
         }
     }
 
-    /// A session ended over a message. Returns whether one did before and others have gone through
-    /// since: then it is the message, not the relay.
-    pub fn interrupted(&self, id: &str) -> bool {
+    /// A session with a relay ended over a message. Returns whether one did before and the relay has
+    /// accepted others since: then it is the message, not the relay. What other relays accept says
+    /// nothing about this one.
+    pub fn interrupted(&self, relay: Scope, id: &str) -> bool {
         let mut state = self.0.lock();
+        let relays = state.interrupted.get(id);
+        if let Some(first) = relays.and_then(|relays| relays.get(&relay)) {
+            let last = state.last_accepted.get(&relay);
+            return last.is_some_and(|last| first < last);
+        }
+        state.make_room();
         let accepted = state.accepted;
-        if let Some(first) = state.interrupted.get(id) {
-            return *first < accepted;
-        }
-        if state.interrupted.len() >= MAX_MESSAGES {
-            let oldest = state.interrupted.values().min().copied();
-            state.interrupted.retain(|_, first| Some(*first) != oldest);
-        }
-        state.interrupted.insert(id.to_owned(), accepted);
+        let relays = state.interrupted.entry(id.to_owned()).or_default();
+        relays.insert(relay, accepted);
         false
     }
 
@@ -52,31 +59,74 @@ impl Interruptions {
     }
 }
 
+impl State {
+    /// Gives up the oldest knowledge where there is no room for more.
+    fn make_room(&mut self) {
+        if self.interrupted.len() < MAX_MESSAGES {
+            return;
+        }
+        let oldest = self.interrupted.values().filter_map(first).min();
+        self.interrupted.retain(|_, relays| first(relays) != oldest);
+    }
+}
+
+/// The first interruption at any relay.
+fn first(relays: &HashMap<Scope, u64>) -> Option<u64> {
+    relays.values().min().copied()
+}
+
 #[cfg(test)]
 mod tests {
+    use ulid::Ulid;
+
     use super::*;
+
+    const RELAY: Scope = Scope::Global;
 
     #[test]
     fn a_message_is_charged_once_others_have_gone_through() {
         let interruptions = Interruptions::default();
-        interruptions.accepted("before");
-        assert!(!interruptions.interrupted("poison"), "the first time");
-        assert!(!interruptions.interrupted("poison"), "no other since");
+        interruptions.accepted(RELAY, "before");
+        assert!(
+            !interruptions.interrupted(RELAY, "poison"),
+            "the first time"
+        );
+        assert!(
+            !interruptions.interrupted(RELAY, "poison"),
+            "no other since"
+        );
         assert!(interruptions.is_suspect("poison") && !interruptions.is_suspect("other"));
-        interruptions.accepted("other");
-        assert!(interruptions.interrupted("poison"));
-        assert!(interruptions.interrupted("poison"), "from now on");
-        assert!(!interruptions.interrupted("another"), "each by itself");
-        interruptions.accepted("poison");
-        assert!(!interruptions.is_suspect("poison") && !interruptions.interrupted("poison"));
+        interruptions.accepted(RELAY, "other");
+        assert!(interruptions.interrupted(RELAY, "poison"));
+        assert!(interruptions.interrupted(RELAY, "poison"), "from now on");
+        assert!(
+            !interruptions.interrupted(RELAY, "another"),
+            "each by itself"
+        );
+        interruptions.accepted(RELAY, "poison");
+        assert!(!interruptions.is_suspect("poison") && !interruptions.interrupted(RELAY, "poison"));
+    }
+
+    #[test]
+    fn what_another_relay_accepts_says_nothing() {
+        let interruptions = Interruptions::default();
+        let other = Scope::Relay(Ulid(1));
+        for _ in 0..3 {
+            assert!(!interruptions.interrupted(RELAY, "message"));
+            interruptions.accepted(other, "of another relay");
+        }
+        assert!(!interruptions.interrupted(other, "message"), "once there");
+        interruptions.accepted(RELAY, "of this relay");
+        assert!(interruptions.interrupted(RELAY, "message"));
+        assert!(!interruptions.interrupted(other, "message"), "none since");
     }
 
     #[test]
     fn a_number_of_messages_is_remembered() {
         let interruptions = Interruptions::default();
         for number in 0..2 * MAX_MESSAGES {
-            interruptions.interrupted(&number.to_string());
-            interruptions.accepted("other");
+            interruptions.interrupted(RELAY, &number.to_string());
+            interruptions.accepted(RELAY, "other");
         }
         assert_eq!(interruptions.0.lock().interrupted.len(), MAX_MESSAGES);
         assert!(!interruptions.is_suspect("0"));

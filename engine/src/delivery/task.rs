@@ -243,7 +243,8 @@ impl DeliveryTask {
         if result.accepted {
             self.pool().accepted(&self.route);
             connection.set_delivered();
-            self.worker.interruptions.accepted(&message.id);
+            let interruptions = &self.worker.interruptions;
+            interruptions.accepted(self.route.scope, &message.id);
         }
         let relay_failure = result.relay_failure.clone();
         if relay_failure.is_none() {
@@ -393,7 +394,8 @@ impl DeliveryTask {
             return;
         }
         let stopped = failure.fault == Fault::Deadline;
-        let own = !stopped && self.worker.interruptions.interrupted(&message.id);
+        let interruptions = &self.worker.interruptions;
+        let own = !stopped && interruptions.interrupted(self.route.scope, &message.id);
         // A relay that broke on pipelined commands, or that ends a session which has delivered, may
         // be healthy.
         let may_be_healthy =

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use domain::outbox::{MessageView, RecipientState};
-use engine::Actor;
+use engine::{Actor, Submission, Submissions};
 
 use crate::environment::TestEnv;
-use crate::outbox::{TestWorker, is};
+use crate::outbox::{TestWorker, is, mail};
 use testkit::{Relay, RelayScript};
 
 /// Delivers a hundred messages beside one that always ends the session, and returns that one.
@@ -79,8 +79,48 @@ async fn a_message_that_resets_sessions_backs_off_alone(env: TestEnv) {
     assert!(!poison.recipients[0].timeline[0].may_have_arrived);
 }
 
+/// Its mail is not charged for that, although another relay delivers meanwhile.
+async fn a_relay_that_ends_every_session_fails_no_mail(env: TestEnv) {
+    for reply in ["421 4.3.2 shutting down", ""] {
+        let script = RelayScript::pipelining();
+        let (admin, general) = (env.admin().await, Relay::start(script.clone()));
+        let refusing = Relay::start(script);
+        env.save(&admin, &general).await;
+        let relay = env.add_relay(&admin, &refusing, Some("news.example")).await;
+        refusing.reply_to("MAIL", reply);
+        let works = TestWorker::begin(&env, 2);
+        let news = Submission {
+            from: Some("a@news.example".to_owned()),
+            ..mail(&["desk@example.net"], "News")
+        };
+        let submissions = Submissions::One(Box::new(news));
+        let accepted = env.postern.outbox().accept(&admin, submissions, None);
+        let news = accepted.await.expect("accepted").ids.remove(0);
+        for round in 1..=4 {
+            refusing.wait_for("MAIL", round).await;
+            let released = |message: &MessageView| !message.recipients[0].leased;
+            let message = env.until(&admin, &news, released).await;
+            let row = &message.recipients[0];
+            let found = (row.state, row.attempts);
+            assert_eq!(found, (RecipientState::Queued, 0), "in round {round}");
+            let other = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+            env.until_delivered(&admin, [&other]).await;
+            env.pass(Duration::from_hours(1));
+        }
+        refusing.reset();
+        env.pass(Duration::from_hours(1));
+        for message in env.until_delivered(&admin, [&news]).await {
+            assert_eq!(message.recipients[0].attempts, 1);
+        }
+        works.end().await;
+        let removed = env.postern.relays().remove(&admin, &relay, None).await;
+        removed.expect("removed");
+    }
+}
+
 stories! {
     both {
+        a_relay_that_ends_every_session_fails_no_mail;
         a_message_that_ends_sessions_by_421_backs_off_alone;
         a_message_that_resets_sessions_backs_off_alone;
     }

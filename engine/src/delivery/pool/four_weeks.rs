@@ -205,7 +205,7 @@ impl Simulation {
         let closed = |stage| Failure::new(stage, Fault::Closed, "the relay closed the connection");
         let result = match mail.trouble {
             Trouble::EndsSession => {
-                let unanswered = match self.interruptions.interrupted(&message.id) {
+                let unanswered = match self.interruptions.interrupted(route.scope, &message.id) {
                     true => Unanswered::EndedSession,
                     false => {
                         health.on_failure(closed(Stage::Rcpt), half_open, now, 0);
@@ -229,7 +229,7 @@ impl Simulation {
             Trouble::None | Trouble::Reply(..) => {
                 let replies = [Ok(Reply::new(250, [&b"2.0.0 queued"[..]].into_iter()))];
                 health.on_reply(true, now);
-                self.interruptions.accepted(&message.id);
+                self.interruptions.accepted(route.scope, &message.id);
                 by_replies(&message, &replies, &attempt)
             }
         };

@@ -248,8 +248,8 @@ impl DeliveryTask {
         }
         let relay_failure = result.relay_failure.clone();
         if relay_failure.is_none() {
-            let accepted = result.accepted || !result.deferred;
-            self.pool().replied(&self.route, accepted, self.now());
+            let deferred = result.deferred && !result.accepted;
+            self.pool().replied(&self.route, deferred, self.now());
         }
         let rest = message.take_recipients(&result.over_limit);
         self.worker.settle(message, result, permit).await;
@@ -401,7 +401,7 @@ impl DeliveryTask {
         let may_be_healthy =
             broken.pipelined && failure.reply.is_none() || refused && connection.has_delivered();
         let unanswered = if broken.may_have_arrived {
-            self.pool().replied(&self.route, false, self.now());
+            self.pool().replied(&self.route, true, self.now());
             Unanswered::MayHaveArrived
         } else if own {
             Unanswered::EndedSession

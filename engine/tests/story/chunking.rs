@@ -148,6 +148,30 @@ async fn a_cut_with_several_in_doubt_loses_nothing(env: TestEnv) {
     assert!(twice <= doubtful, "{twice} duplicates of {doubtful}");
 }
 
+async fn after_a_cut_messages_go_one_by_one_until_one_is_accepted(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::chunking()));
+    env.save(&admin, &relay).await;
+    relay.lose_replies_at("END Subject: No. 10");
+    relay.reply_to("END Subject: Spam", "554 5.7.1 spam");
+    let ids = hand_over_all(&env, &admin, numbered(20)).await;
+    let works = TestWorker::begin(&env, 1);
+    for id in &ids {
+        let tried = |message: &MessageView| message.recipients[0].state != RecipientState::Queued;
+        env.until(&admin, id, tried).await;
+    }
+    let by_data = relay.count("DATA");
+    let refused = env.hand_over(&admin, &["desk@example.net"], "Spam").await;
+    env.until(&admin, &refused, is(RecipientState::Failed))
+        .await;
+    let next = env.hand_over(&admin, &["desk@example.net"], "Next").await;
+    env.until_delivered(&admin, [&next]).await;
+    let behind = env.hand_over(&admin, &["desk@example.net"], "Behind").await;
+    env.until_delivered(&admin, [&behind]).await;
+    works.end().await;
+    // A refusal says nothing of what the relay bears.
+    assert_eq!(relay.count("DATA"), by_data + 2);
+}
+
 async fn behind_a_421_nothing_has_arrived(env: TestEnv) {
     let script = RelayScript::chunking();
     let (admin, relay) = (env.admin().await, Relay::start(script));
@@ -205,6 +229,7 @@ stories! {
         no_message_goes_ahead_without_room;
         refusals_concern_one_message;
         a_cut_with_several_in_doubt_loses_nothing;
+        after_a_cut_messages_go_one_by_one_until_one_is_accepted;
         behind_a_421_nothing_has_arrived;
         a_relay_that_does_not_know_bdat_gets_data;
         a_stopped_worker_says_what_may_have_arrived;

@@ -165,6 +165,7 @@ impl Pool {
     /// A relay accepted a message.
     pub fn accepted(&self, route: &Arc<Route>) {
         if let Some(relay) = self.state().relay_mut(route) {
+            relay.pipelining.accepted();
             relay.refusals.accepted();
             relay.news.accepted();
         }
@@ -212,16 +213,14 @@ impl Pool {
         }
     }
 
-    /// Records a reply to a transaction and ends the relay's backoff. `accepted`: the message was.
-    pub fn replied(&self, route: &Arc<Route>, accepted: bool, now: Instant) {
+    /// Records a reply to a transaction and ends the relay's backoff. `deferred`: it may ask for fewer
+    /// connections.
+    pub fn replied(&self, route: &Arc<Route>, deferred: bool, now: Instant) {
         let mut state = self.state();
         let Some(relay) = state.relay_mut(route) else {
             return;
         };
-        if accepted {
-            relay.pipelining.accepted();
-        }
-        if relay.health.on_reply(accepted, now) {
+        if relay.health.on_reply(!deferred, now) {
             self.status_changed.notify_one();
             self.room.notify_one();
         }

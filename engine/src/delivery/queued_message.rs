@@ -201,9 +201,7 @@ impl QueuedMessage {
 
     /// Whether all its leases began less than `lease` ago.
     pub fn is_leased(&self, lease: Duration) -> bool {
-        self.guards
-            .iter()
-            .all(|guard| guard.since().is_some_and(|since| since.elapsed() < lease))
+        self.guards.iter().all(|guard| guard.is_current(lease))
     }
 
     /// The message to send, where it is in memory.

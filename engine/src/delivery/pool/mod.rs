@@ -63,12 +63,12 @@ pub(super) struct TaskStart {
 impl Pool {
     pub fn new(max_connections: usize, lease: Duration, clock: Clock) -> Self {
         Self {
+            leases: Leases::new(clock.clone()),
             state: Mutex::new(State::new(clock)),
             room: Notify::new(),
             status_changed: Notify::new(),
             backoff_began: Notify::new(),
             idle: Notify::new(),
-            leases: Leases::default(),
             max_connections,
             lease,
         }

@@ -90,6 +90,8 @@ mod moving;
 mod networks;
 #[path = "story/nodes.rs"]
 mod nodes;
+#[path = "story/not_begun.rs"]
+mod not_begun;
 #[path = "story/open_tracking.rs"]
 mod open_tracking;
 #[path = "story/outage.rs"]

@@ -20,6 +20,9 @@ use tokio::time::timeout;
 /// Limit for everything a test waits for.
 const WAIT_LIMIT: Duration = Duration::from_secs(60);
 
+/// The receive buffer of a narrow relay, in octets.
+const NARROW: usize = 64 * 1024;
+
 /// A running relay. It stops listening on drop.
 pub struct Relay {
     pub address: SocketAddr,
@@ -75,6 +78,10 @@ impl Relay {
         callback: Option<Box<Callback>>,
     ) -> io::Result<Self> {
         let listener = TcpListener::bind((address, 0))?;
+        if script.narrow {
+            // Connections that it accepts have that of the listener.
+            socket2::SockRef::from(&listener).set_recv_buffer_size(NARROW)?;
+        }
         let shared = Arc::new(Shared::new(callback));
         let relay = Self {
             address: listener.local_addr()?,

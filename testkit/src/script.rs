@@ -41,6 +41,8 @@ pub struct RelayScript {
     pub tls: Option<ServerTls>,
     /// TLS from the first byte.
     pub implicit_tls: bool,
+    /// A small receive buffer, so that little of what a client writes is on its way.
+    pub narrow: bool,
 }
 
 impl RelayScript {
@@ -73,6 +75,12 @@ impl RelayScript {
     /// Adds a reply; CRLF is appended.
     pub fn reply(self, point: &'static str, reply: &str) -> Self {
         self.at(point, Action::Reply(format!("{reply}\r\n").into_bytes()))
+    }
+
+    /// With a small receive buffer.
+    pub fn narrow(mut self) -> Self {
+        self.narrow = true;
+        self
     }
 
     /// Refuses recipients whose address begins so, also where mails go to a callback.

@@ -38,6 +38,8 @@ enum Event {
     Answered(RecipientResults),
     Broke(BrokenSession),
     Room(InDoubtPermit),
+    /// Something was written, or no transaction may begin any more.
+    Recheck,
     Abandoned,
 }
 
@@ -100,8 +102,12 @@ impl DeliveryTask {
 
 impl Ahead<'_> {
     async fn run(mut self) -> NextStep {
-        let mut abandoned = self.task.worker.abandoned.subscribe();
+        let task = self.task;
+        let mut abandoned = task.worker.abandoned.subscribe();
         loop {
+            // Before it is looked at, so that no change is missed.
+            let none_may_begin = task.pool().none_may_begin.notified();
+            self.take_back();
             let is_full = match self.fill().await {
                 Ok(is_full) => is_full,
                 Err(broken) => return self.broke(broken).await,
@@ -109,19 +115,23 @@ impl Ahead<'_> {
             if self.sent.is_empty() {
                 return self.end();
             }
+            let not_begun = self.connection.session.not_begun() > 0;
             let event = tokio::select! {
                 biased;
-                outcome = self.connection.session.next_result() => match outcome {
-                    Ok(results) => Event::Answered(results),
+                outcome = self.connection.session.next_progress() => match outcome {
+                    Ok(Some(results)) => Event::Answered(results),
+                    Ok(None) => Event::Recheck,
                     Err(broken) => Event::Broke(broken),
                 },
-                room = self.task.worker.in_doubt.enter_ahead(), if is_full => Event::Room(room),
+                room = task.worker.in_doubt.enter_ahead(), if is_full => Event::Room(room),
+                () = none_may_begin, if not_begun => Event::Recheck,
                 () = is_set(&mut abandoned) => Event::Abandoned,
             };
             match event {
                 Event::Answered(results) => self.answered(&results).await,
                 Event::Broke(broken) => return self.broke(broken).await,
                 Event::Room(room) => self.room = Some(room),
+                Event::Recheck => {}
                 Event::Abandoned => {
                     let arrived = self.connection.session.unanswered();
                     let detail = "Postern was stopped before the relay answered";
@@ -164,6 +174,29 @@ impl Ahead<'_> {
             self.send(message, room).await?;
         }
         Ok(false)
+    }
+
+    /// Takes back messages of which no octet is written: all while no transaction may begin, otherwise
+    /// those from the first on whose lease has ended.
+    fn take_back(&mut self) {
+        let not_begun = self.connection.session.not_begun();
+        if not_begun == 0 {
+            return;
+        }
+        let begun = self.sent.len() - not_begun;
+        let kept = match self.task.may_begin() {
+            true => {
+                let lease = self.task.worker.config.lease;
+                let is_leased = |sent: &&Sent| sent.message.is_leased(lease);
+                self.sent.range(begun..).take_while(is_leased).count()
+            }
+            false => 0,
+        };
+        self.connection.session.take_back(not_begun - kept);
+        // The newest first, so that the oldest is in front of the local queue.
+        for sent in self.sent.drain(begun + kept..).rev() {
+            self.task.pool().requeue(sent.message);
+        }
     }
 
     /// Sends a message. One whose lease has ended is another worker's.

@@ -31,6 +31,8 @@ pub(super) struct Pool {
     pub status_changed: Notify,
     /// A relay began to back off.
     pub backoff_began: Notify,
+    /// No transaction may begin any more.
+    pub none_may_begin: Notify,
     /// No task is left.
     pub idle: Notify,
     pub leases: Leases,
@@ -68,6 +70,7 @@ impl Pool {
             room: Notify::new(),
             status_changed: Notify::new(),
             backoff_began: Notify::new(),
+            none_may_begin: Notify::new(),
             idle: Notify::new(),
             max_connections,
             lease,
@@ -243,6 +246,7 @@ impl Pool {
                 .flat_map(|relay| relay.idle_connections.drain(..))
                 .collect()
         };
+        self.none_may_begin.notify_waiters();
         quit(idle);
     }
 }

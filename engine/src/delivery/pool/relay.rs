@@ -85,10 +85,14 @@ impl Pool {
     /// Applies a control state. They can arrive out of order.
     pub fn observe(&self, control: ControlState) {
         let mut state = self.state();
+        let might_begin = state.may_begin();
         state.newest = state.newest.max(control.version);
         if state.read_at <= control.read_at {
             state.read_at = control.read_at;
             state.paused = control.paused;
+        }
+        if might_begin && !state.may_begin() {
+            self.none_may_begin.notify_waiters();
         }
     }
 

@@ -82,8 +82,21 @@ impl Session {
     /// messages behind it have none either; [`Session::unanswered`] has what is known of them.
     pub async fn next_result(&mut self) -> Result<RecipientResults, BrokenSession> {
         loop {
-            if let Some(results) = self.conclude_first().await? {
+            if let Some(results) = self.next_progress().await? {
                 return Ok(results);
+            }
+        }
+    }
+
+    /// As [`Session::next_result`]; `None` where something was written and there are messages of which
+    /// nothing is.
+    ///
+    /// # Errors
+    /// Those of [`Session::next_result`].
+    pub async fn next_progress(&mut self) -> Result<Option<RecipientResults>, BrokenSession> {
+        loop {
+            if let Some(results) = self.conclude_first().await? {
+                return Ok(Some(results));
             }
             let Some(awaited) = self.in_flight.awaited() else {
                 let failure = Failure::new(Stage::Mail, Fault::Closed, "no mail is on its way");
@@ -92,8 +105,11 @@ impl Session {
             let deadline = self.in_flight.deadline(awaited, self.timeouts);
             let advanced = self.wire.advance(&mut self.in_flight.unwritten, deadline);
             let advanced = advanced.await;
-            self.in_flight.progress = Instant::now();
+            if advanced.is_ok() {
+                self.in_flight.progress = Instant::now();
+            }
             match advanced {
+                Ok(None) if self.not_begun() > 0 => return Ok(None),
                 Ok(None) => {}
                 Ok(Some(reply)) => {
                     self.capabilities.chunking &= !is_unknown(awaited, &reply);
@@ -106,6 +122,17 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// The number of the newest messages on their way of which no octet is written.
+    pub fn not_begun(&self) -> usize {
+        self.in_flight.not_begun()
+    }
+
+    /// Takes back so many of the newest messages, of which no octet is written: at most
+    /// [`Session::not_begun`]. They have no result.
+    pub fn take_back(&mut self, messages: usize) {
+        self.in_flight.take_back(messages.min(self.not_begun()));
     }
 
     /// For each message on its way, oldest first: whether it may have arrived, because its final

@@ -29,7 +29,9 @@ struct SentMessage {
     answered: usize,
     /// The reply to the message, once it is there.
     end: Option<Result<Reply, Failure>>,
-    /// Where its final octet is in everything that was ever to be written.
+    /// Where its first octet is in everything that was ever to be written.
+    first_octet: u64,
+    /// Where its final octet is there.
     final_octet: u64,
     /// It went out behind another one.
     behind: bool,
@@ -62,6 +64,7 @@ impl InFlight {
             self.progress = Instant::now();
         }
         let message = &prepared.outgoing.message;
+        let first_octet = self.unwritten.queued();
         self.unwritten.push_lines(prepared.plan.lines().to_vec());
         self.unwritten.push_message(message.clone());
         self.unwritten.push_lines(missing_end(message).to_vec());
@@ -69,6 +72,7 @@ impl InFlight {
             state: TransactionState::new(prepared.plan.recipients()),
             answered: 0,
             end: None,
+            first_octet,
             final_octet: self.unwritten.queued(),
             behind,
             prepared,
@@ -93,6 +97,27 @@ impl InFlight {
     /// Whether the oldest message went out behind another one, or others behind it.
     pub fn is_pipelined(&self) -> bool {
         self.messages.len() > 1 || self.messages.front().is_some_and(|sent| sent.behind)
+    }
+
+    /// The number of the newest messages of which no octet is written; 0 where nothing can be written any
+    /// more.
+    pub fn not_begun(&self) -> usize {
+        if self.unwritten.has_failed() {
+            return 0;
+        }
+        let written = self.unwritten.written();
+        let newest = self.messages.iter().rev();
+        newest
+            .take_while(|sent| sent.first_octet >= written)
+            .count()
+    }
+
+    /// Removes so many of the newest messages, of which no octet is written.
+    pub fn take_back(&mut self, messages: usize) {
+        let kept = self.messages.len().saturating_sub(messages);
+        if let Some(oldest) = self.messages.drain(kept..).next() {
+            self.unwritten.truncate(oldest.first_octet);
+        }
     }
 
     /// For each message, oldest first: whether it may have arrived.

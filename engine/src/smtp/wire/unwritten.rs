@@ -79,6 +79,26 @@ impl Unwritten {
         self.flushed || self.error.is_some()
     }
 
+    /// Whether nothing can be written any more.
+    pub fn has_failed(&self) -> bool {
+        self.error.is_some()
+    }
+
+    /// Takes back everything from an octet on that is not written and is the first of an appended part.
+    pub fn truncate(&mut self, octet: u64) {
+        let taken_back = self.queued.saturating_sub(octet.max(self.written));
+        self.queued -= taken_back;
+        let mut left = usize::try_from(taken_back).unwrap_or(usize::MAX);
+        while left > 0
+            && let Some(part) = self.parts.pop_back()
+        {
+            left = left.saturating_sub(part.rest().len());
+        }
+        // What is left was copied into the piece.
+        let kept = self.piece.len().saturating_sub(left);
+        self.piece.truncate(kept.max(self.at));
+    }
+
     /// The next octets to write. Empty when all are written.
     pub(super) fn piece(&mut self) -> &[u8] {
         if self.at == self.piece.len() {
@@ -155,5 +175,38 @@ mod tests {
         unwritten.fail(io::ErrorKind::BrokenPipe.into());
         assert!(unwritten.is_done() && unwritten.piece().is_empty());
         assert!(unwritten.written() < unwritten.queued());
+    }
+
+    #[test]
+    fn octets_that_are_not_written_are_taken_back() {
+        let large: Arc<[u8]> = b"m".repeat(2 * PIECE_SIZE).into();
+        // Of three messages the first is begun: what is kept, and how much of the piece is written.
+        for (message, written, kept) in [
+            (large.clone(), 5, 1),
+            (large.clone(), PIECE_SIZE, 1),
+            (Arc::from(&b"hi\r\n"[..]), 5, 1),
+            (Arc::from(&b"hi\r\n"[..]), 11, 2),
+        ] {
+            let mut unwritten = Unwritten::default();
+            let mut first_octets = Vec::new();
+            for _ in 0..3 {
+                first_octets.push(unwritten.queued());
+                unwritten.push_lines(b"BDAT\r\n".to_vec());
+                unwritten.push_message(message.clone());
+                unwritten.push_lines(Vec::new());
+            }
+            let mut sent = unwritten.piece()[..written].to_vec();
+            unwritten.wrote(written);
+            unwritten.truncate(first_octets[kept]);
+            assert_eq!(unwritten.queued(), first_octets[kept]);
+            while !unwritten.piece().is_empty() {
+                let some = unwritten.piece().to_vec();
+                unwritten.wrote(some.len());
+                sent.extend_from_slice(&some);
+            }
+            let one = [b"BDAT\r\n", &message[..]].concat();
+            assert!(sent == one.repeat(kept), "{written} written");
+            assert!(unwritten.is_written());
+        }
     }
 }

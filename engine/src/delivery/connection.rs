@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::outbox::Outbox;
@@ -32,16 +31,9 @@ pub(super) struct RelayConnection {
 }
 
 impl RelayConnection {
-    /// A connection to the relay `relay`. `in_doubt` has a permit for each message of the worker that
-    /// may be in doubt.
-    pub fn new(
-        mut session: Session,
-        relay: Scope,
-        outbox: Arc<Outbox>,
-        in_doubt: Arc<Semaphore>,
-    ) -> Self {
+    /// A connection to the relay `relay`.
+    pub fn new(mut session: Session, relay: Scope, outbox: Arc<Outbox>) -> Self {
         session.use_delivery_timeouts();
-        session.limit_in_doubt(in_doubt);
         Self {
             session,
             _counted: Counted::new(outbox, relay),

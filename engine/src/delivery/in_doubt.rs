@@ -47,11 +47,6 @@ impl InDoubt {
         self.recording.load(Ordering::Acquire) == 0
     }
 
-    /// The window itself, with a permit for each message.
-    pub fn window(&self) -> Arc<Semaphore> {
-        self.window.clone()
-    }
-
     /// Waits for room for a message with no unanswered one before it on its connection.
     pub async fn enter(&self) -> InDoubtPermit {
         InDoubtPermit {
@@ -80,17 +75,11 @@ impl InDoubt {
 
     /// As [`Self::enter`]; `None` where there is no room now.
     pub fn try_enter(&self) -> Option<InDoubtPermit> {
-        self.window.clone().try_acquire_owned().ok().map(Into::into)
-    }
-}
-
-/// Of a message whose session waited for the permit itself.
-impl From<OwnedSemaphorePermit> for InDoubtPermit {
-    fn from(permit: OwnedSemaphorePermit) -> Self {
-        Self {
-            _window: Some(permit),
+        let window = self.window.clone().try_acquire_owned().ok()?;
+        Some(InDoubtPermit {
+            _window: Some(window),
             _ahead: None,
-        }
+        })
     }
 }
 

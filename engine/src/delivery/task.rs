@@ -28,6 +28,23 @@ pub(super) struct DeliveryTask {
     pub half_open: bool,
 }
 
+/// A transaction by DATA.
+struct DataTransaction<'a> {
+    message: &'a QueuedMessage,
+    outgoing: &'a Arc<OutgoingMessage>,
+    /// The message whose commands go behind the body.
+    pipelined_next: Option<&'a Arc<OutgoingMessage>>,
+}
+
+/// What is known of a transaction at its end of data.
+#[derive(Default)]
+struct EndOfData {
+    /// The room of the message among those in doubt.
+    permit: Option<InDoubtPermit>,
+    /// Its leases had ended, so the end of data was not sent.
+    is_withdrawn: bool,
+}
+
 /// What a connection does after a message.
 #[expect(
     clippy::large_enum_variant,
@@ -108,13 +125,8 @@ impl DeliveryTask {
             false => &services.dialer,
         };
         let session = Session::open(dialer, &self.route.relay, &observer).await?;
-        let in_doubt = self.worker.in_doubt.window();
-        Ok(RelayConnection::new(
-            session,
-            self.route.scope,
-            services.outbox.clone(),
-            in_doubt,
-        ))
+        let outbox = services.outbox.clone();
+        Ok(RelayConnection::new(session, self.route.scope, outbox))
     }
 
     /// Delivers a message and records the result.
@@ -145,12 +157,22 @@ impl DeliveryTask {
         let loaded = next.as_ref().filter(|next| self.may_follow(&message, next));
         let loaded = loaded.and_then(QueuedMessage::loaded);
         let pipelined_next = loaded.filter(|_| self.may_pipeline(connection));
-        let outcome = self.transact(connection, &outgoing, pipelined_next).await;
+        let mut end = EndOfData::default();
+        let transaction = DataTransaction {
+            message: &message,
+            outgoing: &outgoing,
+            pipelined_next,
+        };
+        let outcome = self.transact(connection, transaction, &mut end).await;
         drop(outgoing);
-        let permit = connection.session.take_in_doubt_permit();
-        let permit = permit.map(InDoubtPermit::from);
+        let permit = end.permit;
         let replies = match outcome {
             Ok(replies) => replies,
+            Err(_) if end.is_withdrawn => {
+                // The message is another worker's.
+                self.requeue(next);
+                return NextStep::Quit;
+            }
             Err(broken) => {
                 self.requeue(next);
                 self.session_broke(connection, message, &broken, started, permit)
@@ -280,12 +302,25 @@ impl DeliveryTask {
     async fn transact(
         &self,
         connection: &mut RelayConnection,
-        outgoing: &Arc<OutgoingMessage>,
-        pipelined_next: Option<&Arc<OutgoingMessage>>,
+        transaction: DataTransaction<'_>,
+        end: &mut EndOfData,
     ) -> Result<RecipientResults, BrokenSession> {
+        let DataTransaction {
+            message,
+            outgoing,
+            pipelined_next,
+        } = transaction;
         let mut abandoned = self.worker.abandoned.subscribe();
+        // The wait for room may outlast the leases.
+        let may_end = async {
+            let permit = self.worker.in_doubt.enter().await;
+            end.is_withdrawn = !message.is_leased(self.worker.config.lease);
+            end.permit = Some(permit);
+            !end.is_withdrawn
+        };
+        let session = &mut connection.session;
         tokio::select! {
-            outcome = connection.session.deliver(outgoing, pipelined_next) => return outcome,
+            outcome = session.deliver_if(outgoing, pipelined_next, may_end) => return outcome,
             _ = abandoned.wait_for(|abandoned| *abandoned) => {}
         }
         let detail = "Postern was stopped before the relay answered";

@@ -83,10 +83,12 @@ async fn lease_to(env: &TestEnv, id: &str, owner: &str, due: Timestamp) {
 async fn a_message_whose_lease_ended_while_it_waited_is_not_sent(env: TestEnv) {
     let admin = env.admin().await;
     let lease = Duration::from_secs(2);
-    // The second message waits behind the first on its connection, or for room on another one.
-    for (script, connections, in_doubt) in [
-        (RelayScript::pipelining(), 1, 64),
-        (RelayScript::chunking(), 2, 1),
+    // The second message waits behind the first on its connection, or for room on another one: at its
+    // end of data, or before it begins.
+    for (script, connections, in_doubt, begun_by_data) in [
+        (RelayScript::pipelining(), 1, 64, 1),
+        (RelayScript::pipelining(), 2, 1, 2),
+        (RelayScript::chunking(), 2, 1, 0),
     ] {
         let relay = Relay::start(script);
         env.save(&admin, &relay).await;
@@ -108,6 +110,7 @@ async fn a_message_whose_lease_ended_while_it_waited_is_not_sent(env: TestEnv) {
         let before = submit(vec!["Before"; 20]).await;
         env.until_delivered(&admin, &before).await;
         relay.stall();
+        let by_data = relay.count("DATA");
         let mut ids = Vec::new();
         // One connection looks ahead to what is there when it begins.
         let requests = match connections {
@@ -118,6 +121,7 @@ async fn a_message_whose_lease_ended_while_it_waited_is_not_sent(env: TestEnv) {
             ids.extend(submit(subjects).await);
             relay.wait_for("END Subject: First", 1).await;
         }
+        relay.wait_for("DATA", by_data + begun_by_data).await;
         env.until_heartbeat().await;
         let soon = env.clock.now() + Duration::from_secs(50);
         lease_to(&env, &ids[1], "'another'", soon).await;

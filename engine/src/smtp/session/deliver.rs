@@ -1,5 +1,6 @@
 //! Delivering many messages over one session, the next one's commands pipelined behind a body.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use domain::{Failure, Fault, Stage};
@@ -14,7 +15,8 @@ impl Session {
     ///
     /// A refusal by the relay, and what it does not offer and the message needs, are results; the
     /// session goes on. The relay has the time of [`Session::use_delivery_timeouts`] for each reply to a
-    /// command, 3 min for each 64 KiB of the message and 10 min after the end of data. Dropping the future ends the session.
+    /// command, 3 min for each 64 KiB of the message and 10 min after the end of data. Dropping the
+    /// future ends the session.
     ///
     /// # Errors
     /// Where the session ended before the message had a result: a 421, a connection that was closed
@@ -23,6 +25,21 @@ impl Session {
         &mut self,
         message: &Arc<OutgoingMessage>,
         next: Option<&Arc<OutgoingMessage>>,
+    ) -> Result<RecipientResults, BrokenSession> {
+        self.deliver_if(message, next, ready(true)).await
+    }
+
+    /// As [`Session::deliver`]; waits for `may_end` before it writes the last piece of the message, with
+    /// the end of data.
+    ///
+    /// # Errors
+    /// Those of [`Session::deliver`]. Where `may_end` is false the session is broken, and the message has
+    /// not arrived.
+    pub async fn deliver_if(
+        &mut self,
+        message: &Arc<OutgoingMessage>,
+        next: Option<&Arc<OutgoingMessage>>,
+        may_end: impl Future<Output = bool>,
     ) -> Result<RecipientResults, BrokenSession> {
         let pipelined_next = self.pipelined_next.take();
         self.begin_message()?;
@@ -46,7 +63,7 @@ impl Session {
         let next = next
             .filter(|_| self.capabilities.pipelining)
             .and_then(|next| PreparedMessage::new(next, &self.capabilities, false).ok());
-        let results = self.transact(&prepared, pipelined, next).await;
+        let results = self.transact(&prepared, pipelined, next, may_end).await;
         results.map_err(|broken| BrokenSession {
             pipelined: pipelined || self.pipelined_next.is_some(),
             ..broken

@@ -24,12 +24,13 @@ impl Session {
 
     /// Runs a whole transaction. `pipelined`: its first group of commands was sent behind the body
     /// before. That of `next` is sent behind this body where `self.pipelined_next` is set
-    /// afterwards.
+    /// afterwards. `may_end` is as for [`Session::deliver_if`].
     pub(super) async fn transact(
         &mut self,
         message: &PreparedMessage,
         pipelined: bool,
         next: Option<PreparedMessage>,
+        may_end: impl Future<Output = bool>,
     ) -> Result<RecipientResults, BrokenSession> {
         // Until the result is known, and for good where the future is dropped before.
         self.condition = Condition::Broken;
@@ -41,7 +42,10 @@ impl Session {
                 self.abandon(&state).await;
                 Err(refusal)
             }
-            None => self.send_message(&message.outgoing.message, next).await?,
+            None => {
+                let body = &message.outgoing.message;
+                self.send_message(body, next, may_end).await?
+            }
         };
         Ok(plan.complete(state.results(end)))
     }
@@ -112,22 +116,31 @@ impl Session {
         }
     }
 
-    /// Sends the message and the end of data, and the first commands of `next` behind it. Returns
-    /// the relay's reply to the message.
+    /// Sends the message and, where `may_end` is true, the end of data with the first commands of `next`
+    /// behind it. Returns the relay's reply to the message.
     async fn send_message(
         &mut self,
         message: &[u8],
         mut next: Option<PreparedMessage>,
+        may_end: impl Future<Output = bool>,
     ) -> Result<Result<Reply, Failure>, BrokenSession> {
         let observer = self.wire.observer();
         observer.line(Side::Postern, || {
             format!("[{} bytes of mail]", message.len())
         });
         observer.line(Side::Postern, || ".".to_owned());
+        let mut may_end = Some(may_end);
         let mut pieces = BodyPieces::new(message);
         let mut piece = Vec::new();
         while pieces.next(&mut piece) {
             let body = piece.len();
+            if pieces.ended()
+                && let Some(may_end) = may_end.take()
+                && !may_end.await
+            {
+                let detail = "the mail was given up before its end of data";
+                return Err(Failure::new(Stage::Data, Fault::Closed, detail).into());
+            }
             if pieces.ended()
                 && let Some(next) = next.take()
             {
@@ -135,11 +148,6 @@ impl Session {
                     piece.extend_from_slice(group.lines);
                 }
                 self.pipelined_next = Some(next);
-            }
-            if pieces.ended()
-                && let Some(window) = self.in_doubt_window.clone()
-            {
-                self.in_doubt_permit = window.acquire_owned().await.ok();
             }
             self.in_doubt = pieces.ended();
             let commands = piece.len() - body;

@@ -15,11 +15,9 @@ mod open;
 mod send;
 mod timeouts;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Failure, SecretString, SmtpSettings, Stage};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::smtp::transaction::PreparedMessage;
@@ -58,10 +56,6 @@ pub struct Session {
     transaction_open: bool,
     /// Whether the end of data is being written, or was written and not answered.
     in_doubt: bool,
-    /// Has a permit for each message that may be in doubt; `None` without a limit.
-    in_doubt_window: Option<Arc<Semaphore>>,
-    /// The permit of the last message.
-    in_doubt_permit: Option<OwnedSemaphorePermit>,
     /// The messages that were sent ahead.
     in_flight: InFlight,
 }
@@ -88,17 +82,6 @@ impl Session {
     /// is that of a MAIL which went out behind a body: a relay may have lost it.
     pub fn use_delivery_timeouts(&mut self) {
         self.timeouts = TransactionTimeouts::DELIVERY;
-    }
-
-    /// Takes a permit of `window` before the end of data of each message, and waits for one.
-    pub fn limit_in_doubt(&mut self, window: Arc<Semaphore>) {
-        self.in_doubt_window = Some(window);
-    }
-
-    /// The permit of the last message, where its end of data was written. To be kept until its result
-    /// is on disk.
-    pub fn take_in_doubt_permit(&mut self) -> Option<OwnedSemaphorePermit> {
-        self.in_doubt_permit.take()
     }
 
     /// Whether a message may have arrived whose delivery was ended by dropping the future.

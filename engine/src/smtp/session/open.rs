@@ -46,8 +46,6 @@ impl Session {
             pipelined_next: None,
             transaction_open: false,
             in_doubt: false,
-            in_doubt_window: None,
-            in_doubt_permit: None,
             in_flight: InFlight::default(),
         };
         let greeted = session.greet(&ehlo_name, settings.connection).await;

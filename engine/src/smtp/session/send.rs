@@ -1,5 +1,6 @@
 //! Sending one message for a person who waits, and checking an envelope without a message.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use domain::{Failure, Reply, Stage};
@@ -33,7 +34,7 @@ impl Session {
             message: message.into(),
         });
         let prepared = PreparedMessage::new(&outgoing, &self.capabilities, self.transaction_open)?;
-        let results = self.transact(&prepared, false, None).await;
+        let results = self.transact(&prepared, false, None, ready(true)).await;
         let mut results = results.map_err(|broken| broken.failure)?;
         let at_data = |result: &Result<Reply, Failure>| match result {
             Ok(_) => false,

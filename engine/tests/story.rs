@@ -144,6 +144,8 @@ mod senders;
 mod sending_limits;
 #[path = "story/settings.rs"]
 mod settings;
+#[path = "story/silent_relays.rs"]
+mod silent_relays;
 #[path = "story/smtp_environment.rs"]
 mod smtp_environment;
 #[path = "story/suppressing.rs"]

@@ -102,7 +102,7 @@ impl DeliveryTask {
 
 impl Ahead<'_> {
     async fn run(mut self) -> NextStep {
-        let task = self.task;
+        let (task, relay) = (self.task, self.task.route.scope);
         let mut abandoned = task.worker.abandoned.subscribe();
         loop {
             // Before it is looked at, so that no change is missed.
@@ -123,7 +123,7 @@ impl Ahead<'_> {
                     Ok(None) => Event::Recheck,
                     Err(broken) => Event::Broke(broken),
                 },
-                room = task.worker.in_doubt.enter_ahead(), if is_full => Event::Room(room),
+                room = task.worker.in_doubt.enter(relay), if is_full => Event::Room(room),
                 () = none_may_begin, if not_begun => Event::Recheck,
                 () = is_set(&mut abandoned) => Event::Abandoned,
             };
@@ -157,9 +157,10 @@ impl Ahead<'_> {
     async fn fill(&mut self) -> Result<bool, BrokenSession> {
         while self.goes_on() {
             let in_doubt = &self.task.worker.in_doubt;
+            let relay = self.task.route.scope;
             let room = match self.room.take() {
-                None if self.sent.is_empty() => Some(in_doubt.enter().await),
-                None => in_doubt.try_enter_ahead(),
+                None if self.sent.is_empty() => Some(in_doubt.enter(relay).await),
+                None => in_doubt.try_enter(relay),
                 room => room,
             };
             let Some(room) = room else { return Ok(true) };
@@ -173,6 +174,8 @@ impl Ahead<'_> {
             }
             self.send(message, room).await?;
         }
+        // Others may need it.
+        self.room = None;
         Ok(false)
     }
 

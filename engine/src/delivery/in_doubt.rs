@@ -3,31 +3,41 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use super::in_doubt_window::Window;
+use crate::store::Scope;
 
 /// Limits how many messages are in doubt, whatever the connections: so many can arrive twice after a
-/// crash.
+/// crash. Of these permits each relay gets a share, so that relays which do not answer leave some to
+/// others.
 pub(super) struct InDoubt {
-    window: Arc<Semaphore>,
-    /// Permits for messages that go out behind unanswered ones: half of the window, so that a slow
-    /// relay cannot take all of it over one connection.
-    ahead: Arc<Semaphore>,
+    permits: Permits,
     /// The results that are being recorded.
     recording: AtomicUsize,
 }
 
+/// The permits of a worker. Cheap to clone.
+#[derive(Clone)]
+struct Permits(Arc<Mutex<Window<Waiter>>>);
+
+/// A message that waits for a permit.
+type Waiter = oneshot::Sender<InDoubtPermit>;
+
 /// A message that may be in doubt, until its result is on disk.
 pub(super) struct InDoubtPermit {
-    _window: Option<OwnedSemaphorePermit>,
-    _ahead: Option<OwnedSemaphorePermit>,
+    permits: Permits,
+    /// The relay, until it has answered the message.
+    unanswered_by: Option<Scope>,
 }
 
 impl InDoubt {
     /// For so many messages, at least one.
     pub fn new(messages: usize) -> Self {
+        let window = Window::new(messages.max(1));
         Self {
-            window: Arc::new(Semaphore::new(messages.max(1))),
-            ahead: Arc::new(Semaphore::new(messages / 2)),
+            permits: Permits(Arc::new(Mutex::new(window))),
             recording: AtomicUsize::new(0),
         }
     }
@@ -47,68 +57,136 @@ impl InDoubt {
         self.recording.load(Ordering::Acquire) == 0
     }
 
-    /// Waits for room for a message with no unanswered one before it on its connection.
-    pub async fn enter(&self) -> InDoubtPermit {
-        InDoubtPermit {
-            _window: self.window.clone().acquire_owned().await.ok(),
-            _ahead: None,
+    /// Waits for room for a message to a relay.
+    pub async fn enter(&self, relay: Scope) -> InDoubtPermit {
+        loop {
+            let waits = {
+                let mut window = self.permits.0.lock();
+                if window.try_enter(relay) {
+                    return self.permits.of(Some(relay));
+                }
+                let (waiter, waits) = oneshot::channel();
+                window.wait(relay, waiter, oneshot::Sender::is_closed);
+                waits
+            };
+            if let Ok(permit) = waits.await {
+                return permit;
+            }
         }
-    }
-
-    /// Waits for room for a message behind unanswered ones.
-    pub async fn enter_ahead(&self) -> InDoubtPermit {
-        let ahead = self.ahead.clone().acquire_owned().await.ok();
-        InDoubtPermit {
-            _window: self.window.clone().acquire_owned().await.ok(),
-            _ahead: ahead,
-        }
-    }
-
-    /// As [`Self::enter_ahead`]; `None` where there is no room now.
-    pub fn try_enter_ahead(&self) -> Option<InDoubtPermit> {
-        let ahead = self.ahead.clone().try_acquire_owned().ok()?;
-        Some(InDoubtPermit {
-            _window: Some(self.window.clone().try_acquire_owned().ok()?),
-            _ahead: Some(ahead),
-        })
     }
 
     /// As [`Self::enter`]; `None` where there is no room now.
-    pub fn try_enter(&self) -> Option<InDoubtPermit> {
-        let window = self.window.clone().try_acquire_owned().ok()?;
-        Some(InDoubtPermit {
-            _window: Some(window),
-            _ahead: None,
-        })
+    pub fn try_enter(&self, relay: Scope) -> Option<InDoubtPermit> {
+        let entered = self.permits.0.lock().try_enter(relay);
+        entered.then(|| self.permits.of(Some(relay)))
+    }
+
+    /// Room for a result that is to be recorded; `None` where there is none now.
+    pub fn try_record(&self) -> Option<InDoubtPermit> {
+        let taken = self.permits.0.lock().try_take();
+        taken.then(|| self.permits.of(None))
+    }
+}
+
+impl Permits {
+    /// A permit that was taken.
+    fn of(&self, unanswered_by: Option<Scope>) -> InDoubtPermit {
+        InDoubtPermit {
+            permits: self.clone(),
+            unanswered_by,
+        }
+    }
+
+    /// Hands free permits to the messages that wait for them.
+    fn grant(&self) {
+        loop {
+            let next = self.0.lock().grant(oneshot::Sender::is_closed);
+            let Some((relay, waiter)) = next else { return };
+            // One that stopped waiting leaves its permit to the next.
+            drop(waiter.send(self.of(Some(relay))));
+        }
+    }
+}
+
+impl InDoubtPermit {
+    /// The result of the message is known: it no longer counts against its relay.
+    pub fn answered(&mut self) {
+        if let Some(relay) = self.unanswered_by.take() {
+            self.permits.0.lock().answered(relay);
+            self.permits.grant();
+        }
+    }
+}
+
+impl Drop for InDoubtPermit {
+    fn drop(&mut self) {
+        self.permits.0.lock().leave(self.unanswered_by);
+        self.permits.grant();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use futures::FutureExt as _;
+    use ulid::Ulid;
 
     use super::*;
 
-    #[test]
-    fn a_permit_is_free_again_once_it_is_dropped() {
-        let in_doubt = InDoubt::new(2);
-        let first = in_doubt.try_enter();
-        let second = in_doubt.enter().now_or_never();
-        assert!(first.is_some() && second.is_some());
-        assert!(in_doubt.try_enter().is_none() && in_doubt.enter().now_or_never().is_none());
-        drop(first);
-        assert!(in_doubt.try_enter_ahead().is_some());
+    const RELAY: Scope = Scope::Global;
+    const OTHER: Scope = Scope::Relay(Ulid(1));
+
+    /// As many permits as a relay gets.
+    fn all(in_doubt: &InDoubt, relay: Scope) -> Vec<InDoubtPermit> {
+        std::iter::from_fn(|| in_doubt.try_enter(relay)).collect()
     }
 
     #[test]
-    fn messages_ahead_leave_half_of_the_window_to_others() {
-        for (window, ahead) in [(1, 0), (2, 1), (3, 1), (64, 32)] {
-            let in_doubt = InDoubt::new(window);
-            let enter = || in_doubt.enter_ahead().now_or_never();
-            let entered: Vec<_> = std::iter::from_fn(enter).collect();
-            assert_eq!(entered.len(), ahead, "of {window}");
-            assert!(in_doubt.try_enter_ahead().is_none());
-            assert!(in_doubt.try_enter().is_some());
-        }
+    fn a_permit_is_free_again_once_it_is_dropped() {
+        let in_doubt = InDoubt::new(1);
+        let first = in_doubt.try_enter(RELAY);
+        assert!(first.is_some());
+        assert!(in_doubt.try_enter(OTHER).is_none() && in_doubt.try_record().is_none());
+        assert!(in_doubt.enter(RELAY).now_or_never().is_none());
+        drop(first);
+        assert!(in_doubt.enter(RELAY).now_or_never().is_some());
+    }
+
+    #[test]
+    fn an_answered_message_counts_against_no_relay() {
+        let in_doubt = InDoubt::new(64);
+        let mut permits = all(&in_doubt, RELAY);
+        assert_eq!(permits.len(), 32);
+        permits.iter_mut().for_each(InDoubtPermit::answered);
+        let more = all(&in_doubt, RELAY);
+        assert_eq!(more.len(), 32);
+        drop((permits, more));
+        let recorded = std::iter::from_fn(|| in_doubt.try_record());
+        assert_eq!(recorded.collect::<Vec<_>>().len(), 64);
+    }
+
+    #[test]
+    fn who_waits_gets_a_permit_when_another_relay_returns_one() {
+        let in_doubt = InDoubt::new(2);
+        let held = in_doubt.try_enter(RELAY);
+        let of_other = in_doubt.try_enter(OTHER);
+        let mut first = pin!(in_doubt.enter(RELAY));
+        let mut given_up = Box::pin(in_doubt.enter(OTHER));
+        let mut second = pin!(in_doubt.enter(OTHER));
+        assert!(first.as_mut().now_or_never().is_none());
+        assert!(given_up.as_mut().now_or_never().is_none());
+        assert!(second.as_mut().now_or_never().is_none());
+        drop(given_up);
+        // The relay of the first one still holds as many as are free.
+        drop(of_other);
+        assert!(first.as_mut().now_or_never().is_none());
+        let of_other = second.as_mut().now_or_never();
+        assert!(of_other.is_some());
+        drop(held);
+        let held = first.as_mut().now_or_never();
+        assert!(held.is_some());
+        drop((held, of_other));
+        assert_eq!(all(&in_doubt, RELAY).len(), 1);
     }
 }

@@ -3,14 +3,17 @@
 //! `claim` leases messages that are due, in the shares of `claim_shares`; `local_worker` admits those
 //! that are just being accepted. `pool` holds the local queues and connections, and chooses the relay
 //! of a message by `route` and `relay_health`, which `concurrency_limit`, `relay_backoff` and
-//! `refusal_streak` belong to. `task` delivers over one `connection` and `ahead` several messages at once, `disposition` turns replies into results, which
-//! `record` writes while `in_doubt` limits how many are not on disk; `interruptions` knows the messages
-//! that end sessions. `leases` holds what is leased and `lease_renewal` renews it, `heartbeat` reports
-//! the worker and, with `resumption`, the relays that take mail again, and `relay_reports` what the checks
-//! of relays have to know, `delays` are reported to senders, `retention` deletes old rows, and `pulse`
-//! says whether the loop takes its turns.
+//! `refusal_streak` belong to. `task` delivers over one `connection` and `ahead` several messages at
+//! once, `disposition` turns replies into results, which `record` writes while `in_doubt` limits how
+//! many are not on disk, with the share of each relay in `in_doubt_window`. `broken_session` decides
+//! after a session that ended, and `interruptions` knows the messages that end sessions. `leases` holds
+//! what is leased and `lease_renewal` renews it, `heartbeat` reports the worker and, with `resumption`,
+//! the relays that take mail again, and `relay_reports` what the checks of relays have to know, `delays`
+//! are reported to senders, `retention` deletes old rows, and `pulse` says whether the loop takes its
+//! turns.
 
 mod ahead;
+mod broken_session;
 mod claim;
 mod claim_shares;
 mod concurrency_limit;
@@ -22,6 +25,7 @@ mod disposition;
 mod disposition_tests;
 mod heartbeat;
 mod in_doubt;
+mod in_doubt_window;
 mod interruptions;
 mod lease_renewal;
 mod leases;

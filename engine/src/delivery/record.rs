@@ -33,15 +33,19 @@ impl Drop for RecordingGuard {
 impl Worker {
     /// Records the result of a message while its connection goes on, as long as there is room among
     /// those in doubt; otherwise it returns when the result is on disk. The leases of the message are
-    /// renewed until then. `permit`: the message has room already.
+    /// renewed until then. `permit`: the message has room already, and the result is not its relay's any
+    /// more.
     pub async fn settle(
         self: &Arc<Self>,
         message: QueuedMessage,
         result: AttemptResult,
-        permit: Option<InDoubtPermit>,
+        mut permit: Option<InDoubtPermit>,
     ) {
+        if let Some(permit) = &mut permit {
+            permit.answered();
+        }
         let recording = RecordingGuard::new(self.clone());
-        match permit.or_else(|| self.in_doubt.try_enter()) {
+        match permit.or_else(|| self.in_doubt.try_record()) {
             Some(permit) => drop(tokio::spawn(async move {
                 recording.0.record(result).await;
                 drop((message, permit));

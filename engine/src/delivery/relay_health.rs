@@ -173,6 +173,25 @@ impl RelayHealth {
         self.back_off(failure, half_open, now, jitter)
     }
 
+    /// It let the time for its reply to a message pass, and was silent on that connection for so long.
+    /// Where it has replied to no other message meanwhile, it backs off. `half_open`: this was the
+    /// half-open attempt. Returns whether a backoff began.
+    pub fn on_unanswered(
+        &mut self,
+        failure: Failure,
+        half_open: bool,
+        silent: Duration,
+        now: Instant,
+        jitter: Jitter,
+    ) -> bool {
+        let since = |reply: Instant| now.saturating_duration_since(reply);
+        if self.last_reply.is_some_and(|reply| since(reply) < silent) {
+            self.limit.decrease();
+            return false;
+        }
+        self.back_off(failure, half_open, now, jitter)
+    }
+
     /// It refuses any message, although it replies: it backs off. Returns whether a backoff began.
     pub fn back_off(
         &mut self,
@@ -328,6 +347,34 @@ mod tests {
         assert!(relay.begin(6) && refused(&mut relay, 6, true));
         relay.health.end(true);
         assert_eq!(relay.availability(6), BackingOff(Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn a_relay_that_lets_the_time_for_a_reply_pass_backs_off_where_it_replies_to_none() {
+        // When it replied last, and when the message was sent whose time has passed.
+        for (reply, sent, backs_off) in [
+            (None, 0, true),
+            (Some(10), 10, true),
+            (Some(10), 11, true),
+            (Some(610), 11, false),
+            (Some(11), 10, false),
+        ] {
+            let mut relay = Relay::new();
+            relay.begin(0);
+            if let Some(reply) = reply {
+                relay.reply(reply);
+            }
+            let silent = Duration::from_secs(600);
+            let now = relay.at(sent + 600);
+            let timed_out = |relay: &mut Relay, half_open| {
+                let health = &mut relay.health;
+                health.on_unanswered(failure(), half_open, silent, now, 0)
+            };
+            let case = format!("replied at {reply:?}, sent at {sent}");
+            assert_eq!(timed_out(&mut relay, false), backs_off, "{case}");
+            assert!(!timed_out(&mut relay, false), "once");
+            assert_eq!(timed_out(&mut relay, true), backs_off, "{case}");
+        }
     }
 
     #[test]

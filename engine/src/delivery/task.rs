@@ -7,9 +7,7 @@ use domain::{Failure, Fault, Stage};
 use tokio::time::{Instant, sleep};
 
 use super::connection::{RelayConnection, quit};
-use super::disposition::{
-    Attempt, AttemptResult, Unanswered, by_replies, of_broken_session, of_refusing_relay,
-};
+use super::disposition::{Attempt, AttemptResult, by_replies, of_refusing_relay};
 use super::in_doubt::InDoubtPermit;
 use super::pipelining::PipeliningPermit;
 use super::pool::{Pool, TaskStart};
@@ -18,7 +16,7 @@ use super::route::Route;
 use super::worker::{RETRY_WRITE, Worker};
 use crate::smtp::{BrokenSession, OutgoingMessage, RecipientResults, Session, SessionObserver};
 use crate::store::pipelining_trials::{self, PipeliningTrial};
-use crate::store::{StoreError, commit, delivery_events, in_time};
+use crate::store::{StoreError, commit, in_time};
 
 /// A task under way; the pool counts it until it is dropped.
 pub(super) struct DeliveryTask {
@@ -313,7 +311,7 @@ impl DeliveryTask {
         let mut abandoned = self.worker.abandoned.subscribe();
         // The wait for room may outlast the leases.
         let may_end = async {
-            let permit = self.worker.in_doubt.enter().await;
+            let permit = self.worker.in_doubt.enter(self.route.scope).await;
             end.is_withdrawn = !message.is_leased(self.worker.config.lease);
             end.permit = Some(permit);
             !end.is_withdrawn
@@ -357,7 +355,7 @@ impl DeliveryTask {
     }
 
     /// Stores the outcome of a trial, for other nodes and the next start.
-    async fn store_trial(&self, tried: Option<PipeliningTrial>) {
+    pub async fn store_trial(&self, tried: Option<PipeliningTrial>) {
         let Some(trial) = tried else {
             return;
         };
@@ -398,81 +396,6 @@ impl DeliveryTask {
         }
     }
 
-    /// The session ended during the transaction of a message.
-    pub async fn session_broke(
-        &self,
-        connection: &RelayConnection,
-        message: QueuedMessage,
-        broken: &BrokenSession,
-        started: Instant,
-        permit: Option<InDoubtPermit>,
-    ) {
-        let failure = &broken.failure;
-        let refused = failure.fault == Fault::Rejected;
-        // A relay that limits the messages of a connection (RFC 5321 section 3.8).
-        if failure.stage == Stage::Mail && refused && connection.has_delivered() {
-            self.pool().requeue(message);
-            return;
-        }
-        if broken.pipelined {
-            let now = self.worker.services.clock.now();
-            let greeting = connection.session.greeting();
-            let tried = self.pool().broke_on_pipelining(&self.route, greeting, now);
-            self.store_trial(tried).await;
-        }
-        // A relay that closes after some messages replied nothing about this one and is healthy.
-        let closed = failure.stage == Stage::Mail
-            && matches!(failure.fault, Fault::Closed | Fault::Reset)
-            && !connection.is_new();
-        if closed && !broken.may_have_arrived {
-            self.pool().requeue(message);
-            return;
-        }
-        let stopped = failure.fault == Fault::Deadline;
-        let interruptions = &self.worker.interruptions;
-        let own = !stopped && interruptions.interrupted(self.route.scope, &message.id);
-        // A relay that broke on pipelined commands, or that ends a session which has delivered, may
-        // be healthy.
-        let may_be_healthy =
-            broken.pipelined && failure.reply.is_none() || refused && connection.has_delivered();
-        let unanswered = if broken.may_have_arrived {
-            self.pool().replied(&self.route, true, self.now());
-            Unanswered::MayHaveArrived
-        } else if own {
-            Unanswered::EndedSession
-        } else if may_be_healthy {
-            // Behind the others, which show it.
-            self.pool().enqueue(vec![message]);
-            return;
-        } else {
-            self.relay_failed(failure.clone());
-            Unanswered::Untouched
-        };
-        let mut attempt = self.attempt(&message, started);
-        if unanswered == Unanswered::MayHaveArrived {
-            attempt.unanswered_before = self.times_unanswered(&message.id).await;
-        }
-        let result = of_broken_session(&message, failure, unanswered, &attempt);
-        self.worker.record(result).await;
-        drop((message, permit));
-    }
-
-    /// How often a message was the first without a reply before, by the position of its recipient.
-    async fn times_unanswered(&self, id: &str) -> HashMap<i64, i64> {
-        let store = &self.worker.services.store;
-        loop {
-            let read = async {
-                let mut connection = store.read().await?;
-                delivery_events::times_unanswered(&mut connection, id).await
-            };
-            let read: Result<_, StoreError> = in_time(read).await;
-            match read {
-                Ok(times) => return times,
-                Err(_) => sleep(RETRY_WRITE).await,
-            }
-        }
-    }
-
     async fn record_missing(&self, message: QueuedMessage) {
         let now = self.worker.services.clock.now();
         let text = "The message is no longer stored.";
@@ -484,7 +407,7 @@ impl DeliveryTask {
         self.worker.settle(message, missing, None).await;
     }
 
-    fn now(&self) -> Instant {
+    pub fn now(&self) -> Instant {
         self.worker.services.clock.monotonic()
     }
 
@@ -492,17 +415,21 @@ impl DeliveryTask {
         &self.worker.pool
     }
 
-    fn relay_failed(&self, failure: Failure) {
+    pub fn relay_failed(&self, failure: Failure) {
+        self.warn_of(&failure);
+        self.pool()
+            .failed(&self.route, failure, self.half_open, self.now());
+        // What waits for this relay alone is released.
+        self.worker.wake();
+    }
+
+    pub fn warn_of(&self, failure: &Failure) {
         tracing::warn!(
             relay = self.route.name,
             stage = failure.stage.as_str(),
             fault = ?failure.fault,
             "the relay accepts no messages"
         );
-        self.pool()
-            .failed(&self.route, failure, self.half_open, self.now());
-        // What waits for this relay alone is released.
-        self.worker.wake();
     }
 }
 

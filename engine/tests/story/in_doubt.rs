@@ -50,7 +50,8 @@ async fn all_connections_share_the_limit(env: TestEnv) {
     let works = TestWorker::with(
         &env,
         WorkerLimits {
-            in_doubt: 2,
+            // A relay that does not answer gets half of them.
+            in_doubt: 4,
             ..WorkerLimits::connections(4)
         },
     );

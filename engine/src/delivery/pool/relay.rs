@@ -197,17 +197,39 @@ impl Pool {
 
     /// A relay failed, whatever the message. `half_open`: this was its half-open attempt.
     pub fn failed(&self, route: &Arc<Route>, failure: Failure, half_open: bool, now: Instant) {
+        self.fail(route, |relay| {
+            let (health, jitter) = (&mut relay.health, rand::random());
+            match relay.refusals.is_condition() {
+                true => health.back_off(failure, half_open, now, jitter),
+                false => health.on_failure(failure, half_open, now, jitter),
+            }
+        });
+    }
+
+    /// A relay let the time for its reply to a message pass, and was silent on that connection for so
+    /// long. `half_open`: this was its half-open attempt. Returns whether a backoff began.
+    pub fn timed_out(
+        &self,
+        route: &Arc<Route>,
+        failure: Failure,
+        half_open: bool,
+        silent: Duration,
+        now: Instant,
+    ) -> bool {
+        self.fail(route, |relay| {
+            let (health, jitter) = (&mut relay.health, rand::random());
+            health.on_unanswered(failure, half_open, silent, now, jitter)
+        })
+    }
+
+    /// Applies a failure, which returns whether a backoff began, as this does.
+    fn fail(&self, route: &Arc<Route>, failure: impl FnOnce(&mut PooledRelay) -> bool) -> bool {
         let mut state = self.state();
         let Some(relay) = state.relay_mut(route) else {
-            return;
+            return false;
         };
-        let jitter = rand::random();
-        let health = &mut relay.health;
-        let was_healthy = health.backing_off_since().is_none();
-        let began = match relay.refusals.is_condition() {
-            true => health.back_off(failure, half_open, now, jitter),
-            false => health.on_failure(failure, half_open, now, jitter),
-        };
+        let was_healthy = relay.health.backing_off_since().is_none();
+        let began = failure(relay);
         if began {
             self.status_changed.notify_one();
         }
@@ -215,6 +237,7 @@ impl Pool {
             relay.news.failed();
             self.backoff_began.notify_one();
         }
+        began
     }
 
     /// Records a reply to a transaction and ends the relay's backoff. `deferred`: it may ask for fewer

@@ -2,6 +2,7 @@
 
 use domain::event::Side;
 use domain::{Failure, Fault, Reply, Stage};
+use tokio::time::Instant;
 
 use super::timeouts::{DATA_BLOCK_TIMEOUT, DATA_END_TIMEOUT};
 use super::{BrokenSession, Condition, Session};
@@ -178,6 +179,7 @@ impl Session {
             may_have_arrived: true,
             ..failure.into()
         };
+        self.in_flight.progress = Instant::now();
         let deadline = Deadline::after(DATA_END_TIMEOUT);
         let reply = self.wire.reply(deadline).await;
         let reply = reply.map_err(|error| in_doubt(self.wire.failure(Stage::Data, error)))?;

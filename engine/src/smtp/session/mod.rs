@@ -18,7 +18,7 @@ mod timeouts;
 use std::time::Duration;
 
 use domain::{Failure, SecretString, SmtpSettings, Stage};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::smtp::transaction::PreparedMessage;
 use crate::smtp::wire::{Capabilities, RawReply, Wire};
@@ -82,6 +82,12 @@ impl Session {
     /// is that of a MAIL which went out behind a body: a relay may have lost it.
     pub fn use_delivery_timeouts(&mut self) {
         self.timeouts = TransactionTimeouts::DELIVERY;
+    }
+
+    /// When the relay last took or sent something since the end of data of a message, or while messages
+    /// were on their way.
+    pub fn last_progress(&self) -> Instant {
+        self.in_flight.progress
     }
 
     /// Whether a message may have arrived whose delivery was ended by dropping the future.

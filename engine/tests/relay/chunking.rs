@@ -288,6 +288,39 @@ async fn a_message_that_is_not_wholly_written_has_not_arrived() {
 }
 
 #[tokio::test]
+async fn messages_that_are_not_begun_are_taken_back() {
+    let relay = Relay::start(chunking());
+    let client = Client::of(&relay);
+    let mut session = client.session().await;
+    let mails = messages(&client, 4);
+    for mail in &mails[..3] {
+        let queued = session.send_ahead(mail).await.expect("a session");
+        assert!(queued.is_none());
+    }
+    assert_eq!(session.not_begun(), 3);
+    session.take_back(2);
+    let queued = session.send_ahead(&mails[3]).await.expect("a session");
+    assert!(queued.is_none());
+    assert_eq!(session.unanswered(), [false; 2]);
+    let mut results = Vec::new();
+    if let Some(result) = session.next_result().now_or_never() {
+        results.push(in_short(result.expect("results")));
+    }
+    // Both are written now.
+    assert_eq!(session.not_begun(), 0);
+    session.take_back(2);
+    while results.len() < 2 {
+        let result = timeout(WAIT_LIMIT, session.next_result()).await;
+        let result = result.expect("in time").expect("results");
+        results.push(in_short(result));
+    }
+    assert_eq!(results, vec![vec![QUEUED]; 2]);
+    assert!(session.is_ready());
+    let expected = [&mails[0], &mails[3]].map(|mail| mail.message.to_vec());
+    assert_eq!(relay.record().mails, expected);
+}
+
+#[tokio::test]
 async fn a_wait_that_is_given_up_loses_nothing() {
     let relay = Relay::start(chunking());
     let client = Client::of(&relay);

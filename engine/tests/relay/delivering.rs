@@ -1,5 +1,7 @@
 //! Delivering many messages over one session: each has its own result, pipelined or not.
 
+use std::future::ready;
+
 use domain::{Fault, Label, Stage};
 
 use crate::client::Client;
@@ -53,6 +55,26 @@ async fn nothing_follows_a_body_without_a_next_message() {
     let record = relay.record();
     assert_eq!((record.mails.len(), record.grouped), (2, 0));
     assert!(record.pipelined);
+}
+
+#[tokio::test]
+async fn a_message_that_is_given_up_has_no_end_of_data() {
+    for offers in [LOCK_STEP, PIPELINING] {
+        let relay = Relay::start(RelayScript::offering(offers));
+        let client = Client::of(&relay);
+        let mails = messages(&client, 2);
+        let mut session = client.session().await;
+        let delivered = session.deliver_if(&mails[0], Some(&mails[1]), ready(false));
+        let broken = delivered.await.expect_err("given up");
+        assert_eq!(broken.failure.stage, Stage::Data);
+        assert!(!broken.may_have_arrived && !session.may_have_arrived());
+        assert!(!session.is_ready());
+        session.quit().await;
+        relay.wait_for_disconnect().await;
+        let record = relay.record();
+        assert_eq!(record.commands(), ["MAIL", "RCPT", "DATA"]);
+        assert!(record.mails.is_empty(), "{record:?}");
+    }
 }
 
 #[tokio::test]

@@ -112,13 +112,14 @@ impl Ahead<'_> {
                 Ok(is_full) => is_full,
                 Err(broken) => return self.broke(broken).await,
             };
-            if self.sent.is_empty() {
+            let is_empty = self.sent.is_empty();
+            if is_empty && !is_full {
                 return self.end();
             }
-            let not_begun = self.connection.session.not_begun() > 0;
+            let not_begun = is_empty || self.connection.session.not_begun() > 0;
             let event = tokio::select! {
                 biased;
-                outcome = self.connection.session.next_progress() => match outcome {
+                outcome = self.connection.session.next_progress(), if !is_empty => match outcome {
                     Ok(Some(results)) => Event::Answered(results),
                     Ok(None) => Event::Recheck,
                     Err(broken) => Event::Broke(broken),
@@ -158,11 +159,7 @@ impl Ahead<'_> {
         while self.goes_on() {
             let in_doubt = &self.task.worker.in_doubt;
             let relay = self.task.route.scope;
-            let room = match self.room.take() {
-                None if self.sent.is_empty() => Some(in_doubt.enter(relay).await),
-                None => in_doubt.try_enter(relay),
-                room => room,
-            };
+            let room = self.room.take().or_else(|| in_doubt.try_enter(relay));
             let Some(room) = room else { return Ok(true) };
             let next = self.next.take();
             let Some(message) = next.or_else(|| self.task.next_message()) else {

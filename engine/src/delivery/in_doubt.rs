@@ -1,43 +1,27 @@
 //! The messages of a worker that are in doubt: final octet sent, result not on disk.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use parking_lot::Mutex;
-use tokio::sync::oneshot;
-
-use super::in_doubt_window::Window;
+use super::relay_permits::{RelayPermit, RelayPermits};
 use crate::store::Scope;
 
 /// Limits how many messages are in doubt, whatever the connections: so many can arrive twice after a
 /// crash. Of these permits each relay gets a share, so that relays which do not answer leave some to
 /// others.
 pub(super) struct InDoubt {
-    permits: Permits,
+    permits: RelayPermits,
     /// The results that are being recorded.
     recording: AtomicUsize,
 }
 
-/// The permits of a worker. Cheap to clone.
-#[derive(Clone)]
-struct Permits(Arc<Mutex<Window<Waiter>>>);
-
-/// A message that waits for a permit.
-type Waiter = oneshot::Sender<InDoubtPermit>;
-
 /// A message that may be in doubt, until its result is on disk.
-pub(super) struct InDoubtPermit {
-    permits: Permits,
-    /// The relay, until it has answered the message.
-    unanswered_by: Option<Scope>,
-}
+pub(super) struct InDoubtPermit(RelayPermit);
 
 impl InDoubt {
     /// For so many messages, at least one.
     pub fn new(messages: usize) -> Self {
-        let window = Window::new(messages.max(1));
         Self {
-            permits: Permits(Arc::new(Mutex::new(window))),
+            permits: RelayPermits::new(messages.max(1)),
             recording: AtomicUsize::new(0),
         }
     }
@@ -59,69 +43,24 @@ impl InDoubt {
 
     /// Waits for room for a message to a relay.
     pub async fn enter(&self, relay: Scope) -> InDoubtPermit {
-        loop {
-            let waits = {
-                let mut window = self.permits.0.lock();
-                if window.try_enter(relay) {
-                    return self.permits.of(Some(relay));
-                }
-                let (waiter, waits) = oneshot::channel();
-                window.wait(relay, waiter, oneshot::Sender::is_closed);
-                waits
-            };
-            if let Ok(permit) = waits.await {
-                return permit;
-            }
-        }
+        InDoubtPermit(self.permits.enter(relay, 1).await)
     }
 
     /// As [`Self::enter`]; `None` where there is no room now.
     pub fn try_enter(&self, relay: Scope) -> Option<InDoubtPermit> {
-        let entered = self.permits.0.lock().try_enter(relay);
-        entered.then(|| self.permits.of(Some(relay)))
+        self.permits.try_enter(relay, 1).map(InDoubtPermit)
     }
 
     /// Room for a result that is to be recorded; `None` where there is none now.
     pub fn try_record(&self) -> Option<InDoubtPermit> {
-        let taken = self.permits.0.lock().try_take();
-        taken.then(|| self.permits.of(None))
-    }
-}
-
-impl Permits {
-    /// A permit that was taken.
-    fn of(&self, unanswered_by: Option<Scope>) -> InDoubtPermit {
-        InDoubtPermit {
-            permits: self.clone(),
-            unanswered_by,
-        }
-    }
-
-    /// Hands free permits to the messages that wait for them.
-    fn grant(&self) {
-        loop {
-            let next = self.0.lock().grant(oneshot::Sender::is_closed);
-            let Some((relay, waiter)) = next else { return };
-            // One that stopped waiting leaves its permit to the next.
-            drop(waiter.send(self.of(Some(relay))));
-        }
+        self.permits.try_take().map(InDoubtPermit)
     }
 }
 
 impl InDoubtPermit {
     /// The result of the message is known: it no longer counts against its relay.
     pub fn answered(&mut self) {
-        if let Some(relay) = self.unanswered_by.take() {
-            self.permits.0.lock().answered(relay);
-            self.permits.grant();
-        }
-    }
-}
-
-impl Drop for InDoubtPermit {
-    fn drop(&mut self) {
-        self.permits.0.lock().leave(self.unanswered_by);
-        self.permits.grant();
+        self.0.discharge();
     }
 }
 

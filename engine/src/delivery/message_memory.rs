@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::relay_permits::{RelayPermit, RelayPermits};
+use crate::store::Scope;
+
 /// Messages of more octets are read from the database when their turn comes.
 pub(super) const SMALL: i64 = 256 * 1024;
 
@@ -11,20 +14,28 @@ pub(super) const SMALL: i64 = 256 * 1024;
 /// are read when their turn comes, too.
 const SMALL_BUDGET: usize = 32 * 1024 * 1024;
 
-/// The octets of large messages that are sent at the same time.
-pub(super) const LARGE_BUDGET: u32 = 128 * 1024 * 1024;
+/// The octets of large messages that are sent at the same time. Each relay has a share, so that those which take
+/// their octets slowly leave some to others.
+const LARGE_BUDGET: usize = 128 * 1024 * 1024;
 
 /// What is free of both budgets: one permit for each octet.
 pub(super) struct MessageMemory {
     small: Arc<Semaphore>,
-    large: Arc<Semaphore>,
+    large: RelayPermits,
+}
+
+/// The room of a message, until it is dropped.
+#[expect(dead_code, reason = "permits are held, and not read")]
+pub(super) enum MemoryPermit {
+    Small(OwnedSemaphorePermit),
+    Large(RelayPermit),
 }
 
 impl Default for MessageMemory {
     fn default() -> Self {
         Self {
             small: Arc::new(Semaphore::new(SMALL_BUDGET)),
-            large: Arc::new(Semaphore::new(LARGE_BUDGET as usize)),
+            large: RelayPermits::new(LARGE_BUDGET),
         }
     }
 }
@@ -38,25 +49,22 @@ impl MessageMemory {
     }
 
     /// Room for a message in a local queue; `None` where there is none.
-    pub fn try_small(&self, octets: usize) -> Option<OwnedSemaphorePermit> {
+    pub fn try_small(&self, octets: usize) -> Option<MemoryPermit> {
         let octets = u32::try_from(octets).ok()?;
-        self.small.clone().try_acquire_many_owned(octets).ok()
+        let permit = self.small.clone().try_acquire_many_owned(octets);
+        permit.ok().map(MemoryPermit::Small)
     }
 
-    /// Room for a message of so many octets whose turn it is; of a large one, as soon as there is some. The
-    /// number of connections bounds the small ones.
-    pub async fn enter(&self, octets: i64) -> Option<OwnedSemaphorePermit> {
+    /// Room for a message of so many octets whose turn it is at a relay; for a large one, as soon as there is
+    /// some. The number of connections bounds the small ones.
+    pub async fn enter(&self, relay: Scope, octets: i64) -> Option<MemoryPermit> {
         if octets <= SMALL {
             return None;
         }
-        let octets = u32::try_from(octets).unwrap_or(u32::MAX).min(LARGE_BUDGET);
-        self.large.clone().acquire_many_owned(octets).await.ok()
-    }
-
-    /// The octets of large messages that are free.
-    #[cfg(test)]
-    pub fn large_available(&self) -> usize {
-        self.large.available_permits()
+        // One that is alone always has room.
+        let octets = usize::try_from(octets).unwrap_or(usize::MAX);
+        let octets = octets.min(LARGE_BUDGET / 4);
+        Some(MemoryPermit::Large(self.large.enter(relay, octets).await))
     }
 }
 

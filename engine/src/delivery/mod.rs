@@ -5,8 +5,8 @@
 //! of a message by `route` and `relay_health`, which `concurrency_limit`, `relay_backoff` and
 //! `refusal_streak` belong to. `task` delivers over one `connection` and `ahead` several messages at
 //! once, `disposition` turns replies into results, which `record` writes while `in_doubt` limits how
-//! many are not on disk, with the share of each relay in `in_doubt_window`. `broken_session` decides
-//! after a session that ended, and `interruptions` knows the messages that end sessions. `leases` holds
+//! many are not on disk. `message_memory` limits the octets in memory; of both limits each relay has a
+//! share (`relay_permits`, `relay_shares`). `broken_session` decides after a session that ended, and `interruptions` knows the messages that end sessions. `leases` holds
 //! what is leased and `lease_renewal` renews it, `heartbeat` reports the worker and, with `resumption`,
 //! the relays that take mail again, and `relay_reports` what the checks of relays have to know, `delays`
 //! are reported to senders, `retention` deletes old rows, and `pulse` says whether the loop takes its
@@ -25,7 +25,6 @@ mod disposition;
 mod disposition_tests;
 mod heartbeat;
 mod in_doubt;
-mod in_doubt_window;
 mod interruptions;
 mod lease_renewal;
 mod leases;
@@ -40,8 +39,10 @@ mod refusal_streak;
 mod relay_backoff;
 mod relay_health;
 mod relay_news;
+mod relay_permits;
 mod relay_quota;
 mod relay_reports;
+mod relay_shares;
 mod relay_usage;
 mod reservations;
 mod resumption;

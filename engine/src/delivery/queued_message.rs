@@ -8,16 +8,15 @@ use domain::dsn::MessageDsn;
 use domain::outbox::{RecipientState, RelayChoice, ReportCause, WantedReports};
 use domain::webhook::WebhookEvent;
 use domain::{EmailAddress, Timestamp};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::leases::{LeaseGuard, LeasedRecipient};
-use super::message_memory::MessageMemory;
+use super::message_memory::{MemoryPermit, MessageMemory};
 use super::relay_quota::CountedMessage;
 use crate::smtp::{Envelope, OutgoingMessage};
 use crate::store::flows::QueueClass;
 use crate::store::messages::{self, StoredMessage};
 use crate::store::recipients::{ClaimedRecipient, RecipientKey, SettledRecipient};
-use crate::store::{Store, StoreError};
+use crate::store::{Scope, Store, StoreError};
 
 /// A message for the recipients that were leased together.
 pub(super) struct QueuedMessage {
@@ -41,7 +40,7 @@ pub(super) struct QueuedMessage {
     /// The leases of the recipients are renewed while these live.
     guards: Vec<LeaseGuard>,
     /// Its room in memory.
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<MemoryPermit>,
 }
 
 /// Leased recipients, grouped by message.
@@ -218,16 +217,24 @@ impl QueuedMessage {
         &mut self,
         store: &Store,
         memory: &MessageMemory,
+        relay: Scope,
     ) -> Result<Option<Arc<OutgoingMessage>>, StoreError> {
         if self.outgoing.is_none() {
             // Kept where the read fails: the holder of permits must never wait for more.
             if self.permit.is_none() {
-                self.permit = memory.enter(self.size).await;
+                self.permit = memory.enter(relay, self.size).await;
             }
             let bytes = messages::body(&mut *store.read().await?, &self.id).await?;
             self.outgoing = bytes.map(|bytes| self.outgoing(bytes.into()));
         }
         Ok(self.outgoing.clone())
+    }
+
+    /// Gives up the room of a large message until its next turn: it is charged to the relay that it was for.
+    pub fn unload(&mut self) {
+        if matches!(self.permit, Some(MemoryPermit::Large(_))) {
+            (self.outgoing, self.permit) = (None, None);
+        }
     }
 
     fn outgoing(&self, message: Arc<[u8]>) -> Arc<OutgoingMessage> {
@@ -297,25 +304,44 @@ mod tests {
     use futures::FutureExt as _;
 
     use super::*;
-    use crate::delivery::message_memory::LARGE_BUDGET;
+
+    const RELAY: Scope = Scope::Global;
 
     #[tokio::test]
     async fn large_messages_that_cannot_be_read_do_not_wait_for_each_other() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path(), None).await.expect("opens");
         let memory = MessageMemory::default();
-        let half = i64::from(LARGE_BUDGET / 2);
-        let mut messages = [large(half), large(half)];
+        let size = 32 * 1024 * 1024;
+        let mut messages = [large(size), large(size)];
         store.close().await;
         for _ in 0..2 {
             for message in &mut messages {
-                let loaded = message.load(&store, &memory).now_or_never();
+                let loaded = message.load(&store, &memory, RELAY).now_or_never();
                 assert!(loaded.is_some_and(|loaded| loaded.is_err()), "it waits");
             }
         }
-        assert_eq!(memory.large_available(), 0);
+        let has_room = || memory.enter(RELAY, size).now_or_never().is_some();
+        assert!(!has_room(), "they are the relay's share");
         drop(messages);
-        assert_eq!(memory.large_available(), LARGE_BUDGET as usize);
+        assert!(has_room());
+    }
+
+    #[test]
+    fn a_large_message_that_was_not_tried_is_read_again() {
+        let memory = MessageMemory::default();
+        let bytes = || Arc::from(&b"Subject: Fire\r\n\r\n"[..]);
+        let mut small = large(20);
+        small.outgoing = Some(small.outgoing(bytes()));
+        small.permit = memory.try_small(20);
+        small.unload();
+        assert!(small.loaded().is_some() && small.permit.is_some());
+        let mut message = large(1024 * 1024);
+        message.outgoing = Some(message.outgoing(bytes()));
+        let permit = memory.enter(RELAY, message.size).now_or_never();
+        message.permit = permit.expect("room");
+        message.unload();
+        assert!(message.loaded().is_none() && message.permit.is_none());
     }
 
     fn large(size: i64) -> QueuedMessage {

@@ -283,7 +283,10 @@ impl DeliveryTask {
     async fn load(&self, message: &mut QueuedMessage) -> Option<Arc<OutgoingMessage>> {
         let worker = &self.worker;
         loop {
-            match message.load(&worker.services.store, &worker.memory).await {
+            match message
+                .load(&worker.services.store, &worker.memory, self.route.scope)
+                .await
+            {
                 Ok(outgoing) => return outgoing,
                 Err(error) => {
                     tracing::warn!(

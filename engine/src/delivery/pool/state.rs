@@ -355,6 +355,7 @@ impl State {
         {
             quota.take_back(*counted);
         }
+        message.unload();
         self.queue(&message.class.queue.clone()).push_front(message);
     }
 

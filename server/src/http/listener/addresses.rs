@@ -26,8 +26,8 @@ struct Open {
     warned: Option<Instant>,
 }
 
-/// The place of one connection, until it is dropped.
-pub struct Place {
+/// The permit of one connection, until it is dropped.
+pub struct ConnectionPermit {
     /// `None` for a proxy, whose connections are not counted.
     counted: Option<(Addresses, IpAddr)>,
 }
@@ -43,9 +43,9 @@ impl Addresses {
 
     /// Counts a connection; `None` where its address has as many as it may. The log says so once a
     /// minute.
-    pub fn enter(&self, address: IpAddr) -> Option<Place> {
+    pub fn enter(&self, address: IpAddr) -> Option<ConnectionPermit> {
         if self.proxies.contain(address) {
-            return Some(Place { counted: None });
+            return Some(ConnectionPermit { counted: None });
         }
         let network = network(address);
         let mut open = self.open.lock();
@@ -53,7 +53,7 @@ impl Addresses {
         if *connections < self.limit {
             *connections += 1;
             let counted = Some((self.clone(), network));
-            return Some(Place { counted });
+            return Some(ConnectionPermit { counted });
         }
         if open.warned.is_none_or(|at| at.elapsed() >= WARNING) {
             open.warned = Some(Instant::now());
@@ -63,7 +63,7 @@ impl Addresses {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let Some((addresses, network)) = &self.counted else {
             return;
@@ -92,16 +92,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_has_a_limited_number_of_places() {
+    fn an_address_has_a_limited_number_of_connections() {
         let proxies = TrustedProxies::parse("10.0.0.0/8").expect("a network");
         let addresses = Addresses::new(2, proxies);
         let enter = |address: &str| addresses.enter(address.parse().expect("an address"));
-        let places: Vec<_> = ["192.0.2.1", "::ffff:192.0.2.1"].map(enter).into();
-        assert!(places.iter().all(Option::is_some));
+        let permits: Vec<_> = ["192.0.2.1", "::ffff:192.0.2.1"].map(enter).into();
+        assert!(permits.iter().all(Option::is_some));
         assert!(enter("192.0.2.1").is_none());
         assert!(enter("192.0.2.2").is_some(), "another address");
-        drop(places);
-        assert!(enter("192.0.2.1").is_some(), "after they were left");
+        drop(permits);
+        assert!(enter("192.0.2.1").is_some(), "after they were dropped");
         assert_eq!(addresses.open.lock().connections.len(), 0);
     }
 
@@ -109,7 +109,7 @@ mod tests {
     fn a_network_of_64_bits_is_one_client() {
         let addresses = Addresses::new(1, TrustedProxies::default());
         let enter = |address: &str| addresses.enter(address.parse().expect("an address"));
-        let _place = enter("2001:db8::1").expect("a place");
+        let _permit = enter("2001:db8::1").expect("a permit");
         assert!(enter("2001:db8::ffff:1").is_none());
         assert!(enter("2001:db8:0:1::1").is_some());
     }

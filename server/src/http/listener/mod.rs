@@ -63,7 +63,7 @@ pub async fn serve(
             () = &mut stop => break,
         };
         // Dropping the stream closes it.
-        let Some(place) = addresses.enter(peer.ip()) else {
+        let Some(permit) = addresses.enter(peer.ip()) else {
             continue;
         };
         let mut free = pin!(slot(&slots, &waiting));
@@ -88,7 +88,7 @@ pub async fn serve(
         let protocols = protocols.clone();
         tokio::spawn(async move {
             protocols.serve(stream, client).await;
-            drop((slot, place));
+            drop((slot, permit));
         });
     }
     drop(listener);

@@ -66,7 +66,8 @@ pub enum Event {
     /// diagnosis was connected to and the domain is a name of public DNS.
     Domain(DiagnosedDomain),
     /// The run ended.
-    Over(RunSummary),
+    #[serde(rename = "over")]
+    Finished(RunSummary),
 }
 
 /// The result of a DNS look-up.
@@ -270,13 +271,13 @@ mod tests {
 
     #[test]
     fn an_event_is_a_flat_object_with_its_name() {
-        let over = Event::Over(RunSummary {
+        let summary = Event::Finished(RunSummary {
             milliseconds: Elapsed(12_500),
             encryption: None,
             outcome: Outcome::Passed,
         });
         assert_eq!(
-            serde_json::to_string(&over).expect("JSON"),
+            serde_json::to_string(&summary).expect("JSON"),
             r#"{"event":"over","milliseconds":12.5,"encryption":null,"outcome":"passed"}"#
         );
         let tried = Event::Tried(ConnectAttempt {

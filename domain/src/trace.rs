@@ -159,7 +159,7 @@ impl Trace {
             Event::Line(line) => self.now(|step| step.lines.push(line)),
             Event::Tick { seconds } => self.seconds = seconds,
             Event::Domain(checked) => self.domain = Some(checked),
-            Event::Over(over) => self.summary = Some(over),
+            Event::Finished(summary) => self.summary = Some(summary),
         }
     }
 
@@ -191,7 +191,7 @@ impl Trace {
         let ticked = Elapsed(self.seconds * 1_000_000);
         self.summary
             .as_ref()
-            .map_or(last.max(ticked), |over| over.milliseconds)
+            .map_or(last.max(ticked), |summary| summary.milliseconds)
     }
 }
 
@@ -245,7 +245,7 @@ mod tests {
             passed: false,
             milliseconds: Elapsed(5),
         });
-        trace.apply(Event::Over(RunSummary {
+        trace.apply(Event::Finished(RunSummary {
             milliseconds: Elapsed(9),
             encryption: None,
             outcome: Outcome::Passed,

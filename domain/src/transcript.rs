@@ -100,7 +100,7 @@ impl DiagnosedDomain {
 impl Trace {
     /// The stages not reached, the From domain, the outcome, and the cause with its steps.
     pub fn summary_lines(&self) -> Vec<TranscriptLine> {
-        let Some(over) = &self.summary else {
+        let Some(summary) = &self.summary else {
             let text = "The run was interrupted.";
             return vec![(Tone::Bad, text.to_owned())];
         };
@@ -114,9 +114,9 @@ impl Trace {
             lines.extend(checked.transcript_lines());
             lines.push((Tone::Plain, String::new()));
         }
-        let took = over.milliseconds;
-        let encryption = over.encryption.as_deref().unwrap_or("no encryption");
-        match &over.outcome {
+        let took = summary.milliseconds;
+        let encryption = summary.encryption.as_deref().unwrap_or("no encryption");
+        match &summary.outcome {
             Outcome::Passed => {
                 let text = format!("every stage passed in {took}, {encryption}; nothing was sent");
                 lines.push((Tone::Good, text));
@@ -200,7 +200,7 @@ mod tests {
                 passed: false,
                 milliseconds: Elapsed(1_500),
             },
-            Event::Over(RunSummary {
+            Event::Finished(RunSummary {
                 milliseconds: Elapsed(2_000),
                 encryption: None,
                 outcome: Outcome::Failed {
@@ -232,7 +232,7 @@ mod tests {
                 answered,
                 findings,
             }));
-            trace.apply(Event::Over(RunSummary {
+            trace.apply(Event::Finished(RunSummary {
                 milliseconds: Elapsed(37_000),
                 encryption: None,
                 outcome: Outcome::Passed,
@@ -277,7 +277,7 @@ mod tests {
             [(Tone::Bad, "The run was interrupted.".to_owned())]
         );
         let mut end = |outcome| {
-            trace.apply(Event::Over(RunSummary {
+            trace.apply(Event::Finished(RunSummary {
                 milliseconds: Elapsed(37_000),
                 encryption: Some("TLS 1.3".to_owned()),
                 outcome,

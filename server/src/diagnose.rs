@@ -110,16 +110,16 @@ async fn tell_json(events: impl Stream<Item = Event>) -> Result<ExitCode, Box<dy
     pin_mut!(events);
     let mut code = ExitCode::FAILURE;
     while let Some(event) = events.next().await {
-        if let Event::Over(over) = &event {
-            code = exit_code(over);
+        if let Event::Finished(summary) = &event {
+            code = exit_code(summary);
         }
         writeln!(io::stdout(), "{}", serde_json::to_string(&event)?)?;
     }
     Ok(code)
 }
 
-fn exit_code(over: &RunSummary) -> ExitCode {
-    match over.outcome {
+fn exit_code(summary: &RunSummary) -> ExitCode {
+    match summary.outcome {
         Outcome::Failed { .. } => ExitCode::FAILURE,
         Outcome::Passed | Outcome::Sent { .. } => ExitCode::SUCCESS,
     }

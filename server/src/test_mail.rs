@@ -42,15 +42,17 @@ pub async fn send(
         .await?;
     pin_mut!(events);
     while let Some(event) = events.next().await {
-        let Event::Over(over) = event else { continue };
-        match over.outcome {
+        let Event::Finished(summary) = event else {
+            continue;
+        };
+        match summary.outcome {
             Outcome::Sent {
                 reply, message_id, ..
             } => {
                 return Ok(TestSent {
                     reply: reply.to_line(),
-                    milliseconds: over.milliseconds,
-                    encryption: over.encryption,
+                    milliseconds: summary.milliseconds,
+                    encryption: summary.encryption,
                     message_id,
                 });
             }

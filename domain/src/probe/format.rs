@@ -56,11 +56,11 @@ impl ProbeReport {
 
     /// The recommended settings with reasons, or why there are none.
     pub fn summary_lines(&self) -> Vec<TranscriptLine> {
-        let Some(over) = &self.summary else {
+        let Some(summary) = &self.summary else {
             let text = "The run was interrupted.";
             return vec![(Tone::Bad, text.to_owned())];
         };
-        let recommendation = &over.recommendation;
+        let recommendation = &summary.recommendation;
         let mut lines = vec![(Tone::Plain, String::new())];
         if self.recommends() {
             lines.push((Tone::Strong, "recommended settings:".to_owned()));
@@ -150,7 +150,7 @@ mod tests {
                 (Tone::Plain, "    It has expired.".to_owned())
             ]
         );
-        probed.apply(ProbeEvent::Over(ProbeSummary {
+        probed.apply(ProbeEvent::Finished(ProbeSummary {
             milliseconds: Elapsed(1),
             recommendation: recommend(&[found], None),
         }));

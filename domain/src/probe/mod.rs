@@ -92,7 +92,8 @@ pub enum ProbeEvent {
         seconds: u64,
     },
     /// The probe ended.
-    Over(ProbeSummary),
+    #[serde(rename = "over")]
+    Finished(ProbeSummary),
 }
 
 /// The end of a probe.
@@ -165,7 +166,7 @@ impl ProbeReport {
                 }
             }
             ProbeEvent::Tick { seconds } => self.seconds = seconds,
-            ProbeEvent::Over(over) => self.summary = Some(over),
+            ProbeEvent::Finished(summary) => self.summary = Some(summary),
         }
     }
 
@@ -181,7 +182,7 @@ impl ProbeReport {
     pub fn recommends(&self) -> bool {
         self.summary
             .as_ref()
-            .is_some_and(|over| !over.recommendation.settings.is_empty())
+            .is_some_and(|summary| !summary.recommendation.settings.is_empty())
     }
 }
 

@@ -204,7 +204,7 @@ impl ProbeRun {
         // Released before the last event, so that a client can start the next run when it receives
         // it.
         drop(self.permit);
-        send(ProbeEvent::Over(ProbeSummary {
+        send(ProbeEvent::Finished(ProbeSummary {
             milliseconds: Elapsed::from(begun.elapsed()),
             recommendation,
         }));

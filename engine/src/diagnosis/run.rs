@@ -110,7 +110,7 @@ impl DiagnosisRun {
         if let Some(checked) = checked {
             witness.emit(|| Event::Domain(checked));
         }
-        witness.emit(|| Event::Over(summary));
+        witness.emit(|| Event::Finished(summary));
     }
 
     /// Runs the session, and finds the cause where it fails.

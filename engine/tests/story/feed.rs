@@ -157,7 +157,7 @@ async fn a_run_ends_with_the_session_or_token(env: TestEnv) {
         let mut rest = timeout(LIMIT, events.collect::<Vec<_>>())
             .await
             .expect("the end");
-        rest.retain(|event| matches!(event, Event::Tick { .. } | Event::Over(_)));
+        rest.retain(|event| matches!(event, Event::Tick { .. } | Event::Finished(_)));
         assert!(rest.is_empty(), "{rest:?}");
     }
 }

@@ -59,7 +59,10 @@ async fn test(env: &TestEnv, actor: &Actor) {
     let diagnosis = env.postern.diagnosis();
     let events = diagnosis.test(actor, None, PasswordChange::Keep, TO.to_owned());
     let events: Vec<Event> = events.await.expect("begins").collect().await;
-    assert!(matches!(events.last(), Some(Event::Over(_))), "{events:?}");
+    assert!(
+        matches!(events.last(), Some(Event::Finished(_))),
+        "{events:?}"
+    );
 }
 
 /// The password of the last sign-in at a relay.

@@ -70,11 +70,11 @@ async fn the_settings_of_an_account_are_its_own(env: TestEnv) {
         .expect("an account");
     let events = diagnosis.test(&admin, None, PasswordChange::Keep, TO.to_owned());
     let events: Vec<Event> = events.await.expect("begins").collect().await;
-    let Some(Event::Over(over)) = events.last() else {
+    let Some(Event::Finished(summary)) = events.last() else {
         panic!("{events:?}");
     };
     assert!(matches!(
-        over.outcome,
+        summary.outcome,
         Outcome::Sent {
             verified: Some(_),
             ..
@@ -115,11 +115,11 @@ async fn an_own_relay_has_a_public_address(env: TestEnv) {
         };
         let events = diagnosis.diagnose(&user, request).await;
         let events: Vec<Event> = events.expect("begins").collect().await;
-        let Some(Event::Over(over)) = events.last() else {
+        let Some(Event::Finished(summary)) = events.last() else {
             panic!("{events:?}");
         };
-        let Outcome::Failed { failure, cause } = &over.outcome else {
-            panic!("{host}: {over:?}");
+        let Outcome::Failed { failure, cause } = &summary.outcome else {
+            panic!("{host}: {summary:?}");
         };
         let expected = match host {
             "169.254.169.254" => Fault::AddressNotAllowed,

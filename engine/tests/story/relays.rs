@@ -178,18 +178,18 @@ async fn a_test_mail_verifies_the_relay_that_took_it(env: TestEnv) {
     assert_eq!(saved.await, Ok(1));
     let events = diagnosis.test(&admin, None, PasswordChange::Keep, to());
     let events: Vec<Event> = events.await.expect("begins").collect().await;
-    let Some(Event::Over(over)) = events.last() else {
+    let Some(Event::Finished(summary)) = events.last() else {
         panic!("{events:?}");
     };
     assert!(
         matches!(
-            over.outcome,
+            summary.outcome,
             Outcome::Sent {
                 verified: Some(_),
                 ..
             }
         ),
-        "{over:?}"
+        "{summary:?}"
     );
     assert_eq!((first.accepted().len(), second.accepted().len()), (0, 1));
     let listed = env.postern.relays().list(&admin).await.expect("a list");

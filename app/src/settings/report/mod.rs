@@ -84,26 +84,31 @@ fn fold<E, T: Default + Send>(
 }
 
 fn trace_snapshot(trace: &Trace) -> Snapshot {
-    let verified = trace.summary.as_ref().and_then(|over| match over.outcome {
-        Outcome::Sent {
-            verified: Some(at), ..
-        } => Some((trace.revision?, at)),
-        _ => None,
-    });
-    let over = trace.summary.as_ref();
+    let verified = trace
+        .summary
+        .as_ref()
+        .and_then(|summary| match summary.outcome {
+            Outcome::Sent {
+                verified: Some(at), ..
+            } => Some((trace.revision?, at)),
+            _ => None,
+        });
+    let summary = trace.summary.as_ref();
     let checked = trace.domain.as_ref();
     let html = view! {
         <div id=RunKind::Test.report()>
-            {over.map(|over| view! { <Verdict trace=trace.clone() over=over.clone() /> })}
+            {summary.map(|summary| {
+                view! { <Verdict trace=trace.clone() summary=summary.clone() /> }
+            })}
             <Waterfall trace=trace.clone() />
             {checked.map(|checked| view! { <FromDomainReport checked=checked.clone() /> })}
-            {over.map(|_| view! { <Transcript trace=trace.clone() /> })}
+            {summary.map(|_| view! { <Transcript trace=trace.clone() /> })}
         </div>
     };
     Snapshot {
         status: status(trace),
         html: html.to_html(),
-        last: over.is_some(),
+        last: summary.is_some(),
         data_begun: trace.steps.iter().any(|step| step.stage == Stage::Data),
         verified,
     }
@@ -111,7 +116,7 @@ fn trace_snapshot(trace: &Trace) -> Snapshot {
 
 fn status(trace: &Trace) -> String {
     match (&trace.summary, trace.running()) {
-        (Some(over), _) => verdict::title(over),
+        (Some(summary), _) => verdict::title(summary),
         (None, Some(stage)) => stage.title(),
         (None, None) => "Starting".to_owned(),
     }

@@ -41,9 +41,9 @@ pub fn by_form_field(mut refusal: Refusal) -> Refusal {
 
 /// The snapshot of a probe so far.
 pub fn snapshot(probed: &ProbeReport) -> Snapshot {
-    let over = probed.summary.as_ref();
+    let summary = probed.summary.as_ref();
     let waiting = probed.rows.len() - probed.results().count();
-    let status = match over {
+    let status = match summary {
         Some(_) if probed.recommends() => "Settings were found.".to_owned(),
         Some(_) => "No connection works.".to_owned(),
         None if probed.rows.is_empty() => "Querying DNS".to_owned(),
@@ -51,8 +51,8 @@ pub fn snapshot(probed: &ProbeReport) -> Snapshot {
     };
     let html = view! {
         <div id=RunKind::Probe.report()>
-        {over.map(|over| {
-            let recommendation = over.recommendation.clone();
+        {summary.map(|summary| {
+            let recommendation = summary.recommendation.clone();
             let sound = probed.results().any(|found| recommendation.is(found) && is_sound(found));
             view! { <Recommended recommendation sound /> }
         })}
@@ -62,7 +62,7 @@ pub fn snapshot(probed: &ProbeReport) -> Snapshot {
     Snapshot {
         status,
         html: html.to_html(),
-        last: over.is_some(),
+        last: summary.is_some(),
         ..Snapshot::default()
     }
 }
@@ -74,7 +74,7 @@ fn Table(probed: ProbeReport) -> impl IntoView {
         let asking = probed.summary.is_none().then_some(asking);
         return view! { <p class="field-hint">{asking}</p> }.into_any();
     }
-    let recommendation = probed.summary.map(|over| over.recommendation);
+    let recommendation = probed.summary.map(|summary| summary.recommendation);
     let seconds = recommendation
         .is_none()
         .then(|| format!("{} s", probed.seconds));

@@ -8,9 +8,9 @@ use super::trust::Trust;
 use crate::server_prelude::*;
 
 /// One line, which screen readers announce.
-pub fn title(over: &RunSummary) -> String {
-    let took = over.milliseconds;
-    match &over.outcome {
+pub fn title(summary: &RunSummary) -> String {
+    let took = summary.milliseconds;
+    match &summary.outcome {
         Outcome::Passed => format!("Every stage passed in {took}."),
         Outcome::Sent { .. } => format!("Sent in {took}."),
         Outcome::Failed { failure, .. } => {
@@ -20,24 +20,24 @@ pub fn title(over: &RunSummary) -> String {
 }
 
 #[component]
-pub fn Verdict(trace: Trace, over: RunSummary) -> impl IntoView {
-    let title = title(&over);
+pub fn Verdict(trace: Trace, summary: RunSummary) -> impl IntoView {
+    let title = title(&summary);
     let tested = match trace.revision {
         Some(_) => "The saved settings were tested.",
         None => "The form was tested, not the saved settings.",
     };
-    let stage = match &over.outcome {
+    let stage = match &summary.outcome {
         Outcome::Failed { failure, .. } => Some(failure.stage),
         _ => None,
     };
-    let encryption = match &over.encryption {
+    let encryption = match &summary.encryption {
         Some(encryption) => format!("Encrypted with {encryption}. "),
         // There was no connection to encrypt.
         None if matches!(stage, Some(Stage::Dns | Stage::Tcp | Stage::Tls)) => String::new(),
         None => "Not encrypted. ".to_owned(),
     };
     let more = format!("{encryption}{tested}");
-    match over.outcome {
+    match summary.outcome {
         Outcome::Passed => {
             let text = "Nothing was sent.";
             view! { <Success title text more /> }.into_any()

@@ -16,9 +16,9 @@ const WIDTH_MIN: u64 = 6;
 #[component]
 pub fn Waterfall(trace: Trace) -> AnyView {
     let whole = trace.elapsed();
-    let over = trace.summary.is_some();
+    let finished = trace.summary.is_some();
     let reached = trace.steps.into_iter().map(|step| {
-        view! { <Reached step whole over /> }
+        view! { <Reached step whole finished /> }
     });
     let ahead = trace.not_reached.into_iter().map(|stage| {
         view! {
@@ -26,7 +26,7 @@ pub fn Waterfall(trace: Trace) -> AnyView {
                 <div class="stage-row">
                     <span class="stage-title"><StageName stage /></span>
                     <span class="stage-bar"></span>
-                    <span class="stage-time">{over.then_some("not reached")}</span>
+                    <span class="stage-time">{finished.then_some("not reached")}</span>
                 </div>
             </li>
         }
@@ -45,7 +45,7 @@ pub fn Waterfall(trace: Trace) -> AnyView {
 
 /// A stage that was reached. After the run it can be opened for its details.
 #[component]
-fn Reached(step: Step, whole: Elapsed, over: bool) -> impl IntoView {
+fn Reached(step: Step, whole: Elapsed, finished: bool) -> impl IntoView {
     let (class, state) = match step.state {
         StepState::Running => ("stage stage-now", "in progress"),
         StepState::Passed => ("stage stage-passed", "passed"),
@@ -69,7 +69,7 @@ fn Reached(step: Step, whole: Elapsed, over: bool) -> impl IntoView {
         <span class="stage-time">{time}</span>
     };
     let open = step.state == StepState::Failed;
-    if over {
+    if finished {
         view! {
             <li class=class>
                 <details open=open>

@@ -38,9 +38,9 @@ pub async fn run(state: &AppState, body: SmtpBody) -> Result<TestPassed, SmtpRef
     while let Some(event) = events.next().await {
         match event {
             Event::Started { relay: name, .. } => relay = name,
-            Event::Over(over) => match over.outcome {
+            Event::Finished(summary) => match summary.outcome {
                 Outcome::Passed | Outcome::Sent { .. } => {
-                    let encryption = over.encryption.map_or_else(
+                    let encryption = summary.encryption.map_or_else(
                         || "without encryption".to_owned(),
                         |encryption| format!("with {encryption}"),
                     );

@@ -57,7 +57,7 @@ fn Layout(actor: Actor, children: Children) -> AnyView {
                     {admin
                         .then(|| {
                             view! {
-                                <Destination path=SETTINGS text="Email setup" icon=IconKind::Letter />
+                                <Destination path=SETTINGS text="Email setup" icon=IconKind::Envelope />
                                 <Destination path=RELAYS text="Relays" icon=IconKind::Signpost />
                                 <Destination path=DOMAINS text="Domains" icon=IconKind::Globe />
                             }

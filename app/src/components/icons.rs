@@ -27,7 +27,7 @@ pub fn Brand() -> impl IntoView {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IconKind {
     House,
-    Letter,
+    Envelope,
     Signpost,
     Globe,
     Tray,
@@ -46,7 +46,7 @@ impl IconKind {
     const fn path(self) -> &'static str {
         match self {
             Self::House => "M3 9l7-6 7 6v7.25a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1zM8 17.25v-5h4v5",
-            Self::Letter => {
+            Self::Envelope => {
                 "M2.75 5.25a1 1 0 0 1 1-1h12.5a1 1 0 0 1 1 1v9.5a1 1 0 0 1-1 1H3.75a1 1 0 0 1-1-1zM3 5.5l7 5.25 7-5.25"
             }
             Self::Signpost => {

@@ -6,14 +6,14 @@ use super::format::size;
 use crate::server_prelude::*;
 
 #[component]
-pub fn Content(letter: ParsedMessage, source: String) -> AnyView {
-    let headers = letter.headers.into_iter().map(|(name, value)| {
+pub fn Content(message: ParsedMessage, source: String) -> AnyView {
+    let headers = message.headers.into_iter().map(|(name, value)| {
         view! {
             <dt>{name}</dt>
             <dd>{value}</dd>
         }
     });
-    let (text, note) = match (letter.text, letter.html_as_text) {
+    let (text, note) = match (message.text, message.html_as_text) {
         (Some(text), _) => (text, None),
         (None, Some(text)) => (text, Some("The message has only HTML; this is its text.")),
         (None, None) => (String::new(), Some("The message has no text.")),
@@ -25,7 +25,7 @@ pub fn Content(letter: ParsedMessage, source: String) -> AnyView {
             </pre>
         }
     });
-    let attachments: Vec<_> = letter
+    let attachments: Vec<_> = message
         .attachments
         .into_iter()
         .map(|attached| {

@@ -72,7 +72,7 @@ fn Confidential() -> AnyView {
 /// The content of the message. A failure leaves the rest of the page.
 async fn content(postern: &Postern, actor: &Actor, id: &str) -> AnyView {
     match postern.outbox().parsed_message(actor, id).await {
-        Ok(letter) => view! { <Content letter source=source_path(id) /> }.into_any(),
+        Ok(message) => view! { <Content message source=source_path(id) /> }.into_any(),
         Err(refusal) => view! { <ErrorNotice text=refusal.text().to_owned() /> }.into_any(),
     }
 }

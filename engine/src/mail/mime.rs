@@ -38,7 +38,7 @@ pub(super) fn body(text: Option<String>, html: Option<String>, files: Vec<MimeFi
     let (inline, attached): (Vec<_>, Vec<_>) = files.into_iter().partition(shown);
     let html = html.map(|html| related(text_part(html, ContentType::TEXT_HTML), inline));
     let text = text.map(|text| text_part(text, ContentType::TEXT_PLAIN));
-    let letter = match (text, html) {
+    let body = match (text, html) {
         (Some(text), Some(html)) => {
             let both = MultiPart::alternative().singlepart(text);
             Part::Multi(add(both, html))
@@ -48,9 +48,9 @@ pub(super) fn body(text: Option<String>, html: Option<String>, files: Vec<MimeFi
         (None, None) => Part::Single(text_part(String::new(), ContentType::TEXT_PLAIN)),
     };
     let whole = if attached.is_empty() {
-        letter
+        body
     } else {
-        let mixed = add(MultiPart::mixed().build(), letter);
+        let mixed = add(MultiPart::mixed().build(), body);
         let attach = |all: MultiPart, file| all.singlepart(file_part(file, false));
         Part::Multi(attached.into_iter().fold(mixed, attach))
     };

@@ -224,12 +224,12 @@ async fn users_see_only_their_own_mail(env: TestEnv) {
     ] {
         assert_eq!(kind.expect_err("for administrators").kind, Kind::Forbidden);
     }
-    let letter = postern
+    let message = postern
         .outbox()
         .parsed_message(&admin, &theirs)
         .await
         .expect("readable");
-    assert_eq!(letter.text.as_deref().map(str::trim), Some("Hello."));
+    assert_eq!(message.text.as_deref().map(str::trim), Some("Hello."));
     let bytes = postern.outbox().message_bytes(&admin, &others).await;
     assert!(bytes.is_ok(), "the administrator's own");
     let trail = postern.audit().trail(&admin, 20).await.expect("a trail");

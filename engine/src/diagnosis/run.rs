@@ -64,7 +64,7 @@ impl DiagnosisRun {
         stream_of(|events| {
             let (sender, connected) = oneshot::channel();
             let sender = Mutex::new(Some(sender));
-            let witness = SessionObserver::new(move |event| {
+            let observer = SessionObserver::new(move |event| {
                 if let Some(address) = connected_address(&event)
                     && let Some(sender) = sender.lock().take()
                 {
@@ -73,13 +73,13 @@ impl DiagnosisRun {
                 }
                 drop(events.unbounded_send(event));
             });
-            self.run(witness, connected)
+            self.run(observer, connected)
         })
     }
 
-    async fn run(self, witness: SessionObserver, connected: oneshot::Receiver<IpAddr>) {
+    async fn run(self, observer: SessionObserver, connected: oneshot::Receiver<IpAddr>) {
         let settings = &self.relay.settings;
-        witness.emit(|| {
+        observer.emit(|| {
             let mut plan = Stage::plan(settings, self.recipient.is_some(), self.message.is_some());
             plan.retain(|stage| !self.until_sign_in || *stage != Stage::Mail);
             Event::Started {
@@ -89,10 +89,10 @@ impl DiagnosisRun {
             }
         });
         let session = async {
-            let outcome = self.outcome(&witness).await;
+            let outcome = self.outcome(&observer).await;
             RunSummary {
-                milliseconds: witness.elapsed(),
-                encryption: witness.encryption().map(ToOwned::to_owned),
+                milliseconds: observer.elapsed(),
+                encryption: observer.encryption().map(ToOwned::to_owned),
                 outcome,
             }
         };
@@ -102,27 +102,27 @@ impl DiagnosisRun {
                 None => (session.await, None),
             }
         };
-        let tick = |seconds| witness.emit(|| Event::Tick { seconds });
+        let tick = |seconds| observer.emit(|| Event::Tick { seconds });
         let (summary, checked) = with_ticks(run, tick).await;
         // Released before the last event, so that a client can start the next run when it receives
         // it.
         drop(self.permit);
         if let Some(checked) = checked {
-            witness.emit(|| Event::Domain(checked));
+            observer.emit(|| Event::Domain(checked));
         }
-        witness.emit(|| Event::Finished(summary));
+        observer.emit(|| Event::Finished(summary));
     }
 
     /// Runs the session, and finds the cause where it fails.
-    async fn outcome(&self, witness: &SessionObserver) -> Outcome {
+    async fn outcome(&self, observer: &SessionObserver) -> Outcome {
         let settings = &self.relay.settings;
-        match self.in_time(witness).await {
+        match self.in_time(observer).await {
             Ok(None) => {
-                witness.passed();
+                observer.passed();
                 Outcome::Passed
             }
             Ok(Some(sent)) => {
-                witness.passed();
+                observer.passed();
                 Outcome::Sent {
                     reply: sent.reply,
                     message_id: sent.message_id,
@@ -130,18 +130,18 @@ impl DiagnosisRun {
                 }
             }
             Err(failure) => {
-                witness.failed(failure.stage);
+                observer.failed(failure.stage);
                 tracing::info!(relay = %settings.host, port = settings.port, stage = ?failure.stage, fault = ?failure.fault, "a relay failed a test");
-                let observed = Observation {
+                let observation = Observation {
                     failure: &failure,
                     settings,
-                    encrypted: witness.encryption().is_some(),
-                    capabilities: &witness.capabilities(),
+                    encrypted: observer.encryption().is_some(),
+                    capabilities: &observer.capabilities(),
                     sender: settings.from_address.as_str(),
                     recipient: self.recipient.as_ref().map(EmailAddress::as_str),
                 };
                 Outcome::Failed {
-                    cause: cause::find(&observed),
+                    cause: cause::find(&observation),
                     failure,
                 }
             }
@@ -149,10 +149,10 @@ impl DiagnosisRun {
     }
 
     /// Runs the session with a deadline of [`LIMIT`].
-    async fn in_time(&self, witness: &SessionObserver) -> Result<Option<Sent>, Failure> {
-        let session = timeout(LIMIT, self.session(witness));
+    async fn in_time(&self, observer: &SessionObserver) -> Result<Option<Sent>, Failure> {
+        let session = timeout(LIMIT, self.session(observer));
         session.await.unwrap_or_else(|_| {
-            let stage = witness.stage().unwrap_or(Stage::Dns);
+            let stage = observer.stage().unwrap_or(Stage::Dns);
             let detail = format!(
                 "The test took longer than {} s and was ended.",
                 LIMIT.as_secs()
@@ -161,8 +161,8 @@ impl DiagnosisRun {
         })
     }
 
-    async fn session(&self, witness: &SessionObserver) -> Result<Option<Sent>, Failure> {
-        let mut session = Session::open(&self.diagnosis.dialer, &self.relay, witness).await?;
+    async fn session(&self, observer: &SessionObserver) -> Result<Option<Sent>, Failure> {
+        let mut session = Session::open(&self.diagnosis.dialer, &self.relay, observer).await?;
         let envelope = Envelope {
             from: Some(self.relay.settings.from_address.clone()),
             to: self.recipient.iter().cloned().collect(),

@@ -30,9 +30,9 @@ use tables::rules;
 /// Finds the cause of a failure; none when no rule matches, which no 4xx or 5xx reply is without.
 pub fn find(observation: &Observation<'_>) -> Option<Finding> {
     let evidence = Evidence::of(observation);
-    let said = PHRASES.rules_in(evidence.text());
+    let matched = PHRASES.rules_in(evidence.text());
     let (_, (by, rule)) = rules().enumerate().find(|(index, (_, rule))| {
-        let worded = rule.words.is_empty() || said.contains(*index);
+        let worded = rule.words.is_empty() || matched.contains(*index);
         worded && (rule.when)(&evidence)
     })?;
     Some(Finding {

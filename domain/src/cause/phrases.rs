@@ -18,7 +18,7 @@ pub(super) struct Phrases {
 
 /// The rules of which a text contains a phrase, as bits.
 #[derive(Default)]
-pub(super) struct RulesSaid([u64; BLOCKS]);
+pub(super) struct MatchedRules([u64; BLOCKS]);
 
 /// The blocks of 64 bits in a set of rules.
 const BLOCKS: usize = 8;
@@ -40,17 +40,17 @@ impl Phrases {
     }
 
     /// The rules of which `text` contains a phrase.
-    pub fn rules_in(&self, text: &str) -> RulesSaid {
-        let mut said = RulesSaid::default();
+    pub fn rules_in(&self, text: &str) -> MatchedRules {
+        let mut matched = MatchedRules::default();
         for found in self.automaton.find_overlapping_iter(text) {
             let rule = usize::from(self.rule_of[found.pattern().as_usize()]);
-            said.0[rule / 64] |= 1 << (rule % 64);
+            matched.0[rule / 64] |= 1 << (rule % 64);
         }
-        said
+        matched
     }
 }
 
-impl RulesSaid {
+impl MatchedRules {
     pub fn contains(&self, rule: usize) -> bool {
         self.0[rule / 64] & (1 << (rule % 64)) != 0
     }

@@ -117,24 +117,24 @@ impl Reader {
         let host = self.take("SMTP_HOST", |text| {
             Ok(text.parse::<Host>().map_err(str::to_owned)?.to_string())
         });
-        self.say(host.as_ref(), |host| {
+        self.explain(host.as_ref(), |host| {
             format!("The host of the relay is {host}.")
         });
         let port = self.take("SMTP_PORT", |text| {
             valid(Label::Port, text)?;
             text.parse::<u16>().map_err(|error| error.to_string())
         });
-        self.say(port.as_ref(), |port| {
+        self.explain(port.as_ref(), |port| {
             format!("The port of the relay is {port}.")
         });
         let secure = self.secure();
         let require_tls = self.take("SMTP_REQUIRE_TLS", switch);
-        self.say(require_tls.as_ref(), |required| match required {
+        self.explain(require_tls.as_ref(), |required| match required {
             true => "TLS is required.".to_owned(),
             false => "TLS is not required by this.".to_owned(),
         });
         let authentication = self.take("SMTP_AUTH", authentication);
-        self.say(authentication.as_ref(), |name| match name.as_str() {
+        self.explain(authentication.as_ref(), |name| match name.as_str() {
             "None" => "Postern does not sign in.".to_owned(),
             name => format!("Postern signs in by {name}."),
         });
@@ -142,7 +142,7 @@ impl Reader {
             valid(Label::Username, text)?;
             Ok(text.to_owned())
         });
-        self.say(username.as_ref(), |name| {
+        self.explain(username.as_ref(), |name| {
             format!("The user name is {name}.")
         });
         let signs_in = authentication
@@ -151,12 +151,12 @@ impl Reader {
         let password = self.password(host.is_some(), signs_in);
         let sender = self.sender();
         let timeout = self.take("EMAIL_TIMEOUT", milliseconds);
-        self.say(timeout.as_ref(), |seconds| {
+        self.explain(timeout.as_ref(), |seconds| {
             format!("Connecting, and each reply, may take {seconds} s (at most 120 s).")
         });
         let insecure = self.insecure(allow_insecure);
         let skip = self.take("SKIP_EMAIL_SEND", switch);
-        self.say(skip.as_ref(), |skip| match skip {
+        self.explain(skip.as_ref(), |skip| match skip {
             true => "Mail is accepted and held; none is sent.".to_owned(),
             false => "Mail is sent.".to_owned(),
         });
@@ -228,14 +228,14 @@ impl Reader {
         self.faults.add(variable, format!("{variable}: {text}"));
     }
 
-    /// Says what follows from a variable that was just taken.
-    fn say<T>(&mut self, set: Option<&SetBy<T>>, meaning: impl FnOnce(&T) -> String) {
+    /// Explains what follows from a variable that was just taken.
+    fn explain<T>(&mut self, set: Option<&SetBy<T>>, meaning: impl FnOnce(&T) -> String) {
         if let (Some(set), Some(last)) = (set, self.meanings.last_mut()) {
             last.meaning = meaning(&set.value);
         }
     }
 
-    /// Says why nothing follows from the variable that was just taken.
+    /// Explains why nothing follows from the variable that was just taken.
     fn ignore(&mut self, reason: &str) {
         if let Some(last) = self.meanings.last_mut() {
             last.is_followed = false;
@@ -248,7 +248,7 @@ impl Reader {
         let mut set: Option<SetBy<bool>> = None;
         for name in ["SMTP_SECURE", "SMTP_TLS"] {
             let next = self.take(name, switch);
-            self.say(next.as_ref(), |secure| match secure {
+            self.explain(next.as_ref(), |secure| match secure {
                 true => "TLS is required: from the first byte at port 465 (SSL), else by StartTLS."
                     .to_owned(),
                 false => "TLS is not required by this.".to_owned(),
@@ -321,7 +321,7 @@ impl Reader {
             valid(Label::FromName, name)?;
             Ok((name.to_owned(), address.to_string()))
         });
-        self.say(from.as_ref(), |(name, address)| match name.as_str() {
+        self.explain(from.as_ref(), |(name, address)| match name.as_str() {
             "" => format!("Mail without a From has {address}."),
             name => format!("Mail without a From has {address} and the name {name}."),
         });
@@ -329,7 +329,7 @@ impl Reader {
             valid(Label::FromName, text)?;
             Ok(text.to_owned())
         });
-        self.say(name.as_ref(), |name| {
+        self.explain(name.as_ref(), |name| {
             format!("The name beside it is {name}.")
         });
         let Some(SetBy { value, variable }) = from else {
@@ -357,7 +357,7 @@ impl Reader {
         match (set.value, allowed) {
             (false, _) => {
                 let text = "Certificates are checked, and passwords are sent inside TLS only.";
-                self.say(Some(&set), |_| text.to_owned());
+                self.explain(Some(&set), |_| text.to_owned());
                 None
             }
             (true, false) => {
@@ -369,7 +369,7 @@ impl Reader {
             (true, true) => {
                 let text = "Certificates are not checked, and passwords are sent without encryption where there is none.";
                 let variable = set.variable.clone();
-                self.say(Some(&set), |_| text.to_owned());
+                self.explain(Some(&set), |_| text.to_owned());
                 Some(variable)
             }
         }

@@ -16,7 +16,7 @@ pub fn subject(change: &MailedChange) -> String {
         true => "Your relay".to_owned(),
         false => format!("Relay {}", change.relay_name),
     };
-    format!("{relay} {}", says(change.to))
+    format!("{relay} {}", description(change.to))
 }
 
 /// The text. `public_url` is where people reach the console.
@@ -35,7 +35,7 @@ pub fn body(change: &MailedChange, public_url: &str) -> String {
         (true, None) => format!("It works since {}.", change.at),
         (false, since) => format!("It fails since {}.", since.unwrap_or(change.at)),
     };
-    let mut text = format!("{relay} {}. {times}\n", says(change.to));
+    let mut text = format!("{relay} {}. {times}\n", description(change.to));
     let details = [
         ("Stage", change.stage.map(Stage::title)),
         ("Cause", change.cause.clone()),
@@ -65,7 +65,7 @@ pub fn body(change: &MailedChange, public_url: &str) -> String {
     text
 }
 
-fn says(state: HealthState) -> &'static str {
+fn description(state: HealthState) -> &'static str {
     match state {
         HealthState::Down => "is down",
         HealthState::Degraded => "fails now and then",

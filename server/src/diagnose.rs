@@ -29,8 +29,8 @@ pub async fn diagnose(
     let question = question(asked)?;
     let events = diagnosis.diagnose(&operator(), question).await?;
     let code = match json {
-        true => tell_json(events).await?,
-        false => tell(events).await?,
+        true => print_json(events).await?,
+        false => print_events(events).await?,
     };
     postern.close().await;
     Ok(code)
@@ -56,7 +56,7 @@ pub async fn send_test(
         .of_relay(&relay)?
         .test(&operator(), None, PasswordChange::Keep, address)
         .await?;
-    let code = tell(events).await?;
+    let code = print_events(events).await?;
     postern.close().await;
     Ok(code)
 }
@@ -106,7 +106,7 @@ fn default_sender() -> String {
     }
 }
 
-async fn tell_json(events: impl Stream<Item = Event>) -> Result<ExitCode, Box<dyn Error>> {
+async fn print_json(events: impl Stream<Item = Event>) -> Result<ExitCode, Box<dyn Error>> {
     pin_mut!(events);
     let mut code = ExitCode::FAILURE;
     while let Some(event) = events.next().await {
@@ -126,7 +126,7 @@ fn exit_code(summary: &RunSummary) -> ExitCode {
 }
 
 /// Prints each stage when it has ended; on a terminal also the one that is running.
-async fn tell(events: impl Stream<Item = Event>) -> Result<ExitCode, Box<dyn Error>> {
+async fn print_events(events: impl Stream<Item = Event>) -> Result<ExitCode, Box<dyn Error>> {
     pin_mut!(events);
     let live = io::stdout().is_terminal();
     let terminal = Terminal::stdout();

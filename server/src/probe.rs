@@ -22,7 +22,7 @@ pub async fn probe(bootstrap: Bootstrap, args: ProbeArgs) -> Result<ExitCode, Bo
     };
     let diagnosis = postern.diagnosis().of_relay(&relay)?;
     let events = diagnosis.probe(&operator(), search).await?;
-    let code = tell(events, args.json).await?;
+    let code = print_events(events, args.json).await?;
     postern.close().await;
     Ok(code)
 }
@@ -45,7 +45,7 @@ async fn saved(
 }
 
 /// Prints each result as it comes, as a row or as JSON.
-async fn tell(
+async fn print_events(
     events: impl Stream<Item = ProbeEvent>,
     json: bool,
 ) -> Result<ExitCode, Box<dyn Error>> {

@@ -94,8 +94,8 @@ impl Case {
 /// Asserts that each case leads to its title, and that each rule has a case.
 pub(super) fn assert_causes(tables: &[&[Rule]], cases: &[(&str, Case)]) {
     for (title, case) in cases {
-        let told = find(&case.observed()).map(|found| found.cause.title);
-        assert_eq!(told, Some(*title), "{:?}", case.failure);
+        let actual = find(&case.observed()).map(|found| found.cause.title);
+        assert_eq!(actual, Some(*title), "{:?}", case.failure);
     }
     for row in tables.iter().copied().flatten() {
         let title = row.cause.title;

@@ -14,9 +14,9 @@ where
     E: Send + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
-    let (events, told) = unbounded();
+    let (events, received) = unbounded();
     let running = run(events).into_stream().filter_map(async |()| None);
-    stream::select(told, running.boxed())
+    stream::select(received, running.boxed())
 }
 
 /// Awaits `work`, and calls `tick` each second with the number of seconds that have passed.

@@ -256,13 +256,13 @@ fn faults_are_reported_by_their_field() {
             one.bytes = b"From: nobody\r\n\r\n".to_vec();
         }),
     ];
-    for (field, told, change) in changes {
+    for (field, expected, change) in changes {
         let mut changed = submission("ops@example.org", MAIL.as_bytes());
         change(&mut changed);
-        let refusal = compose(changed).expect_err(told);
+        let refusal = compose(changed).expect_err(expected);
         let fields: Vec<&str> = refusal.fields.keys().map(String::as_str).collect();
         assert_eq!(fields, [field], "{refusal}");
-        assert!(refusal.fields[field].contains(told), "{refusal}");
+        assert!(refusal.fields[field].contains(expected), "{refusal}");
     }
     let without = submission("", b"Subject: x\r\n\r\n").compose(None, "01JD", NOW);
     let refusal = without.expect_err("no settings");

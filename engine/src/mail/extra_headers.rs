@@ -33,21 +33,21 @@ impl<'a> ExtraHeaders<'a> {
     /// Validates the extra header fields. Faults are added under `headers`, all in one text.
     pub fn read(headers: &'a [(String, String)], faults: &mut Refusal) -> Self {
         let mut extra = Self::default();
-        let mut told = String::new();
+        let mut text = String::new();
         if headers.len() > MOST {
-            told = format!("A mail has at most {MOST} extra header fields.");
+            text = format!("A mail has at most {MOST} extra header fields.");
         }
         for (name, value) in headers.iter().take(MOST) {
             let value = value.trim_matches(' ');
             if let Err(fault) = extra.take(name, value) {
-                if !told.is_empty() {
-                    told.push(' ');
+                if !text.is_empty() {
+                    text.push(' ');
                 }
-                told.push_str(&format!("“{}”: {fault}", sanitize::printable(name, NAME)));
+                text.push_str(&format!("“{}”: {fault}", sanitize::printable(name, NAME)));
             }
         }
-        if !told.is_empty() {
-            faults.add("headers", told);
+        if !text.is_empty() {
+            faults.add("headers", text);
         }
         extra
     }
@@ -285,11 +285,11 @@ mod tests {
             ("word ".repeat(3000), None),
         ] {
             let refused = read("X-Job", &value).err();
-            let told = line.map(|line| format!("would have {line} octets"));
-            match (&refused, &told) {
-                (Some(text), Some(told)) => assert!(text.contains(told.as_str()), "{text}"),
+            let expected = line.map(|line| format!("would have {line} octets"));
+            match (&refused, &expected) {
+                (Some(text), Some(expected)) => assert!(text.contains(expected.as_str()), "{text}"),
                 (None, None) => {}
-                _ => panic!("{told:?}: {refused:?}"),
+                _ => panic!("{expected:?}: {refused:?}"),
             }
         }
     }

@@ -212,7 +212,7 @@ fn a_missing_from_is_the_saved_sender() {
 
 #[test]
 fn an_empty_or_second_from_is_refused() {
-    for (fields, told) in [
+    for (fields, expected) in [
         ("From: \r\n", "From in line 2 names no address"),
         ("From:\r\n \r\n", "From in line 2 names no address"),
         ("From: <>\r\n", "From in line 2 names no address"),
@@ -231,7 +231,7 @@ fn an_empty_or_second_from_is_refused() {
             let refusal = compose_with(raw.as_bytes(), rest).expect_err("refused");
             assert_eq!(refusal.fields.keys().collect::<Vec<_>>(), ["raw"]);
             assert!(
-                refusal.fields["raw"].starts_with(told),
+                refusal.fields["raw"].starts_with(expected),
                 "{fields}: {refusal}"
             );
         }
@@ -342,7 +342,7 @@ fn only_a_local_part_is_left_in_utf_8() {
 
 #[test]
 fn octets_above_127_where_no_encoded_word_may_be_are_refused() {
-    for (field, told) in [
+    for (field, expected) in [
         ("Date: heute früh", "Date in line 1 has octets above 127"),
         ("References: <ü@example.org>", "References in line 1"),
         (
@@ -360,7 +360,7 @@ fn octets_above_127_where_no_encoded_word_may_be_are_refused() {
     ] {
         let refusal = encoded(field.as_bytes()).expect_err(field);
         let text = &refusal.fields["raw"];
-        assert!(text.contains(told), "{field}: {text}");
+        assert!(text.contains(expected), "{field}: {text}");
     }
     let raw = MAIL
         .replace("Subject: x", "X-A: b\r\nDate: früh")
@@ -375,7 +375,7 @@ fn octets_above_127_where_no_encoded_word_may_be_are_refused() {
 #[test]
 fn malformed_raw_messages_are_refused() {
     let long = format!("{MAIL}{}\r\n", "x".repeat(999));
-    for (raw, told) in [
+    for (raw, expected) in [
         (&b""[..], "empty"),
         (b"\r\n", "has none"),
         (b"\r\nFrom: a@b.example\r\n", "has none"),
@@ -418,7 +418,7 @@ fn malformed_raw_messages_are_refused() {
             .get("raw")
             .map(String::as_str)
             .unwrap_or_default();
-        assert!(text.contains(told), "{}: {refusal}", raw.escape_ascii());
+        assert!(text.contains(expected), "{}: {refusal}", raw.escape_ascii());
     }
     let longest = long.replace(&"x".repeat(999), &"x".repeat(998));
     assert_eq!(bytes(&longest), longest);

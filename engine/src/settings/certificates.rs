@@ -276,8 +276,8 @@ mod tests {
             (many, "At most 16"),
         ] {
             let refusal = normalised(&text).expect_err("refused");
-            let told = &refusal.fields["smtp_trusted_certificates"];
-            assert!(told.contains(word), "{told}");
+            let fault = &refusal.fields["smtp_trusted_certificates"];
+            assert!(fault.contains(word), "{fault}");
             assert!(!refusal.to_string().contains(&secret));
         }
     }

@@ -31,7 +31,7 @@ pub async fn add(
         }
     }
     let mut unsent = health_mail::take_unsent(work, &change.relay_id).await?;
-    for account in addressees(work, change.account.as_deref()).await? {
+    for account in mail_recipients(work, change.account.as_deref()).await? {
         let mut mailed = MailedChange::new(change);
         let earlier = unsent.iter().position(|mail| mail.account == account);
         let earlier = earlier.and_then(|index| unsent.swap_remove(index).change);
@@ -50,7 +50,7 @@ pub async fn add(
 
 /// The ids of the accounts that get the mail: those of enabled administrators, or the one whose own relay
 /// it is.
-async fn addressees(
+async fn mail_recipients(
     connection: &mut Connection,
     own: Option<&str>,
 ) -> Result<Vec<String>, StoreError> {
@@ -212,12 +212,12 @@ mod tests {
         // The recovery is a mail of its own when the relay fails again.
         report(&store, &change(Healthy, Down, 5_000)).await;
         let (mails, [on, _]) = queued(&store).await;
-        let told: Vec<(HealthState, Option<Timestamp>)> = mails
+        let sent: Vec<(HealthState, Option<Timestamp>)> = mails
             .iter()
             .map(|mail| (mail.change.to, mail.change.failing_since))
             .collect();
         let expected = [(Healthy, Some(Timestamp(1_500))), (Down, None)];
-        assert_eq!(told, expected);
+        assert_eq!(sent, expected);
         assert_eq!(
             mails[0].change.cause.as_deref(),
             Some("The relay refuses the password.")

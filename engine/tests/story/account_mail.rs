@@ -287,19 +287,19 @@ async fn a_forgotten_password_is_reset_by_a_mailed_link(env: TestEnv) {
     assert!(accounts.sessions(&ann).await.expect("lists").is_empty());
     let app = accounts.token_actor(&app, Origin::default()).await;
     assert!(app.expect("asks").is_some(), "tokens stay");
-    let told = &relay.wait_for_mails(3).await[2];
+    let notice = &relay.wait_for_mails(3).await[2];
     assert_eq!(
-        told.header("Subject"),
+        notice.header("Subject"),
         Some("Your password for Postern was reset")
     );
-    assert_eq!(told.to, ["ann@example.org"]);
+    assert_eq!(notice.to, ["ann@example.org"]);
     env.request("ann@example.org").await.expect("requested");
     let third = token(&relay.wait_for_mails(4).await[3]);
     // A client that disconnects at once does not keep the mail from being sent.
     let _ = env.reset(&third, PASSWORD).now_or_never();
-    let told = &relay.wait_for_mails(5).await[4];
+    let notice = &relay.wait_for_mails(5).await[4];
     assert_eq!(
-        told.header("Subject"),
+        notice.header("Subject"),
         Some("Your password for Postern was reset")
     );
     assert!(env.signs_in_with("ann@example.org", PASSWORD).await);

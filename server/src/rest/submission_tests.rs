@@ -203,7 +203,7 @@ fn an_array_has_1_to_500_mails() {
 
 #[test]
 fn invalid_bodies_are_refused_with_their_position() {
-    for (body, told) in [
+    for (body, expected) in [
         ("", "neither"),
         ("null", "neither"),
         ("\"x\"", "neither"),
@@ -229,7 +229,7 @@ fn invalid_bodies_are_refused_with_their_position() {
     ] {
         let refusal = refused(body);
         assert_eq!(refusal.kind, Kind::BadRequest, "{body}");
-        assert!(refusal.text().contains(told), "{body}: {refusal}");
+        assert!(refusal.text().contains(expected), "{body}: {refusal}");
     }
     assert!(decode(b"{\"to\":\"\xff\"}").is_err());
 }

@@ -58,7 +58,7 @@ pub fn rows(environment: &mut Environment) -> Result<Vec<Row>> {
     let start = Instant::now();
     let found = client.get(&format!("/api/messages?subject={RARE}"))?;
     let search = start.elapsed();
-    let told = match found.status {
+    let count = match found.status {
         200 => format!(
             "{} found",
             found.json()?["data"].as_array().map_or(0, Vec::len)
@@ -94,7 +94,7 @@ pub fn rows(environment: &mut Environment) -> Result<Vec<Row>> {
         row(
             "a search for a rare subject",
             format!("{:.1} s", search.as_secs_f64()),
-            told,
+            count,
         ),
         Row {
             what: format!(

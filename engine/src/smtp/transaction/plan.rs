@@ -422,7 +422,7 @@ mod tests {
     #[test]
     fn the_address_that_needs_smtputf8_is_named() {
         let to_header = "To: Ann <a@d.example>, B <ü@d.example>\r\n\r\n";
-        for (from, to, message, told) in [
+        for (from, to, message, expected) in [
             ("ü@b.example", "c@d.example", "x", "the sender ü@b.example "),
             (
                 "a@b.example",
@@ -446,7 +446,7 @@ mod tests {
             let failure = plan(from, &[to], message, &Capabilities::default())
                 .err()
                 .unwrap();
-            assert!(failure.detail.starts_with(told), "{}", failure.detail);
+            assert!(failure.detail.starts_with(expected), "{}", failure.detail);
             assert!(failure.detail.contains("relay with SMTPUTF8"));
         }
     }

@@ -73,7 +73,7 @@ impl SubmissionListener {
                 accepted = self.accept() => match accepted {
                     Ok((stream, client)) => match slots.take(client.key()) {
                         Some(slot) => {
-                            let opening = Opening {
+                            let connection = NewConnection {
                                 service: service.clone(),
                                 interface: interface.clone(),
                                 client,
@@ -81,7 +81,7 @@ impl SubmissionListener {
                             };
                             let acceptor = acceptor.clone();
                             connections.spawn(async move {
-                                opening.run(stream, acceptor).await;
+                                connection.run(stream, acceptor).await;
                                 drop(slot);
                             });
                         }
@@ -113,15 +113,15 @@ impl SubmissionListener {
     }
 }
 
-/// A connection that was accepted.
-struct Opening {
+/// An accepted connection, before its TLS handshake.
+struct NewConnection {
     service: Arc<SubmissionService>,
     interface: OpenInterface,
     client: SubmissionPeer,
     stopped: watch::Receiver<bool>,
 }
 
-impl Opening {
+impl NewConnection {
     async fn run(mut self, stream: SubmissionStream, acceptor: Option<TlsAcceptor>) {
         let limit = self.service.limits.write;
         let stream = match acceptor {

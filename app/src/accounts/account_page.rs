@@ -6,7 +6,7 @@ use domain::{Refusal, SendingQuota, Timestamp};
 use engine::{Actor, NewestTokens, Postern, SenderView};
 
 use super::format::{account_badge, role_name};
-use super::requests::HandedLink;
+use super::requests::InvitationLink;
 use super::senders_section::SendersSection;
 use super::{
     ACCOUNTS, CHANGE_ACCOUNT, DELETE_ACCOUNT, END_SESSION_OF, INVITE_AGAIN, REVOKE_TOKEN_OF,
@@ -51,7 +51,7 @@ pub fn AccountDetailsPage() -> impl IntoView {
         let id = param("id").unwrap_or_default();
         let fault = other_fault(&["address"]);
         let done = flash().and_then(done);
-        let link = use_context::<HandedLink>();
+        let link = use_context::<InvitationLink>();
         Suspend::new(async move {
             let details = match Details::read(&postern, &actor, &id).await {
                 Ok(details) => details,
@@ -135,7 +135,7 @@ fn done(flash: Flash) -> Option<String> {
 
 /// The link of an invitation that was not mailed.
 #[component]
-fn HandOver(link: HandedLink, email: String) -> AnyView {
+fn HandOver(link: InvitationLink, email: String) -> AnyView {
     view! {
         <div class="notice notice-warn" role="status">
             <p>

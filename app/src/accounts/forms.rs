@@ -4,7 +4,7 @@ use domain::Refusal;
 use engine::{Invited, LinkDelivery};
 
 use super::requests::{
-    AccountChangeRequest, AddRequest, EndOfAccount, EndedSessions, HandedLink, TypedAccount,
+    AccountChangeRequest, AddRequest, EndOfAccount, EndedSessions, InvitationLink, TypedAccount,
 };
 use super::{
     ACCOUNTS, ADD_SENDER_OF, CHANGE_ACCOUNT, DELETE_ACCOUNT, END_SESSION_OF, INVITE_AGAIN,
@@ -80,7 +80,7 @@ fn invited(invited: Invited) -> FormAnswer {
     match invited.delivery {
         LinkDelivery::Mailed => FormAnswer::done(path, Flash::AccountInvited(invited.email)),
         LinkDelivery::HandOver { link, reason } => {
-            FormAnswer::page(path, HandedLink { link, reason })
+            FormAnswer::page(path, InvitationLink { link, reason })
         }
     }
 }

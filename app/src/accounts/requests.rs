@@ -12,9 +12,9 @@ pub struct TypedAccount {
     pub role: String,
 }
 
-/// A link that an administrator hands over, as context of the page that shows it once.
+/// The link of an invitation that was not mailed, as context of the page that shows it once.
 #[derive(Clone)]
-pub struct HandedLink {
+pub struct InvitationLink {
     pub link: String,
     /// Why it was not mailed.
     pub reason: String,

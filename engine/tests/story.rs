@@ -42,10 +42,6 @@ mod feed;
 mod figures;
 #[path = "story/figures_year.rs"]
 mod figures_year;
-#[path = "story/handing.rs"]
-mod handing;
-#[path = "story/handover.rs"]
-mod handover;
 #[path = "story/health.rs"]
 mod health;
 #[path = "story/health_access.rs"]
@@ -76,6 +72,8 @@ mod key_rotation;
 mod keys;
 #[path = "story/lifetime.rs"]
 mod lifetime;
+#[path = "story/local_leases.rs"]
+mod local_leases;
 #[path = "story/lockout.rs"]
 mod lockout;
 #[path = "story/lost_keys.rs"]
@@ -148,6 +146,8 @@ mod settings;
 mod silent_relays;
 #[path = "story/smtp_environment.rs"]
 mod smtp_environment;
+#[path = "story/submitting.rs"]
+mod submitting;
 #[path = "story/suppressing.rs"]
 mod suppressing;
 #[path = "story/template.rs"]

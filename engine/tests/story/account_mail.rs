@@ -175,7 +175,7 @@ async fn a_link_that_cannot_be_mailed_is_handed_over_with_the_reason(env: TestEn
     env.until_outage(Some(MailOutage::Paused)).await;
     outbox.pause_delivery(&admin, false).await.expect("resumes");
     relay.reply_to("GREETING", "421 busy");
-    env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     let fails = MailOutage::RelaysFail(vec!["Main relay".to_owned()]);
     env.until_outage(Some(fails)).await;
     let bob = mail
@@ -404,7 +404,7 @@ async fn the_content_of_mail_about_accounts_is_shown_to_nobody(env: TestEnv) {
         assert!(refused.text().contains("shown to nobody"));
         assert!(outbox.parsed_message(&actor, &message.id).await.is_err());
     }
-    let other = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    let other = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     outbox
         .message_bytes(&admin, &other)
         .await

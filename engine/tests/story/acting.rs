@@ -37,11 +37,16 @@ async fn later_mail_neither_disturbs_an_action_nor_is_changed(env: TestEnv) {
     let outbox = env.postern.outbox();
     let mut ids = Vec::new();
     for subject in ["First", "Second", "Third"] {
-        ids.push(env.hand_over(&admin, &["desk@example.net"], subject).await);
+        ids.push(
+            env.submit_mail(&admin, &["desk@example.net"], subject)
+                .await,
+        );
     }
     let counted = count(&env, &admin, MessageAction::Cancel).await;
     assert_eq!((counted.number, counted.up_to.as_ref()), (3, ids.last()));
-    let later = env.hand_over(&admin, &["desk@example.net"], "Later").await;
+    let later = env
+        .submit_mail(&admin, &["desk@example.net"], "Later")
+        .await;
     let first = Selection::Message(ids[0].clone());
     let cancelled = outbox.act(&admin, MessageAction::Cancel, &first, None);
     assert_eq!(cancelled.await, Ok(1));
@@ -62,7 +67,8 @@ async fn an_action_on_many_recipients_is_seen_and_stopped(env: TestEnv) {
         .collect();
     let to: Vec<&str> = addresses.iter().map(String::as_str).collect();
     for number in 0..100 {
-        env.hand_over(&admin, &to, &format!("Mail {number}")).await;
+        env.submit_mail(&admin, &to, &format!("Mail {number}"))
+            .await;
     }
     let outbox = env.postern.outbox().clone();
     let counted = count(&env, &admin, MessageAction::Hold).await;
@@ -139,7 +145,8 @@ async fn an_action_ends_with_a_row_when_the_process_stops(env: TestEnv) {
         .collect();
     let to: Vec<&str> = addresses.iter().map(String::as_str).collect();
     for number in 0..100 {
-        env.hand_over(&admin, &to, &format!("Mail {number}")).await;
+        env.submit_mail(&admin, &to, &format!("Mail {number}"))
+            .await;
     }
     let outbox = env.postern.outbox().clone();
     let counted = count(&env, &admin, MessageAction::Hold).await;
@@ -177,7 +184,7 @@ async fn a_delivered_message_is_sent_again(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let to = ["desk@example.net", "night@example.net"];
-    let id = env.hand_over(&admin, &to, "Fire").await;
+    let id = env.submit_mail(&admin, &to, "Fire").await;
     let works = TestWorker::begin(&env, 1);
     env.until_delivered(&admin, [&id]).await;
     let outbox = env.postern.outbox();

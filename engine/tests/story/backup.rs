@@ -106,7 +106,7 @@ async fn a_restored_backup_sends_nothing_until_a_person_resumes_delivery() {
     invited.expect("invited by a link, as there is no relay yet");
     env.save(&admin, &relay).await;
     let to = ["desk@example.net"];
-    let queued = env.hand_over(&admin, &to, "Before").await;
+    let queued = env.submit_mail(&admin, &to, "Before").await;
     let folder = tempdir().expect("a folder");
     let made = back_up(&env, folder.path()).await.expect("a backup");
     assert!(made.recorded && made.missing_keys.is_empty(), "{made:?}");
@@ -115,7 +115,7 @@ async fn a_restored_backup_sends_nothing_until_a_person_resumes_delivery() {
         let metadata = fs::metadata(folder.path().join(name)).expect("a file");
         assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{name}");
     }
-    env.hand_over(&admin, &to, "After").await;
+    env.submit_mail(&admin, &to, "After").await;
 
     let data = tempdir().expect("a folder");
     let files = ["backup", "keys"].map(|name| folder.path().join(name));

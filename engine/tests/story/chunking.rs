@@ -11,14 +11,17 @@ use crate::outbox::{TestWorker, WorkerLimits, is};
 use testkit::{Relay, RelayScript};
 
 /// Submits messages with these subjects before there is a worker, so that it finds them together.
-async fn hand_over_all(
+async fn submit_all(
     env: &TestEnv,
     admin: &Actor,
     subjects: impl IntoIterator<Item = String>,
 ) -> Vec<String> {
     let mut ids = Vec::new();
     for subject in subjects {
-        ids.push(env.hand_over(admin, &["desk@example.net"], &subject).await);
+        ids.push(
+            env.submit_mail(admin, &["desk@example.net"], &subject)
+                .await,
+        );
     }
     ids
 }
@@ -39,7 +42,7 @@ fn arrivals(relay: &Relay) -> HashMap<String, usize> {
 async fn a_connection_takes_several_messages_a_round_trip(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::chunking()));
     env.save(&admin, &relay).await;
-    let ids = hand_over_all(&env, &admin, numbered(40)).await;
+    let ids = submit_all(&env, &admin, numbered(40)).await;
     let works = TestWorker::begin(&env, 1);
     for message in env.until_delivered(&admin, &ids).await {
         assert_eq!(message.recipients[0].attempts, 1);
@@ -62,7 +65,7 @@ async fn a_connection_takes_several_messages_a_round_trip(env: TestEnv) {
 async fn no_message_goes_ahead_without_room(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::chunking()));
     env.save(&admin, &relay).await;
-    let ids = hand_over_all(&env, &admin, numbered(20)).await;
+    let ids = submit_all(&env, &admin, numbered(20)).await;
     let works = TestWorker::with(
         &env,
         WorkerLimits {
@@ -89,7 +92,7 @@ async fn refusals_concern_one_message(env: TestEnv) {
             2 => (&["gone@example.net", "desk@example.net"][..], "Half"),
             _ => (&["desk@example.net"][..], "News"),
         };
-        ids.push((subject, env.hand_over(&admin, to, subject).await));
+        ids.push((subject, env.submit_mail(&admin, to, subject).await));
     }
     let works = TestWorker::begin(&env, 1);
     for (subject, id) in &ids {
@@ -115,7 +118,7 @@ async fn a_cut_with_several_in_doubt_loses_nothing(env: TestEnv) {
     env.save(&admin, &relay).await;
     // The relay takes this message and what is behind it, and its replies are lost.
     relay.lose_replies_at("END Subject: No. 10");
-    let ids = hand_over_all(&env, &admin, numbered(40)).await;
+    let ids = submit_all(&env, &admin, numbered(40)).await;
     let works = TestWorker::begin(&env, 1);
     let mut counted = 0;
     let mut doubtful = 0;
@@ -153,19 +156,21 @@ async fn after_a_cut_messages_go_one_by_one_until_one_is_accepted(env: TestEnv) 
     env.save(&admin, &relay).await;
     relay.lose_replies_at("END Subject: No. 10");
     relay.reply_to("END Subject: Spam", "554 5.7.1 spam");
-    let ids = hand_over_all(&env, &admin, numbered(20)).await;
+    let ids = submit_all(&env, &admin, numbered(20)).await;
     let works = TestWorker::begin(&env, 1);
     for id in &ids {
         let tried = |message: &MessageView| message.recipients[0].state != RecipientState::Queued;
         env.until(&admin, id, tried).await;
     }
     let by_data = relay.count("DATA");
-    let refused = env.hand_over(&admin, &["desk@example.net"], "Spam").await;
+    let refused = env.submit_mail(&admin, &["desk@example.net"], "Spam").await;
     env.until(&admin, &refused, is(RecipientState::Failed))
         .await;
-    let next = env.hand_over(&admin, &["desk@example.net"], "Next").await;
+    let next = env.submit_mail(&admin, &["desk@example.net"], "Next").await;
     env.until_delivered(&admin, [&next]).await;
-    let behind = env.hand_over(&admin, &["desk@example.net"], "Behind").await;
+    let behind = env
+        .submit_mail(&admin, &["desk@example.net"], "Behind")
+        .await;
     env.until_delivered(&admin, [&behind]).await;
     works.end().await;
     // A refusal says nothing of what the relay bears.
@@ -177,7 +182,7 @@ async fn behind_a_421_nothing_has_arrived(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(script));
     env.save(&admin, &relay).await;
     relay.reply_to("END Subject: No. 10", "421 4.3.2 shutting down");
-    let ids = hand_over_all(&env, &admin, numbered(40)).await;
+    let ids = submit_all(&env, &admin, numbered(40)).await;
     let works = TestWorker::begin(&env, 1);
     relay.wait_for("END Subject: No. 10", 1).await;
     relay.reset();
@@ -194,7 +199,7 @@ async fn a_relay_that_does_not_know_bdat_gets_data(env: TestEnv) {
         let (admin, relay) = (env.admin().await, Relay::start(RelayScript::chunking()));
         env.save(&admin, &relay).await;
         relay.reply_to("BDAT", reply);
-        let ids = hand_over_all(&env, &admin, numbered(20)).await;
+        let ids = submit_all(&env, &admin, numbered(20)).await;
         let works = TestWorker::begin(&env, 1);
         for message in env.until_delivered(&admin, &ids).await {
             let row = &message.recipients[0];
@@ -210,12 +215,12 @@ async fn a_relay_that_does_not_know_bdat_gets_data(env: TestEnv) {
 async fn a_stopped_worker_says_what_may_have_arrived(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::chunking()));
     env.save(&admin, &relay).await;
-    let first = hand_over_all(&env, &admin, numbered(10)).await;
+    let first = submit_all(&env, &admin, numbered(10)).await;
     let works = TestWorker::with_grace(&env, 1, Duration::ZERO);
     env.until_delivered(&admin, &first).await;
     // One is written to the relay, which does not answer.
     relay.stall();
-    let id = env.hand_over(&admin, &["desk@example.net"], "Last").await;
+    let id = env.submit_mail(&admin, &["desk@example.net"], "Last").await;
     relay.wait_for("END Subject: Last", 1).await;
     works.end().await;
     let message = env.until(&admin, &id, is(RecipientState::Deferred)).await;

@@ -62,7 +62,7 @@ async fn counts_follow_every_change_of_a_recipient(env: TestEnv) {
     let to = ["gone@example.net", "later@example.net", "desk@example.net"];
     let mut ids = Vec::new();
     for actor in [&admin, &user, &admin, &user, &user] {
-        ids.push(env.hand_over(actor, &to, "Fire").await);
+        ids.push(env.submit_mail(actor, &to, "Fire").await);
     }
     env.assert_counted(&admin, &user).await;
     let outbox = env.postern.outbox();
@@ -105,7 +105,7 @@ async fn delivered_mail_is_counted_for_a_day_and_other_mail_for_ever(env: TestEn
     env.save(&admin, &relay).await;
     relay.reply_to("RCPT TO:<gone@", "550 5.1.1 no such user\r\n");
     let to = ["gone@example.net", "desk@example.net"];
-    let id = env.hand_over(&admin, &to, "Fire").await;
+    let id = env.submit_mail(&admin, &to, "Fire").await;
     let works = TestWorker::begin(&env, 1);
     env.until(&admin, &id, |message| {
         message

@@ -97,7 +97,9 @@ async fn every_attempt_sends_the_signed_bytes(env: TestEnv) {
     env.save(&admin, &relay).await;
     env.active_key("example.org", DkimAlgorithm::Ed25519).await;
     let works = TestWorker::begin(&env, 1);
-    let id = env.hand_over(&admin, &["desk@example.net"], "Signed").await;
+    let id = env
+        .submit_mail(&admin, &["desk@example.net"], "Signed")
+        .await;
     env.until(&admin, &id, is(RecipientState::Delivered)).await;
     let stored = env.postern.outbox().message_bytes(&admin, &id).await;
     let stored = String::from_utf8(stored.expect("the source")).expect("text");

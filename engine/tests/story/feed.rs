@@ -65,7 +65,7 @@ async fn feeds_of_one_query_share_the_view_before_and_after_a_change(env: TestEn
     let first = one.view().await;
     assert!(Arc::ptr_eq(&first, &other.view().await));
     assert!(subjects(&first).is_empty());
-    env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     let changed = one.view().await;
     assert_eq!(subjects(&changed), ["Fire"]);
     assert!(Arc::ptr_eq(&changed, &other.view().await));
@@ -167,8 +167,8 @@ async fn accounts_see_their_own_messages_in_feeds(env: TestEnv) {
     env.save(&admin, &relay).await;
     let user = env.sign_in("user@example.org", Role::User).await;
     let other = env.sign_in("other@example.org", Role::User).await;
-    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
-    env.hand_over(&user, &["desk@example.net"], "Water").await;
+    let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
+    env.submit_mail(&user, &["desk@example.net"], "Water").await;
     for (actor, expected) in [
         (&admin, &["Water", "Fire"][..]),
         (&user, &["Water"]),

@@ -114,17 +114,18 @@ async fn figures_equal_what_happened_after_a_restart_and_with_two_nodes(env: Tes
     organisation.reply_to("RCPT TO:<gone@", "550 5.1.1 no such user");
     organisation.reply_to("RCPT TO:<later@", "450 4.2.0 try again later");
 
-    let cancelled = env.hand_over(&admin, &[DESK], "Cancelled").await;
+    let cancelled = env.submit_mail(&admin, &[DESK], "Cancelled").await;
     let one = Selection::Message(cancelled);
     let outbox = env.postern.outbox();
     let changed = outbox.act(&admin, MessageAction::Cancel, &one, None).await;
     assert_eq!(changed, Ok(1));
     let works = TestWorker::begin(&env, 2);
-    let three = env.hand_over(&app, &[GONE, LATER, DESK], "Three").await;
+    let three = env.submit_mail(&app, &[GONE, LATER, DESK], "Three").await;
     let mut delivered = vec![
-        env.hand_over(&news, &[DESK], "News").await,
-        env.hand_over(&news, &[DESK], "News").await,
-        env.hand_over(&ann, &[DESK, "ops@example.net"], "Ann").await,
+        env.submit_mail(&news, &[DESK], "News").await,
+        env.submit_mail(&news, &[DESK], "News").await,
+        env.submit_mail(&ann, &[DESK, "ops@example.net"], "Ann")
+            .await,
     ];
     let expected = [
         RecipientState::Failed,
@@ -134,7 +135,7 @@ async fn figures_equal_what_happened_after_a_restart_and_with_two_nodes(env: Tes
     env.until(&admin, &three, |message| states(message) == expected)
         .await;
     // The address is suppressed: it fails without an attempt.
-    let again = env.hand_over(&app, &[GONE], "Again").await;
+    let again = env.submit_mail(&app, &[GONE], "Again").await;
     env.until(&admin, &again, is(RecipientState::Failed)).await;
     organisation.reset();
     env.pass(Duration::from_secs(180));
@@ -190,7 +191,7 @@ async fn figures_equal_what_happened_after_a_restart_and_with_two_nodes(env: Tes
     env.postern.close().await;
     let postern = Postern::open(config).await.expect("opens");
     let env = TestEnv { postern, ..env };
-    delivered.push(env.hand_over(&admin, &[DESK], "Restarted").await);
+    delivered.push(env.submit_mail(&admin, &[DESK], "Restarted").await);
     let works = TestWorker::begin(&env, 2);
     env.until_delivered(&admin, &delivered).await;
     works.end().await;
@@ -215,15 +216,15 @@ async fn a_commit_that_fails_counts_nothing(env: TestEnv) {
             "DROP TRIGGER refuse",
         ),
     };
-    env.hand_over(&admin, &[DESK], "First").await;
+    env.submit_mail(&admin, &[DESK], "First").await;
     env.tamper(fail).await;
     let one = Submissions::One(Box::new(mail(&[DESK, GONE], "Refused")));
     let refused = env.postern.outbox().accept(&admin, one, None).await;
     assert!(refused.is_err(), "figures are part of the transaction");
     assert_eq!(env.number("SELECT COUNT(*) FROM message").await, 1);
     env.tamper(work).await;
-    env.hand_over(&admin, &[DESK], "Second").await;
-    env.hand_over(&admin, &[DESK], "Third").await;
+    env.submit_mail(&admin, &[DESK], "Second").await;
+    env.submit_mail(&admin, &[DESK], "Third").await;
     let figures = env.figures(&admin, &FigureSubject::All).await;
     assert_eq!(numbers(&figures), [3, 0, 0, 0]);
 }
@@ -234,7 +235,7 @@ async fn sums_stay_when_shards_become_hours_and_hours_days(env: TestEnv) {
     let mut ids = Vec::new();
     for minutes in [1, 30, 61] {
         env.pass(Duration::from_secs(60 * minutes));
-        ids.push(env.hand_over(&admin, &[DESK], "Mail").await);
+        ids.push(env.submit_mail(&admin, &[DESK], "Mail").await);
     }
     let works = TestWorker::begin(&env, 1);
     env.until_delivered(&admin, &ids).await;
@@ -284,7 +285,7 @@ async fn percentiles_are_those_of_the_rows(env: TestEnv) {
     env.save(&admin, &relay).await;
     let mut ids = Vec::new();
     for number in 0..40_u64 {
-        ids.push(env.hand_over(&admin, &[DESK], "Mail").await);
+        ids.push(env.submit_mail(&admin, &[DESK], "Mail").await);
         env.pass(Duration::from_millis(250 * number * number));
     }
     let works = TestWorker::begin(&env, 2);
@@ -397,7 +398,7 @@ async fn mail_under_way_brings_no_figures_of_a_deleted_account_back(env: TestEnv
     let _ = env.user().await;
     let (app, _) = env.new_token("ann@example.org", "app").await;
     let id = env.id_of_account("ann@example.org").await;
-    env.hand_over(&app, &[DESK], "Before").await;
+    env.submit_mail(&app, &[DESK], "Before").await;
     let owned = "SELECT COUNT(*) FROM figure WHERE subject <> 'all'";
     assert_eq!(env.number(owned).await, 2, "of the account and the token");
     env.tamper("DELETE FROM message").await;
@@ -419,9 +420,9 @@ async fn a_clock_that_is_set_back_loses_nothing(env: TestEnv) {
     let (admin, relay) = (env.admin().await, relay());
     env.save(&admin, &relay).await;
     for _ in 0..2 {
-        env.hand_over(&admin, &[DESK], "Mail").await;
+        env.submit_mail(&admin, &[DESK], "Mail").await;
         env.pass(HOUR);
-        env.hand_over(&admin, &[DESK], "Mail").await;
+        env.submit_mail(&admin, &[DESK], "Mail").await;
         env.put_back(HOUR);
     }
     env.pass(HOUR);

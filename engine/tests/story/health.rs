@@ -337,7 +337,7 @@ async fn a_relay_with_mail_is_checked_less_often(env: TestEnv) {
         let soon = due - MINUTE;
         env.pass(soon.saturating_since(env.clock.now()));
         let before = env.clock.now();
-        let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+        let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
         env.until(&admin, &id, is(RecipientState::Delivered)).await;
         wait_for("a report of accepted mail", async || {
             let sql = "SELECT COUNT(*) FROM relay_health WHERE mail_at >= $1";
@@ -362,7 +362,7 @@ async fn a_relay_that_delivery_backs_off_from_is_checked_at_once(env: TestEnv) {
     assert_eq!(env.check().await, 1);
     let works = TestWorker::begin(&env, 4);
     relay.reply_to("GREETING", CLOSED);
-    env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     wait_for("a check that is due", async || match env.check().await {
         0 => Err("none is due"),
         _ => Ok(()),

@@ -58,7 +58,9 @@ async fn a_recovery_is_mailed_once_by_several_nodes(env: TestEnv) {
     send(&other).await;
     assert_eq!(stored(&mut connection).await, 0);
 
-    let fence = env.hand_over(&admin, &["desk@example.net"], "Fence").await;
+    let fence = env
+        .submit_mail(&admin, &["desk@example.net"], "Fence")
+        .await;
     env.until_delivered(&admin, &[fence]).await;
     let mails = relay.wait_for_mails(2).await;
     let to_admin: Vec<&AcceptedMail> = mails
@@ -99,7 +101,9 @@ async fn a_failure_that_is_over_is_not_mailed(env: TestEnv) {
     env.pass(Duration::from_secs(31));
     send(&env.postern).await;
     assert_eq!(stored(&mut connection).await, 0);
-    let fence = env.hand_over(&admin, &["desk@example.net"], "Fence").await;
+    let fence = env
+        .submit_mail(&admin, &["desk@example.net"], "Fence")
+        .await;
     env.until_delivered(&admin, &[fence]).await;
     assert_eq!(relay.accepted().len(), 1, "the fence alone");
     worker.end().await;

@@ -28,7 +28,7 @@ async fn mail_accepted_while_paused_is_held_until_released(env: TestEnv) {
         .pause_delivery(&admin, true)
         .await
         .expect("held");
-    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     let message = env
         .postern
         .outbox()
@@ -41,7 +41,9 @@ async fn mail_accepted_while_paused_is_held_until_released(env: TestEnv) {
         .pause_delivery(&admin, false)
         .await
         .expect("ended");
-    let other = env.hand_over(&admin, &["desk@example.net"], "Later").await;
+    let other = env
+        .submit_mail(&admin, &["desk@example.net"], "Later")
+        .await;
     env.until(&admin, &other, is(RecipientState::Delivered))
         .await;
     assert_eq!(relay.accepted().len(), 1, "what was held stays so");
@@ -69,7 +71,7 @@ async fn an_action_changes_only_its_states_and_the_confirmed_number(env: TestEnv
     let mut ids = Vec::new();
     for name in ["gone1", "gone2", "gone3", "desk"] {
         ids.push(
-            env.hand_over(&admin, &[&format!("{name}@example.net")], "100% _fire")
+            env.submit_mail(&admin, &[&format!("{name}@example.net")], "100% _fire")
                 .await,
         );
     }
@@ -156,9 +158,9 @@ async fn users_see_only_their_own_mail(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let user = env.sign_in("user@example.org", Role::User).await;
-    let theirs = env.hand_over(&user, &["desk@example.net"], "Mine").await;
+    let theirs = env.submit_mail(&user, &["desk@example.net"], "Mine").await;
     let others = env
-        .hand_over(&admin, &["desk@example.net"], "Not theirs")
+        .submit_mail(&admin, &["desk@example.net"], "Not theirs")
         .await;
     let postern = &env.postern;
     assert!(postern.outbox().message(&user, &theirs).await.is_ok());
@@ -262,7 +264,8 @@ async fn the_list_is_paged_without_a_gap(env: TestEnv) {
     let addresses: Vec<String> = (0..3).map(|n| format!("desk{n}@example.net")).collect();
     let to: Vec<&str> = addresses.iter().map(String::as_str).collect();
     for number in 0..40 {
-        env.hand_over(&admin, &to, &format!("Mail {number}")).await;
+        env.submit_mail(&admin, &to, &format!("Mail {number}"))
+            .await;
     }
     let mut seen = Vec::new();
     let mut behind = None;
@@ -286,9 +289,9 @@ async fn the_list_is_paged_without_a_gap(env: TestEnv) {
 async fn a_search_folds_the_case_of_all_letters(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    let first = env.hand_over(&admin, &["Störung@example.net"], "STÖRUNG im Werk");
+    let first = env.submit_mail(&admin, &["Störung@example.net"], "STÖRUNG im Werk");
     let first = first.await;
-    env.hand_over(&admin, &["Desk@example.net"], "Fire").await;
+    env.submit_mail(&admin, &["Desk@example.net"], "Fire").await;
     for (name, text, expected) in [
         ("subject", "störung IM", 1),
         ("subject", "storung", 0),
@@ -315,9 +318,9 @@ async fn finished_mail_is_removed_after_retention_and_queued_never(env: TestEnv)
     env.save(&admin, &relay).await;
     relay.reply_to("RCPT TO:<gone", "550 no");
     let works = TestWorker::begin(&env, 4);
-    let sent = env.hand_over(&admin, &["desk@example.net"], "Sent").await;
+    let sent = env.submit_mail(&admin, &["desk@example.net"], "Sent").await;
     let failed = env
-        .hand_over(&admin, &["desk@example.net", "gone@example.net"], "Half")
+        .submit_mail(&admin, &["desk@example.net", "gone@example.net"], "Half")
         .await;
     env.until(&admin, &sent, is(RecipientState::Delivered))
         .await;

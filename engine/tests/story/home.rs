@@ -63,7 +63,7 @@ async fn home_says_what_stops_mail_and_what_to_do(env: TestEnv) {
         matches!(&step, Some(NextStep::TestSettings(relay)) if relay.id == "global"),
         "{step:?}"
     );
-    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     env.until(&admin, &id, is(RecipientState::Delivered)).await;
     assert_eq!(next_step(&env.home_view(&admin).await.facts), None);
 
@@ -86,7 +86,7 @@ async fn home_names_a_relay_that_is_down_with_its_cause(env: TestEnv) {
     relay.reply_to("MAIL", "535 5.7.8 who are you");
     let before = env.clock.now();
     let works = TestWorker::begin(&env, 1);
-    env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     let facts = env.until_home(&admin, is_stopped).await;
     assert!(MailStatus::of(&facts).since() >= Some(before), "{facts:?}");
     let Some(NextStep::RepairRelay { relay, own, cause }) = next_step(&facts) else {
@@ -118,11 +118,11 @@ async fn home_tells_relays_at_the_same_address_apart(env: TestEnv) {
     let saved = env.save_at(&admin, &id, form, password).await;
     saved.expect("saved");
     let works = TestWorker::begin(&env, 1);
-    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     env.until(&admin, &id, is(RecipientState::Delivered)).await;
     // Each mail tries the first one again when its backoff is over.
     let status = wait_for("a first relay that is down", async || {
-        env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+        env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
         let facts = env.home_view(&admin).await.facts;
         match facts.relays[0].state {
             HealthState::Down => Ok(MailStatus::of(&facts)),

@@ -185,13 +185,13 @@ async fn mail_can_leave_since_the_relay_takes_it_again(env: TestEnv) {
     // Checks send no MAIL, and find nothing.
     relay.reply_to("MAIL", "535 5.7.8 who are you");
     let works = TestWorker::begin(&env, 1);
-    env.hand_over(admin, &["desk@example.net"], "Fire").await;
+    env.submit_mail(admin, &["desk@example.net"], "Fire").await;
     env.until_home(admin, is_stopped).await;
     relay.reset();
     let before = env.clock.now();
     // Its backoff is over then.
     env.pass(GONE / 2);
-    let id = env.hand_over(admin, &["desk@example.net"], "Out").await;
+    let id = env.submit_mail(admin, &["desk@example.net"], "Out").await;
     env.until(admin, &id, is(RecipientState::Delivered)).await;
     let runs = |facts: &HomeFacts| matches!(MailStatus::of(facts), MailStatus::Running { .. });
     for actor in &actors {

@@ -27,7 +27,7 @@ async fn a_connection_goes_on_before_a_result_is_on_disk(env: TestEnv) {
         relay.stall();
         let mut ids = Vec::new();
         for _ in 0..20 {
-            ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+            ids.push(env.submit_mail(&admin, &["desk@example.net"], "Fire").await);
         }
         relay.wait_for("END", 1).await;
         let mut lock = env.connection().await;
@@ -58,7 +58,7 @@ async fn all_connections_share_the_limit(env: TestEnv) {
     relay.stall();
     let mut ids = Vec::new();
     for _ in 0..20 {
-        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+        ids.push(env.submit_mail(&admin, &["desk@example.net"], "Fire").await);
     }
     relay.wait_for("DATA", 4).await;
     relay.wait_for("END", 2).await;
@@ -150,7 +150,7 @@ async fn a_stopping_worker_writes_the_results_it_has(env: TestEnv) {
     let works = TestWorker::begin(&env, 4);
     let mut ids = Vec::new();
     for _ in 0..100 {
-        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+        ids.push(env.submit_mail(&admin, &["desk@example.net"], "Fire").await);
     }
     relay.wait_for_mails(50).await;
     works.end().await;

@@ -22,7 +22,7 @@ async fn beside_one_that_ends_sessions(
     for number in 0..101 {
         let to = if number == 20 { "poison" } else { "desk" };
         let to = format!("{to}@example.net");
-        let id = env.hand_over(admin, &[&to], "Fire").await;
+        let id = env.submit_mail(admin, &[&to], "Fire").await;
         match number {
             20 => poison = id,
             _ => ids.push(id),
@@ -49,7 +49,7 @@ async fn beside_one_that_ends_sessions(
     for attempts in [2, 126] {
         env.set_attempts(attempts - 1).await;
         env.pass(Duration::from_hours(2));
-        let id = env.hand_over(admin, &["desk@example.net"], "Fire").await;
+        let id = env.submit_mail(admin, &["desk@example.net"], "Fire").await;
         env.until_delivered(admin, [&id]).await;
         let tried = |message: &MessageView| message.recipients[0].attempts == attempts;
         env.until(admin, &poison, tried).await;
@@ -103,7 +103,7 @@ async fn a_relay_that_ends_every_session_fails_no_mail(env: TestEnv) {
             let row = &message.recipients[0];
             let found = (row.state, row.attempts);
             assert_eq!(found, (RecipientState::Queued, 0), "in round {round}");
-            let other = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+            let other = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
             env.until_delivered(&admin, [&other]).await;
             env.pass(Duration::from_hours(1));
         }

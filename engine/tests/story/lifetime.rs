@@ -28,8 +28,8 @@ async fn deferred_mail_is_retried_and_fails_after_five_days(env: TestEnv) {
     env.save(&admin, &relay).await;
     relay.reply_to("RCPT", "450 4.2.0 greylisted");
     let works = TestWorker::begin(&env, 4);
-    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
-    let lost = env.hand_over(&admin, &["full@example.net"], "Lost").await;
+    let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
+    let lost = env.submit_mail(&admin, &["full@example.net"], "Lost").await;
     for message in [&id, &lost] {
         env.until(&admin, message, is(RecipientState::Deferred))
             .await;
@@ -68,7 +68,7 @@ async fn an_outage_of_the_relay_does_not_count_against_mail(env: TestEnv) {
     env.save(&admin, &relay).await;
     relay.reply_to("RCPT", "450 4.2.0 greylisted");
     let works = TestWorker::begin(&env, 4);
-    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     env.until(&admin, &id, tried(1)).await;
 
     // Also on the connection that is open.

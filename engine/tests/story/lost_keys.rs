@@ -32,7 +32,7 @@ async fn a_lost_key_loses_what_it_sealed_and_mail_is_delivered(env: TestEnv) {
     // The relay does not sign in; the others are the authenticator app, the webhook and the DKIM key.
     assert_eq!(view.to_enter_again(), 3);
     let works = TestWorker::begin(&env, 1);
-    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     env.until(&admin, &id, is(RecipientState::Delivered)).await;
     works.end().await;
 
@@ -72,7 +72,7 @@ async fn another_relay_delivers_while_a_password_is_lost(env: TestEnv) {
     let env = TestEnv { postern, ..env };
     let works = TestWorker::begin(&env, 1);
     let delivered = async || {
-        let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+        let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
         env.until(&admin, &id, is(RecipientState::Delivered)).await;
     };
     delivered().await;

@@ -100,7 +100,7 @@ async fn each_result_of_a_recipient_is_an_event_once(env: TestEnv) {
     let works = TestWorker::begin(&env, 4);
     let to = ["desk@example.net", "nobody@example.net", "slow@example.net"];
     let id = env.submit_naming(&user, &webhook, &to).await;
-    env.hand_over(&user, &["desk@example.net"], "No webhook")
+    env.submit_mail(&user, &["desk@example.net"], "No webhook")
         .await;
     let settled = |message: &MessageView| {
         let expected = [

@@ -56,7 +56,7 @@ async fn mail_and_settings_go_on_in_postgresql(env: TestEnv) {
     let relay = Relay::start(RelayScript::pipelining());
     source.save(&admin, &relay).await;
     let to = ["desk@example.net"];
-    let queued = source.hand_over(&admin, &to, "Before").await;
+    let queued = source.submit_mail(&admin, &to, "Before").await;
     source.postern.close().await;
     assert_eq!(pauses(source.data()), [""; 0]);
     let moved = move_data(&source, source.data(), &target).await;
@@ -81,7 +81,7 @@ async fn mail_and_settings_go_on_in_postgresql(env: TestEnv) {
     other
         .until(&admin, &queued, is(RecipientState::Delivered))
         .await;
-    let later = other.hand_over(&admin, &to, "After").await;
+    let later = other.submit_mail(&admin, &to, "After").await;
     other
         .until(&admin, &later, is(RecipientState::Delivered))
         .await;

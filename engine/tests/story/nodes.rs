@@ -14,11 +14,14 @@ use crate::wait::wait_for;
 use testkit::{Relay, RelayScript};
 
 impl TestEnv {
-    async fn hand_over_many(&self, actor: &Actor, number: usize) -> Vec<String> {
+    async fn submit_many(&self, actor: &Actor, number: usize) -> Vec<String> {
         let mut ids = Vec::new();
         for number in 0..number {
             let subject = format!("Mail {number}");
-            ids.push(self.hand_over(actor, &["desk@example.net"], &subject).await);
+            ids.push(
+                self.submit_mail(actor, &["desk@example.net"], &subject)
+                    .await,
+            );
         }
         ids
     }
@@ -27,7 +30,7 @@ impl TestEnv {
 async fn two_workers_share_the_mail_and_none_is_sent_twice(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    let ids = env.hand_over_many(&admin, 300).await;
+    let ids = env.submit_many(&admin, 300).await;
     let (one, other) = (TestWorker::begin(&env, 4), TestWorker::begin(&env, 4));
     relay.wait_for_mails(300).await;
     env.until_delivered(&admin, &ids).await;
@@ -44,7 +47,7 @@ async fn mail_of_a_node_that_died_is_delivered_by_another_after_its_lease(env: T
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     relay.reply_to("END", "250 2.0.0 queued");
-    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     // The state after a node was killed during a transaction.
     env.tamper("UPDATE recipient SET owner = 'dead', due_at = due_at + 60000")
         .await;
@@ -71,11 +74,11 @@ async fn settings_changed_under_load_apply_to_the_next_message(env: TestEnv) {
     env.save(&admin, &old).await;
     let connections = 4;
     let works = TestWorker::begin(&env, connections);
-    let mut ids = env.hand_over_many(&admin, 100).await;
+    let mut ids = env.submit_many(&admin, 100).await;
     old.wait_for_mails(20).await;
     env.save(&admin, &new).await;
     let at_most = old.accepted().len() + connections;
-    ids.extend(env.hand_over_many(&admin, 100).await);
+    ids.extend(env.submit_many(&admin, 100).await);
     env.until_delivered(&admin, &ids).await;
     let (by_old, by_new) = (old.accepted().len(), new.accepted().len());
     assert!(
@@ -89,7 +92,7 @@ async fn settings_changed_under_load_apply_to_the_next_message(env: TestEnv) {
 async fn a_stopping_worker_releases_unsent_mail(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    let ids = env.hand_over_many(&admin, 200).await;
+    let ids = env.submit_many(&admin, 200).await;
     let works = TestWorker::begin(&env, 2);
     relay.wait_for_mails(5).await;
     works.end().await;
@@ -116,7 +119,7 @@ async fn a_stopping_worker_releases_unsent_mail(env: TestEnv) {
 async fn an_action_that_waited_for_a_worker_skips_leased_mail(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     // A worker is claiming it.
     let mut worker = env.connection().await;
     let take = "BEGIN; UPDATE recipient SET owner = 'worker', due_at = due_at + 60000";
@@ -180,7 +183,7 @@ async fn a_process_with_hold_mail_holds_for_all_until_it_stops(env: TestEnv) {
     let holds = env.process_that_holds().await;
     let on_staging = Some((None, "staging".to_owned()));
     assert_eq!(env.paused(&admin).await, on_staging);
-    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     let message = env.until(&admin, &id, |_| true).await;
     assert_eq!(message.recipients[0].state, RecipientState::Held);
     let message = Selection::Message(id.clone());
@@ -212,13 +215,13 @@ async fn the_hold_of_a_killed_process_ends_with_its_row(env: TestEnv) {
     env.save(&admin, &relay).await;
     drop(env.process_that_holds().await);
     let works = TestWorker::begin(&env, 4);
-    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     env.until(&admin, &id, is(RecipientState::Held)).await;
     env.pass(Duration::from_secs(10));
     assert!(env.paused(&admin).await.is_some());
     env.pass(Duration::from_secs(10));
     assert_eq!(env.paused(&admin).await, None);
-    let next = env.hand_over(&admin, &["desk@example.net"], "Next").await;
+    let next = env.submit_mail(&admin, &["desk@example.net"], "Next").await;
     env.until(&admin, &next, is(RecipientState::Delivered))
         .await;
     assert_eq!(relay.accepted().len(), 1, "what was held stays so");

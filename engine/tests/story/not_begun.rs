@@ -114,7 +114,9 @@ async fn a_lost_lease_takes_back_what_is_not_begun(env: TestEnv) {
     .await;
     relay.reset();
     // On the same connection, behind those that are begun.
-    let after = env.hand_over(&admin, &["desk@example.net"], "After").await;
+    let after = env
+        .submit_mail(&admin, &["desk@example.net"], "After")
+        .await;
     env.until_delivered(&admin, [&after]).await;
     works.end().await;
     let begun = relay.count(SUBJECT);

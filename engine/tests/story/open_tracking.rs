@@ -93,7 +93,7 @@ async fn loads_of_a_tracked_message_are_counted_with_their_times(env: TestEnv) {
 
     let refused = env.postern.outbox().message(&other, &id).await;
     assert_eq!(refused.expect_err("not theirs").kind, Kind::NotFound);
-    let plain = env.hand_over(&user, &["desk@example.net"], "Plain").await;
+    let plain = env.submit_mail(&user, &["desk@example.net"], "Plain").await;
     assert_eq!(env.opens(&user, &plain).await, None);
     works.end().await;
 }
@@ -156,7 +156,8 @@ async fn a_message_that_cannot_be_tracked_is_refused(env: TestEnv) {
     assert!(refused(tracked("Off")).await.contains("policy"));
     let trail = env.postern.audit().trail(&admin, 10).await.expect("rows");
     assert!(trail.iter().any(|row| row.detail == "open tracking off"));
-    env.hand_over(&admin, &["desk@example.net"], "Plain").await;
+    env.submit_mail(&admin, &["desk@example.net"], "Plain")
+        .await;
     let saved = env.postern.policy().save(&admin, policy(true)).await;
     saved.expect("saved");
     env.send_tracked(&admin, "On again").await;

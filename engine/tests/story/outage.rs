@@ -68,7 +68,7 @@ async fn connections_commit_durably_and_end_when_the_node_is_gone(env: TestEnv) 
     let env = TestEnv { postern, ..env };
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     for (name, expected) in [
         ("synchronous_commit", "on"),
         ("idle_in_transaction_session_timeout", "20000"),
@@ -87,7 +87,7 @@ async fn an_unreachable_database_has_stored_nothing(env: TestEnv) {
     let (env, wire) = env.over_a_wire().await;
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     wire.cut();
     let asked = env.keyed(&admin, "k", 1, "Later").await;
     let refusal = asked.expect_err("not accepted");
@@ -103,7 +103,7 @@ async fn mail_sent_during_an_outage_is_not_sent_by_another_node(env: TestEnv) {
     relay.stall();
     let lease = Duration::from_millis(300);
     let one = TestWorker::with_lease(&env, 1, lease);
-    let first = env.hand_over(&admin, &["desk@example.net"], "First");
+    let first = env.submit_mail(&admin, &["desk@example.net"], "First");
     let first = first.await;
     relay.wait_for("END", 1).await;
     let (env, other_wire) = env.over_a_wire().await;

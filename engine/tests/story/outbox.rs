@@ -130,7 +130,7 @@ impl TestEnv {
             .expect("saves");
     }
 
-    pub async fn hand_over(&self, actor: &Actor, to: &[&str], subject: &str) -> String {
+    pub async fn submit_mail(&self, actor: &Actor, to: &[&str], subject: &str) -> String {
         let submissions = Submissions::One(Box::new(mail(to, subject)));
         let ids = self.postern.outbox().accept(actor, submissions, None).await;
         ids.expect("accepted").ids.remove(0)
@@ -225,7 +225,7 @@ async fn submitted_mail_is_delivered_with_events_and_counts(env: TestEnv) {
     env.save(&admin, &relay).await;
     let works = TestWorker::begin(&env, 4);
     let id = env
-        .hand_over(&admin, &["desk@example.net", "ops@example.net"], "Fire")
+        .submit_mail(&admin, &["desk@example.net", "ops@example.net"], "Fire")
         .await;
     let taken = relay.wait_for_mails(1).await;
     assert_eq!(taken[0].from, "alerts@example.org");
@@ -260,7 +260,7 @@ async fn the_rate_counts_deliveries_of_the_last_seconds(env: TestEnv) {
     };
     shows(0).await;
     for expected in 1..=2 {
-        let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+        let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
         env.until(&admin, &id, is(RecipientState::Delivered)).await;
         let delivered = Instant::now();
         shows(expected).await;
@@ -279,7 +279,7 @@ async fn one_refused_recipient_does_not_affect_others(env: TestEnv) {
     let works = TestWorker::begin(&env, 4);
     let to = ["desk@example.net", "Nobody@example.net", "full@example.net"];
     relay.reply_to("RCPT TO:<Nobody@", "550 5.1.1 no such user");
-    let id = env.hand_over(&admin, &to, "Fire").await;
+    let id = env.submit_mail(&admin, &to, "Fire").await;
     let expected = [
         RecipientState::Delivered,
         RecipientState::Failed,
@@ -305,7 +305,7 @@ async fn one_refused_recipient_does_not_affect_others(env: TestEnv) {
     assert_eq!(listed.expect("listed").len(), 1);
     let asked = relay.count("RCPT TO:<nobody@");
     let again = env
-        .hand_over(&admin, &["nobody@example.net"], "Again")
+        .submit_mail(&admin, &["nobody@example.net"], "Again")
         .await;
     env.until(&admin, &again, is(RecipientState::Failed)).await;
     assert_eq!(relay.count("RCPT TO:<nobody@"), asked);
@@ -316,7 +316,7 @@ async fn one_refused_recipient_does_not_affect_others(env: TestEnv) {
         .expect("removed");
     relay.reset();
     let third = env
-        .hand_over(&admin, &["nobody@example.net"], "Third")
+        .submit_mail(&admin, &["nobody@example.net"], "Third")
         .await;
     env.until(&admin, &third, is(RecipientState::Delivered))
         .await;
@@ -331,7 +331,7 @@ async fn a_failing_relay_fails_no_mail_and_delivery_resumes(env: TestEnv) {
     let mut ids = Vec::new();
     for number in 0..20 {
         ids.push(
-            env.hand_over(&admin, &["desk@example.net"], &format!("Mail {number}"))
+            env.submit_mail(&admin, &["desk@example.net"], &format!("Mail {number}"))
                 .await,
         );
     }

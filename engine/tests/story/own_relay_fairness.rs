@@ -120,7 +120,7 @@ async fn own_relays_share_the_connections_and_none_starves(env: TestEnv) {
         TestWorker::with(&env, limits)
     };
     let deliver_beside = async |subject: &str| {
-        let id = env.hand_over(&admin, &[TO], subject).await;
+        let id = env.submit_mail(&admin, &[TO], subject).await;
         let delivered = is(RecipientState::Delivered);
         env.until(&admin, &id, delivered).await;
     };

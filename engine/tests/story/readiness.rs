@@ -35,7 +35,7 @@ async fn mail_that_waits_has_its_age_and_does_not_end_readiness(env: TestEnv) {
     assert!(report.is_ready(), "{report:?}");
     assert_eq!((report.delivery, report.oldest), (DeliveryPulse::Off, None));
 
-    env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     env.pass(Duration::from_secs(7200));
     let report = env.postern.readiness().report().await;
     assert!(report.is_ready(), "{report:?}");

@@ -31,7 +31,7 @@ async fn failures_are_grouped_by_cause_for_those_who_may_see_them(env: TestEnv) 
         (&user, "later@example.net", RecipientState::Deferred),
         (&user, "desk@example.net", RecipientState::Delivered),
     ] {
-        let id = env.hand_over(actor, &[to], "Fire").await;
+        let id = env.submit_mail(actor, &[to], "Fire").await;
         env.until(actor, &id, is(state)).await;
     }
     let all = env.recent_failures(&admin).await;
@@ -82,7 +82,7 @@ async fn a_number_of_failures_that_is_not_complete_is_a_lower_bound(env: TestEnv
     let user = env.sign_in("user@example.org", Role::User).await;
     relay.reply_to("RCPT TO:<gone", "550 5.1.1 no such user");
     let works = TestWorker::begin(&env, 1);
-    let id = env.hand_over(&user, &["gone@example.net"], "Fire").await;
+    let id = env.submit_mail(&user, &["gone@example.net"], "Fire").await;
     env.until(&user, &id, is(RecipientState::Failed)).await;
     works.end().await;
     let numbers = async |actor: &Actor| {

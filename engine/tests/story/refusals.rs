@@ -20,7 +20,7 @@ async fn mail_waits_while_a_relay_denies_relaying_to_everybody(env: TestEnv) {
         relay.reply_to("RCPT", DENIED);
         let mut ids = Vec::new();
         for _ in 0..60 {
-            ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+            ids.push(env.submit_mail(&admin, &["desk@example.net"], "Fire").await);
         }
         let works = TestWorker::begin(&env, 8);
         let mut shown = env.until_backoff(&admin, None).await;
@@ -65,10 +65,10 @@ async fn refusals_between_accepted_mails_are_of_these_mails(env: TestEnv) {
     );
     let works = TestWorker::begin(&env, 1);
     for _ in 0..2 * FEW {
-        let refused = env.hand_over(&admin, &["gone@example.net"], "Fire").await;
+        let refused = env.submit_mail(&admin, &["gone@example.net"], "Fire").await;
         env.until(&admin, &refused, is(RecipientState::Failed))
             .await;
-        let accepted = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+        let accepted = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
         env.until_delivered(&admin, [&accepted]).await;
     }
     works.end().await;

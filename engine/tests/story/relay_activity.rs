@@ -46,8 +46,8 @@ async fn open_connections_are_counted_by_relay_over_all_processes(env: TestEnv) 
     own.stall();
     let works = TestWorker::begin(&env, 4);
     let mails = [
-        env.hand_over(&admin, &[TO], "Held").await,
-        env.hand_over(&ann, &[TO], "Held").await,
+        env.submit_mail(&admin, &[TO], "Held").await,
+        env.submit_mail(&ann, &[TO], "Held").await,
     ];
     env.until_connections(&admin, &[("global", 1)]).await;
     env.until_connections(&ann, &[(of_ann.as_str(), 1)]).await;
@@ -87,7 +87,7 @@ async fn the_last_day_of_all_relays_is_that_of_their_figures(env: TestEnv) {
     let saved = env.save_own(&ann, own_form(&own), PasswordChange::Keep);
     saved.await.expect("saved");
     let works = TestWorker::begin(&env, 2);
-    let old = env.hand_over(&admin, &[TO], "Old").await;
+    let old = env.submit_mail(&admin, &[TO], "Old").await;
     env.until_delivered(&admin, [&old]).await;
     works.end().await;
 
@@ -96,7 +96,7 @@ async fn the_last_day_of_all_relays_is_that_of_their_figures(env: TestEnv) {
     organisation.reply_to("RCPT TO:<later@", "450 4.2.0 try again later\r\n");
     let works = TestWorker::begin(&env, 2);
     let to = [TO, "gone@example.net", "later@example.net"];
-    let three = env.hand_over(&admin, &to, "Three").await;
+    let three = env.submit_mail(&admin, &to, "Three").await;
     let expected = [
         RecipientState::Delivered,
         RecipientState::Failed,
@@ -104,7 +104,7 @@ async fn the_last_day_of_all_relays_is_that_of_their_figures(env: TestEnv) {
     ];
     env.until(&admin, &three, |message| states(message) == expected)
         .await;
-    let of_ann = env.hand_over(&ann, &[TO], "Ann").await;
+    let of_ann = env.submit_mail(&ann, &[TO], "Ann").await;
     env.until_delivered(&admin, [&of_ann]).await;
     works.end().await;
 

@@ -14,7 +14,7 @@ async fn recipients_learn_which_address_of_their_mail_needs_smtputf8(env: TestEn
     env.save(&admin, &relay).await;
     let works = TestWorker::begin(&env, 1);
     let to = ["desk@example.net", "grüße@example.net"];
-    let id = env.hand_over(&admin, &to, "Fire").await;
+    let id = env.submit_mail(&admin, &to, "Fire").await;
     let message = env.until(&admin, &id, is(RecipientState::Failed)).await;
     assert_eq!(message.recipients.len(), 2);
     for recipient in message.recipients {
@@ -34,7 +34,7 @@ async fn a_cut_after_the_final_dot_is_retried_and_marked(env: TestEnv) {
     env.save(&admin, &relay).await;
     relay.reply_to("END Subject: Fire", "");
     let works = TestWorker::begin(&env, 4);
-    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     let message = env.until(&admin, &id, is(RecipientState::Deferred)).await;
     assert!(message.recipients[0].timeline[0].may_have_arrived);
     relay.reset();
@@ -53,7 +53,8 @@ async fn a_refused_message_does_not_delay_the_next(env: TestEnv) {
         let subject = if number % 4 == 0 { "Spam" } else { "News" };
         ids.push((
             subject,
-            env.hand_over(&admin, &["desk@example.net"], subject).await,
+            env.submit_mail(&admin, &["desk@example.net"], subject)
+                .await,
         ));
     }
     let works = TestWorker::begin(&env, 4);
@@ -78,7 +79,7 @@ async fn a_421_backs_off_without_counting_an_attempt(env: TestEnv) {
     let works = TestWorker::begin(&env, 4);
     let mut ids = Vec::new();
     for _ in 0..10 {
-        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+        ids.push(env.submit_mail(&admin, &["desk@example.net"], "Fire").await);
     }
     env.until_backoff(&admin, None).await;
     relay.reset();
@@ -95,11 +96,12 @@ async fn a_clock_set_back_does_not_extend_the_backoff(env: TestEnv) {
     env.save(&admin, &relay).await;
     relay.reply_to("GREETING", "421 4.3.2 not up yet");
     let works = TestWorker::begin(&env, 4);
-    env.hand_over(&admin, &["desk@example.net"], "Early").await;
+    env.submit_mail(&admin, &["desk@example.net"], "Early")
+        .await;
     env.until_backoff(&admin, None).await;
     env.put_back(Duration::from_hours(2));
     relay.reset();
-    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     env.pass(Duration::from_secs(10));
     env.until(&admin, &id, is(RecipientState::Delivered)).await;
     works.end().await;
@@ -112,7 +114,7 @@ async fn mail_that_is_due_years_later_is_due_now(env: TestEnv) {
     let years = Duration::from_hours(3 * 365 * 24);
     env.pass(years);
     let works = TestWorker::begin(&env, 4);
-    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     env.until(&admin, &id, is(RecipientState::Deferred)).await;
     relay.reset();
     env.put_back(years);
@@ -120,7 +122,7 @@ async fn mail_that_is_due_years_later_is_due_now(env: TestEnv) {
     works.end().await;
 
     // The state after a node was killed whose clock was ahead.
-    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     env.tamper(
         "UPDATE recipient SET owner = 'dead', due_at = due_at + 94608000000 WHERE due_at > 0",
     )
@@ -136,7 +138,7 @@ async fn a_relay_with_few_connections_gets_all_mail(env: TestEnv) {
     relay.limit_connections(2);
     let mut ids = Vec::new();
     for _ in 0..200 {
-        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+        ids.push(env.submit_mail(&admin, &["desk@example.net"], "Fire").await);
     }
     let works = TestWorker::begin(&env, 16);
     relay.wait_for_mails(200).await;
@@ -158,7 +160,7 @@ async fn a_relay_with_few_messages_per_connection_gets_all_mail(env: TestEnv) {
     let works = TestWorker::begin(&env, 4);
     let mut ids = Vec::new();
     for _ in 0..40 {
-        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+        ids.push(env.submit_mail(&admin, &["desk@example.net"], "Fire").await);
     }
     for message in env.until_delivered(&admin, &ids).await {
         assert_eq!(message.recipients[0].attempts, 1);
@@ -169,7 +171,7 @@ async fn a_relay_with_few_messages_per_connection_gets_all_mail(env: TestEnv) {
     let before = relay.count("END");
     let mut ids = Vec::new();
     for _ in 0..8 {
-        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+        ids.push(env.submit_mail(&admin, &["desk@example.net"], "Fire").await);
     }
     relay.wait_for("END", before + 4).await;
     relay.reset();
@@ -184,7 +186,7 @@ async fn a_relay_that_breaks_on_pipelining_gets_no_pipelining(env: TestEnv) {
     relay.discard_pipelined();
     let mut ids = Vec::new();
     for _ in 0..30 {
-        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+        ids.push(env.submit_mail(&admin, &["desk@example.net"], "Fire").await);
     }
     let works = TestWorker::begin(&env, 2);
     for message in env.until_delivered(&admin, &ids).await {
@@ -205,7 +207,7 @@ async fn a_relay_that_ends_on_pipelining_is_tried_with_one_message_a_week(env: T
         env.pass(wait);
         let mut ids = Vec::new();
         for _ in 0..40 {
-            ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+            ids.push(env.submit_mail(&admin, &["desk@example.net"], "Fire").await);
         }
         let works = TestWorker::begin(&env, 4);
         for id in &ids {
@@ -229,9 +231,9 @@ async fn a_message_refused_before_its_body_is_no_trial_of_pipelining(env: TestEn
     env.save(&admin, &relay).await;
     relay.end_on_pipelined();
     relay.reply_to("RCPT TO:<gone", "550 5.7.1 not for you");
-    let mut ids = vec![env.hand_over(&admin, &["gone@example.net"], "Gone").await];
+    let mut ids = vec![env.submit_mail(&admin, &["gone@example.net"], "Gone").await];
     for _ in 0..20 {
-        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+        ids.push(env.submit_mail(&admin, &["desk@example.net"], "Fire").await);
     }
     let works = TestWorker::begin(&env, 1);
     for id in &ids {
@@ -249,13 +251,14 @@ async fn a_password_changed_during_delivery_fails_no_mail(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save_signing_in(&admin, &relay, "first").await;
     let works = TestWorker::begin(&env, 4);
-    env.hand_over(&admin, &["desk@example.net"], "Before").await;
+    env.submit_mail(&admin, &["desk@example.net"], "Before")
+        .await;
     relay.wait_for_mails(1).await;
     relay.reply_to("AUTH", "535 5.7.8 wrong");
     relay.reply_to("MAIL", "421 4.7.0 sign in anew");
     let mut ids = Vec::new();
     for _ in 0..50 {
-        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+        ids.push(env.submit_mail(&admin, &["desk@example.net"], "Fire").await);
     }
     relay.wait_for("MAIL", 2).await;
     env.pass(Duration::from_secs(10));
@@ -277,7 +280,7 @@ async fn a_partly_sent_message_is_not_sent_twice(env: TestEnv) {
     let to: Vec<&str> = addresses.iter().map(String::as_str).collect();
     let mut ids = Vec::new();
     for subject in ["One", "Two", "Three"] {
-        ids.push(env.hand_over(&admin, &to, subject).await);
+        ids.push(env.submit_mail(&admin, &to, subject).await);
     }
     let works = TestWorker::begin(&env, 1);
     relay.wait_for("END", 1).await;
@@ -314,7 +317,7 @@ async fn a_hanging_relay_does_not_delay_the_next_saved_one(env: TestEnv) {
     let works = TestWorker::with_grace(&env, 4, Duration::ZERO);
     let mut ids = Vec::new();
     for _ in 0..50 {
-        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+        ids.push(env.submit_mail(&admin, &["desk@example.net"], "Fire").await);
     }
     hangs.wait_for("END", 4).await;
     env.save(&admin, &works_well).await;
@@ -365,7 +368,7 @@ async fn no_transaction_begins_while_delivery_is_paused(env: TestEnv) {
     relay.stall();
     let mut ids = Vec::new();
     for _ in 0..50 {
-        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+        ids.push(env.submit_mail(&admin, &["desk@example.net"], "Fire").await);
     }
     let works = TestWorker::begin(&env, 4);
     relay.wait_for("END", 4).await;
@@ -397,12 +400,14 @@ async fn a_message_that_always_gets_421_does_not_stop_others(env: TestEnv) {
     env.save(&admin, &relay).await;
     relay.reply_to("RCPT TO:<poison", "421 4.7.0 go away");
     let works = TestWorker::begin(&env, 1);
-    let poison = env.hand_over(&admin, &["poison@example.net"], "Bad").await;
+    let poison = env
+        .submit_mail(&admin, &["poison@example.net"], "Bad")
+        .await;
     // While no other goes through it is the relay's condition.
     let backoff = env.until_backoff(&admin, None).await;
     let mut ids = Vec::new();
     for _ in 0..50 {
-        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+        ids.push(env.submit_mail(&admin, &["desk@example.net"], "Fire").await);
     }
     env.pass(Duration::from_secs(10));
     relay.wait_for("RCPT TO:<poison", 2).await;
@@ -429,7 +434,7 @@ async fn recipients_beyond_the_limit_come_in_the_next_transaction(env: TestEnv) 
         let to: Vec<&str> = to.iter().map(String::as_str).collect();
         // One after the other: a claim of the recipients of several mails may end within a mail.
         for _ in 0..5 {
-            let id = env.hand_over(&admin, &to, "Fire").await;
+            let id = env.submit_mail(&admin, &to, "Fire").await;
             for message in env.until_delivered(&admin, &[id]).await {
                 for row in &message.recipients {
                     assert_eq!((row.attempts, row.timeline.len()), (1, 1), "{row:?}");

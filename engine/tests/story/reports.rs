@@ -279,7 +279,9 @@ async fn mail_without_an_envelope_of_its_own_gets_no_report(env: TestEnv) {
     env.save(&admin, &relay).await;
     relay.reply_to("RCPT TO:<nobody@", NO_SUCH_USER);
     let works = TestWorker::begin(&env, 4);
-    let id = env.hand_over(&admin, &["nobody@example.net"], "Fire").await;
+    let id = env
+        .submit_mail(&admin, &["nobody@example.net"], "Fire")
+        .await;
     let message = env.until(&admin, &id, is(RecipientState::Failed)).await;
     assert!(reported(&message, 0).is_empty());
     assert_eq!(env.stored_reports().await, [""; 0]);

@@ -50,7 +50,9 @@ async fn the_newest_of_three_links_works_whatever_strangers_request(env: TestEnv
     let requested = env.request_from(OWNER, EMAIL).await;
     assert_eq!(requested, Ok(()), "the owner does not wait");
     env.pass_minutes(13).await;
-    let fence = env.hand_over(&admin, &["desk@example.net"], "Fence").await;
+    let fence = env
+        .submit_mail(&admin, &["desk@example.net"], "Fence")
+        .await;
     env.until_delivered(&admin, &[fence]).await;
     assert_eq!(relay.accepted().len(), 4, "{:?}", relay.subjects());
     assert_eq!(env.reset(&newest, NEW).await.as_deref(), Ok(EMAIL));

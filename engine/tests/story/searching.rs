@@ -33,7 +33,7 @@ async fn search(postern: Postern, actor: Actor) -> Result<OutboxRows, Refusal> {
 async fn a_slow_search_is_ended_and_delays_nobody_else(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     env.tamper(match env.config.database {
         Some(_) => SLOW_POSTGRES,
         None => SLOW_SQLITE,

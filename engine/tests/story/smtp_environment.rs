@@ -348,7 +348,7 @@ async fn skip_email_send_holds_mail(env: TestEnv) {
         ("false", RecipientState::Queued),
     ] {
         let postern = env.started_with(&[("SKIP_EMAIL_SEND", value)]).await;
-        let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+        let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
         let message = env.postern.outbox().message(&admin, &id).await;
         assert_eq!(message.expect("there").recipients[0].state, state);
         postern.close().await;

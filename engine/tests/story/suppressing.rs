@@ -20,7 +20,7 @@ async fn listed(env: &TestEnv, admin: &Actor, search: &SuppressionSearch) -> Vec
 /// Sends a mail to each address, in one message, and waits until all have failed.
 async fn fail(env: &TestEnv, admin: &Actor, addresses: &[String]) {
     let to: Vec<&str> = addresses.iter().map(String::as_str).collect();
-    let id = env.hand_over(admin, &to, "Fire").await;
+    let id = env.submit_mail(admin, &to, "Fire").await;
     let failed = |message: &domain::outbox::MessageView| {
         let mut recipients = message.recipients.iter();
         recipients.all(|recipient| recipient.state == RecipientState::Failed)
@@ -52,7 +52,7 @@ async fn a_relay_that_reports_every_address_as_unknown_lists_20_in_a_day(env: Te
     let desks: Vec<String> = (0..415).map(|n| format!("desk{n}@example.net")).collect();
     for part in desks.chunks(83) {
         let to: Vec<&str> = part.iter().map(String::as_str).collect();
-        let id = env.hand_over(&admin, &to, "Fire").await;
+        let id = env.submit_mail(&admin, &to, "Fire").await;
         env.until(&admin, &id, |message| {
             let mut recipients = message.recipients.iter();
             recipients.all(|recipient| recipient.state == RecipientState::Delivered)
@@ -111,7 +111,9 @@ async fn an_address_is_tried_again_when_its_suppression_has_expired(env: TestEnv
     assert!(again.listed > first.listed && again.id != first.id);
     env.pass(181 * DAY);
     relay.reset();
-    let id = env.hand_over(&admin, &["gone00@example.net"], "Fire").await;
+    let id = env
+        .submit_mail(&admin, &["gone00@example.net"], "Fire")
+        .await;
     env.until(&admin, &id, is(RecipientState::Delivered)).await;
     works.end().await;
 }

@@ -13,8 +13,10 @@ async fn mail_that_may_have_arrived_three_times_waits_for_a_person(env: TestEnv)
     env.save(&admin, &relay).await;
     relay.reply_to("END", "");
     let works = TestWorker::begin(&env, 4);
-    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
-    let other = env.hand_over(&admin, &["desk@example.net"], "Later").await;
+    let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
+    let other = env
+        .submit_mail(&admin, &["desk@example.net"], "Later")
+        .await;
     for attempts in 1..=3 {
         let tried = |message: &MessageView| message.recipients[0].attempts == attempts;
         let state = match attempts {

@@ -170,7 +170,7 @@ async fn a_locked_database_refuses_with_retry_after(env: TestEnv) {
     assert_eq!(refusal.kind, Kind::Unavailable);
     assert!(refusal.retry_after.is_some());
     drop(lock);
-    env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
     assert_eq!(env.kept(&admin).await, 1);
 }
 

@@ -22,7 +22,7 @@ async fn at_work(
     env.save(&admin, &relay).await;
     relay.stall();
     let works = works(env);
-    let first = env.hand_over(&admin, &["first@example.net"], "First");
+    let first = env.submit_mail(&admin, &["first@example.net"], "First");
     let first = first.await;
     relay.wait_for("END", 1).await;
     (admin, relay, works, first)
@@ -48,7 +48,7 @@ async fn mail_is_leased_to_a_free_worker_in_one_commit(env: TestEnv) {
     let (admin, relay, works, _) = at_work(&env, begins(1)).await;
     let changes = env.postern.outbox().changes();
     let before = *changes.borrow();
-    let id = env.hand_over(&admin, &["desk@example.net"], "Next").await;
+    let id = env.submit_mail(&admin, &["desk@example.net"], "Next").await;
     let message = env
         .postern
         .outbox()
@@ -65,7 +65,7 @@ async fn mail_is_leased_to_a_free_worker_in_one_commit(env: TestEnv) {
 
 async fn mail_committed_while_delivery_is_paused_is_not_sent(env: TestEnv) {
     let (admin, relay, works, first) = at_work(&env, begins(1)).await;
-    let next = env.hand_over(&admin, &["desk@example.net"], "Next").await;
+    let next = env.submit_mail(&admin, &["desk@example.net"], "Next").await;
     let lock = env.lock_out().await;
     let meanwhile = async {
         // The commit has read that delivery is not paused, and waits for the lock.
@@ -84,7 +84,7 @@ async fn mail_committed_while_delivery_is_paused_is_not_sent(env: TestEnv) {
             .await;
         drop(lock);
     };
-    let late = env.hand_over(&admin, &["desk@example.net"], "Late");
+    let late = env.submit_mail(&admin, &["desk@example.net"], "Late");
     let (late, ()) = tokio::join!(late, meanwhile);
     let given_back = |message: &MessageView| !leased(message);
     let message = env.until(&admin, &late, given_back).await;
@@ -105,7 +105,7 @@ async fn mail_committed_during_a_save_uses_the_new_settings(env: TestEnv) {
     let (admin, old, works, first) = at_work(&env, begins(1)).await;
     let new = Relay::start(RelayScript::pipelining());
     new.stall();
-    env.hand_over(&admin, &["desk@example.net"], "Next").await;
+    env.submit_mail(&admin, &["desk@example.net"], "Next").await;
     let lock = env.lock_out().await;
     let meanwhile = async {
         // The commit has read the old settings, and waits for the lock.
@@ -115,7 +115,7 @@ async fn mail_committed_during_a_save_uses_the_new_settings(env: TestEnv) {
         new.wait_for("END", 1).await;
         drop(lock);
     };
-    let late = env.hand_over(&admin, &["desk@example.net"], "Late");
+    let late = env.submit_mail(&admin, &["desk@example.net"], "Late");
     let (late, ()) = tokio::join!(late, meanwhile);
     // In either order: the session with the old relay ends without the message.
     old.reset();
@@ -135,7 +135,7 @@ async fn a_stopping_worker_under_load_keeps_no_lease(env: TestEnv) {
         let mut ids = Vec::new();
         while !ended.get() {
             ids.push(
-                env.hand_over(&admin, &["desk@example.net"], "Another")
+                env.submit_mail(&admin, &["desk@example.net"], "Another")
                     .await,
             );
         }
@@ -181,7 +181,7 @@ async fn a_stopping_worker_releases_mail_being_committed_for_it(env: TestEnv) {
         };
         tokio::join!(works.end(), goes_on);
     };
-    let late = env.hand_over(&admin, &["desk@example.net"], "Late");
+    let late = env.submit_mail(&admin, &["desk@example.net"], "Late");
     let (late, ()) = tokio::join!(late, stops);
     let message = env
         .postern
@@ -218,7 +218,7 @@ async fn a_stopping_worker_releases_mail_being_claimed(env: TestEnv) {
     };
     tokio::join!(works.end(), goes_on);
     // A lease that was written after all is on disk before this message.
-    let next = env.hand_over(&admin, &["desk@example.net"], "Next").await;
+    let next = env.submit_mail(&admin, &["desk@example.net"], "Next").await;
     for id in [&large, &next] {
         let message = env
             .postern
@@ -275,7 +275,7 @@ async fn mail_of_a_client_lost_before_the_commit_is_not_stored(env: TestEnv) {
     let ids = [one.expect("accepted"), two.expect("accepted")].concat();
     env.until_delivered(&admin, &ids).await;
     // Earlier submissions are finished when this one is.
-    let last = env.hand_over(&admin, &["desk@example.net"], "Last").await;
+    let last = env.submit_mail(&admin, &["desk@example.net"], "Last").await;
     env.until_delivered(&admin, [&last]).await;
     assert_eq!(env.kept(&admin).await, 4, "and the first");
     works.end().await;
@@ -285,10 +285,10 @@ async fn mail_of_a_client_lost_before_the_commit_is_not_stored(env: TestEnv) {
 async fn a_suppressed_recipient_is_skipped_and_others_are_sent_to(env: TestEnv) {
     let (admin, relay, works) = well_at_work(&env, 4).await;
     relay.reply_to("RCPT TO:<gone", "550 5.1.1 no such user");
-    let gone = env.hand_over(&admin, &["gone@example.net"], "Gone").await;
+    let gone = env.submit_mail(&admin, &["gone@example.net"], "Gone").await;
     env.until(&admin, &gone, is(RecipientState::Failed)).await;
     let to = ["desk@example.net", "Gone@example.net"];
-    let id = env.hand_over(&admin, &to, "Fire").await;
+    let id = env.submit_mail(&admin, &to, "Fire").await;
     let done = |message: &MessageView| !states(message).contains(&RecipientState::Queued);
     let message = env.until(&admin, &id, done).await;
     assert_eq!(
@@ -324,7 +324,7 @@ async fn concurrent_submissions_are_each_delivered_once(env: TestEnv) {
     let to = (0..100).map(|n| format!("reader{n}@example.net"));
     let to: Vec<String> = to.collect();
     let all: Vec<&str> = to.iter().map(String::as_str).collect();
-    let id = env.hand_over(&admin, &all, "To all").await;
+    let id = env.submit_mail(&admin, &all, "To all").await;
     let message = env.until(&admin, &id, is(RecipientState::Delivered)).await;
     assert_eq!(message.recipients.len(), 100);
     expected.extend(to);
@@ -344,7 +344,7 @@ async fn mail_whose_lease_another_node_took_is_not_sent(env: TestEnv) {
     let (admin, relay, works, first) = at_work(&env, works).await;
     let mut ids = Vec::new();
     for subject in ["Second", "Third"] {
-        let id = env.hand_over(&admin, &["desk@example.net"], subject);
+        let id = env.submit_mail(&admin, &["desk@example.net"], subject);
         ids.push(id.await);
     }
     // The first node cannot renew its leases.
@@ -361,7 +361,9 @@ async fn mail_whose_lease_another_node_took_is_not_sent(env: TestEnv) {
 
     // It reaches the messages behind them in its local queue.
     relay.reset();
-    let later = env.hand_over(&admin, &["later@example.net"], "Later").await;
+    let later = env
+        .submit_mail(&admin, &["later@example.net"], "Later")
+        .await;
     env.until_delivered(&admin, [&first, &later]).await;
     works.end().await;
     assert_eq!(relay.subjects(), ["First", "Later"]);

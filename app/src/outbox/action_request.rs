@@ -1,6 +1,6 @@
 //! The request for an action on messages: a form's fields, and the query of the confirm page.
 
-use domain::outbox::{ActCount, Cursor, MessageAction, Search, Selection, is_id};
+use domain::outbox::{ActionCount, Cursor, MessageAction, Search, Selection, is_id};
 use domain::refusal::TextFault;
 use domain::{Fields, Refusal};
 
@@ -13,7 +13,7 @@ pub struct ActionRequest {
     pub action: MessageAction,
     pub selection: Selection,
     /// The count that the person was shown and confirms, of a search.
-    pub confirmed: Option<ActCount>,
+    pub confirmed: Option<ActionCount>,
 }
 
 impl ActionRequest {
@@ -55,7 +55,7 @@ impl ActionRequest {
             Selection::Message(id) => pairs.push(("message", id.clone())),
             Selection::Matching(search) => pairs.extend(search.pairs()),
         }
-        if let Some(ActCount { number, up_to }) = &self.confirmed {
+        if let Some(ActionCount { number, up_to }) = &self.confirmed {
             pairs.push(("number", number.to_string()));
             pairs.extend(up_to.clone().map(|id| ("up_to", id)));
         }
@@ -79,7 +79,7 @@ impl ActionRequest {
 
 /// Takes the confirmed count: a number and the newest message that was counted, of which there is none
 /// behind 0.
-fn confirmed(fields: &mut Fields<'_>) -> Option<ActCount> {
+fn confirmed(fields: &mut Fields<'_>) -> Option<ActionCount> {
     let number = fields.take_number("number");
     let up_to = fields.take("up_to").map(str::to_ascii_uppercase);
     match (number, &up_to) {
@@ -88,7 +88,7 @@ fn confirmed(fields: &mut Fields<'_>) -> Option<ActCount> {
         (_, Some(id)) if !is_id(id) => fields.add("up_to", "This must be the id of a message."),
         _ => {}
     }
-    Some(ActCount {
+    Some(ActionCount {
         number: number?,
         up_to,
     })
@@ -147,7 +147,7 @@ mod tests {
             let request = ActionRequest {
                 action: MessageAction::Cancel,
                 selection,
-                confirmed: Some(ActCount {
+                confirmed: Some(ActionCount {
                     number: 7,
                     up_to: Some(ID.to_owned()),
                 }),

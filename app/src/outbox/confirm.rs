@@ -1,6 +1,6 @@
 //! The question before an action on many messages, or one that cannot be undone.
 
-use domain::outbox::{ActCount, MessageAction, Selection};
+use domain::outbox::{ActionCount, MessageAction, Selection};
 
 use super::action_request::ActionRequest;
 use super::format::{description, effect, for_recipients, grouped, states, verb};
@@ -9,7 +9,7 @@ use crate::components::HiddenFields;
 use crate::server_prelude::*;
 
 #[component]
-pub fn Confirm(request: ActionRequest, count: ActCount) -> impl IntoView {
+pub fn Confirm(request: ActionRequest, count: ActionCount) -> impl IntoView {
     let number = count.number;
     let action = request.action;
     let of = match &request.selection {

@@ -1,4 +1,4 @@
-//! The forms of the outbox: do and stop an act, pause and resume delivery.
+//! The forms of the outbox: do and stop an action, pause and resume delivery.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub fn forms() -> Vec<FormRoute> {
     ]
 }
 
-/// How long a form waits for the end of an act. One that takes longer goes on, and the page shows its
+/// How long a form waits for the end of an action. One that takes longer goes on, and the page shows its
 /// progress.
 const WAIT: Duration = Duration::from_secs(1);
 

@@ -2,7 +2,7 @@
 
 mod action_request;
 mod actions;
-mod bulk_act;
+mod bulk_action;
 mod confirm;
 mod confirm_page;
 mod content;

@@ -2,7 +2,7 @@
 
 use domain::outbox::{Overview, RecipientState};
 
-use super::bulk_act::BulkActProgress;
+use super::bulk_action::BulkActionProgress;
 use super::counts::Counts;
 use super::delivery_status::DeliveryStatusCard;
 use super::suppression_notice::SuppressionNotice;
@@ -16,7 +16,7 @@ pub fn OverviewPanel(overview: Overview, shown: Option<RecipientState>, viewer: 
     view! {
         <div id="overview" class="overview">
             {limit.map(|reached| view! { <SuppressionNotice reached /> })}
-            {act.map(|act| view! { <BulkActProgress act /> })}
+            {act.map(|act| view! { <BulkActionProgress act /> })}
             <DeliveryStatusCard overview viewer=viewer.clone() />
             <Counts counts shown viewer />
         </div>

@@ -35,8 +35,8 @@ pub use search::{Cursor, Search, Selection, is_id};
 pub(crate) use search::{criterion, parsed, time};
 pub use suppression::{Suppression, SuppressionLimit, SuppressionSearch};
 pub use view::{
-    ActCount, BackoffView, BulkAct, BulkActState, Count, DeliveryEvent, EventKind, MessageOpens,
-    MessageView, OutboxRow, OutboxRows, Overview, Pause, RecipientView, RelayState,
+    ActionCount, BackoffView, BulkAction, BulkActionState, Count, DeliveryEvent, EventKind,
+    MessageOpens, MessageView, OutboxRow, OutboxRows, Overview, Pause, RecipientView, RelayState,
     UnavailableRelay, Worker,
 };
 

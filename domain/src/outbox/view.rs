@@ -205,7 +205,7 @@ pub struct Count {
 
 /// The recipients that an action on all that match would change.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ActCount {
+pub struct ActionCount {
     /// The number of recipients.
     pub number: i64,
     /// The newest message counted; none where nothing matches. Later messages are not acted on.
@@ -214,7 +214,7 @@ pub struct ActCount {
 
 /// An action on all that match, of the process that carries it out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BulkAct {
+pub struct BulkAction {
     /// The action.
     pub action: MessageAction,
     /// The account that requested it.
@@ -224,16 +224,16 @@ pub struct BulkAct {
     /// The number of recipients changed so far.
     pub done: i64,
     /// Whether it goes on.
-    pub state: BulkActState,
+    pub state: BulkActionState,
     /// When it began; once it has ended, when it ended.
     pub at: Timestamp,
 }
 
 /// The state of an action on all that match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = BulkActState))]
 #[serde(rename_all = "lowercase")]
-pub enum BulkActState {
+pub enum BulkActionState {
     /// It goes on.
     Running,
     /// All that matched are changed.
@@ -257,7 +257,7 @@ pub struct Overview {
     /// The running delivery workers. Without one, mail stays queued.
     pub workers: Vec<Worker>,
     /// The action on many messages that this process carries out, or ended within the last minutes.
-    pub act: Option<BulkAct>,
+    pub act: Option<BulkAction>,
     /// The limit of suppressions of the saved relay, once it is reached.
     pub suppression_limit: Option<SuppressionLimit>,
 }

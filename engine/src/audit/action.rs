@@ -171,9 +171,9 @@ pub enum Action {
     /// Held messages were released.
     #[strum(serialize = "release mail")]
     ReleaseMail,
-    /// An act on many messages was stopped.
+    /// An action on many messages was stopped.
     #[strum(serialize = "stop action")]
-    StopAct,
+    StopAction,
     /// Delivery was paused or resumed.
     #[strum(serialize = "pause delivery")]
     PauseDelivery,
@@ -257,7 +257,7 @@ impl Action {
             | Self::CancelMail
             | Self::HoldMail
             | Self::ReleaseMail
-            | Self::StopAct
+            | Self::StopAction
             | Self::PauseDelivery => AuditObject::Mail,
             Self::RemoveSuppression => AuditObject::Suppression,
             Self::ReadKeys | Self::RotateKeys | Self::RetireKey => AuditObject::Key,

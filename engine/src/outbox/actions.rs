@@ -1,9 +1,10 @@
-//! Acts of administrators on messages, with their audit rows and delivery events.
+//! Actions of administrators on messages, with their audit rows and delivery events.
 
 use std::sync::Arc;
 
 use domain::outbox::{
-    ActCount, BulkAct, BulkActState, Cursor, DeliveryEvent, EventKind, MessageAction, Selection,
+    ActionCount, BulkAction, BulkActionState, Cursor, DeliveryEvent, EventKind, MessageAction,
+    Selection,
 };
 use domain::{Kind, Refusal, Timestamp};
 
@@ -13,7 +14,7 @@ use crate::Actor;
 use crate::audit::Action;
 use crate::store::delivery_events::NewEvent;
 use crate::store::recipients::{self, RecipientKey};
-use crate::store::search::{self, ActScan};
+use crate::store::search::{self, ActionScan};
 use crate::store::{Connection, StoreError, commit, delivery_events, messages};
 
 /// The recipients that one unit of work changes: it holds SQLite's only writer for about 30 ms.
@@ -25,7 +26,7 @@ const NO_BODY: &str =
 const ONE_BY_ONE: &str = "Delivered messages are sent again one by one. Choose a message.";
 
 impl Outbox {
-    /// The number of recipients that an act would change, and the newest message among them. Changes
+    /// The number of recipients that an action would change, and the newest message among them. Changes
     /// nothing.
     ///
     /// # Errors
@@ -36,7 +37,7 @@ impl Outbox {
         actor: &Actor,
         act: MessageAction,
         selection: &Selection,
-    ) -> Result<ActCount, Refusal> {
+    ) -> Result<ActionCount, Refusal> {
         actor.administers()?;
         self.count_up_to(actor, act, selection, None).await
     }
@@ -47,7 +48,7 @@ impl Outbox {
         act: MessageAction,
         selection: &Selection,
         up_to: Option<String>,
-    ) -> Result<ActCount, Refusal> {
+    ) -> Result<ActionCount, Refusal> {
         let (store, now) = (self.store.clone(), self.clock.now());
         let selection = selection.clone();
         self.searches
@@ -58,8 +59,8 @@ impl Outbox {
             .await
     }
 
-    /// Carries out an act, and returns the number of recipients that it changed. Recipients in other
-    /// states than the act is for, and leased ones, are left alone. It goes on where the caller is
+    /// Carries out an action, and returns the number of recipients that it changed. Recipients in other
+    /// states than the action is for, and leased ones, are left alone. It goes on where the caller is
     /// gone.
     ///
     /// An act on all that match changes the `confirmed` number at most, and no message that is newer
@@ -77,7 +78,7 @@ impl Outbox {
         actor: &Actor,
         act: MessageAction,
         selection: &Selection,
-        confirmed: Option<&ActCount>,
+        confirmed: Option<&ActionCount>,
     ) -> Result<i64, Refusal> {
         let outbox = Arc::clone(self);
         let (actor, selection, confirmed) = (actor.clone(), selection.clone(), confirmed.cloned());
@@ -112,26 +113,29 @@ impl Outbox {
         task.await.map_err(|_| Refusal::internal())?
     }
 
-    /// Stops the act on many messages that this process carries out, after its current chunk.
+    /// Stops the action on many messages that this process carries out, after its current chunk.
     ///
     /// # Errors
     /// [`Kind::Forbidden`] for other actors than administrators; [`Kind::NotFound`] where none is
     /// running.
     pub async fn stop_act(&self, actor: &Actor) -> Result<(), Refusal> {
         let done = async {
-            if !self.bulk_acts.stop() {
+            if !self.bulk_actions.stop() {
                 return Err(Refusal::new(Kind::NotFound, "No action is running."));
             }
-            Ok(self.audit.record_alone(actor, Action::StopAct, "").await?)
+            Ok(self
+                .audit
+                .record_alone(actor, Action::StopAction, "")
+                .await?)
         };
-        self.audit.administer(actor, Action::StopAct, done).await
+        self.audit.administer(actor, Action::StopAction, done).await
     }
 
-    /// Stops the act on many messages, and waits until its current chunk and its row in the audit log
+    /// Stops the action on many messages, and waits until its current chunk and its row in the audit log
     /// are written, before the database is closed.
     pub(crate) async fn end_act(&self) {
-        self.bulk_acts.stop();
-        self.bulk_acts.ended().await;
+        self.bulk_actions.stop();
+        self.bulk_actions.ended().await;
     }
 
     async fn act_on_all(
@@ -139,7 +143,7 @@ impl Outbox {
         actor: &Actor,
         act: MessageAction,
         selection: &Selection,
-        confirmed: &ActCount,
+        confirmed: &ActionCount,
     ) -> Result<i64, Refusal> {
         let up_to = confirmed.up_to.clone();
         let counted = self.count_up_to(actor, act, selection, up_to).await?;
@@ -159,21 +163,21 @@ impl Outbox {
         self.act_in_chunks(actor, act, selection, confirmed).await
     }
 
-    /// Carries out an act in one unit of work, with its row in the audit log.
+    /// Carries out an action in one unit of work, with its row in the audit log.
     async fn act_at_once(
         &self,
         actor: &Actor,
         act: MessageAction,
         selection: &Selection,
-        confirmed: Option<&ActCount>,
+        confirmed: Option<&ActionCount>,
     ) -> Result<i64, Refusal> {
         let (limit, up_to) = match confirmed {
-            Some(ActCount { number, up_to }) => (*number, up_to.as_deref()),
+            Some(ActionCount { number, up_to }) => (*number, up_to.as_deref()),
             None => (CHUNK, None),
         };
         let now = self.clock.now();
         let mut connection = self.store.search().await?;
-        let mut scan = ActScan::new(&mut connection, act, selection, up_to).await?;
+        let mut scan = ActionScan::new(&mut connection, act, selection, up_to).await?;
         let keys = scan.next(&mut connection, limit, now).await?;
         drop(connection);
         let mut work = self.store.begin_by_key().await?;
@@ -187,27 +191,28 @@ impl Outbox {
         Ok(number)
     }
 
-    /// Carries out an act in chunks, each a unit of work, with a row in the audit log at its beginning
+    /// Carries out an action in chunks, each a unit of work, with a row in the audit log at its beginning
     /// and at its end.
     async fn act_in_chunks(
         &self,
         actor: &Actor,
         act: MessageAction,
         selection: &Selection,
-        confirmed: &ActCount,
+        confirmed: &ActionCount,
     ) -> Result<i64, Refusal> {
         let selected = describe(selection);
-        let begun = BulkAct {
+        let begun = BulkAction {
             action: act,
             by: actor.name().to_owned(),
             number: confirmed.number,
             done: 0,
-            state: BulkActState::Running,
+            state: BulkActionState::Running,
             at: self.clock.now(),
         };
-        let progress = self.bulk_acts.begin(begun, self.clock.clone())?;
+        let progress = self.bulk_actions.begin(begun, self.clock.clone())?;
         let up_to = confirmed.up_to.as_deref();
-        let mut scan = ActScan::new(&mut self.store.search().await?, act, selection, up_to).await?;
+        let mut scan =
+            ActionScan::new(&mut self.store.search().await?, act, selection, up_to).await?;
         let mut done = 0;
         while progress.goes_on(done) && done < confirmed.number {
             let now = self.clock.now();
@@ -233,7 +238,7 @@ impl Outbox {
         }
         let state = progress.end();
         let ended = match state {
-            BulkActState::Stopped => "stopped after ",
+            BulkActionState::Stopped => "stopped after ",
             _ => "",
         };
         let detail = format!("{ended}{done} of {selected}");
@@ -244,7 +249,7 @@ impl Outbox {
     }
 }
 
-/// The act in the audit log.
+/// The action in the audit log.
 fn recorded(act: MessageAction) -> Action {
     match act {
         MessageAction::Retry => Action::RetryMail,
@@ -255,7 +260,7 @@ fn recorded(act: MessageAction) -> Action {
     }
 }
 
-/// Changes recipients, and adds an event to each. Returns how many were still as the act and the
+/// Changes recipients, and adds an event to each. Returns how many were still as the action and the
 /// selection require.
 async fn change(
     work: &mut Connection,

@@ -1,18 +1,18 @@
-//! The outbox service: accepts messages, answers queries on them, and carries out acts of people.
+//! The outbox service: accepts messages, answers queries on them, and carries out actions of people.
 //!
 //! `accept` has `batch` compose messages (with `crate::mail`) and `group_commit` write them, by `write` for
 //! accounts that are still there.
 //! `sending_limits` are those of accounts and tokens, for which the group commit counts messages.
 //! `reservation` leases them to the worker of this process in the same commit. `hold` pauses delivery
 //! for `--hold-mail`. `queries` (with `waiting` and `failures`), `actions`, `pause` and `suppressions`
-//! are for people; `bulk_act` is the progress of an act on many messages. `own_mail` is for mail of
+//! are for people; `bulk_action` is the progress of an action on many messages. `own_mail` is for mail of
 //! Postern itself. `meter` counts, and `open_tracking` counts loads of
 //! the images of messages. `spans` are for traces. Delivery is a service of its own: `crate::delivery`.
 
 mod accept;
 mod actions;
 mod batch;
-mod bulk_act;
+mod bulk_action;
 mod disk_space;
 mod failures;
 mod feed;

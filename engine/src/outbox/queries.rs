@@ -89,7 +89,7 @@ impl Outbox {
             pause,
             configured: relays.configured,
             workers: processes.workers,
-            act: self.bulk_acts.current(now),
+            act: self.bulk_actions.current(now),
             suppression_limit,
         };
         Ok(match actor.oversees() {

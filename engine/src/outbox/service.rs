@@ -8,7 +8,7 @@ use domain::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::bulk_act::BulkActs;
+use super::bulk_action::BulkActions;
 use super::disk_space::DiskSpace;
 use super::flow_ids::FlowIds;
 use super::group_commit::{GroupCommit, write_audit};
@@ -82,7 +82,7 @@ pub struct Outbox {
     pub(super) disk_space: Option<DiskSpace>,
     pub(super) meter: Meter,
     pub(super) searches: Searches,
-    pub(super) bulk_acts: BulkActs,
+    pub(super) bulk_actions: BulkActions,
     pub(super) last_limits: LastLimits,
     pub(super) relay_settings: LastRelaySettings,
     /// Delivery is paused from the start, whatever the database says.
@@ -147,7 +147,7 @@ impl Outbox {
             disk_space,
             meter: Meter::default(),
             searches: Searches::default(),
-            bulk_acts: BulkActs::default(),
+            bulk_actions: BulkActions::default(),
             last_limits: LastLimits::default(),
             relay_settings: LastRelaySettings::default(),
             hold,

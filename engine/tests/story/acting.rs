@@ -2,7 +2,8 @@
 
 use domain::Kind;
 use domain::outbox::{
-    ActCount, BulkActState, Cursor, EventKind, MessageAction, RecipientState, Search, Selection,
+    ActionCount, BulkActionState, Cursor, EventKind, MessageAction, RecipientState, Search,
+    Selection,
 };
 use engine::Actor;
 use tokio::task::yield_now;
@@ -18,7 +19,7 @@ fn everything() -> Selection {
     Selection::Matching(Search::default())
 }
 
-async fn count(env: &TestEnv, admin: &Actor, act: MessageAction) -> ActCount {
+async fn count(env: &TestEnv, admin: &Actor, act: MessageAction) -> ActionCount {
     let all = everything();
     let counted = env.postern.outbox().count_act(admin, act, &all);
     counted.await.expect("counted")
@@ -96,7 +97,7 @@ async fn an_action_on_many_recipients_is_seen_and_stopped(env: TestEnv) {
     let shown = shown.expect("shown");
     assert_eq!(
         (shown.state, shown.done, shown.number),
-        (BulkActState::Stopped, done, 10_000)
+        (BulkActionState::Stopped, done, 10_000)
     );
 
     let rest = count(&env, &admin, MessageAction::Hold).await;

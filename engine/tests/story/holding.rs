@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::Kind;
 use domain::outbox::{
-    ActCount, EventKind, MessageAction, RecipientState, Search, Selection, SuppressionSearch,
+    ActionCount, EventKind, MessageAction, RecipientState, Search, Selection, SuppressionSearch,
 };
 use domain::view::Role;
 use futures::poll;
@@ -96,12 +96,12 @@ async fn an_action_changes_only_its_states_and_the_confirmed_number(env: TestEnv
     let counted = count(MessageAction::Retry, &failed).await;
     assert_eq!(
         counted,
-        ActCount {
+        ActionCount {
             number: 3,
             up_to: Some(ids[2].clone()),
         }
     );
-    let fewer = ActCount {
+    let fewer = ActionCount {
         number: 2,
         ..counted
     };

@@ -1,7 +1,7 @@
 //! `/api/messages/…/{act}`: retries, cancels, holds and releases messages.
 
 use axum::extract::State;
-use domain::outbox::{ActCount, MessageAction, Search, Selection, is_id};
+use domain::outbox::{ActionCount, MessageAction, Search, Selection, is_id};
 use domain::{Kind, Refusal};
 use engine::Action;
 use serde::{Deserialize, Serialize};
@@ -58,8 +58,8 @@ pub async fn act_on_one(
 
 /// An action on every message that matches.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[schema(example = json!({ "act": "retry", "matching": { "state": "failed" } }))]
-pub struct ActRequest {
+#[schema(as = ActRequest, example = json!({ "act": "retry", "matching": { "state": "failed" } }))]
+pub struct ActionRequest {
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = MessageAction, required)]
     act: Option<String>,
@@ -77,7 +77,7 @@ pub struct ActRequest {
     up_to: Option<String>,
 }
 
-impl Administrative for ActRequest {
+impl Administrative for ActionRequest {
     // Which action it is stands in the body.
     const ACTION: Action = Action::CancelMail;
 }
@@ -103,7 +103,7 @@ pub struct ActedOnMany {
     post,
     path = "/api/messages/act",
     tag = "Messages",
-    request_body = ActRequest,
+    request_body = ActionRequest,
     responses(
         (status = 200, description = "Done, or counted", body = Success<ActedOnMany>),
         Restricted,
@@ -119,9 +119,9 @@ pub async fn act_on_many(
         actor,
         request,
         faults,
-    }: AdminBody<ActRequest>,
+    }: AdminBody<ActionRequest>,
 ) -> Result<Success<ActedOnMany>, Refused> {
-    let ValidAct {
+    let ValidAction {
         act,
         selection,
         confirmed,
@@ -129,7 +129,7 @@ pub async fn act_on_many(
     let outbox = state.postern.outbox();
     let acted = match confirmed {
         None => {
-            let ActCount { number, up_to } = outbox.count_act(&actor, act, &selection).await?;
+            let ActionCount { number, up_to } = outbox.count_act(&actor, act, &selection).await?;
             ActedOnMany {
                 number,
                 up_to,
@@ -172,15 +172,15 @@ pub async fn stop_act(
 
 /// An act on messages that were found by a search.
 #[derive(Debug)]
-struct ValidAct {
+struct ValidAction {
     act: MessageAction,
     selection: Selection,
     /// The number that a person confirmed.
-    confirmed: Option<ActCount>,
+    confirmed: Option<ActionCount>,
 }
 
-impl ActRequest {
-    fn validate(self, faults: Faults) -> Result<ValidAct, Refusal> {
+impl ActionRequest {
+    fn validate(self, faults: Faults) -> Result<ValidAction, Refusal> {
         let act = self.act.as_deref().unwrap_or_default().parse();
         if let Err(fault) = act
             && !faults.has("act")
@@ -208,7 +208,7 @@ impl ActRequest {
             (_, Some(id)) if !is_id(id) => faults.add("up_to", "This is the id of a message."),
             _ => {}
         }
-        let confirmed = self.number.map(|number| ActCount {
+        let confirmed = self.number.map(|number| ActionCount {
             number,
             up_to: self.up_to.as_deref().map(str::to_ascii_uppercase),
         });
@@ -217,7 +217,7 @@ impl ActRequest {
         match (act, search) {
             (Ok(act), Ok(search)) => {
                 faults.into_result()?;
-                Ok(ValidAct {
+                Ok(ValidAction {
                     act,
                     selection: Selection::Matching(search),
                     confirmed,
@@ -242,9 +242,9 @@ mod tests {
 
     const ID: &str = "01JD0000000000000000000000";
 
-    fn read(body: Value) -> Result<ValidAct, Refusal> {
+    fn read(body: Value) -> Result<ValidAction, Refusal> {
         let JsonBody { request, faults } =
-            JsonBody::<ActRequest>::decode(body.to_string().as_bytes())?;
+            JsonBody::<ActionRequest>::decode(body.to_string().as_bytes())?;
         request.validate(faults)
     }
 
@@ -252,7 +252,7 @@ mod tests {
     fn an_action_requires_a_selection() {
         let matching = json!({ "state": "failed" });
         let body = json!({ "act": "retry", "matching": matching, "number": 3, "up_to": ID });
-        let ValidAct {
+        let ValidAction {
             act,
             selection,
             confirmed,
@@ -265,7 +265,7 @@ mod tests {
             (act, selection),
             (MessageAction::Retry, Selection::Matching(failed))
         );
-        let count = ActCount {
+        let count = ActionCount {
             number: 3,
             up_to: Some(ID.to_owned()),
         };

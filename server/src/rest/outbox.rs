@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use domain::outbox::{
-    self, BackoffView, BulkActState, Count, MessageAction, Overview, RelayState, Worker,
+    self, BackoffView, BulkActionState, Count, MessageAction, Overview, RelayState, Worker,
 };
 use domain::{Failure, Timestamp};
 use engine::Action;
@@ -30,7 +30,7 @@ pub struct OutboxOverview {
     workers: Vec<DeliveryProcess>,
     /// The action on more than 1,000 recipients that the process which answers is carrying out, or
     /// ended within 5 minutes. Null for other accounts than administrators.
-    act: Option<BulkAct>,
+    act: Option<BulkAction>,
     /// Null unless the relay of the saved configuration has reported so many addresses as unknown
     /// that no more are suppressed. Null for other accounts than administrators.
     suppression_limit: Option<SuppressionLimit>,
@@ -47,7 +47,8 @@ struct SuppressionLimit {
 
 /// An action on many messages.
 #[derive(Serialize, ToSchema)]
-struct BulkAct {
+#[schema(as = BulkAct)]
+struct BulkAction {
     act: MessageAction,
     /// Who requested it.
     by: String,
@@ -55,7 +56,7 @@ struct BulkAct {
     number: i64,
     /// The number of recipients changed so far.
     done: i64,
-    state: BulkActState,
+    state: BulkActionState,
     /// When it began; once it has ended, when it ended.
     #[schema(format = DateTime)]
     at: String,
@@ -132,8 +133,8 @@ impl From<Overview> for OutboxOverview {
     }
 }
 
-impl From<outbox::BulkAct> for BulkAct {
-    fn from(bulk: outbox::BulkAct) -> Self {
+impl From<outbox::BulkAction> for BulkAction {
+    fn from(bulk: outbox::BulkAction) -> Self {
         Self {
             act: bulk.action,
             by: bulk.by,

@@ -25,7 +25,7 @@ use std::{
 const CLIENTS: usize = 8;
 const MAILS: u64 = 20_000;
 
-/// Mails in the outbox for searches and acts.
+/// Mails in the outbox for searches and actions.
 const STORED: usize = 1_000_000;
 
 /// Between two octets of a client that drips.
@@ -84,9 +84,9 @@ const ON_A_LARGE_OUTBOX: [Attack; 2] = [
         run: searches,
     },
     Attack {
-        what: "an act changes 1,000,000 mails",
+        what: "an action changes 1,000,000 mails",
         threads: 1,
-        run: acts,
+        run: actions,
     },
 ];
 
@@ -240,7 +240,7 @@ fn searches(target: &Target, number: usize) -> Result<()> {
     Ok(())
 }
 
-fn acts(target: &Target, _: usize) -> Result<()> {
+fn actions(target: &Target, _: usize) -> Result<()> {
     let mut client = Client::with_token(target.address, target.admin)?;
     for act in ["hold", "release"].iter().cycle() {
         if !target.goes_on() {
@@ -254,7 +254,7 @@ fn acts(target: &Target, _: usize) -> Result<()> {
             confirmed[name] = counted["data"][name].clone();
         }
         let acted = client.post("/api/messages/act", "", &confirmed)?;
-        expect(acted, 200, "the act")?;
+        expect(acted, 200, "the action")?;
     }
     Ok(())
 }

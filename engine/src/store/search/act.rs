@@ -1,7 +1,7 @@
-//! Counts and finds the recipients that an act of an administrator would change.
+//! Counts and finds the recipients that an action of an administrator would change.
 
 use domain::Timestamp;
-use domain::outbox::{ActCount, Cursor, MessageAction, RecipientState, Selection};
+use domain::outbox::{ActionCount, Cursor, MessageAction, RecipientState, Selection};
 
 use super::condition::{Access, Condition};
 use super::connection::SearchConnection;
@@ -9,7 +9,7 @@ use super::parameter::Parameter;
 use crate::store::StoreError;
 use crate::store::recipients::RecipientKey;
 
-/// The number of recipients that an act would change, among messages up to the id `up_to`.
+/// The number of recipients that an action would change, among messages up to the id `up_to`.
 ///
 /// # Errors
 /// Where the database fails.
@@ -19,7 +19,7 @@ pub async fn count(
     selection: &Selection,
     up_to: Option<&str>,
     now: Timestamp,
-) -> Result<ActCount, StoreError> {
+) -> Result<ActionCount, StoreError> {
     let access = access(connection, selection).await?;
     let condition = matching(access, act.applies_to(), selection, up_to, now);
     let sql = format!(
@@ -28,11 +28,11 @@ pub async fn count(
     );
     let found: Vec<(i64, Option<String>)> = connection.fetch(sql, condition.parameters).await?;
     let (number, up_to) = found.into_iter().next().unwrap_or_default();
-    Ok(ActCount { number, up_to })
+    Ok(ActionCount { number, up_to })
 }
 
-/// Finds the recipients that an act would change, in chunks: state by state, newest first.
-pub struct ActScan {
+/// Finds the recipients that an action would change, in chunks: state by state, newest first.
+pub struct ActionScan {
     selection: Selection,
     access: Access,
     up_to: Option<String>,
@@ -42,7 +42,7 @@ pub struct ActScan {
     behind: Option<Cursor>,
 }
 
-impl ActScan {
+impl ActionScan {
     /// A scan of messages up to the id `up_to`.
     ///
     /// # Errors
@@ -106,7 +106,7 @@ impl ActScan {
     }
 }
 
-/// The states of selected recipients that an act applies to.
+/// The states of selected recipients that an action applies to.
 pub fn states(act: MessageAction, selection: &Selection) -> Vec<RecipientState> {
     let only = match selection {
         Selection::Matching(search) => search.state,

@@ -10,7 +10,7 @@ mod parameter;
 use domain::Timestamp;
 use ulid::Ulid;
 
-pub use act::{ActScan, count, states};
+pub use act::{ActionScan, count, states};
 pub use audit_rows::{AuditRows, audit_rows};
 pub use connection::{SearchConnection, SearchPool};
 pub use list::{ListPage, rows};

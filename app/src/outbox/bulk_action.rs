@@ -1,6 +1,6 @@
 //! The progress of an action on many messages, with a button that stops it.
 
-use domain::outbox::{BulkAct, BulkActState};
+use domain::outbox::{BulkAction, BulkActionState};
 
 use super::format::{counted, done, for_recipients, grouped, verb};
 use super::paths::STOP_ACT;
@@ -9,22 +9,22 @@ use crate::server_prelude::*;
 
 /// For administrators.
 #[component]
-pub fn BulkActProgress(act: BulkAct) -> AnyView {
+pub fn BulkActionProgress(act: BulkAction) -> AnyView {
     let changed = match act.number {
         number if number == act.done => counted(number, "recipient"),
         number => format!("{} of {}", grouped(act.done), counted(number, "recipient")),
     };
     let (class, text) = match act.state {
-        BulkActState::Running => (
+        BulkActionState::Running => (
             "notice notice-info",
             format!("{}: {changed} so far.", verb(act.action)),
         ),
-        BulkActState::Done => ("notice notice-good", done(act.action, act.done)),
-        BulkActState::Stopped => (
+        BulkActionState::Done => ("notice notice-good", done(act.action, act.done)),
+        BulkActionState::Stopped => (
             "notice notice-warn",
             format!("{}: stopped after {changed}.", verb(act.action)),
         ),
-        BulkActState::Failed => (
+        BulkActionState::Failed => (
             "notice notice-bad",
             format!(
                 "{}: failed after {changed}. The log of Postern names the fault. Repeat the action for \
@@ -33,7 +33,7 @@ pub fn BulkActProgress(act: BulkAct) -> AnyView {
             ),
         ),
     };
-    let runs = act.state == BulkActState::Running;
+    let runs = act.state == BulkActionState::Running;
     let bar = runs.then(|| {
         let label = for_recipients(act.action, act.number);
         view! { <progress max=act.number value=act.done aria-label=label></progress> }

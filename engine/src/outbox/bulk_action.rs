@@ -1,68 +1,69 @@
-//! The progress of an act on many messages: one at a time in a process, which can be stopped.
+//! The progress of an action on many messages: one at a time in a process, which can be stopped.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::outbox::{BulkAct, BulkActState};
+use domain::outbox::{BulkAction, BulkActionState};
 use domain::{Kind, Refusal, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use crate::Clock;
 
-/// How long an act is shown after its end.
+/// How long an action is shown after its end.
 const SHOWN: Duration = Duration::from_secs(300);
 
-/// The act that is running, or the last one.
+/// The action that is running, or the last one.
 #[derive(Default)]
-pub(super) struct BulkActs {
+pub(super) struct BulkActions {
     slot: Mutex<Option<Slot>>,
-    /// Locked from the beginning of an act until its last row is written.
+    /// Locked from the beginning of an action until its last row is written.
     running: Arc<AsyncMutex<()>>,
 }
 
 struct Slot {
-    act: BulkAct,
+    act: BulkAction,
     stop: bool,
 }
 
-/// Reports the progress of the running act. Dropped before [`ActProgress::end`], the act has failed.
-pub(super) struct ActProgress<'a> {
-    acts: &'a BulkActs,
+/// Reports the progress of the running action. Dropped before [`BulkActionProgress::end`], the action
+/// has failed.
+pub(super) struct BulkActionProgress<'a> {
+    acts: &'a BulkActions,
     clock: Clock,
     _running: OwnedMutexGuard<()>,
 }
 
-impl BulkActs {
-    /// Begins an act.
+impl BulkActions {
+    /// Begins an action.
     ///
     /// # Errors
     /// [`Kind::Conflict`] under `act` while another one is running.
-    pub fn begin(&self, act: BulkAct, clock: Clock) -> Result<ActProgress<'_>, Refusal> {
+    pub fn begin(&self, act: BulkAction, clock: Clock) -> Result<BulkActionProgress<'_>, Refusal> {
         let Ok(running) = self.running.clone().try_lock_owned() else {
             let text = "Another action on many messages is running. Wait for its end, or stop it.";
             return Err(Refusal::of(Kind::Conflict, "act", text));
         };
         *self.slot.lock() = Some(Slot { act, stop: false });
-        Ok(ActProgress {
+        Ok(BulkActionProgress {
             acts: self,
             clock,
             _running: running,
         })
     }
 
-    /// The act that is running, or one that ended within the last 5 minutes.
-    pub fn current(&self, now: Timestamp) -> Option<BulkAct> {
+    /// The action that is running, or one that ended within the last 5 minutes.
+    pub fn current(&self, now: Timestamp) -> Option<BulkAction> {
         let slot = self.slot.lock();
         let act = &slot.as_ref()?.act;
-        let is_shown = act.state == BulkActState::Running || now < act.at + SHOWN;
+        let is_shown = act.state == BulkActionState::Running || now < act.at + SHOWN;
         is_shown.then(|| act.clone())
     }
 
-    /// Stops the running act after its current chunk. Returns whether one is running.
+    /// Stops the running action after its current chunk. Returns whether one is running.
     pub fn stop(&self) -> bool {
         match &mut *self.slot.lock() {
-            Some(slot) if slot.act.state == BulkActState::Running => {
+            Some(slot) if slot.act.state == BulkActionState::Running => {
                 slot.stop = true;
                 true
             }
@@ -76,7 +77,7 @@ impl BulkActs {
     }
 }
 
-impl ActProgress<'_> {
+impl BulkActionProgress<'_> {
     /// Reports how many recipients are changed. Returns whether to change more.
     pub fn goes_on(&self, done: i64) -> bool {
         let mut slot = self.acts.slot.lock();
@@ -86,21 +87,21 @@ impl ActProgress<'_> {
         })
     }
 
-    /// Ends the act. Returns whether it is done or was stopped.
-    pub fn end(&self) -> BulkActState {
+    /// Ends the action. Returns whether it is done or was stopped.
+    pub fn end(&self) -> BulkActionState {
         self.set(|slot| match slot.stop && slot.act.done < slot.act.number {
-            true => BulkActState::Stopped,
-            false => BulkActState::Done,
+            true => BulkActionState::Stopped,
+            false => BulkActionState::Done,
         })
     }
 
-    fn set(&self, state: impl FnOnce(&Slot) -> BulkActState) -> BulkActState {
+    fn set(&self, state: impl FnOnce(&Slot) -> BulkActionState) -> BulkActionState {
         let now = self.clock.now();
         let mut slot = self.acts.slot.lock();
         let Some(slot) = &mut *slot else {
-            return BulkActState::Failed;
+            return BulkActionState::Failed;
         };
-        if slot.act.state == BulkActState::Running {
+        if slot.act.state == BulkActionState::Running {
             slot.act.state = state(slot);
             slot.act.at = now;
         }
@@ -108,9 +109,9 @@ impl ActProgress<'_> {
     }
 }
 
-impl Drop for ActProgress<'_> {
+impl Drop for BulkActionProgress<'_> {
     fn drop(&mut self) {
-        self.set(|_| BulkActState::Failed);
+        self.set(|_| BulkActionState::Failed);
     }
 }
 
@@ -120,13 +121,13 @@ mod tests {
 
     use super::*;
 
-    fn act(number: i64) -> BulkAct {
-        BulkAct {
+    fn act(number: i64) -> BulkAction {
+        BulkAction {
             action: MessageAction::Hold,
             by: "admin@example.org".to_owned(),
             number,
             done: 0,
-            state: BulkActState::Running,
+            state: BulkActionState::Running,
             at: Timestamp(0),
         }
     }
@@ -135,12 +136,12 @@ mod tests {
     fn an_act_ends_as_done_stopped_or_failed() {
         let clock = Clock::default();
         for (stops, ends, done, expected) in [
-            (false, true, 2, BulkActState::Done),
-            (true, true, 2, BulkActState::Stopped),
-            (true, true, 3, BulkActState::Done),
-            (false, false, 2, BulkActState::Failed),
+            (false, true, 2, BulkActionState::Done),
+            (true, true, 2, BulkActionState::Stopped),
+            (true, true, 3, BulkActionState::Done),
+            (false, false, 2, BulkActionState::Failed),
         ] {
-            let acts = BulkActs::default();
+            let acts = BulkActions::default();
             assert!(!acts.stop(), "none is running");
             let progress = acts.begin(act(3), clock.clone()).expect("begun");
             assert!(progress.goes_on(1));

@@ -1,4 +1,4 @@
-//! No core dumps, and no other process of the same user reads the memory: it holds passwords.
+//! Disables core dumps and tracing of this process, whose memory holds passwords.
 
 use nix::errno::Errno;
 use nix::sys::prctl;

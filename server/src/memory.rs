@@ -1,4 +1,4 @@
-//! Memory of large mails is returned to the system when it is freed.
+//! Sets glibc's allocator to return large blocks to the system.
 
 /// Fixes the size from which glibc maps a block by itself, at its initial value of 128 KiB. Otherwise it
 /// grows with each large block that is freed, and later ones come from heaps, which keep hundreds of

@@ -1,4 +1,4 @@
-//! An SMTP relay for tests, crash runs and benchmarks.
+//! Test doubles: an SMTP relay, a webhook receiver, an authenticator of passkeys.
 //!
 //! [`Relay`] listens on loopback and accepts every mail unless its [`RelayScript`], or a rule added
 //! while it runs, says otherwise. It records what it received, or passes each mail to a callback.

@@ -1,4 +1,4 @@
-//! The subjects that the page offers, and their names.
+//! The subjects that the Figures page offers, and their names.
 
 use domain::Refusal;
 use domain::figures::FigureSubject;

@@ -1,4 +1,4 @@
-//! The query of the page: the subject of the figures, and how far back they go.
+//! The query of the Figures page: the subject, and how far back the figures go.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the page shows: Home of the actor, and the figures of the day.
+//! What the page Home shows: the `HomeView` of the actor, and the figures of the day.
 
 use domain::figures::{FigureQuery, FigureStep, FigureSubject, Figures};
 use domain::{Refusal, Timestamp};

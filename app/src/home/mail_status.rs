@@ -1,4 +1,4 @@
-//! The heading: whether mail can leave, and since when.
+//! The heading of Home: whether mail can leave, and since when.
 
 use domain::home::{HomeFacts, MailStatus};
 

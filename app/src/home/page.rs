@@ -1,4 +1,4 @@
-//! The page, drawn once: it does not update itself.
+//! The page Home, rendered once: it does not update itself.
 
 use domain::figures::FigureStep;
 use domain::home::next_step;

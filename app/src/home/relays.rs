@@ -1,4 +1,4 @@
-//! The relays with their health.
+//! The relays on Home with their health.
 
 use domain::health::HealthState;
 use domain::home::HomeRelay;

@@ -1,4 +1,4 @@
-//! The page of the list: delivery status, counts by state, search, messages.
+//! The Outbox page: delivery status, counts by state, search, messages.
 
 use domain::Kind;
 

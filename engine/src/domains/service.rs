@@ -1,4 +1,4 @@
-//! The service: From domains with their checks, which are kept for some seconds.
+//! The domains service: From domains with their checks, which are kept for some seconds.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

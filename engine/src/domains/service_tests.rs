@@ -1,4 +1,4 @@
-//! Tests of the service with a zone of DNS: checks of domains in use, and the activation of keys.
+//! Tests of the domains service with a zone of DNS: checks of domains in use, activation of keys.
 
 use std::sync::Arc;
 

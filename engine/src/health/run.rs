@@ -1,4 +1,4 @@
-//! The task that checks: claims relays that are due, a lease each, so that one node checks each.
+//! The task of health checks: claims relays that are due, a lease each, so one node checks each.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The background task: follows other nodes, seals values anew, and reminds of what is due.
+//! The background task of keys: follows other nodes, reseals values, and reminds of what is due.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a client sent and the session has not handled yet, and the command lines in it.
+//! The input buffer of a submission session: what a client sent, and the command lines in it.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! What the sessions share: the engine, the configuration, and who submits mail without AUTH.
+//! The state that submission sessions share: engine, configuration, who submits without AUTH.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Tests of the submission listener: a Postern that listens, and a client that speaks raw SMTP.
+//! Helpers of the listener's tests: a Postern that listens, and a client that speaks raw SMTP.
 
 use std::net::SocketAddr;
 use std::time::Duration;

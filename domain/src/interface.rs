@@ -1,4 +1,4 @@
-//! The interfaces that a process has open for programs, and who used each last.
+//! The interfaces that a process has open for programs, and the last use of each.
 
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;

@@ -223,7 +223,7 @@ test('a forgotten password is reset by a mailed link', async ({ page, browser },
     await person.goto(`${console.url}/reset`);
     await person.getByLabel('Email address').fill(address);
     await person.getByRole('button', { name: 'Mail me a link' }).click();
-    await expect(person.getByRole('heading', { level: 1 })).toHaveText('Look into your mail');
+    await expect(person.getByRole('heading', { level: 1 })).toHaveText('Check your mail');
     texts.push(await person.getByRole('main').innerText());
   }
   expect(texts[0]).toBe(texts[1]);

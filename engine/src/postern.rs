@@ -397,12 +397,12 @@ impl Postern {
         &self.0.notifications
     }
 
-    /// Whether mail can leave, what failed of late, and what is to be done first.
+    /// Whether mail can leave, what failed recently, and what is to be done first.
     pub fn home(&self) -> &Home {
         &self.0.home
     }
 
-    /// The open interfaces of this process, and who used each last.
+    /// The open interfaces of this process, and the last use of each.
     pub fn interfaces(&self) -> &Interfaces {
         &self.0.interfaces
     }

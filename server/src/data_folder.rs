@@ -139,7 +139,8 @@ const FILES: &[&str] = &[
     "postern.db-journal",
 ];
 
-/// Checks that the files and the folder of keys belong to `owner` alone. Whoever opens links refuses them.
+/// Checks that the files and the folder of keys belong to `owner` alone. Functions that open
+/// links refuse them.
 fn check_content(folder: &Path, owner: Uid) -> Result<(), DataFolderError> {
     for name in FILES.iter().chain(&["keys"]) {
         let path = folder.join(name);

@@ -139,7 +139,7 @@ fn HandOver(link: InvitationLink, email: String) -> AnyView {
     view! {
         <div class="notice notice-warn" role="status">
             <p>
-                "No invitation was mailed: " {link.reason} ". Hand this link to the person of " {email}
+                "No invitation was mailed: " {link.reason} ". Give this link to " {email}
                 ". It works once, within 7 days, and is not shown again."
             </p>
             <code class="token-secret">{link.link}</code>

@@ -71,7 +71,7 @@ fn request() -> AnyView {
 /// The answer to every request, whether or not there is such an account.
 fn requested() -> AnyView {
     view! {
-        <EntranceCard title="Look into your mail" intro="If there is an account with this address, a link is on its way to it. It works once, within 30 minutes; a newer one ends the one before. After three of them no more are mailed until 30 minutes are over: use the newest.">
+        <EntranceCard title="Check your mail" intro="If there is an account with this address, a link is on its way to it. It works once, within 30 minutes; a newer one ends the one before. After three of them no more are mailed until 30 minutes are over: use the newest.">
             <SignIn />
         </EntranceCard>
     }

@@ -11,7 +11,7 @@ use crate::server_prelude::*;
 const DAY: Duration = Duration::from_hours(24);
 const MONTH: Duration = Duration::from_hours(30 * 24);
 
-/// The width of a line, in units of its picture.
+/// The width of a line, in units of its drawing.
 const WIDTH: i64 = 1000;
 
 /// The least width of a period, so that a short one is seen.
@@ -57,12 +57,12 @@ pub fn HealthHistory(periods: Vec<HealthPeriod>, now: Timestamp) -> AnyView {
         .into_any()
 }
 
-/// A period in a picture that is 12 units high.
+/// A period in a drawing that is 12 units high.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Bar {
     class: &'static str,
     x: i64,
-    /// Its upper edge; it ends at the lower edge of the picture.
+    /// Its upper edge; it ends at the lower edge of the drawing.
     y: i64,
     width: i64,
 }

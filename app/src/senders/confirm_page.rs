@@ -72,7 +72,7 @@ fn confirmed(account: String, address: String) -> AnyView {
 fn used(fault: Option<String>) -> AnyView {
     set_status(Kind::Forbidden);
     view! {
-        <EntranceCard title="This link no longer works" intro="It has been used, has expired or is not the newest. Whoever asked can have a new one sent.">
+        <EntranceCard title="This link no longer works" intro="It has been used, has expired or is not the newest. The account can request a new link.">
             {fault.map(|text| view! { <ErrorNotice text /> })}
         </EntranceCard>
     }

@@ -36,7 +36,7 @@ pub struct FailureGroup {
     pub newest: FailedRecipient,
 }
 
-/// What failed of late.
+/// What failed recently.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecentFailures {
     /// The recipients by state and cause.

@@ -61,7 +61,7 @@ impl ReportAction {
     }
 }
 
-/// A result that the sender of the message is to be told of.
+/// A result that is to be reported to the sender of the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportedResult {
     /// Why it is reported.
@@ -77,11 +77,11 @@ pub struct ReportedResult {
 /// The reports that a sender asks for about one recipient. By default none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WantedReports {
-    /// Whether it is told that the recipient failed.
+    /// Whether a failure is reported.
     pub failure: bool,
-    /// Whether it is told that the recipient is delayed.
+    /// Whether a delay is reported.
     pub delay: bool,
-    /// Whether it is told that the recipient was delivered.
+    /// Whether a delivery is reported.
     pub success: bool,
 }
 

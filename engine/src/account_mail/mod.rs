@@ -190,7 +190,7 @@ impl AccountMail {
     ) -> Result<String, Refusal> {
         let email = self.accounts.reset_by_link(token, password, origin).await?;
         let text = text::was_reset(origin, &self.public_url);
-        // The password is set, whatever becomes of the mail.
+        // The password is set, also where the mail is refused.
         if let Err(refusal) = self
             .outbox
             .accept_own(&email, text::WAS_RESET_SUBJECT, text)
@@ -206,6 +206,6 @@ impl AccountMail {
     }
 }
 
-/// The refusal of a reset where no mail leaves. Visitors are not told why.
+/// The refusal of a reset where no mail leaves. The reason is not shown.
 const MAIL_IS_DOWN: &str = "Mail is down. An administrator can set your password with the command \
                             postern account passwd.";

@@ -40,7 +40,7 @@ pub struct HomeView {
     pub facts: HomeFacts,
     /// The messages by state.
     pub counts: Vec<Count>,
-    /// What failed of late, by cause.
+    /// What failed recently, by cause.
     pub failures: RecentFailures,
     /// When it was read.
     pub now: Timestamp,

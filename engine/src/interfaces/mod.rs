@@ -1,4 +1,4 @@
-//! The interfaces service: which interfaces this process has open, and who used each last.
+//! The interfaces service: which interfaces this process has open, and the last use of each.
 //!
 //! It is in the memory of the process: it knows nothing of other processes on the database, nor of uses
 //! before the start.

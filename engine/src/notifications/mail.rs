@@ -24,7 +24,7 @@ const LEASE: Duration = Duration::from_secs(60);
 const AGAIN: Duration = Duration::from_secs(30);
 
 impl Notifications {
-    /// Hands the mails that are due to the outbox, each once, also where several processes do so. A mail
+    /// Submits the mails that are due to the outbox, each once, also where several processes do so. A mail
     /// about a failure waits until another relay than the failing one can take it; relays that fail their
     /// checks are tried last, and of these the one that it is about. A mail that fails backs off by itself,
     /// and the others go on.

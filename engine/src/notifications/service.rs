@@ -14,10 +14,10 @@ use crate::smtp::Dialer;
 use crate::store::{Store, StoreError, health_mail, webhook_deliveries};
 use crate::vault::Vault;
 
-/// The most time between two looks at the database: other processes on it queue events too.
+/// The most time between two polls of the database: other processes on it queue events too.
 const POLL: Duration = Duration::from_secs(5);
 
-/// The least time between two looks, where another process claims what is due.
+/// The least time between two polls, where another process claims what is due.
 const POLL_MIN: Duration = Duration::from_millis(250);
 
 /// The service. Cheap to clone.

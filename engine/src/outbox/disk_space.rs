@@ -7,7 +7,7 @@ use domain::{Kind, Refusal};
 use nix::sys::statvfs::statvfs;
 use parking_lot::Mutex;
 
-/// The minimum time between two looks at the disk.
+/// The minimum time between two reads of the disk space.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// After this time the log of SQLite has been copied to the database.

@@ -1,4 +1,4 @@
-//! What failed of late, by cause. Administrators see every message, other accounts their own.
+//! What failed recently, by cause. Administrators see every message, other accounts their own.
 
 use std::time::Duration;
 

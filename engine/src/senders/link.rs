@@ -210,6 +210,6 @@ impl Senders {
     }
 }
 
-/// The refusal where no mail leaves. Accounts are not told why.
+/// The refusal where no mail leaves. The reason is not shown.
 const MAIL_IS_DOWN: &str = "Mail is down: no confirmation can be mailed now. An administrator can add \
                             the address without one.";

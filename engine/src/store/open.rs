@@ -37,9 +37,9 @@ const WRITE_PRAGMAS: &str = "PRAGMA cache_size = -2048; PRAGMA wal_autocheckpoin
 pub(super) const DURABLE_COMMIT: &str = "SELECT set_config('synchronous_commit', 'on', false) \
                               WHERE current_setting('synchronous_commit') <> 'remote_apply'";
 
-/// As `busy_timeout` on SQLite; and the server ends the session of a node that is gone without a
-/// goodbye, so that its locks are free within a minute. No query is compiled: that takes 60 ms, and a
-/// wrong estimate is enough for it.
+/// As `busy_timeout` on SQLite; and the server ends the session of a node that is gone without
+/// closing its connections, so that its locks are free within a minute. No query is compiled: that
+/// takes 60 ms, and a wrong estimate is enough for it.
 const SESSION: &str = "SET lock_timeout = '5s'; \
                         SET idle_in_transaction_session_timeout = '20s'; \
                         SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 5; \

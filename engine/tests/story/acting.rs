@@ -93,7 +93,7 @@ async fn an_action_on_many_recipients_is_seen_and_stopped(env: TestEnv) {
     }
     let done = act.await.expect("no panic").expect("stopped");
     assert!(done < 10_000, "{done}");
-    let shown = outbox.overview(&admin).await.expect("a look").act;
+    let shown = outbox.overview(&admin).await.expect("an overview").act;
     let shown = shown.expect("shown");
     assert_eq!(
         (shown.state, shown.done, shown.number),
@@ -132,7 +132,7 @@ async fn an_action_on_many_recipients_is_seen_and_stopped(env: TestEnv) {
     let user = env
         .sign_in("user@example.org", domain::view::Role::User)
         .await;
-    assert_eq!(outbox.overview(&user).await.expect("a look").act, None);
+    assert_eq!(outbox.overview(&user).await.expect("an overview").act, None);
     let refusal = outbox.stop_act(&user).await;
     let refusal = refusal.expect_err("for administrators");
     assert_eq!(refusal.kind, Kind::Forbidden);
@@ -162,7 +162,13 @@ async fn an_action_ends_with_a_row_when_the_process_stops(env: TestEnv) {
     };
     let act = tokio::spawn(act);
     let runs = async {
-        while outbox.overview(&admin).await.expect("a look").act.is_none() {
+        while outbox
+            .overview(&admin)
+            .await
+            .expect("an overview")
+            .act
+            .is_none()
+        {
             yield_now().await;
         }
     };

@@ -179,14 +179,14 @@ async fn users_see_only_their_own_mail(env: TestEnv) {
         page.lines.iter().map(|line| &line.id).collect::<Vec<_>>(),
         [&theirs]
     );
-    let overview = postern.outbox().overview(&user).await.expect("a look");
+    let overview = postern.outbox().overview(&user).await.expect("an overview");
     assert_eq!(overview.counts[0].number, 1);
     assert_eq!(
         postern
             .outbox()
             .overview(&admin)
             .await
-            .expect("a look")
+            .expect("an overview")
             .counts[0]
             .number,
         2

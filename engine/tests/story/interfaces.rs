@@ -1,4 +1,4 @@
-//! The open interfaces of a process: administrators see where they are and who used each last.
+//! The open interfaces of a process: administrators see where they are and the last use of each.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What failed of late: grouped by cause, with the newest message, for each account its own.
+//! What failed recently: grouped by cause, with the newest message, for each account its own.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ async fn failures_are_grouped_by_cause_for_those_who_may_see_them(env: TestEnv) 
     let message = seen.message(&user, &own[0].newest.message_id).await;
     assert!(message.is_ok(), "the page of the newest: {message:?}");
 
-    // What failed longer ago is not of late; what is deferred stays until it ends.
+    // What failed longer ago is not recent; what is deferred stays until it ends.
     works.end().await;
     env.pass(Duration::from_hours(25));
     let later = env.recent_failures(&admin).await;

@@ -324,7 +324,12 @@ async fn a_hanging_relay_does_not_delay_the_next_saved_one(env: TestEnv) {
     // All but the messages in doubt and those pipelined behind them.
     works_well.wait_for_mails(42).await;
     wait_for("42 deliveries", async || {
-        let overview = env.postern.outbox().overview(&admin).await.expect("a look");
+        let overview = env
+            .postern
+            .outbox()
+            .overview(&admin)
+            .await
+            .expect("an overview");
         let counts = overview.counts.into_iter();
         let delivered: i64 = counts
             .filter(|count| count.state == RecipientState::Delivered)

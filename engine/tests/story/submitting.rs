@@ -144,7 +144,7 @@ async fn without_settings_mail_needs_a_sender_and_is_queued(env: TestEnv) {
             .outbox()
             .overview(&admin)
             .await
-            .expect("a look")
+            .expect("an overview")
             .configured
     );
     let relay = Relay::start(RelayScript::pipelining());

@@ -40,11 +40,11 @@ async fn a_relay_that_reports_every_address_as_unknown_lists_20_in_a_day(env: Te
     let (all, outbox) = (SuppressionSearch::default(), env.postern.outbox());
     fail(&env, &admin, &gone(0..19)).await;
     assert_eq!(listed(&env, &admin, &all).await.len(), 19);
-    let overview = outbox.overview(&admin).await.expect("a look");
+    let overview = outbox.overview(&admin).await.expect("an overview");
     assert_eq!(overview.suppression_limit, None);
     fail(&env, &admin, &gone(19..45)).await;
     assert_eq!(listed(&env, &admin, &all).await.len(), 20);
-    let overview = outbox.overview(&admin).await.expect("a look");
+    let overview = outbox.overview(&admin).await.expect("an overview");
     let limit = overview.suppression_limit.expect("it is reached");
     assert_eq!((limit.listed, limit.limit), (20, 20));
 
@@ -64,7 +64,7 @@ async fn a_relay_that_reports_every_address_as_unknown_lists_20_in_a_day(env: Te
     assert_eq!(listed(&env, &admin, &all).await.len(), 23);
 
     env.pass(DAY);
-    let overview = outbox.overview(&admin).await.expect("a look");
+    let overview = outbox.overview(&admin).await.expect("an overview");
     assert_eq!(overview.suppression_limit, None);
     fail(&env, &admin, &gone(60..61)).await;
     assert_eq!(listed(&env, &admin, &all).await.len(), 24);

@@ -62,7 +62,7 @@ async fn notify(socket: &Path) {
             let is_success = answer.starts_with(OK) || answer.ends_with(OK);
             if !answer.is_empty() && !is_success {
                 let answer = printable(answer, 200);
-                tracing::warn!(%path, answer, "a program did not take the news of a save");
+                tracing::warn!(%path, answer, "a program refused the notification of a save");
             }
         }
         Ok(Err(error)) => tracing::warn!(

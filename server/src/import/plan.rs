@@ -7,7 +7,7 @@ use domain::smtp_environment::VariableMeaning;
 use domain::view::{PasswordState, SettingsView};
 use domain::{Form, Kind, Label, Refusal, pem};
 
-/// What becomes of the saved password.
+/// The effect on the saved password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PasswordOutcome {
     /// The imported one is saved.

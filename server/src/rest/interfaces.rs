@@ -1,4 +1,4 @@
-//! `/api/interfaces`: where programs reach this process, and who used each interface last.
+//! `/api/interfaces`: where programs reach this process, and the last use of each.
 
 use axum::extract::State;
 use domain::interface::{
@@ -70,8 +70,8 @@ pub struct InterfaceList {
 
 /// List the interfaces
 ///
-/// Where programs reach the process that answers, how the connections are encrypted, and who used each
-/// interface last since the process began; and how those that are closed are opened.
+/// Where programs reach the process that answers, how the connections are encrypted, and the last use of
+/// each since the process began; and how those that are closed are opened.
 #[utoipa::path(
     get,
     path = "/api/interfaces",

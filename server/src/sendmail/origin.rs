@@ -1,4 +1,4 @@
-//! Who calls, and the domain of addresses that have none.
+//! The calling user, and the domain of addresses that have none.
 
 use std::fs;
 

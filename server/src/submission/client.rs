@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection: an address, or a user of this machine.
+//! The client of a connection: an address, or a user of this machine.
 
 use std::fmt;
 use std::net::IpAddr;

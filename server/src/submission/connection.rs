@@ -218,7 +218,7 @@ impl SubmissionConnection {
             SessionStep::StartTls if self.input.is_empty() => {
                 return Some(ConnectionEnd::StartTls);
             }
-            // Whoever is between the client and Postern could have added it.
+            // An attacker between client and Postern could have added it.
             SessionStep::StartTls => {
                 return Some(ConnectionEnd::Last(replies::BEHIND_START_TLS));
             }

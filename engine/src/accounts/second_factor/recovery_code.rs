@@ -1,4 +1,4 @@
-//! Recovery codes: 120 random bits each, for who has lost the second factor.
+//! Recovery codes: 120 random bits each, for an account whose second factor is lost.
 
 use data_encoding::BASE32_NOPAD;
 use rand::RngCore;
@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 /// How many recovery codes an account gets at once.
 pub const RECOVERY_CODES: usize = 10;
 
-/// The octets of a code. Of so many an unsalted hash tells nothing.
+/// The octets of a code. A hash of 120 random bits needs no salt.
 const OCTETS: usize = 15;
 /// The characters of a code, without its hyphens.
 const LENGTH: usize = OCTETS * 8 / 5;

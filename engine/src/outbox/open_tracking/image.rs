@@ -65,7 +65,7 @@ pub(super) fn is_open_id(text: &str) -> bool {
         .is_ok_and(|octets| octets.len() == ID_OCTETS)
 }
 
-/// What the submitter of tracked messages is told.
+/// What the response to the submitter of tracked messages says.
 pub fn notice(public_url: &str) -> String {
     format!(
         "Each recipient's mail program loads an image from {public_url}{OPEN_IMAGE_PATH}/ when it \

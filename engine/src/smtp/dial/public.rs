@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::policy::{AddressPolicy, PolicyError};
 
 /// The networks of the IANA special-purpose registries that are not reachable from everywhere, and
-/// multicast. What carries an IPv4 address is judged by that one.
+/// multicast. An IPv6 address that carries an IPv4 address is classified by its IPv4 address.
 const NOT_PUBLIC: [&str; 24] = [
     "0.0.0.0/8",
     "10.0.0.0/8",

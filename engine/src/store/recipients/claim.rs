@@ -33,7 +33,7 @@ pub struct ClaimedRecipient {
     pub suppressed: Option<String>,
     /// Who submitted the message, once that is read.
     pub submitter: Option<Arc<Submitter>>,
-    /// What its sender asks to be told, once that is read.
+    /// The reports that the sender asks for, once they are read.
     pub reports: WantedReports,
     /// The id of the webhook that gets the events of the message, once that is read.
     pub webhook: Option<Arc<str>>,

@@ -46,8 +46,8 @@ pub struct SettledRecipient {
     pub submitter: Option<Arc<Submitter>>,
     /// The relay of the attempt, for figures; `None` without an attempt.
     pub scope: Option<Scope>,
-    /// What the sender of the message asks to be told of it: the commit that writes the result writes
-    /// the report.
+    /// The report that the sender of the message asks for: the commit that writes the result writes
+    /// it.
     pub report: Option<Arc<ReportedResult>>,
     /// The event that the commit which writes the result queues for a webhook.
     pub event: Option<Arc<RecipientEvent>>,

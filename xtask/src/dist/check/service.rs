@@ -43,7 +43,7 @@ const LOG: &str = "/run/service.log";
 /// Limit for a start or a stop on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The pause between two looks at a file.
+/// The pause between two reads of a file.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// The time of the watchdog here: half of it passes before a notification.

@@ -14,7 +14,7 @@ use crate::{
     rig::{environment::Database, random::Random},
 };
 use anyhow::Result;
-use std::{env, path::PathBuf, process::Command};
+use std::{env, path::PathBuf, process::Command, thread};
 
 /// The packages that are compiled together. xtask is compiled alone, with the dependencies that
 /// `cargo xtask` itself was built with; cargo chooses features for the packages of a call.
@@ -84,7 +84,13 @@ pub fn unit() -> Result<()> {
         .args(ALL_BUT_XTASK)
         // There are no doc tests, and rustdoc would read every crate to find none.
         .args(["--lib", "--bins", "--tests"])
+        .env("RUST_TEST_THREADS", (3 * processors()).to_string())
         .env("POSTERN_TEST_POSTGRES", postgres.url()))
+}
+
+/// Most of the time of a story is spent waiting: for a clock, a disk, another process.
+fn processors() -> usize {
+    thread::available_parallelism().map_or(2, usize::from)
 }
 
 /// Runs the tests of what reads SMTP and the messages of the command socket, with so many random inputs for

@@ -5,7 +5,7 @@ use super::{
     postfix::Postfix,
     smtp_tools,
     system::{CountingRelay, SystemUnderTest, Throughput, measure_throughput},
-    table::{RUNS, Row, median, spread, thousands},
+    table::{Row, median, spread, thousands},
 };
 use crate::{
     console,
@@ -28,7 +28,7 @@ pub const CONNECTIONS: usize = 32;
 /// Mails of one run.
 pub const MAILS: u64 = 30_000;
 
-/// Runs beside Postfix, which differ more than those of Postern.
+/// Runs of a delivery, alone and in turn with those of Postfix: their rates differ more than those of intake.
 pub const RUNS_BESIDE: usize = 5;
 
 /// Fewer than [`MAILS`]: Postfix takes at least as long for these.
@@ -100,11 +100,14 @@ pub fn beside_postfix(
 
 pub fn postgres(environment: &mut Environment) -> Result<Vec<Row>> {
     let mut runs = Vec::new();
-    for _ in 0..RUNS {
+    for _ in 0..RUNS_BESIDE {
         runs.push(throughput(environment, Database::Postgres)?);
     }
+    let rates: Vec<f64> = runs.iter().map(|run| run.per_second).collect();
     let run = median(runs, |run| run.per_second).context("no run")?;
-    Ok(vec![row(&run, Database::Postgres, "7,500/s", "12,000/s")])
+    let mut row = row(&run, Database::Postgres, "7,500/s", "12,000/s");
+    row.measured = format!("{}, {}", row.measured, spread(&rates));
+    Ok(vec![row])
 }
 
 fn throughput(environment: &mut Environment, engine: Database) -> Result<Throughput> {

@@ -4,7 +4,7 @@
 //! the requests are the same bytes except for a number.
 
 use super::table::quantile;
-use crate::rig::{postern::SENDER, process};
+use crate::rig::{postern::SENDER, process, random::Random};
 use anyhow::{Context, Result, anyhow, bail};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use serde_json::json;
@@ -148,6 +148,22 @@ fn whole(text: &[u8]) -> Option<&[u8]> {
 /// Placeholder of the number.
 const NUMBER: &[u8] = b"000000000";
 
+/// Characters of a line of text.
+const LINE: usize = 72;
+
+/// Lines of text that no database and no disk compresses by much: as attachments are, in base64.
+fn random_lines(lines: usize) -> String {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut random = Random::new(1);
+    let mut text = String::with_capacity(lines * (LINE + 1));
+    for _ in 0..lines {
+        let letters = (0..LINE).map(|_| alphabet[random.next() as usize % alphabet.len()]);
+        text.extend(letters.map(char::from));
+        text.push('\n');
+    }
+    text
+}
+
 struct Request {
     bytes: Vec<u8>,
     /// Offsets of the number.
@@ -156,8 +172,7 @@ struct Request {
 
 impl Request {
     fn new(address: SocketAddr, token: &str) -> Self {
-        let line = "The quick brown fox jumps over the lazy dog, and then over the next one.\n";
-        let text = line.repeat((MAIL_BYTES - HEADER_BYTES) / (line.len() + 1));
+        let text = random_lines((MAIL_BYTES - HEADER_BYTES) / (LINE + 2));
         let body = json!({
             "from": SENDER,
             "to": "n000000000@example.net",
@@ -203,6 +218,9 @@ mod tests {
         let body: serde_json::Value = serde_json::from_str(body).unwrap();
         assert_eq!(body["to"], "n000001234@example.net");
         assert_eq!(body["subject"], "Number 000001234");
+        let text = body["text"].as_str().unwrap();
+        assert!(text.lines().all(|line| line.len() == LINE), "{text}");
+        assert!((3_000..MAIL_BYTES).contains(&text.len()));
     }
 
     #[test]

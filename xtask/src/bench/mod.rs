@@ -106,7 +106,7 @@ const BENCHMARKS: [Benchmark; 13] = [
     },
     Benchmark {
         name: "queues",
-        about: "50 queues, 5 of them with a dead relay, SQLite",
+        about: "100 queues, 10 of them with a dead relay, SQLite",
         run: queues::row,
     },
     Benchmark {

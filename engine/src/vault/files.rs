@@ -79,6 +79,8 @@ pub fn read(folder: &Path) -> Result<HashMap<String, ContentKey>, VaultError> {
             Err(VaultError::NotAKey(path)) => {
                 tracing::error!(file = %path.display(), "this is not a key file; restore it from a backup");
             }
+            // Another process retires the key, and deletes its file after it was listed.
+            Err(VaultError::File(_, error)) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
     }

@@ -9,7 +9,7 @@ use crate::environment::TestEnv;
 use crate::outbox::{TestWorker, is, mail};
 use testkit::{Relay, RelayScript};
 
-/// Delivers a hundred messages beside one that always ends the session, and returns that one.
+/// Delivers a thousand messages beside one that always ends the session, and returns that one.
 async fn beside_one_that_ends_sessions(
     env: &TestEnv,
     admin: &Actor,
@@ -18,16 +18,15 @@ async fn beside_one_that_ends_sessions(
 ) -> MessageView {
     env.save(admin, relay).await;
     let mut ids = Vec::new();
-    let mut poison = String::new();
-    for number in 0..101 {
-        let to = if number == 20 { "poison" } else { "desk" };
-        let to = format!("{to}@example.net");
-        let id = env.submit_mail(admin, &[&to], "Fire").await;
-        match number {
-            20 => poison = id,
-            _ => ids.push(id),
-        }
+    for to in ["poison@example.net", "desk@example.net", "desk@example.net"] {
+        let mails = (0..333).map(|_| mail(&["desk@example.net"], "Fire"));
+        let mut mails: Vec<Submission> = mails.collect();
+        mails.insert(20, mail(&[to], "Fire"));
+        let accepted = env.postern.outbox();
+        let accepted = accepted.accept(admin, Submissions::Many(mails), None).await;
+        ids.extend(accepted.expect("accepted").ids);
     }
+    let poison = ids.remove(20);
     let works = TestWorker::begin(env, connections);
     for message in env.until_delivered(admin, &ids).await {
         assert_eq!(message.recipients[0].attempts, 1);
@@ -37,7 +36,7 @@ async fn beside_one_that_ends_sessions(
         row.state == RecipientState::Deferred && row.attempts == 1
     };
     let deferred = env.until(admin, &poison, charged).await;
-    assert_eq!(relay.accepted().len(), 100, "each once");
+    assert_eq!(relay.accepted().len(), 1001, "each once");
     let overview = env.postern.outbox().overview(admin).await.expect("there");
     let mut workers = overview.workers.iter();
     assert!(

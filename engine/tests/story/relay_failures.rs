@@ -149,13 +149,20 @@ async fn a_relay_with_few_connections_gets_all_mail(env: TestEnv) {
     works.end().await;
 }
 
-async fn a_relay_with_few_messages_per_connection_gets_all_mail(env: TestEnv) {
+async fn a_relay_that_refuses_a_third_message_per_connection_gets_all_mail(env: TestEnv) {
     let too_many = "421 4.7.0 too many messages in this connection\r\n";
-    let script = RelayScript::pipelining()
-        .reply("MAIL", "250 2.1.0 Ok")
-        .reply("MAIL", "250 2.1.0 Ok")
-        .at("MAIL", Action::ReplyAndClose(too_many.into()));
-    let (admin, relay) = (env.admin().await, Relay::start(script));
+    few_messages_per_connection(env, 2, Action::ReplyAndClose(too_many.into())).await;
+}
+
+async fn a_relay_that_closes_after_sixteen_messages_gets_all_mail(env: TestEnv) {
+    few_messages_per_connection(env, 16, Action::Close).await;
+}
+
+async fn few_messages_per_connection(env: TestEnv, few: usize, end: Action) {
+    let taken = (0..few).fold(RelayScript::pipelining(), |script, _| {
+        script.reply("MAIL", "250 2.1.0 Ok")
+    });
+    let (admin, relay) = (env.admin().await, Relay::start(taken.at("MAIL", end)));
     env.save(&admin, &relay).await;
     let works = TestWorker::begin(&env, 4);
     let mut ids = Vec::new();
@@ -462,7 +469,8 @@ stories! {
         a_clock_set_back_does_not_extend_the_backoff;
         mail_that_is_due_years_later_is_due_now;
         a_relay_with_few_connections_gets_all_mail;
-        a_relay_with_few_messages_per_connection_gets_all_mail;
+        a_relay_that_refuses_a_third_message_per_connection_gets_all_mail;
+        a_relay_that_closes_after_sixteen_messages_gets_all_mail;
         a_relay_that_breaks_on_pipelining_gets_no_pipelining;
         a_relay_that_ends_on_pipelining_is_tried_with_one_message_a_week;
         a_message_refused_before_its_body_is_no_trial_of_pipelining;

@@ -6,8 +6,8 @@ use domain::Timestamp;
 use domain::outbox::Worker as WorkerStatus;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::relay_reports::BATCH;
-use super::resumption::resumed;
+use super::relay::reports::BATCH;
+use super::relay::resumption::resumed;
 use super::worker::Worker;
 use crate::outbox::{HEARTBEAT_TIMEOUT, MeterReading, forget_processes};
 use crate::store::{StoreError, commit, in_time, relay_reports, workers};

@@ -6,7 +6,7 @@ use domain::webhook::WEBHOOK_RETENTION;
 use tokio::time::sleep;
 
 use super::config::Retention;
-use super::pipelining;
+use super::relay::pipelining;
 use crate::Clock;
 use crate::outbox::{COUNTED, KEY_LIFETIME};
 use crate::store::{

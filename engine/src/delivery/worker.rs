@@ -9,11 +9,11 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use super::config::{DeliveryConfig, DeliveryServices};
-use super::in_doubt::InDoubt;
-use super::interruptions::Interruptions;
-use super::message_memory::MessageMemory;
+use super::disposition::interruptions::Interruptions;
+use super::limits::in_doubt::InDoubt;
+use super::limits::message_memory::MessageMemory;
 use super::pool::Pool;
-use super::reservations::Reservations;
+use super::scheduler::reservations::Reservations;
 
 use crate::outbox::{Lease, WriteRequest, WriteResult};
 use crate::store::recipients::{self, RecipientKey};

@@ -11,7 +11,7 @@ const MAX_MESSAGES: usize = 1000;
 
 /// The messages of a worker over which a session ended.
 #[derive(Default)]
-pub(super) struct Interruptions(Mutex<State>);
+pub(in crate::delivery) struct Interruptions(Mutex<State>);
 
 #[derive(Default)]
 struct State {

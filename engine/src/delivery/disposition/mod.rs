@@ -1,5 +1,10 @@
 //! From the replies of the relay to the result of an attempt, per recipient.
 
+pub(super) mod interruptions;
+mod record;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +18,7 @@ use domain::outbox::{
 use domain::webhook::WebhookEvent;
 use domain::{Failure, Reply, SmtpSettings, Timestamp};
 
-use super::queued_message::QueuedMessage;
+use super::task::queued_message::QueuedMessage;
 use crate::store::delivery_events::NewEvent;
 use crate::store::recipients::{ClaimedRecipient, SettledRecipient};
 use crate::store::{Scope, search};

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use domain::outbox::{EventKind, RecipientState, SuppressionLimit};
 use tokio::time::sleep;
 
-use super::disposition::AttemptResult;
-use super::in_doubt::InDoubtPermit;
-use super::queued_message::QueuedMessage;
-use super::worker::{RETRY_WRITE, Worker};
+use super::AttemptResult;
+use crate::delivery::limits::in_doubt::InDoubtPermit;
+use crate::delivery::task::queued_message::QueuedMessage;
+use crate::delivery::worker::{RETRY_WRITE, Worker};
 use crate::outbox::{WriteRequest, WriteResult};
 use crate::store::delivery_events::NewEvent;
 use crate::store::search;

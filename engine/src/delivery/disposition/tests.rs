@@ -11,10 +11,8 @@ use domain::outbox::{
 use domain::webhook::WebhookEvent;
 use domain::{Failure, Fault, Form, Label, Reply, SmtpSettings, Stage, Timestamp};
 
-use super::disposition::{
-    Attempt, AttemptResult, Unanswered, by_replies, of_broken_session, of_refusing_relay,
-};
-use super::queued_message::QueuedMessage;
+use super::{Attempt, AttemptResult, Unanswered, by_replies, of_broken_session, of_refusing_relay};
+use crate::delivery::task::queued_message::QueuedMessage;
 use crate::store::Scope;
 use crate::store::recipients::{ClaimedRecipient, RecipientEvent, RecipientKey};
 use crate::store::search::first_id;

@@ -1,5 +1,7 @@
 //! The leases that a worker holds, per recipient: only these are renewed.
 
+mod renewal;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use tokio::time::{Instant, sleep};
 
-use super::worker::Worker;
+use crate::delivery::worker::Worker;
 use crate::outbox::WriteRequest;
 
 impl Worker {

@@ -2,20 +2,20 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::relay_permits::{RelayPermit, RelayPermits};
+use super::permits::{RelayPermit, RelayPermits};
 use crate::store::Scope;
 
 /// Limits how many messages are in doubt, whatever the connections: so many can arrive twice after a
 /// crash. Of these permits each relay gets a share, so that relays which do not answer leave some to
 /// others.
-pub(super) struct InDoubt {
+pub(in crate::delivery) struct InDoubt {
     permits: RelayPermits,
     /// The results that are being recorded.
     recording: AtomicUsize,
 }
 
 /// A message that may be in doubt, until its result is on disk.
-pub(super) struct InDoubtPermit(RelayPermit);
+pub(in crate::delivery) struct InDoubtPermit(RelayPermit);
 
 impl InDoubt {
     /// For so many messages, at least one.

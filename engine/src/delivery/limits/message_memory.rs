@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::relay_permits::{RelayPermit, RelayPermits};
+use super::permits::{RelayPermit, RelayPermits};
 use crate::store::Scope;
 
 /// Messages of more octets are read from the database when their turn comes.
-pub(super) const SMALL: i64 = 256 * 1024;
+pub(in crate::delivery) const SMALL: i64 = 256 * 1024;
 
 /// The octets of small messages in local queues, whatever the number of queues. Beyond them small messages
 /// are read when their turn comes, too.
@@ -19,14 +19,14 @@ const SMALL_BUDGET: usize = 32 * 1024 * 1024;
 const LARGE_BUDGET: usize = 128 * 1024 * 1024;
 
 /// What is free of both budgets: one permit for each octet.
-pub(super) struct MessageMemory {
+pub(in crate::delivery) struct MessageMemory {
     small: Arc<Semaphore>,
     large: RelayPermits,
 }
 
 /// The room of a message, until it is dropped.
 #[expect(dead_code, reason = "permits are held, and not read")]
-pub(super) enum MemoryPermit {
+pub(in crate::delivery) enum MemoryPermit {
     Small(OwnedSemaphorePermit),
     Large(RelayPermit),
 }

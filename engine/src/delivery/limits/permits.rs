@@ -5,18 +5,18 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::relay_shares::RelayShares;
+use super::shares::RelayShares;
 use crate::store::Scope;
 
 /// The permits of a worker. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct RelayPermits(Arc<Mutex<RelayShares<Waiter>>>);
+pub(in crate::delivery) struct RelayPermits(Arc<Mutex<RelayShares<Waiter>>>);
 
 /// A message that waits for permits.
 type Waiter = oneshot::Sender<RelayPermit>;
 
 /// Permits of a message, until it is dropped.
-pub(super) struct RelayPermit {
+pub(in crate::delivery) struct RelayPermit {
     permits: RelayPermits,
     /// The relay that is charged them.
     charged: Option<Scope>,

@@ -1,4 +1,4 @@
-//! The share of each relay in the permits of a worker, and the order in which waiting messages get theirs.
+//! The share of each relay in the permits of a worker, and the order of those that wait.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -23,7 +23,7 @@ fn may_enter(charged: usize, wanted: usize, left: usize, all: usize, is_own: boo
 }
 
 /// The permits of a worker, of which each relay has a share.
-pub(super) struct RelayShares<W> {
+pub(in crate::delivery) struct RelayShares<W> {
     /// How many there are.
     size: usize,
     free: usize,

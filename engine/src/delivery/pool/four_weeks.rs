@@ -15,13 +15,13 @@ use tokio::time::Instant;
 
 use super::state::{Choice, PooledRelay, State};
 use crate::Clock;
+use crate::delivery::disposition::interruptions::Interruptions;
 use crate::delivery::disposition::{
     Attempt, AttemptResult, Unanswered, by_replies, of_broken_session,
 };
-use crate::delivery::interruptions::Interruptions;
-use crate::delivery::queued_message::QueuedMessage;
-use crate::delivery::relay_health::Availability;
-use crate::delivery::route::Route;
+use crate::delivery::relay::circuit::Availability;
+use crate::delivery::relay::route::Route;
+use crate::delivery::task::queued_message::QueuedMessage;
 use crate::store::recipients::{ClaimedRecipient, RecipientKey};
 
 const HOUR: u64 = 3600;
@@ -146,7 +146,7 @@ impl Simulation {
         let due = due.filter(|due| *due > self.now);
         let relays = self.state.relays.iter();
         let backoffs =
-            relays.filter_map(|relay| match relay.health.availability(self.monotonic()) {
+            relays.filter_map(|relay| match relay.circuit.availability(self.monotonic()) {
                 Availability::BackingOff(remaining) => Some(self.now + remaining.as_secs()),
                 _ => None,
             });
@@ -165,9 +165,9 @@ impl Simulation {
             let message = queued(index, &self.mails[index]);
             self.state.queue(&"global".into()).push_back(message);
             while let Some((message, relay)) = self.state.pop_for_new_task(Duration::MAX, now) {
-                let half_open = self.state.relays[relay].health.begin(now);
+                let half_open = self.state.relays[relay].circuit.begin(now);
                 self.attempt(message, relay, half_open);
-                self.state.relays[relay].health.end(half_open);
+                self.state.relays[relay].circuit.end(half_open);
             }
             if !matches!(self.state.choose("global", now), Choice::Relay(_)) {
                 break;
@@ -180,10 +180,10 @@ impl Simulation {
         let index: usize = message.id.parse().expect("a number");
         let down = BOTH_DOWN.contains(&self.now) || relay == 0 && FIRST_DOWN.contains(&self.now);
         let now = self.begun + Duration::from_secs(self.now);
-        let health = &mut self.state.relays[relay].health;
+        let circuit = &mut self.state.relays[relay].circuit;
         if down {
             let refused = Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused");
-            health.on_failure(refused, half_open, now, 0);
+            circuit.on_failure(refused, half_open, now, 0);
             self.state.queue(&"global".into()).push_front(message);
             return;
         }
@@ -201,21 +201,21 @@ impl Simulation {
             unanswered_before: HashMap::from([(0, self.mails[index].unanswered)]),
         };
         let mail = &mut self.mails[index];
-        let health = &mut self.state.relays[relay].health;
+        let circuit = &mut self.state.relays[relay].circuit;
         let closed = |stage| Failure::new(stage, Fault::Closed, "the relay closed the connection");
         let result = match mail.trouble {
             Trouble::EndsSession => {
                 let unanswered = match self.interruptions.interrupted(route.scope, &message.id) {
                     true => Unanswered::EndedSession,
                     false => {
-                        health.on_failure(closed(Stage::Rcpt), half_open, now, 0);
+                        circuit.on_failure(closed(Stage::Rcpt), half_open, now, 0);
                         Unanswered::Untouched
                     }
                 };
                 of_broken_session(&message, &closed(Stage::Rcpt), unanswered, &attempt)
             }
             Trouble::LosesReply => {
-                health.on_reply(false, now);
+                circuit.on_reply(false, now);
                 let unanswered = Unanswered::MayHaveArrived;
                 of_broken_session(&message, &closed(Stage::Data), unanswered, &attempt)
             }
@@ -223,12 +223,12 @@ impl Simulation {
                 let reply = Reply::new(code, [text.as_bytes()].into_iter());
                 let replies = [Err(Failure::rejected(Stage::Rcpt, reply))];
                 let result = by_replies(&message, &replies, &attempt);
-                health.on_reply(!result.deferred, now);
+                circuit.on_reply(!result.deferred, now);
                 result
             }
             Trouble::None | Trouble::Reply(..) => {
                 let replies = [Ok(Reply::new(250, [&b"2.0.0 queued"[..]].into_iter()))];
-                health.on_reply(true, now);
+                circuit.on_reply(true, now);
                 self.interruptions.accepted(route.scope, &message.id);
                 by_replies(&message, &replies, &attempt)
             }

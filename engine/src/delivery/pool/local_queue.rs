@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::outbox::Priority;
 
-use crate::delivery::queued_message::QueuedMessage;
+use crate::delivery::task::queued_message::QueuedMessage;
 
 /// The messages of a priority class, and its turn.
 #[derive(Default)]

@@ -13,11 +13,11 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::connection::{RelayConnection, quit};
 use super::leases::Leases;
-use super::queued_message::QueuedMessage;
-use super::relay_health::Availability;
-use super::route::Route;
+use super::relay::circuit::Availability;
+use super::relay::route::Route;
+use super::task::connection::{RelayConnection, quit};
+use super::task::queued_message::QueuedMessage;
 use crate::Clock;
 use crate::store::flows::QueueClass;
 use state::{Choice, State};
@@ -91,7 +91,7 @@ impl Pool {
             Choice::Relay(index) => {
                 let relay = &state.relays[index];
                 let (capacity, waiting) = (relay.queue_capacity(), state.waiting(class));
-                match relay.health.availability(now) {
+                match relay.circuit.availability(now) {
                     // One message for the half-open attempt.
                     Availability::HalfOpen if state.is_queue_empty(&class.queue) => {
                         Demand::Messages(1)
@@ -113,7 +113,7 @@ impl Pool {
         match state.choose(&class.queue, now) {
             Choice::Relay(index) if state.may_begin() => {
                 let relay = &state.relays[index];
-                match relay.health.availability(now) {
+                match relay.circuit.availability(now) {
                     Availability::HalfOpen => 0,
                     _ => (relay.queue_capacity() / 2).saturating_sub(state.waiting(class)),
                 }
@@ -158,7 +158,7 @@ impl Pool {
         let is_own = relay.route.scope.is_own();
         let start = TaskStart {
             message,
-            half_open: relay.health.begin(now),
+            half_open: relay.circuit.begin(now),
             route: relay.route.clone(),
             connection: relay.idle_connections.pop(),
         };
@@ -175,7 +175,7 @@ impl Pool {
     /// The next message for a task on a route.
     pub fn next(&self, route: &Arc<Route>, now: Instant) -> Option<QueuedMessage> {
         let mut state = self.state();
-        if !state.may_begin() || !state.relay(route)?.health.may_continue() {
+        if !state.may_begin() || !state.relay(route)?.circuit.may_continue() {
             return None;
         }
         let message = state.pop_for(route, self.lease, now);
@@ -223,7 +223,7 @@ impl Pool {
         state.tasks -= 1;
         state.own_tasks -= usize::from(route.scope.is_own());
         if let Some(relay) = state.relay_mut(route) {
-            relay.health.end(half_open);
+            relay.circuit.end(half_open);
         }
         if state.tasks == 0 {
             self.idle.notify_one();

@@ -11,10 +11,10 @@ use tokio::time::Instant;
 
 use super::Pool;
 use super::state::PooledRelay;
-use crate::delivery::connection::quit;
-use crate::delivery::pipelining::PipeliningPermit;
-use crate::delivery::relay_quota::{RelayQuota, described, limits_messages};
-use crate::delivery::route::{Route, Routes};
+use crate::delivery::relay::pipelining::PipeliningPermit;
+use crate::delivery::relay::quota::{RelayQuota, described, limits_messages};
+use crate::delivery::relay::route::{Route, Routes};
+use crate::delivery::task::connection::quit;
 use crate::outbox::ControlState;
 use crate::store::Scope;
 use crate::store::pipelining_trials::PipeliningTrial;
@@ -105,7 +105,7 @@ impl Pool {
     pub fn is_backing_off(&self, route: &Arc<Route>) -> bool {
         let state = self.state();
         let relay = state.relay(route);
-        relay.is_none_or(|relay| relay.health.backing_off_since().is_some())
+        relay.is_none_or(|relay| relay.circuit.backing_off_since().is_some())
     }
 
     /// The relays that get no messages, and those whose last attempt failed, by the time of day.
@@ -114,8 +114,8 @@ impl Pool {
         let relays = state.relays.iter().enumerate();
         relays
             .filter_map(|(index, relay)| {
-                let health = relay.health.view(now, monotonic);
-                let view = health.or_else(|| {
+                let circuit = relay.circuit.view(now, monotonic);
+                let view = circuit.or_else(|| {
                     let wait = state.quota_wait(index)?;
                     Some(limit_view(&relay.route, now, wait))
                 })?;
@@ -171,7 +171,7 @@ impl Pool {
         if let Some(relay) = self.state().relay_mut(route) {
             relay.pipelining.accepted();
             relay.refusals.accepted();
-            relay.news.accepted();
+            relay.observed.accepted();
         }
     }
 
@@ -183,10 +183,10 @@ impl Pool {
                 scope: relay.route.scope,
                 revision: relay.route.revision,
             };
-            if relay.news.take_accepted(now) {
+            if relay.observed.take_accepted(now) {
                 reports.accepting.push(revision);
             }
-            if relay.news.take_failed() {
+            if relay.observed.take_failed() {
                 reports.failing.push(revision);
             }
         }
@@ -198,10 +198,10 @@ impl Pool {
     /// A relay failed, whatever the message. `half_open`: this was its half-open attempt.
     pub fn failed(&self, route: &Arc<Route>, failure: Failure, half_open: bool, now: Instant) {
         self.fail(route, |relay| {
-            let (health, jitter) = (&mut relay.health, rand::random());
+            let (circuit, jitter) = (&mut relay.circuit, rand::random());
             match relay.refusals.is_condition() {
-                true => health.back_off(failure, half_open, now, jitter),
-                false => health.on_failure(failure, half_open, now, jitter),
+                true => circuit.back_off(failure, half_open, now, jitter),
+                false => circuit.on_failure(failure, half_open, now, jitter),
             }
         });
     }
@@ -217,8 +217,8 @@ impl Pool {
         now: Instant,
     ) -> bool {
         self.fail(route, |relay| {
-            let (health, jitter) = (&mut relay.health, rand::random());
-            health.on_unanswered(failure, half_open, silent, now, jitter)
+            let (circuit, jitter) = (&mut relay.circuit, rand::random());
+            circuit.on_unanswered(failure, half_open, silent, now, jitter)
         })
     }
 
@@ -228,13 +228,13 @@ impl Pool {
         let Some(relay) = state.relay_mut(route) else {
             return false;
         };
-        let was_healthy = relay.health.backing_off_since().is_none();
+        let was_healthy = relay.circuit.backing_off_since().is_none();
         let began = failure(relay);
         if began {
             self.status_changed.notify_one();
         }
         if began && was_healthy {
-            relay.news.failed();
+            relay.observed.failed();
             self.backoff_began.notify_one();
         }
         began
@@ -247,7 +247,7 @@ impl Pool {
         let Some(relay) = state.relay_mut(route) else {
             return;
         };
-        if relay.health.on_reply(!deferred, now) {
+        if relay.circuit.on_reply(!deferred, now) {
             self.status_changed.notify_one();
             self.room.notify_one();
         }
@@ -295,7 +295,7 @@ impl Pool {
     pub fn pipelining_interrupted(&self, route: &Arc<Route>) {
         if let Some(relay) = self.state().relay_mut(route) {
             relay.pipelining.interrupted();
-            relay.health.restart_limit();
+            relay.circuit.restart_limit();
         }
     }
 

@@ -11,14 +11,14 @@ use tokio::time::Instant;
 
 use super::local_queue::LocalQueue;
 use crate::Clock;
-use crate::delivery::connection::RelayConnection;
-use crate::delivery::pipelining::PipeliningTrials;
-use crate::delivery::queued_message::QueuedMessage;
-use crate::delivery::refusal_streak::RefusalStreak;
-use crate::delivery::relay_health::{Availability, RelayHealth};
-use crate::delivery::relay_news::RelayNews;
-use crate::delivery::relay_quota::{CountedMessage, RelayQuota};
-use crate::delivery::route::Route;
+use crate::delivery::relay::circuit::{Availability, RelayCircuit};
+use crate::delivery::relay::observations::RelayObservations;
+use crate::delivery::relay::pipelining::PipeliningTrials;
+use crate::delivery::relay::quota::{CountedMessage, RelayQuota};
+use crate::delivery::relay::refusal_streak::RefusalStreak;
+use crate::delivery::relay::route::Route;
+use crate::delivery::task::connection::RelayConnection;
+use crate::delivery::task::queued_message::QueuedMessage;
 use crate::settings::OWN_RELAY;
 use crate::store::Scope;
 use crate::store::flows::{QueueClass, QueueTarget, is_of_account};
@@ -26,14 +26,14 @@ use crate::store::flows::{QueueClass, QueueTarget, is_of_account};
 /// A relay of the pool. Nothing of it outlives its settings.
 pub(super) struct PooledRelay {
     pub route: Arc<Route>,
-    pub health: RelayHealth,
+    pub circuit: RelayCircuit,
     pub idle_connections: Vec<RelayConnection>,
     /// Whether the relay bears pipelined next transactions.
     pub pipelining: PipeliningTrials,
     /// Whether the relay refuses any message.
     pub refusals: RefusalStreak,
     /// What its checks have to know.
-    pub news: RelayNews,
+    pub observed: RelayObservations,
 }
 
 /// The maximum number of connections to the own relay of an account, and to all of them together. One
@@ -57,11 +57,11 @@ impl PooledRelay {
                 }),
         };
         Self {
-            health: RelayHealth::new(&route.name, limit.min(max_connections)),
+            circuit: RelayCircuit::new(&route.name, limit.min(max_connections)),
             idle_connections: Vec::new(),
             pipelining: PipeliningTrials::of(route.pipelining.clone()),
             refusals: RefusalStreak::default(),
-            news: RelayNews::default(),
+            observed: RelayObservations::default(),
             route,
         }
     }
@@ -70,7 +70,7 @@ impl PooledRelay {
     pub fn queue_capacity(&self) -> usize {
         match self.route.scope.is_own() {
             true => OWN_QUEUE_CAPACITY,
-            false => self.health.queue_capacity(),
+            false => self.circuit.queue_capacity(),
         }
     }
 }
@@ -267,7 +267,7 @@ impl State {
     pub fn choose(&self, queue: &str, now: Instant) -> Choice {
         let mut next: Option<Duration> = None;
         for index in self.candidates(queue) {
-            match self.relays[index].health.availability(now) {
+            match self.relays[index].circuit.availability(now) {
                 usable if usable.is_usable() => match self.quota_wait(index) {
                     None => return Choice::Relay(index),
                     Some(wait) => next = Some(earlier(next, wait)),
@@ -296,7 +296,7 @@ impl State {
         let skipped = before.filter_map(|index| {
             let relay = &self.relays[index];
             let day = self.clock.now();
-            let condition = relay.health.condition(day, now).or_else(|| {
+            let condition = relay.circuit.condition(day, now).or_else(|| {
                 let quota = self.quotas.get(&relay.route.scope)?;
                 quota.condition(&relay.route.limits, day)
             })?;
@@ -421,7 +421,7 @@ impl State {
     fn may_connect(&self, index: usize, now: Instant) -> bool {
         let relay = &self.relays[index];
         let all_taken = relay.route.scope.is_own() && self.own_tasks >= OWN_CONNECTIONS;
-        !all_taken && relay.health.availability(now) != Availability::AtLimit
+        !all_taken && relay.circuit.availability(now) != Availability::AtLimit
     }
 
     /// A message for a connection to a relay.

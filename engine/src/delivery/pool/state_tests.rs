@@ -24,10 +24,10 @@ fn state(rules: &[Option<&str>]) -> State {
 
 fn fail(state: &mut State, index: usize, now: Instant) {
     let failure = Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused");
-    let half_open = state.relays[index].health.begin(now);
-    let health = &mut state.relays[index].health;
-    health.on_failure(failure, half_open, now, 0);
-    health.end(half_open);
+    let half_open = state.relays[index].circuit.begin(now);
+    let circuit = &mut state.relays[index].circuit;
+    circuit.on_failure(failure, half_open, now, 0);
+    circuit.end(half_open);
 }
 
 fn enqueue(state: &mut State, queue: &str, many: usize) {
@@ -52,10 +52,10 @@ fn the_first_healthy_relay_takes_the_mail() {
     let wait = Choice::After(Duration::from_secs(3));
     assert_eq!(state.choose("global", at(2)), wait);
     assert_eq!(state.choose("global", at(5)), Choice::Relay(0), "half-open");
-    state.relays[0].health.begin(at(5));
+    state.relays[0].circuit.begin(at(5));
     let wait = Choice::After(Duration::from_secs(2));
     assert_eq!(state.choose("global", at(5)), wait, "it is tried once");
-    state.relays[0].health.on_reply(true, at(6));
+    state.relays[0].circuit.on_reply(true, at(6));
     assert_eq!(state.choose("global", at(6)), Choice::Relay(0), "again");
 }
 
@@ -123,7 +123,7 @@ fn a_relay_at_its_limit_keeps_its_mail() {
     for _ in 0..4 {
         let (_, index) = state.pop_for_new_task(Duration::MAX, now).expect("one");
         assert_eq!(index, 0);
-        state.relays[0].health.begin(now);
+        state.relays[0].circuit.begin(now);
     }
     assert!(state.pop_for_new_task(Duration::MAX, now).is_none());
     let route = state.relays[1].route.clone();
@@ -276,7 +276,7 @@ fn a_thousand_own_relays_share_the_connections_in_turn() {
     enqueue(&mut state, "global", 1);
     let (mut organisation, mut taken) = (0, Vec::new());
     while let Some((_, index)) = state.pop_for_new_task(Duration::MAX, now) {
-        state.relays[index].health.begin(now);
+        state.relays[index].circuit.begin(now);
         match state.relays[index].route.scope.is_own() {
             true => {
                 state.own_tasks += 1;

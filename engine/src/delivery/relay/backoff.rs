@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 /// A relay that is backing off. It is half-open once [`RelayBackoff::remaining`] is over: then one
 /// connection tries for all.
-pub(super) struct RelayBackoff {
+pub(in crate::delivery) struct RelayBackoff {
     relay: String,
     failure: Failure,
     /// Consecutive failures.

@@ -8,8 +8,8 @@ use domain::outbox::{BackoffView, Jitter, RelayCondition, RelayState};
 use domain::{Failure, Fault, Stage, Timestamp};
 use tokio::time::Instant;
 
+use super::backoff::RelayBackoff;
 use super::concurrency_limit::ConcurrencyLimit;
-use super::relay_backoff::RelayBackoff;
 
 /// A relay that replied to a transaction so short a time ago is healthy.
 const HEALTHY: Duration = Duration::from_secs(10);
@@ -19,7 +19,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 /// Whether a relay takes messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Availability {
+pub(in crate::delivery) enum Availability {
     /// It is healthy, and another connection may be opened.
     Open,
     /// It is healthy, at its concurrency limit.
@@ -42,7 +42,7 @@ impl Availability {
 }
 
 /// The state of a relay.
-pub(super) struct RelayHealth {
+pub(in crate::delivery) struct RelayCircuit {
     /// Host and port.
     relay: String,
     /// `None` while it is healthy.
@@ -60,7 +60,7 @@ pub(super) struct RelayHealth {
     failures: usize,
 }
 
-impl RelayHealth {
+impl RelayCircuit {
     /// A relay that nothing is known of.
     pub fn new(relay: &str, max_connections: usize) -> Self {
         Self {
@@ -255,14 +255,14 @@ mod tests {
     }
 
     struct Relay {
-        health: RelayHealth,
+        circuit: RelayCircuit,
         begun: Instant,
     }
 
     impl Relay {
         fn new() -> Self {
             Self {
-                health: RelayHealth::new("relay:25", 2),
+                circuit: RelayCircuit::new("relay:25", 2),
                 begun: Instant::now(),
             }
         }
@@ -272,20 +272,20 @@ mod tests {
         }
 
         fn availability(&self, seconds: u64) -> Availability {
-            self.health.availability(self.at(seconds))
+            self.circuit.availability(self.at(seconds))
         }
 
         fn begin(&mut self, seconds: u64) -> bool {
-            self.health.begin(self.at(seconds))
+            self.circuit.begin(self.at(seconds))
         }
 
         fn fail(&mut self, seconds: u64, half_open: bool) -> bool {
             let now = self.at(seconds);
-            self.health.on_failure(failure(), half_open, now, 0)
+            self.circuit.on_failure(failure(), half_open, now, 0)
         }
 
         fn reply(&mut self, seconds: u64) -> bool {
-            self.health.on_reply(true, self.at(seconds))
+            self.circuit.on_reply(true, self.at(seconds))
         }
     }
 
@@ -297,19 +297,19 @@ mod tests {
         assert_eq!(relay.availability(0), AtLimit);
         assert!(relay.fail(0, false));
         assert!(!relay.fail(0, false), "this attempt began before");
-        relay.health.end(false);
-        relay.health.end(false);
+        relay.circuit.end(false);
+        relay.circuit.end(false);
         assert_eq!(relay.availability(0), BackingOff(Duration::from_secs(5)));
         assert_eq!(relay.availability(5), HalfOpen);
         assert!(relay.begin(5));
         assert_eq!(relay.availability(5), Attempting);
         assert!(relay.fail(6, true));
-        relay.health.end(true);
+        relay.circuit.end(true);
         assert_eq!(relay.availability(6), BackingOff(Duration::from_secs(10)));
         assert!(relay.begin(16));
         assert!(relay.reply(17));
-        assert!(relay.health.may_continue());
-        relay.health.end(true);
+        assert!(relay.circuit.may_continue());
+        relay.circuit.end(true);
         assert_eq!(relay.availability(17), Open);
     }
 
@@ -320,10 +320,10 @@ mod tests {
         relay.reply(1);
         relay.begin(1);
         assert!(!relay.fail(2, false), "the other has just delivered");
-        assert_eq!(relay.health.limit.current(), 1);
-        relay.health.end(false);
+        assert_eq!(relay.circuit.limit.current(), 1);
+        relay.circuit.end(false);
         assert_eq!(relay.availability(2), AtLimit);
-        relay.health.end(false);
+        relay.circuit.end(false);
         relay.begin(12);
         assert!(relay.fail(12, false), "the last reply was 11 s ago");
     }
@@ -335,17 +335,17 @@ mod tests {
         relay.reply(1);
         let refused = |relay: &mut Relay, seconds, half_open| {
             let now = relay.at(seconds);
-            relay.health.back_off(failure(), half_open, now, 0)
+            relay.circuit.back_off(failure(), half_open, now, 0)
         };
         assert!(refused(&mut relay, 1, false));
         assert!(
             !refused(&mut relay, 1, false),
             "it began before the backoff"
         );
-        relay.health.end(false);
+        relay.circuit.end(false);
         assert_eq!(relay.availability(1), BackingOff(Duration::from_secs(5)));
         assert!(relay.begin(6) && refused(&mut relay, 6, true));
-        relay.health.end(true);
+        relay.circuit.end(true);
         assert_eq!(relay.availability(6), BackingOff(Duration::from_secs(10)));
     }
 
@@ -367,8 +367,8 @@ mod tests {
             let silent = Duration::from_secs(600);
             let now = relay.at(sent + 600);
             let timed_out = |relay: &mut Relay, half_open| {
-                let health = &mut relay.health;
-                health.on_unanswered(failure(), half_open, silent, now, 0)
+                let circuit = &mut relay.circuit;
+                circuit.on_unanswered(failure(), half_open, silent, now, 0)
             };
             let case = format!("replied at {reply:?}, sent at {sent}");
             assert_eq!(timed_out(&mut relay, false), backs_off, "{case}");
@@ -383,16 +383,16 @@ mod tests {
         relay.begin(0);
         assert_eq!(relay.availability(29), Open);
         assert_eq!(relay.availability(30), Silent);
-        let view = relay.health.view(Timestamp(100_000), relay.at(30));
+        let view = relay.circuit.view(Timestamp(100_000), relay.at(30));
         assert_eq!(view.map(|view| view.since), Some(Timestamp(70_000)));
-        let condition = relay.health.condition(Timestamp(100_000), relay.at(30));
+        let condition = relay.circuit.condition(Timestamp(100_000), relay.at(30));
         let silent = RelayCondition::Silent {
             since: Timestamp(70_000),
         };
         assert_eq!(condition, Some(silent));
         relay.reply(31);
         assert_eq!(relay.availability(31), Open);
-        relay.health.end(false);
+        relay.circuit.end(false);
         assert_eq!(relay.availability(99), Open, "it has no messages");
     }
 
@@ -401,20 +401,20 @@ mod tests {
         let mut relay = Relay::new();
         let shown = |relay: &Relay, seconds: u64| {
             let now = Timestamp(i64::try_from(seconds).expect("small") * 1000);
-            let view = relay.health.view(now, relay.at(seconds));
+            let view = relay.circuit.view(now, relay.at(seconds));
             view.map(|view| (view.state, view.since.0 / 1000))
         };
         assert_eq!(shown(&relay, 0), None);
         relay.begin(0);
         relay.fail(0, false);
-        relay.health.end(false);
+        relay.circuit.end(false);
         assert_eq!(shown(&relay, 4), Some((RelayState::BackingOff, 0)));
         assert_eq!(shown(&relay, 5), Some((RelayState::HalfOpen, 0)));
         assert_eq!(shown(&relay, 86_400), Some((RelayState::HalfOpen, 0)));
         assert!(relay.begin(86_400), "the next message tries it again");
         assert_eq!(shown(&relay, 86_401), Some((RelayState::BackingOff, 0)));
         relay.fail(86_401, true);
-        relay.health.end(true);
+        relay.circuit.end(true);
         assert_eq!(shown(&relay, 86_402), Some((RelayState::BackingOff, 0)));
         relay.begin(86_500);
         relay.reply(86_500);

@@ -10,7 +10,7 @@ const ROUNDS: f64 = 16.0;
 /// Doubles with each round of accepted messages until the first deferral, then grows slowly. A
 /// deferral halves it, as congestion control does (RFC 5681 section 3.1).
 #[derive(Debug)]
-pub(super) struct ConcurrencyLimit {
+pub(in crate::delivery) struct ConcurrencyLimit {
     connections: f64,
     /// Slow start ends here.
     threshold: f64,

@@ -9,14 +9,14 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What is not reported yet of a relay.
 #[derive(Debug, Default)]
-pub(super) struct RelayNews {
+pub(in crate::delivery) struct RelayObservations {
     has_accepted: bool,
     has_failed: bool,
     /// When accepted mail was reported last.
     reported_at: Option<Timestamp>,
 }
 
-impl RelayNews {
+impl RelayObservations {
     /// The relay accepted a message.
     pub fn accepted(&mut self) {
         self.has_accepted = true;
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn accepted_mail_is_reported_at_intervals_and_a_failure_once() {
-        let mut news = RelayNews::default();
+        let mut observed = RelayObservations::default();
         for (second, accepted, reported) in [
             (0, false, false),
             (1, true, true),
@@ -64,13 +64,13 @@ mod tests {
             (10, true, true),
         ] {
             if accepted {
-                news.accepted();
+                observed.accepted();
             }
-            let found = news.take_accepted(Timestamp(second * 1000));
+            let found = observed.take_accepted(Timestamp(second * 1000));
             assert_eq!(found, reported, "second {second}");
         }
-        assert!(!news.take_failed());
-        news.failed();
-        assert!(news.take_failed() && !news.take_failed());
+        assert!(!observed.take_failed());
+        observed.failed();
+        assert!(observed.take_failed() && !observed.take_failed());
     }
 }

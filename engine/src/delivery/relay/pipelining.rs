@@ -8,7 +8,7 @@ use domain::Timestamp;
 use crate::store::pipelining_trials::PipeliningTrial;
 
 /// How long the outcome of a trial is valid. A relay may be updated.
-pub(super) const VALID: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(in crate::delivery) const VALID: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// After so many consecutive breaks a relay for which a trial succeeded is taken for one that breaks.
 const MAX_BREAKS: u32 = 2;
@@ -39,7 +39,7 @@ impl Knowledge {
 
 /// Whether a connection may pipeline the next message, or send it in a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PipeliningPermit {
+pub(in crate::delivery) enum PipeliningPermit {
     Granted,
     /// Once: the outcome is reported by [`PipeliningTrials::succeeded`],
     /// [`PipeliningTrials::broke`] or [`PipeliningTrials::abandoned`].
@@ -49,7 +49,7 @@ pub(super) enum PipeliningPermit {
 
 /// What is known about pipelined next transactions to a relay, by its greeting.
 #[derive(Debug, Default)]
-pub(super) struct PipeliningTrials {
+pub(in crate::delivery) struct PipeliningTrials {
     known: HashMap<String, Knowledge>,
     /// Whether the relay knows BDAT, for those that bear pipelining.
     chunking: HashMap<String, bool>,

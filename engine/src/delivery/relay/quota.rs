@@ -12,14 +12,14 @@ use crate::store::relay_usage::Usage;
 
 /// A message that is counted, and when the minute, the hour and the day began that it is counted in.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct CountedMessage {
+pub(in crate::delivery) struct CountedMessage {
     pub scope: Scope,
     starts: [Timestamp; 3],
 }
 
 /// The messages that a relay got. Several nodes share them by way of the database, within a second.
 #[derive(Debug)]
-pub(super) struct RelayQuota {
+pub(in crate::delivery) struct RelayQuota {
     scope: Scope,
     windows: RateWindows,
     /// Not in the database yet.
@@ -133,14 +133,14 @@ fn limit(limits: &RelayLimits, period: Period) -> Option<u32> {
 }
 
 /// Whether messages are limited.
-pub(super) fn limits_messages(limits: &RelayLimits) -> bool {
+pub(in crate::delivery) fn limits_messages(limits: &RelayLimits) -> bool {
     Period::ALL
         .iter()
         .any(|period| limit(limits, *period).is_some())
 }
 
 /// The limits of messages, as in `10 messages a minute, 500 messages a day`.
-pub(super) fn described(limits: &RelayLimits) -> String {
+pub(in crate::delivery) fn described(limits: &RelayLimits) -> String {
     let each = Period::ALL.iter();
     let each = each.filter_map(|period| Some(period.limit_text(limit(limits, *period)?)));
     each.collect::<Vec<_>>().join(", ")

@@ -14,7 +14,7 @@ const MESSAGES: usize = 5;
 
 /// The refusals of a relay since it last accepted a message.
 #[derive(Debug, Default)]
-pub(super) struct RefusalStreak {
+pub(in crate::delivery) struct RefusalStreak {
     class: Option<CauseClass>,
     /// The ids of the messages that were refused for that cause, each once.
     messages: Vec<String>,

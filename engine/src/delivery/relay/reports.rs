@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::worker::Worker;
+use crate::delivery::worker::Worker;
 use crate::store::relay_reports::{self, RelayReports};
 use crate::store::{StoreError, commit, in_time};
 
@@ -12,7 +12,7 @@ use crate::store::{StoreError, commit, in_time};
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// How many relays a transaction reports, so that other writers do not wait for long.
-pub(super) const BATCH: usize = 200;
+pub(in crate::delivery) const BATCH: usize = 200;
 
 impl Worker {
     /// Reports for as long as it is polled. What cannot be written is left: the next check comes all

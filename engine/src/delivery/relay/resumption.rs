@@ -7,7 +7,7 @@ use domain::outbox::{BackoffView, Worker};
 use crate::store::Scope;
 
 /// The relays from which all of `workers` back off, and a worker with the backoffs `now` does not.
-pub(super) fn resumed(workers: &[Worker], now: &[BackoffView]) -> BTreeSet<Scope> {
+pub(in crate::delivery) fn resumed(workers: &[Worker], now: &[BackoffView]) -> BTreeSet<Scope> {
     let Some((first, others)) = workers.split_first() else {
         return BTreeSet::new();
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::Timestamp;
 use domain::relay::{RelayLimits, RelayRule, positions};
 
-use super::relay_quota::limits_messages;
+use super::quota::limits_messages;
 use crate::settings::{Relays, RoutingTable};
 use crate::smtp::Relay;
 use crate::store::pipelining_trials::{self, PipeliningTrial};
@@ -15,7 +15,7 @@ use crate::store::{Scope, Store, StoreError};
 
 /// A relay as of a revision of its settings. The name that an administrator gave it is no part of this: all
 /// that is known of a relay, and its connections, outlast a change of the name.
-pub(super) struct Route {
+pub(in crate::delivery) struct Route {
     pub scope: Scope,
     pub revision: i64,
     /// Host and port.
@@ -31,7 +31,7 @@ pub(super) struct Route {
 }
 
 /// All relays.
-pub(super) struct Routes {
+pub(in crate::delivery) struct Routes {
     /// Grows with each change of a relay or its settings.
     pub version: i64,
     /// The relays of the organisation in the order in which they take over from each other, and after

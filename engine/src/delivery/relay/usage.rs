@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::worker::Worker;
+use crate::delivery::worker::Worker;
 use crate::store::{StoreError, commit, in_time, relay_usage};
 
 /// How often they are written and read. Another node may exceed a limit by what it sends meanwhile.

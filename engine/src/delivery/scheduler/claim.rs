@@ -10,11 +10,11 @@ use futures::future::join_all;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::claim_shares::{ClaimShare, claim_shares, in_turn};
-use super::disposition::AttemptResult;
-use super::pool::Demand;
-use super::queued_message::{GroupedMessages, QueuedMessage, group_by_message};
-use super::route::Routes;
-use super::worker::{RETRY_WRITE, Worker};
+use crate::delivery::disposition::AttemptResult;
+use crate::delivery::pool::Demand;
+use crate::delivery::relay::route::Routes;
+use crate::delivery::task::queued_message::{GroupedMessages, QueuedMessage, group_by_message};
+use crate::delivery::worker::{RETRY_WRITE, Worker};
 use crate::outbox::{ControlState, WriteRequest, WriteResult};
 use crate::store::flows::{self, QueueClass, WaitingFlow};
 use crate::store::{commit, in_time, messages, recipients};

@@ -4,7 +4,7 @@ use crate::store::flows::{QueueClass, WaitingFlow};
 
 /// What to claim of a flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ClaimShare {
+pub(in crate::delivery) struct ClaimShare {
     pub class: QueueClass,
     /// The id of the flow.
     pub flow: i64,
@@ -14,7 +14,11 @@ pub(super) struct ClaimShare {
 
 /// Divides the room of a class among its flows that are due, those with ids above `after` first: with
 /// more flows than room the claims take turns.
-pub(super) fn claim_shares(due: &[&WaitingFlow], room: usize, after: i64) -> Vec<ClaimShare> {
+pub(in crate::delivery) fn claim_shares(
+    due: &[&WaitingFlow],
+    room: usize,
+    after: i64,
+) -> Vec<ClaimShare> {
     let mut flows = due.to_vec();
     flows.sort_by_key(|flow| (flow.id <= after, flow.id));
     flows.truncate(room);
@@ -28,7 +32,7 @@ pub(super) fn claim_shares(due: &[&WaitingFlow], room: usize, after: i64) -> Vec
 }
 
 /// The messages of several flows in turn: the first of each, the second of each, and so on.
-pub(super) fn in_turn<T>(flows: Vec<Vec<T>>) -> Vec<T> {
+pub(in crate::delivery) fn in_turn<T>(flows: Vec<Vec<T>>) -> Vec<T> {
     let mut flows: Vec<_> = flows.into_iter().map(Vec::into_iter).collect();
     let mut ordered = Vec::new();
     while !flows.is_empty() {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use domain::Refusal;
 use tokio::time::Instant;
 
-use super::message_memory::SMALL;
-use super::queued_message::group_by_message;
-use super::worker::Worker;
+use crate::delivery::limits::message_memory::SMALL;
+use crate::delivery::task::queued_message::group_by_message;
+use crate::delivery::worker::Worker;
 use crate::outbox::{Lease, LocalWorker, NewMessage, WriteRequest, WriteResult};
 use crate::store::flows::QueueClass;
 use crate::store::messages::{StoredMessage, Submitter, parse_dsn};

@@ -8,7 +8,7 @@ use crate::store::flows::{QueueClass, WaitingFlow};
 
 /// The reservations of a worker.
 #[derive(Default)]
-pub(super) struct Reservations(Mutex<State>);
+pub(in crate::delivery) struct Reservations(Mutex<State>);
 
 #[derive(Default)]
 struct State {

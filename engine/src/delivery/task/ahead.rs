@@ -7,11 +7,11 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::connection::RelayConnection;
-use super::disposition::{Unanswered, of_broken_session};
-use super::in_doubt::InDoubtPermit;
-use super::pipelining::PipeliningPermit;
 use super::queued_message::QueuedMessage;
-use super::task::{DeliveryTask, NextStep};
+use super::{DeliveryTask, NextStep};
+use crate::delivery::disposition::{Unanswered, of_broken_session};
+use crate::delivery::limits::in_doubt::InDoubtPermit;
+use crate::delivery::relay::pipelining::PipeliningPermit;
 use crate::smtp::{BrokenSession, RecipientResults};
 
 /// A message that was sent and is not answered.
@@ -46,7 +46,7 @@ enum Event {
 impl DeliveryTask {
     /// Whether this message can be sent behind others that are not answered. The first connection
     /// tries whether the relay knows BDAT.
-    pub(super) async fn sends_ahead(
+    pub(in crate::delivery) async fn sends_ahead(
         &self,
         connection: &mut RelayConnection,
         message: &QueuedMessage,
@@ -67,7 +67,10 @@ impl DeliveryTask {
     }
 
     /// Whether messages may be sent in chunks on this connection.
-    pub(super) fn chunking_permit(&self, connection: &RelayConnection) -> PipeliningPermit {
+    pub(in crate::delivery) fn chunking_permit(
+        &self,
+        connection: &RelayConnection,
+    ) -> PipeliningPermit {
         if !connection.session.offers_chunking() {
             return PipeliningPermit::Denied;
         }
@@ -84,7 +87,7 @@ impl DeliveryTask {
 
     /// Delivers a message and those after it, each sent without waiting for the replies before, for
     /// as long as there are messages that may be sent so.
-    pub(super) async fn deliver_ahead(
+    pub(in crate::delivery) async fn deliver_ahead(
         &self,
         connection: &mut RelayConnection,
         first: QueuedMessage,

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use domain::{Failure, Fault, Stage};
 use tokio::time::{Instant, sleep};
 
+use super::DeliveryTask;
 use super::connection::RelayConnection;
-use super::disposition::{Unanswered, of_broken_session};
-use super::in_doubt::InDoubtPermit;
 use super::queued_message::QueuedMessage;
-use super::task::DeliveryTask;
-use super::worker::RETRY_WRITE;
+use crate::delivery::disposition::{Unanswered, of_broken_session};
+use crate::delivery::limits::in_doubt::InDoubtPermit;
+use crate::delivery::worker::RETRY_WRITE;
 use crate::smtp::BrokenSession;
 use crate::store::{StoreError, delivery_events, in_time};
 

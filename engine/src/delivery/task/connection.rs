@@ -18,7 +18,7 @@ const MAX_AGE: Duration = Duration::from_secs(300);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection to the relay.
-pub(super) struct RelayConnection {
+pub(in crate::delivery) struct RelayConnection {
     pub session: Session,
     _counted: Counted,
     opened: Instant,
@@ -111,7 +111,7 @@ impl Drop for Counted {
 }
 
 /// Sends QUIT on connections, in tasks of their own.
-pub(super) fn quit(connections: Vec<RelayConnection>) {
+pub(in crate::delivery) fn quit(connections: Vec<RelayConnection>) {
     for connection in connections {
         tokio::spawn(async move { connection.session.quit().await });
     }

@@ -1,18 +1,23 @@
 //! A delivery task: one connection that delivers messages until the local queue is empty.
 
+mod ahead;
+mod broken_session;
+pub(super) mod connection;
+pub(super) mod queued_message;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::{Failure, Fault, Stage};
 use tokio::time::{Instant, sleep};
 
-use super::connection::{RelayConnection, quit};
+use self::connection::{RelayConnection, quit};
+use self::queued_message::{QueuedMessage, failed};
 use super::disposition::{Attempt, AttemptResult, by_replies, of_refusing_relay};
-use super::in_doubt::InDoubtPermit;
-use super::pipelining::PipeliningPermit;
+use super::limits::in_doubt::InDoubtPermit;
 use super::pool::{Pool, TaskStart};
-use super::queued_message::{QueuedMessage, failed};
-use super::route::Route;
+use super::relay::pipelining::PipeliningPermit;
+use super::relay::route::Route;
 use super::worker::{RETRY_WRITE, Worker};
 use crate::smtp::{BrokenSession, OutgoingMessage, RecipientResults, Session, SessionObserver};
 use crate::store::pipelining_trials::{self, PipeliningTrial};

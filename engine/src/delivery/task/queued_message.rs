@@ -9,9 +9,9 @@ use domain::outbox::{RecipientState, RelayChoice, ReportCause, WantedReports};
 use domain::webhook::WebhookEvent;
 use domain::{EmailAddress, Timestamp};
 
-use super::leases::{LeaseGuard, LeasedRecipient};
-use super::message_memory::{MemoryPermit, MessageMemory};
-use super::relay_quota::CountedMessage;
+use crate::delivery::leases::{LeaseGuard, LeasedRecipient};
+use crate::delivery::limits::message_memory::{MemoryPermit, MessageMemory};
+use crate::delivery::relay::quota::CountedMessage;
 use crate::smtp::{Envelope, OutgoingMessage};
 use crate::store::flows::QueueClass;
 use crate::store::messages::{self, StoredMessage};
@@ -19,7 +19,7 @@ use crate::store::recipients::{ClaimedRecipient, RecipientKey, SettledRecipient}
 use crate::store::{Scope, Store, StoreError};
 
 /// A message for the recipients that were leased together.
-pub(super) struct QueuedMessage {
+pub(in crate::delivery) struct QueuedMessage {
     pub id: String,
     /// Where it waits.
     pub class: QueueClass,
@@ -44,7 +44,7 @@ pub(super) struct QueuedMessage {
 }
 
 /// Leased recipients, grouped by message.
-pub(super) struct GroupedMessages {
+pub(in crate::delivery) struct GroupedMessages {
     pub messages: Vec<QueuedMessage>,
     /// Recipients that failed without an attempt.
     pub unsendable: Vec<SettledRecipient>,
@@ -52,7 +52,7 @@ pub(super) struct GroupedMessages {
 
 /// Groups leased recipients of a class by message, with the bytes that there is memory for. Recipients fail here
 /// whose address is suppressed, and those whose row or message somebody changed in the database.
-pub(super) fn group_by_message(
+pub(in crate::delivery) fn group_by_message(
     class: &QueueClass,
     leased: Vec<LeasedRecipient>,
     stored: Vec<StoredMessage>,
@@ -272,7 +272,7 @@ fn wanted_reports(message: &StoredMessage, position: i64) -> WantedReports {
 }
 
 /// A recipient that failed without an attempt.
-pub(super) fn failed(
+pub(in crate::delivery) fn failed(
     recipient: &ClaimedRecipient,
     reply: impl Into<String>,
     now: Timestamp,

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use domain::{Host, Timestamp};
+use sqlx::Connection as _;
 use tokio::time::timeout;
 
 use crate::Clock;
@@ -75,8 +76,18 @@ async fn findings(
     let Some(mut connection) = inspect::open(data, database).await? else {
         return Ok(None);
     };
-    let connection = &mut connection;
-    let is_sqlite = database.is_none();
+    let found = read(&mut connection, database.is_none(), in_use).await;
+    // Dropped, it would be closed in the background.
+    connection.close().await?;
+    found.map(Some)
+}
+
+/// Reads what is found in the database of a connection.
+async fn read(
+    connection: &mut Connection,
+    is_sqlite: bool,
+    in_use: &mut Vec<SealingKey>,
+) -> Result<DatabaseFindings, StoreError> {
     let schema = inspect::schema(connection, is_sqlite).await?;
     let relays = match schema {
         SchemaVersion::Current => {
@@ -96,12 +107,12 @@ async fn findings(
         },
         false => None,
     };
-    Ok(Some(DatabaseFindings {
+    Ok(DatabaseFindings {
         schema,
         damage,
         clock_ahead,
         relays,
-    }))
+    })
 }
 
 async fn relays(connection: &mut Connection) -> Result<RelayFindings, StoreError> {

@@ -9,10 +9,10 @@ use std::{
 };
 
 /// Within this time a node without database has sent what it may, and the relay has read it.
-const QUIET: Duration = Duration::from_secs(1);
+const QUIET: Duration = Duration::from_secs(2);
 
 /// For how long PostgreSQL is gone, in milliseconds: longer than `QUIET`, shorter than a lease.
-const DATABASE_GONE_MS: (u64, u64) = (1000, 4000);
+const DATABASE_GONE_MS: (u64, u64) = (2000, 5000);
 
 /// Kills a node and starts it again. Of several, others deliver the mail of the last one.
 pub fn kill_node(cluster: &mut Cluster, random: &mut Random) -> Result<()> {

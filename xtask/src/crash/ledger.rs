@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 /// The beginning of the addresses that the relay refuses.
 pub const REFUSED: &str = "refused-";
@@ -72,6 +73,8 @@ pub struct Receipt {
     pub message: String,
     /// Number of crashes before it.
     pub crashes: usize,
+    /// When it was, since the first relay started.
+    pub at: Duration,
 }
 
 /// The sender of the envelope of a mail over SMTP, who receives the reports on it.
@@ -133,10 +136,13 @@ pub fn compare(submissions: &[Submission], receipts: &[Receipt], in_doubt: usize
             let now = (mail.crashes, transaction);
             match served.insert((number, *recipient), now) {
                 None => {}
-                Some((crash, _)) if crash == mail.crashes => {
-                    let fault =
-                        format!("number {number} was sent twice without a crash in between");
-                    comparison.faults.push(fault);
+                Some((crash, before)) if crash == mail.crashes => {
+                    comparison.faults.push(format!(
+                        "number {number} was sent twice without a crash in between: after {crash} of them, at \
+                         {:.1} s and at {:.1} s",
+                        receipts[before].at.as_secs_f64(),
+                        mail.at.as_secs_f64()
+                    ));
                 }
                 Some((crash, before)) => {
                     repeated.entry(crash).or_default().insert(before, number);
@@ -293,6 +299,7 @@ mod tests {
             is_report: false,
             message: format!("<{number}@example.org>"),
             crashes,
+            at: Duration::from_secs(number),
         }
     }
 

@@ -13,7 +13,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::sleep,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use testkit::{Relay, Transaction};
 
@@ -32,24 +32,28 @@ pub struct CrashRelay {
     received: Arc<AtomicUsize>,
     receipts: Arc<Mutex<Vec<Receipt>>>,
     crashes: Arc<AtomicUsize>,
+    /// When the first relay of the record started.
+    began: Instant,
     /// Whether each mail takes [`SLOW`].
     is_slow: Arc<AtomicBool>,
 }
 
 impl CrashRelay {
     pub fn start(shared: &Arc<SubmissionLog>) -> Result<Self> {
-        Self::recording(shared, Arc::default(), Arc::default())
+        Self::recording(shared, Arc::default(), Arc::default(), Instant::now())
     }
 
     /// Starts another relay with the same record.
     pub fn beside(&self, shared: &Arc<SubmissionLog>) -> Result<Self> {
-        Self::recording(shared, self.receipts.clone(), self.crashes.clone())
+        let (receipts, crashes) = (self.receipts.clone(), self.crashes.clone());
+        Self::recording(shared, receipts, crashes, self.began)
     }
 
     fn recording(
         shared: &Arc<SubmissionLog>,
         receipts: Arc<Mutex<Vec<Receipt>>>,
         crashes: Arc<AtomicUsize>,
+        began: Instant,
     ) -> Result<Self> {
         let received: Arc<AtomicUsize> = Arc::default();
         let is_slow: Arc<AtomicBool> = Arc::default();
@@ -61,7 +65,7 @@ impl CrashRelay {
                 let now = count.load(Ordering::Acquire);
                 let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
                 own.fetch_add(1, Ordering::Relaxed);
-                for one in receipts_of(mail, now) {
+                for one in receipts_of(mail, now, began.elapsed()) {
                     // A mail is counted with its first recipient: the others may be reported by themselves.
                     let first = one.recipients.contains(&1);
                     shared
@@ -79,6 +83,7 @@ impl CrashRelay {
             received,
             receipts,
             crashes,
+            began,
             is_slow,
         })
     }
@@ -120,7 +125,7 @@ impl CrashRelay {
 }
 
 /// The receipts of one transaction.
-fn receipts_of(mail: &Transaction<'_>, crashes: usize) -> Vec<Receipt> {
+fn receipts_of(mail: &Transaction<'_>, crashes: usize, at: Duration) -> Vec<Receipt> {
     let is_report = mail.from.is_empty();
     let mut recipients: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     let results = match is_report {
@@ -136,6 +141,7 @@ fn receipts_of(mail: &Transaction<'_>, crashes: usize) -> Vec<Receipt> {
         is_report,
         message: message_id(mail.content),
         crashes,
+        at,
     });
     receipts.collect()
 }
@@ -193,7 +199,7 @@ mod tests {
             recipients: &[to.to_owned()],
             content: content.as_bytes(),
         };
-        let receipts = receipts_of(&mail, 0).into_iter();
+        let receipts = receipts_of(&mail, 0, Duration::ZERO).into_iter();
         let parts = |one: Receipt| {
             assert_eq!(one.is_report, from.is_empty());
             (one.number, one.recipients)

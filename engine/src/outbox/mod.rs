@@ -1,4 +1,4 @@
-//! The outbox service: accepts messages, answers queries on them, and carries out actions of people.
+//! The outbox service: accepts messages, answers queries on them, carries out actions.
 //!
 //! `accept` has `batch` compose messages (with `crate::mail`) and `group_commit` write them, by `write` for
 //! accounts that are still there.

@@ -1,4 +1,4 @@
-//! Mail about the health of relays: submitted to the outbox once, dropped when outdated, due in time.
+//! Mail about the health of relays: submitted once, dropped when outdated, due in time.
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use crate::{
     alerts, console,
     rig::postgres::{Durability, Postgres},
     run::{cargo, output_of, run},
-    setup::{npm, promtool},
+    setup::{apt, npm, promtool},
     site, workspace,
 };
 #[cfg(target_os = "linux")]
@@ -57,9 +57,15 @@ pub fn lint() -> Result<()> {
 /// The tests of xtask, which include the rules of the repository.
 pub fn tidy() -> Result<()> {
     run(linted()?.args(["test", "--package", "xtask"]))?;
-    match promtool::find() {
+    let promtool = match promtool::find() {
+        None if apt::is_root() => Some(promtool::unpack()?),
+        found => found,
+    };
+    match promtool {
         Some(program) => alerts::check(&program)?,
-        None => console::note("Checks of alerts and dashboard skipped: promtool is not installed."),
+        None => {
+            console::note("Checks of alerts and dashboard skipped: promtool is not installed.");
+        }
     }
     check_advisories()
 }

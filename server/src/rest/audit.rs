@@ -130,7 +130,7 @@ pub async fn list(
         (
             status = 200,
             description = "The file",
-            content((String = "application/x-ndjson"), (String = "text/csv"))
+            content((AuditLine = "application/x-ndjson"), (String = "text/csv"))
         ),
         Restricted,
         Always,

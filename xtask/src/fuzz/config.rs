@@ -1,6 +1,7 @@
 //! The configuration file of schemathesis.
 
-/// The checks. A relay's fault is a documented 502 or 504 of the test mail.
+/// The checks. A relay's fault is a documented 502 or 504 of a test mail, and that no mail leaves, which an address
+/// cannot be confirmed without, a documented 503.
 const CHECKS: &str = r#"hooks = "hooks.py"
 warnings = false
 continue-on-failure = true
@@ -22,6 +23,14 @@ checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 502, 504]
 [[operations]]
 include-path = "/api/relays/{id}/email_test/{address}"
 checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 502, 504]
+
+[[operations]]
+include-path = "/api/smtp/test"
+checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 502, 504]
+
+[[operations]]
+include-path = "/api/senders"
+checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 503]
 "#;
 
 /// Parameters and the dictionary that most of their values are from: few random settings and mails

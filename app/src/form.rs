@@ -129,15 +129,7 @@ impl FormAnswer {
 
     /// As [`FormAnswer::refused`], with the email address as typed.
     pub fn refused_with_email(path: impl Into<String>, email: String, refusal: Refusal) -> Self {
-        let reply = FormReply {
-            refusal: refusal.clone(),
-            email,
-        };
-        Self::Page {
-            path: path.into(),
-            context: Arc::new(move || provide_context(reply.clone())),
-            refusal: Some(refusal),
-        }
+        Self::again(path.into(), email, refusal, || {})
     }
 
     /// As [`FormAnswer::refused`], with `typed` in the context of the page.
@@ -146,16 +138,26 @@ impl FormAnswer {
         typed: impl Clone + Send + Sync + 'static,
         refusal: Refusal,
     ) -> Self {
+        let provide_typed = move || provide_context(typed.clone());
+        Self::again(path.into(), String::new(), refusal, provide_typed)
+    }
+
+    fn again(
+        path: String,
+        email: String,
+        refusal: Refusal,
+        provide_typed: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
         let reply = FormReply {
             refusal: refusal.clone(),
-            email: String::new(),
+            email,
         };
         let context = move || {
             provide_context(reply.clone());
-            provide_context(typed.clone());
+            provide_typed();
         };
         Self::Page {
-            path: path.into(),
+            path,
             context: Arc::new(context),
             refusal: Some(refusal),
         }

@@ -29,12 +29,7 @@ async fn mail_accepted_while_paused_is_held_until_released(env: TestEnv) {
         .await
         .expect("held");
     let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
-    let message = env
-        .postern
-        .outbox()
-        .message(&admin, &id)
-        .await
-        .expect("there");
+    let message = env.message(&admin, &id).await;
     assert_eq!(message.recipients[0].state, RecipientState::Held);
     env.postern
         .outbox()
@@ -336,12 +331,7 @@ async fn finished_mail_is_removed_after_retention_and_queued_never(env: TestEnv)
         message.is_some_and(|message| !message.kept)
     })
     .await;
-    let kept = env
-        .postern
-        .outbox()
-        .message(&admin, &failed)
-        .await
-        .expect("there");
+    let kept = env.message(&admin, &failed).await;
     assert!(kept.kept, "somebody has yet to look at it");
     works.end().await;
 
@@ -349,14 +339,7 @@ async fn finished_mail_is_removed_after_retention_and_queued_never(env: TestEnv)
     let works = TestWorker::begin(&env, 4);
     env.until_found(&admin, &sent, |message| message.is_none())
         .await;
-    assert!(
-        env.postern
-            .outbox()
-            .message(&admin, &failed)
-            .await
-            .expect("there")
-            .kept
-    );
+    assert!(env.message(&admin, &failed).await.kept);
     works.end().await;
 }
 

@@ -49,12 +49,7 @@ async fn mail_is_leased_to_a_free_worker_in_one_commit(env: TestEnv) {
     let changes = env.postern.outbox().changes();
     let before = *changes.borrow();
     let id = env.submit_mail(&admin, &["desk@example.net"], "Next").await;
-    let message = env
-        .postern
-        .outbox()
-        .message(&admin, &id)
-        .await
-        .expect("there");
+    let message = env.message(&admin, &id).await;
     assert!(leased(&message));
     assert_eq!(*changes.borrow(), before + 1, "nobody had to take it");
     relay.reset();
@@ -152,12 +147,7 @@ async fn a_stopping_worker_under_load_keeps_no_lease(env: TestEnv) {
     let sent = relay.accepted().len();
     let mut waiting = 0;
     for id in &ids {
-        let message = env
-            .postern
-            .outbox()
-            .message(&admin, id)
-            .await
-            .expect("there");
+        let message = env.message(&admin, id).await;
         assert!(!leased(&message), "{message:?}");
         waiting += usize::from(states(&message) == [RecipientState::Queued]);
     }
@@ -183,12 +173,7 @@ async fn a_stopping_worker_releases_mail_being_committed_for_it(env: TestEnv) {
     };
     let late = env.submit_mail(&admin, &["desk@example.net"], "Late");
     let (late, ()) = tokio::join!(late, stops);
-    let message = env
-        .postern
-        .outbox()
-        .message(&admin, &late)
-        .await
-        .expect("there");
+    let message = env.message(&admin, &late).await;
     assert_eq!(states(&message), [RecipientState::Queued]);
     assert!(!leased(&message));
 
@@ -220,12 +205,7 @@ async fn a_stopping_worker_releases_mail_being_claimed(env: TestEnv) {
     // A lease that was written after all is on disk before this message.
     let next = env.submit_mail(&admin, &["desk@example.net"], "Next").await;
     for id in [&large, &next] {
-        let message = env
-            .postern
-            .outbox()
-            .message(&admin, id)
-            .await
-            .expect("there");
+        let message = env.message(&admin, id).await;
         assert_eq!(states(&message), [RecipientState::Queued]);
         assert!(!leased(&message));
     }

@@ -52,12 +52,7 @@ async fn mail_of_a_node_that_died_is_delivered_by_another_after_its_lease(env: T
     env.tamper("UPDATE recipient SET owner = 'dead', due_at = due_at + 60000")
         .await;
     let other = TestWorker::begin(&env, 4);
-    let message = env
-        .postern
-        .outbox()
-        .message(&admin, &id)
-        .await
-        .expect("there");
+    let message = env.message(&admin, &id).await;
     assert!(message.recipients[0].leased);
     env.pass(Duration::from_secs(61));
     env.until(&admin, &id, is(RecipientState::Delivered)).await;
@@ -99,12 +94,7 @@ async fn a_stopping_worker_releases_unsent_mail(env: TestEnv) {
     let taken = relay.accepted().len();
     let mut waiting = 0;
     for id in &ids {
-        let message = env
-            .postern
-            .outbox()
-            .message(&admin, id)
-            .await
-            .expect("there");
+        let message = env.message(&admin, id).await;
         let row = &message.recipients[0];
         assert!(!row.leased, "{row:?}");
         waiting += usize::from(row.state == RecipientState::Queued);
@@ -135,12 +125,7 @@ async fn an_action_that_waited_for_a_worker_skips_leased_mail(env: TestEnv) {
     env.until_locked().await;
     execute(&mut worker, "COMMIT").await;
     assert_eq!(cancels.await.expect("an answer"), Ok(0));
-    let message = env
-        .postern
-        .outbox()
-        .message(&admin, &id)
-        .await
-        .expect("there");
+    let message = env.message(&admin, &id).await;
     assert_eq!(message.recipients[0].state, RecipientState::Queued);
 }
 

@@ -126,12 +126,7 @@ async fn mail_sent_during_an_outage_is_not_sent_by_another_node(env: TestEnv) {
     .await;
     // The other worker delivers and does not take the first message.
     env.until_delivered(&admin, &second).await;
-    let message = env
-        .postern
-        .outbox()
-        .message(&admin, &first)
-        .await
-        .expect("there");
+    let message = env.message(&admin, &first).await;
     assert_eq!(message.recipients[0].state, RecipientState::Queued);
     wire.mends();
     let delivered = |message: Option<&MessageView>| {

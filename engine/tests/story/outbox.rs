@@ -136,6 +136,12 @@ impl TestEnv {
         ids.expect("accepted").ids.remove(0)
     }
 
+    /// A message that the actor sees.
+    pub async fn message(&self, actor: &Actor, id: &str) -> MessageView {
+        let message = self.postern.outbox().message(actor, id).await;
+        message.expect("there")
+    }
+
     /// Waits until a message is as expected.
     pub async fn until(
         &self,
@@ -144,8 +150,7 @@ impl TestEnv {
         expected: impl Fn(&MessageView) -> bool,
     ) -> MessageView {
         wait_for("a message as expected", async || {
-            let message = self.postern.outbox().message(actor, id).await;
-            let message = message.expect("there");
+            let message = self.message(actor, id).await;
             if expected(&message) {
                 Ok(message)
             } else {

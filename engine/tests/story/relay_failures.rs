@@ -350,12 +350,7 @@ async fn a_hanging_relay_does_not_delay_the_next_saved_one(env: TestEnv) {
     // What was not pipelined yet is on its way to the next relay, and may be interrupted there.
     let (mut doubtful, mut waiting) = (0, 0);
     for id in &ids {
-        let message = env
-            .postern
-            .outbox()
-            .message(&admin, id)
-            .await
-            .expect("there");
+        let message = env.message(&admin, id).await;
         let row = &message.recipients[0];
         match row.state {
             RecipientState::Deferred => {

@@ -9,6 +9,9 @@ import { remove, temporaryFolder } from './temporary.ts';
 /** The time limit of a start on a busy machine. */
 const START_TIMEOUT_MS = 30_000;
 
+/** The time limit of an awaited line of output. */
+const OUTPUT_TIMEOUT_MS = 30_000;
+
 const LINK_PATTERN = /https?:\/\/[^\s]+/;
 
 export interface PosternOptions {
@@ -65,11 +68,14 @@ export class Postern {
     return this.child.pid ?? 0;
   }
 
-  /** Resolves when the output contains `text`. */
+  /** Resolves when the output contains `text`; fails with the whole output after half a minute. */
   async waitForOutput(text: string | RegExp): Promise<void> {
     const isThere = () => (typeof text === 'string' ? this.log.text.includes(text) : text.test(this.log.text));
+    const deadline = AbortSignal.timeout(OUTPUT_TIMEOUT_MS);
     while (!isThere()) {
-      await once(this.child.stderr as Readable, 'data');
+      await once(this.child.stderr as Readable, 'data', { signal: deadline }).catch(() => {
+        throw new Error(`postern did not print ${text}:\n${this.log.text}`);
+      });
     }
   }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use domain::{Kind, Refusal};
 use tokio::time::timeout;
 
-use super::action_request::ActionRequest;
+use super::action::ActionRequest;
+use super::overview::pauses;
 use super::paths::{ACT, OUTBOX, PAUSE, STOP_ACT};
-use super::pause::pauses;
 use crate::flash::Flash;
 use crate::form::{FormAnswer, FormRequest, FormRoute};
 

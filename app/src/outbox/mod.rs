@@ -1,41 +1,22 @@
 //! The outbox: its list, message and confirm pages, and the snapshots that keep them up to date.
 
-mod action_request;
-mod actions;
-mod bulk_action;
-mod confirm;
-mod confirm_page;
-mod content;
-mod counts;
-mod delivery_status;
-mod empty;
-mod form_result;
+mod action;
 mod format;
 mod forms;
 mod list;
-mod list_page;
 mod message;
-mod message_page;
 mod overview;
-mod page_request;
+mod page;
 mod paths;
-mod pause;
 mod public_url;
-mod search;
-mod suppression_notice;
-mod throughput;
-mod timeline;
 mod viewer;
-mod waiting;
 mod watch;
 
-pub use confirm_page::ConfirmPage;
-pub(crate) use counts::StateBadge;
-pub(crate) use delivery_status::Backoff;
+pub use action::ConfirmPage;
 pub(crate) use format::{age, ago, ahead, counted, grouped};
 pub(crate) use forms::forms;
-pub use list_page::ListPage;
-pub use message_page::MessagePage;
+pub(crate) use overview::{Backoff, StateBadge};
+pub use page::{ListPage, MessagePage};
 pub(crate) use paths::list_url;
 pub use paths::{ACT, CONFIRM, OUTBOX, PAUSE, STOP_ACT, message_path, source_path};
 pub use public_url::PublicUrl;

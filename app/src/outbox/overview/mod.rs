@@ -1,13 +1,22 @@
 //! The overview of the outbox: delivery status and counts by state.
 
+mod counts;
+mod delivery_status;
+mod pause;
+mod suppression_notice;
+mod throughput;
+
 use domain::outbox::{Overview, RecipientState};
 
-use super::bulk_action::BulkActionProgress;
-use super::counts::Counts;
-use super::delivery_status::DeliveryStatusCard;
-use super::suppression_notice::SuppressionNotice;
+use super::action::BulkActionProgress;
 use super::viewer::Viewer;
 use crate::server_prelude::*;
+use counts::Counts;
+pub use counts::StateBadge;
+use delivery_status::DeliveryStatusCard;
+pub use delivery_status::{Backoff, diagnosis_page};
+pub use pause::pauses;
+use suppression_notice::SuppressionNotice;
 
 #[component]
 pub fn OverviewPanel(overview: Overview, shown: Option<RecipientState>, viewer: Viewer) -> AnyView {

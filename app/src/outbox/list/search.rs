@@ -2,8 +2,8 @@
 
 use domain::outbox::{RecipientState, Search};
 
-use super::paths::OUTBOX;
 use crate::components::{SearchField, TimeField};
+use crate::outbox::paths::OUTBOX;
 use crate::server_prelude::*;
 
 #[component]

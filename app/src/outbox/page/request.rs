@@ -3,10 +3,10 @@
 use domain::Refusal;
 use engine::{Actor, Postern};
 
-use super::paths::OutboxPage;
-use super::public_url::PublicUrl;
-use super::viewer::Viewer;
-use super::watch::PageView;
+use crate::outbox::paths::OutboxPage;
+use crate::outbox::public_url::PublicUrl;
+use crate::outbox::viewer::Viewer;
+use crate::outbox::watch::PageView;
 use crate::request::page_url;
 use crate::server_prelude::*;
 

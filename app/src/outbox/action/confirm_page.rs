@@ -2,8 +2,8 @@
 
 use engine::Postern;
 
-use super::action_request::ActionRequest;
 use super::confirm::Confirm;
+use super::request::ActionRequest;
 use crate::components::refused;
 use crate::layout::console_page;
 use crate::request::queries;

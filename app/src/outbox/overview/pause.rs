@@ -3,9 +3,9 @@
 use domain::outbox::{MessageAction, Overview, RecipientState, Search, Selection};
 use domain::{Fields, Refusal};
 
-use super::action_request::ActionRequest;
-use super::format::for_recipients;
-use super::paths::PAUSE;
+use crate::outbox::action::ActionRequest;
+use crate::outbox::format::for_recipients;
+use crate::outbox::paths::PAUSE;
 use crate::server_prelude::*;
 
 /// The values of the form's field.

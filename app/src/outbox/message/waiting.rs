@@ -2,9 +2,9 @@
 
 use domain::outbox::UnavailableRelay;
 
-use super::delivery_status::{Backoff, diagnosis_page};
-use super::viewer::Viewer;
 use crate::my_relay::MY_RELAY;
+use crate::outbox::overview::{Backoff, diagnosis_page};
+use crate::outbox::viewer::Viewer;
 use crate::server_prelude::*;
 
 /// The relays that a message waits for; nothing where it waits for none.

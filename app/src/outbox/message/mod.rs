@@ -1,16 +1,21 @@
 //! A message: its envelope, and a timeline for each recipient.
 
+mod content;
+mod timeline;
+mod waiting;
+
 use domain::Timestamp;
 use domain::outbox::{Cursor, MessageOpens, MessageView, RecipientState, RecipientView, Selection};
 
-use super::actions::{BulkActions, RecipientActions};
-use super::counts::StateBadge;
+use super::action::{BulkActions, RecipientActions};
 use super::format::{counted, size};
-use super::timeline::Timeline;
+use super::overview::StateBadge;
 use super::viewer::Viewer;
-use super::waiting::Waiting;
 use crate::components::Time;
 use crate::server_prelude::*;
+pub use content::Content;
+use timeline::Timeline;
+use waiting::Waiting;
 
 /// The id of the view, which snapshots replace.
 const ID: &str = "message";

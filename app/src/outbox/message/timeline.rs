@@ -3,9 +3,9 @@
 use domain::Timestamp;
 use domain::outbox::{DeliveryEvent, EventKind, RecipientState, RecipientView};
 
-use super::format::{ahead, took};
-use super::viewer::Viewer;
 use crate::components::exact;
+use crate::outbox::format::{ahead, took};
+use crate::outbox::viewer::Viewer;
 use crate::server_prelude::*;
 
 #[component]

@@ -1,6 +1,6 @@
 //! The text in place of an empty list.
 
-use super::paths::OUTBOX;
+use crate::outbox::paths::OUTBOX;
 use crate::server_prelude::*;
 
 #[component]

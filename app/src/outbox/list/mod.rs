@@ -1,14 +1,18 @@
 //! The list of messages, newest first.
 
+mod empty;
+mod search;
+
 use domain::outbox::{Count, Cursor, OutboxRow, OutboxRows, RecipientState, Search, Selection};
 
-use super::actions::BulkActions;
-use super::counts::StateBadge;
-use super::empty::Empty;
+use super::action::BulkActions;
 use super::format::{ago, ahead, counted, description};
+use super::overview::StateBadge;
 use super::paths::{list_url, message_path};
 use super::viewer::Viewer;
 use crate::server_prelude::*;
+use empty::Empty;
+pub use search::SearchForm;
 
 /// The id of the list, which snapshots replace.
 const ID: &str = "mails";

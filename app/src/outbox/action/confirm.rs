@@ -2,10 +2,10 @@
 
 use domain::outbox::{ActionCount, MessageAction, Selection};
 
-use super::action_request::ActionRequest;
-use super::format::{description, effect, for_recipients, grouped, states, verb};
-use super::paths::ACT;
+use super::request::ActionRequest;
 use crate::components::HiddenFields;
+use crate::outbox::format::{description, effect, for_recipients, grouped, states, verb};
+use crate::outbox::paths::ACT;
 use crate::server_prelude::*;
 
 #[component]

@@ -4,7 +4,7 @@ use domain::outbox::{ActionCount, Cursor, MessageAction, Search, Selection, is_i
 use domain::refusal::TextFault;
 use domain::{Fields, Refusal};
 
-use super::paths::{CONFIRM, list_url, message_path};
+use crate::outbox::paths::{CONFIRM, list_url, message_path};
 use crate::request::with_query;
 
 /// An action on a selection of messages, as a form and the query of the confirm page have it.

@@ -2,9 +2,9 @@
 
 use domain::outbox::{BulkAction, BulkActionState};
 
-use super::format::{counted, done, for_recipients, grouped, verb};
-use super::paths::STOP_ACT;
 use crate::components::Time;
+use crate::outbox::format::{counted, done, for_recipients, grouped, verb};
+use crate::outbox::paths::STOP_ACT;
 use crate::server_prelude::*;
 
 /// For administrators.

@@ -1,8 +1,8 @@
 //! The result of the last form of the outbox, shown above its pages.
 
-use super::format::done;
 use crate::components::{ErrorNotice, SuccessNotice};
 use crate::flash::{Flash, flash};
+use crate::outbox::format::done;
 use crate::request::other_fault;
 use crate::server_prelude::*;
 

@@ -3,12 +3,12 @@
 use domain::Kind;
 
 use super::form_result::form_result;
-use super::page_request::PageRequest;
-use super::search::SearchForm;
+use super::request::PageRequest;
 use crate::Live;
 use crate::components::{ErrorNotice, refused};
 use crate::layout::console_page;
 use crate::live;
+use crate::outbox::list::SearchForm;
 use crate::request::refuse;
 use crate::server_prelude::*;
 use crate::suppressions::SUPPRESSIONS;

@@ -2,15 +2,14 @@
 
 use engine::{Actor, Postern};
 
-use super::content::Content;
 use super::form_result::form_result;
-use super::message::title;
-use super::page_request::PageRequest;
-use super::paths::{OUTBOX, source_path};
+use super::request::PageRequest;
 use crate::Live;
 use crate::components::{ErrorNotice, refused};
 use crate::layout::console_page;
 use crate::live;
+use crate::outbox::message::{Content, title};
+use crate::outbox::paths::{OUTBOX, source_path};
 use crate::server_prelude::*;
 
 #[component]

@@ -4,11 +4,11 @@ use domain::outbox::{BackoffView, Overview, Pause, RelayState, Worker};
 use domain::relay::MAIN;
 use domain::{Fault, Timestamp};
 
-use super::format::ahead;
 use super::pause::PauseControl;
 use super::throughput::{Fact, queue, throughput};
-use super::viewer::Viewer;
 use crate::components::Time;
+use crate::outbox::format::ahead;
+use crate::outbox::viewer::Viewer;
 use crate::relays::relay_path;
 use crate::server_prelude::*;
 use crate::settings::SETTINGS;
@@ -72,7 +72,7 @@ fn label(backoff: &BackoffView) -> String {
 }
 
 /// The page that diagnoses a relay of the organisation.
-pub(super) fn diagnosis_page(backoff: &BackoffView) -> String {
+pub fn diagnosis_page(backoff: &BackoffView) -> String {
     match backoff.id.as_deref() {
         None | Some(MAIN) => SETTINGS.to_owned(),
         Some(id) => relay_path(id),

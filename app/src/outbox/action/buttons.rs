@@ -2,10 +2,10 @@
 
 use domain::outbox::{MessageAction, RecipientState, Selection};
 
-use super::action_request::ActionRequest;
-use super::format::verb;
-use super::paths::ACT;
+use super::request::ActionRequest;
 use crate::components::HiddenFields;
+use crate::outbox::format::verb;
+use crate::outbox::paths::ACT;
 use crate::server_prelude::*;
 
 /// The actions for messages in these states; the one that cannot be undone comes last.

@@ -2,7 +2,7 @@
 
 use domain::outbox::SuppressionLimit;
 
-use super::format::grouped;
+use crate::outbox::format::grouped;
 use crate::server_prelude::*;
 use crate::suppressions::SUPPRESSIONS;
 

@@ -2,9 +2,9 @@
 
 use domain::outbox::{Count, RecipientState, Search};
 
-use super::format::{age, grouped};
-use super::paths::list_url;
-use super::viewer::Viewer;
+use crate::outbox::format::{age, grouped};
+use crate::outbox::paths::list_url;
+use crate::outbox::viewer::Viewer;
 use crate::server_prelude::*;
 
 #[component]

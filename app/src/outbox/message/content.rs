@@ -2,7 +2,7 @@
 
 use engine::ParsedMessage;
 
-use super::format::size;
+use crate::outbox::format::size;
 use crate::server_prelude::*;
 
 #[component]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::Timestamp;
 use domain::outbox::{Overview, RecipientState};
 
-use super::format::{age, counted, grouped, took};
+use crate::outbox::format::{age, counted, grouped, took};
 
 /// The number of messages to be sent, and when the oldest was accepted.
 fn unsent(overview: &Overview) -> (i64, Option<Timestamp>) {

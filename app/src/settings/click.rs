@@ -7,9 +7,8 @@ use leptos::wasm_bindgen::JsCast;
 use leptos::web_sys::Element;
 use web_sys::HtmlDocument;
 
-use super::action::SettingsAction;
-use super::certificates::{add_pasted, trust};
-use super::editor::Editor;
+use super::fields::{add_pasted, trust};
+use super::state::{Editor, SettingsAction};
 use crate::element;
 use crate::live::from_attribute;
 

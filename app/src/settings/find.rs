@@ -2,9 +2,8 @@
 
 use leptos::prelude::*;
 
-use super::action::SettingsAction;
-use super::editor::Editor;
 use super::run::{Cancel, RunControl, RunReport};
+use super::state::{Editor, SettingsAction};
 use super::static_parts::PROVIDERS;
 use crate::live::{RunKind, from_attribute};
 use crate::reactive;

@@ -3,14 +3,10 @@
 use domain::Label;
 use leptos::prelude::*;
 
-use super::conflict::Conflict;
-use super::editor::Editor;
-use super::field::Field;
+use super::fields::{Field, Password};
 use super::find::FindSettings;
-use super::form_state::FormState;
-use super::outcome_notice::OutcomeNotice;
-use super::password::Password;
-use super::save::{FormAction, SUBMIT, perform};
+use super::save::{Conflict, FormAction, OutcomeNotice, SUBMIT, perform};
+use super::state::{Editor, FormState};
 use crate::reactive;
 
 #[component]

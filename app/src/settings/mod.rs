@@ -1,44 +1,22 @@
 //! The SMTP settings: the island that edits, tests and diagnoses them, its page and its reports.
 
-mod action;
-mod certificates;
 mod click;
-mod conflict;
-mod control;
-mod earlier_passwords;
-mod editor;
-mod entries;
-mod faults;
-mod field;
+mod fields;
 mod find;
 mod form;
-mod form_state;
-#[cfg(test)]
-mod form_state_tests;
-mod initial;
-mod outcome;
-mod outcome_notice;
-mod password;
-mod password_plan;
 mod plain_http;
-mod row;
 mod run;
 mod save;
-mod seal;
 mod sign_in;
+mod state;
 mod static_parts;
 mod status;
 mod test;
-mod warnings;
 
-#[cfg(feature = "ssr")]
-mod certificate_box;
-#[cfg(feature = "ssr")]
-mod environment_card;
 #[cfg(feature = "ssr")]
 mod page;
 #[cfg(feature = "ssr")]
-mod providers;
+mod paths;
 #[cfg(feature = "ssr")]
 pub mod report;
 
@@ -46,17 +24,12 @@ use leptos::ev;
 use leptos::prelude::*;
 
 use crate::reactive;
-use editor::Editor;
 #[cfg(feature = "ssr")]
-pub use environment_card::EnvironmentCard;
-use form_state::FormState;
-pub use initial::InitialState;
+pub use page::{EnvironmentCard, SettingsPage, settings_editor};
 #[cfg(feature = "ssr")]
-pub use page::{SettingsPage, settings_editor};
-
-/// The page.
-#[cfg(feature = "ssr")]
-pub const SETTINGS: &str = "/settings/email";
+pub use paths::SETTINGS;
+pub use state::InitialState;
+use state::{Editor, FormState};
 
 /// The settings form, the verification of the settings, and their test.
 #[island]
@@ -77,7 +50,7 @@ pub fn SettingsEditor() -> impl IntoView {
     Some(view! {
         <div
             class="page settings"
-            id=initial::ID
+            id=state::ID
             data-source=source
             on:click=move |event| click::clicked(editor, &event)
         >

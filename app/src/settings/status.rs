@@ -3,8 +3,7 @@
 use domain::view::{SettingsView, Stamp, Verification};
 use leptos::prelude::*;
 
-use super::editor::Editor;
-use super::form_state::FormState;
+use super::state::{Editor, FormState};
 use crate::components::Time;
 use crate::reactive;
 

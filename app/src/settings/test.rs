@@ -3,10 +3,9 @@
 use domain::EmailAddress;
 use leptos::prelude::*;
 
-use super::certificates::stop_at_unadded;
-use super::editor::Editor;
-use super::form_state::FormState;
+use super::fields::stop_at_unadded;
 use super::run::{Cancel, RunControl, RunReport};
+use super::state::{Editor, FormState};
 use crate::live::RunKind;
 use crate::reactive;
 

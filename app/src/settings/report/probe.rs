@@ -6,7 +6,7 @@ use engine::ProbeRequest;
 
 use crate::live::{RunKind, Snapshot};
 use crate::server_prelude::*;
-use crate::settings::action::{Preset, SettingsAction, Username};
+use crate::settings::state::{Preset, SettingsAction, Username};
 
 /// The request of a form. Where it names a host, the address only gives a user name, and may be
 /// incomplete.

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use domain::Trace;
 
 use crate::server_prelude::*;
-use crate::settings::action::SettingsAction;
+use crate::settings::state::SettingsAction;
 
 #[component]
 pub fn Transcript(trace: Trace) -> AnyView {

@@ -5,7 +5,7 @@ use domain::certificate::Certificate;
 use domain::stage::CertificateFault::{ChainIncomplete, NotTrusted, UnknownIssuer};
 
 use crate::server_prelude::*;
-use crate::settings::action::SettingsAction;
+use crate::settings::state::SettingsAction;
 
 #[component]
 pub fn Trust(trace: Trace) -> impl IntoView {

@@ -3,7 +3,7 @@
 use domain::Kind;
 
 use crate::live::End;
-use crate::settings::faults::of_no_field;
+use crate::settings::state::of_no_field;
 
 /// The content of the notice.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,11 +7,8 @@ use domain::view::{PasswordChange, Stamp, Verification};
 use domain::{Form, Refusal, SecretString, Timestamp};
 use leptos::prelude::*;
 
-use super::editor::Editor;
-use super::form_state::FormState;
-use super::outcome::FormOutcome;
-use super::password_plan::PasswordPlan;
-use super::seal::password_change;
+use super::save::password_change;
+use super::state::{Editor, FormOutcome, FormState, PasswordPlan};
 use crate::element;
 use crate::live::{self, End, Reader, RunKind, RunRequest, Snapshot, Watched};
 pub use view::{Cancel, RunReport};

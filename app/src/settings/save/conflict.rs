@@ -4,12 +4,10 @@ use domain::pem::blocks;
 use domain::{Form, Label};
 use leptos::prelude::*;
 
-use super::editor::Editor;
-use super::form_state::FormState;
-use super::password_plan::PasswordPlan;
-use super::save::{CONFLICT, SUBMIT};
+use super::form_action::{CONFLICT, SUBMIT};
 use crate::components::Time;
 use crate::element;
+use crate::settings::state::{Editor, FormState, PasswordPlan};
 
 #[component]
 pub fn Conflict(editor: Editor) -> impl IntoView {

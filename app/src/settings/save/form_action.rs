@@ -4,12 +4,11 @@ use domain::view::SettingsView;
 use domain::{Kind, Refusal};
 use leptos::task::spawn_local;
 
-use super::certificates::stop_at_unadded;
-use super::editor::Editor;
-use super::outcome::FormOutcome;
 use super::seal::password_change;
 use crate::element;
 use crate::server_fns::{load_settings, save_settings};
+use crate::settings::fields::stop_at_unadded;
+use crate::settings::state::{Editor, FormOutcome};
 
 /// The section that shows what another administrator saved.
 pub const CONFLICT: &str = "conflict";

@@ -4,9 +4,7 @@
 
 use leptos::prelude::*;
 
-use super::action::SettingsAction;
-use super::editor::Editor;
-use super::form_state::FormState;
+use crate::settings::state::{Editor, FormState, SettingsAction};
 
 /// An entry of a list.
 pub struct Entry {

@@ -4,8 +4,8 @@ use domain::Label;
 use leptos::prelude::*;
 
 use super::control::hint;
-use super::editor::Editor;
 use crate::reactive;
+use crate::settings::state::Editor;
 
 /// The ids of `aria-describedby`.
 pub fn described(label: Label) -> String {

@@ -4,8 +4,8 @@ use domain::Label;
 use leptos::prelude::*;
 
 use super::control::caution;
-use super::editor::Editor;
 use crate::element;
+use crate::settings::state::Editor;
 
 #[component]
 pub fn Warnings(editor: Editor, label: Label) -> impl IntoView {

@@ -4,9 +4,8 @@ use domain::view::PasswordChange;
 use domain::{Refusal, jwe};
 use rand::rngs::OsRng;
 
-use super::editor::Editor;
-use super::password_plan::PasswordPlan;
 use crate::server_fns::browser_key;
+use crate::settings::state::{Editor, PasswordPlan};
 
 /// The password change that a save of the form asks for.
 pub async fn password_change(editor: Editor) -> Result<PasswordChange, Refusal> {

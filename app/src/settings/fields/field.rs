@@ -6,10 +6,10 @@ use leptos::prelude::*;
 
 use super::certificates::TrustedCertificates;
 use super::control::{Control, control};
-use super::editor::Editor;
 use super::row::{FieldRow, described, is_locked, is_required};
 use super::warnings::Warnings;
 use crate::reactive;
+use crate::settings::state::Editor;
 
 #[component]
 pub fn Field(editor: Editor, label: Label) -> impl IntoView {

@@ -8,14 +8,11 @@ use leptos::task::spawn_local;
 use leptos::web_sys::HtmlInputElement;
 use wasm_bindgen_futures::JsFuture;
 
-use super::action::SettingsAction;
-use super::editor::Editor;
 use super::entries::{Entries, Entry};
-use super::form_state::FormState;
-use super::outcome::FormOutcome;
-use super::static_parts;
 use crate::element;
 use crate::server_fns::add_certificates;
+use crate::settings::state::{Editor, FormOutcome, FormState, SettingsAction};
+use crate::settings::static_parts;
 
 const LABEL: Label = Label::TrustedCertificates;
 
@@ -113,7 +110,7 @@ pub fn trust(editor: Editor, text: String, authorities: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::form_state_tests::state;
+    use crate::settings::state::form_state_tests::state;
 
     #[test]
     fn a_certificate_is_listed_by_its_description() {

@@ -2,9 +2,9 @@
 
 use leptos::prelude::*;
 
-use super::editor::Editor;
-use super::sign_in::SignInLink;
 use crate::reactive;
+use crate::settings::sign_in::SignInLink;
+use crate::settings::state::Editor;
 
 #[component]
 pub fn OutcomeNotice(editor: Editor) -> impl IntoView {

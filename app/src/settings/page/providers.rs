@@ -2,8 +2,8 @@
 
 use domain::provider::{PROVIDERS, Provider, ProviderRelay, ProviderUser};
 
-use super::action::{Preset, SettingsAction, Username};
 use crate::server_prelude::*;
+use crate::settings::state::{Preset, SettingsAction, Username};
 
 /// A list whose options each hold an action as their value.
 #[component]

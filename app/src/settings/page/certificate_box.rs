@@ -2,8 +2,8 @@
 
 use domain::Label;
 
-use super::action::SettingsAction;
 use crate::server_prelude::*;
+use crate::settings::state::SettingsAction;
 
 /// A text area, a button and a file input.
 #[component]

@@ -5,11 +5,9 @@ use domain::view::PasswordState;
 use leptos::prelude::*;
 
 use super::earlier_passwords::EarlierPasswords;
-use super::editor::Editor;
-use super::form_state::FormState;
-use super::password_plan::{PasswordChoice, PasswordPlan};
 use super::row::{FieldRow, described};
 use crate::reactive;
+use crate::settings::state::{Editor, FormState, PasswordChoice, PasswordPlan};
 
 #[component]
 pub fn Password(editor: Editor) -> impl IntoView {

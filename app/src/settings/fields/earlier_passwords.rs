@@ -2,13 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::action::SettingsAction;
-use super::editor::Editor;
 use super::entries::{Entries, Entry};
-use super::form_state::FormState;
-use super::password_plan::{PasswordChoice, PasswordPlan};
 use crate::components::exact;
 use crate::reactive;
+use crate::settings::state::{Editor, FormState, PasswordChoice, PasswordPlan, SettingsAction};
 
 #[component]
 pub fn EarlierPasswords(editor: Editor) -> impl IntoView {

@@ -1,20 +1,25 @@
 //! The page of the SMTP settings, and its island for the page of a relay.
 
+mod certificate_box;
+mod environment_card;
+mod providers;
+
 use domain::Refusal;
 use domain::relay::MAIN;
 use domain::smtp_environment::VariableMeaning;
 use domain::view::SettingsView;
 use engine::{Actor, Postern};
 
-use super::certificate_box::CertificateBox;
-use super::environment_card::EnvironmentCard;
-use super::providers::Providers;
+use super::SettingsEditor;
+use super::state::InitialState;
 use super::static_parts::{CERTIFICATE_BOX, PROVIDERS, TEMPLATE};
-use super::{InitialState, SettingsEditor};
 use crate::components::refused;
 use crate::history::HistoryLink;
 use crate::layout::console_page;
 use crate::server_prelude::*;
+use certificate_box::CertificateBox;
+pub use environment_card::EnvironmentCard;
+use providers::Providers;
 
 #[component]
 pub fn SettingsPage() -> impl IntoView {

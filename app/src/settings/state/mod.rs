@@ -1,0 +1,19 @@
+//! The state of the settings form: saved settings, edits, faults, the password plan, last outcome.
+
+mod action;
+mod editor;
+mod faults;
+mod form_state;
+#[cfg(test)]
+pub mod form_state_tests;
+mod initial;
+mod outcome;
+mod password_plan;
+
+pub use action::{Preset, SettingsAction, Username};
+pub use editor::Editor;
+pub use faults::of_no_field;
+pub use form_state::FormState;
+pub use initial::{ID, InitialState};
+pub use outcome::FormOutcome;
+pub use password_plan::{PasswordChoice, PasswordPlan};

@@ -24,8 +24,6 @@ pub mod accounts;
 #[cfg(feature = "ssr")]
 pub mod audit;
 #[cfg(feature = "ssr")]
-mod content_security_policy;
-#[cfg(feature = "ssr")]
 pub mod domains;
 #[cfg(feature = "ssr")]
 pub mod figures;

@@ -1,7 +1,9 @@
 //! The HTML document around every page.
 
+mod content_security_policy;
+
+use crate::App;
 use crate::server_prelude::*;
-use crate::{App, content_security_policy};
 use leptos_meta::MetaTags;
 
 /// The assets of the browser part, by URL path.

@@ -6,9 +6,11 @@ use domain::Timestamp;
 use domain::event::Elapsed;
 use domain::outbox::{MessageAction, RecipientState, Search};
 
-const MINUTE: i64 = 60_000;
-const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
+/// Minutes of an hour.
+const HOUR: u64 = 60;
+
+/// Minutes of a day.
+const DAY: u64 = 24 * HOUR;
 
 /// As in `12,045`.
 pub fn grouped(number: i64) -> String {
@@ -31,28 +33,29 @@ pub fn counted(number: i64, one: &str) -> String {
 
 /// A duration by its largest unit; `None` below a minute, so that a snapshot does not change every
 /// second.
-fn length(milliseconds: i64) -> Option<String> {
-    match milliseconds {
-        ..MINUTE => None,
-        MINUTE..HOUR => Some(format!("{} min", milliseconds / MINUTE)),
-        HOUR..DAY => Some(format!("{} h", milliseconds / HOUR)),
-        _ => Some(counted(milliseconds / DAY, "day")),
+fn length(time: Duration) -> Option<String> {
+    match time.as_secs() / 60 {
+        0 => None,
+        minutes @ 1..HOUR => Some(format!("{minutes} min")),
+        minutes @ HOUR..DAY => Some(format!("{} h", minutes / HOUR)),
+        minutes => Some(counted((minutes / DAY) as i64, "day")),
     }
 }
 
 /// As in `4 min`.
 pub fn age(since: Timestamp, now: Timestamp) -> String {
-    length(now.0 - since.0).unwrap_or_else(|| "< 1 min".to_owned())
+    length(now.saturating_since(since)).unwrap_or_else(|| "< 1 min".to_owned())
 }
 
 /// As in `4 min ago`.
 pub fn ago(at: Timestamp, now: Timestamp) -> String {
-    length(now.0 - at.0).map_or_else(|| "just now".to_owned(), |length| format!("{length} ago"))
+    length(now.saturating_since(at))
+        .map_or_else(|| "just now".to_owned(), |length| format!("{length} ago"))
 }
 
 /// As in `in 4 min`.
 pub fn ahead(at: Timestamp, now: Timestamp) -> String {
-    length(at.0 - now.0).map_or_else(
+    length(at.saturating_since(now)).map_or_else(
         || "within 1 min".to_owned(),
         |length| format!("in {length}"),
     )
@@ -170,6 +173,7 @@ mod tests {
 
     #[test]
     fn a_duration_has_its_largest_unit() {
+        const DAY: i64 = 86_400_000;
         let now = Timestamp(1_795_151_610_000);
         for (milliseconds, length, past, future) in [
             (-5, "< 1 min", "just now", "within 1 min"),

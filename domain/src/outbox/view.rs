@@ -245,7 +245,7 @@ pub enum BulkActionState {
 }
 
 /// A summary of the outbox and its workers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overview {
     /// The count of every state, in the order of [`RecipientState::ALL`]. Delivered and cancelled
     /// recipients count for 24 hours after acceptance.
@@ -304,7 +304,7 @@ impl Pause {
 }
 
 /// A delivery worker, from its last heartbeat.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Worker {
     /// The host name of its machine.
     pub host: String,
@@ -312,8 +312,8 @@ pub struct Worker {
     pub connections: i64,
     /// The deliveries within the last minute.
     pub per_minute: i64,
-    /// The median time from acceptance to delivery in the last minute, in milliseconds.
-    pub latency: Option<i64>,
+    /// The median time from acceptance to delivery in the last minute.
+    pub latency: Option<Duration>,
     /// The number of relays that it delivers to.
     pub relays: i64,
     /// The relays whose last attempt failed, and those that take no messages.

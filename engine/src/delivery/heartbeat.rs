@@ -99,7 +99,7 @@ impl Worker {
             host: self.services.host.to_string(),
             connections: number(reading.connections),
             per_minute: number(reading.per_minute),
-            latency: reading.latency.map(number),
+            latency: reading.latency,
             relays: i64::try_from(self.pool.of_organisation()).unwrap_or(i64::MAX),
             backoffs: self.pool.backoff_views(now, monotonic),
         };

@@ -8,9 +8,20 @@ use parking_lot::Mutex;
 
 use crate::store::Scope;
 
-/// The upper bounds of the latency histogram, in milliseconds.
-pub const LATENCY_BOUNDS: [u64; 12] = [
-    5, 10, 25, 50, 100, 250, 500, 1_000, 5_000, 30_000, 300_000, 3_600_000,
+/// The upper bounds of the latency histogram.
+pub const LATENCY_BOUNDS: [Duration; 12] = [
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(25),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_secs(300),
+    Duration::from_secs(3600),
 ];
 
 /// The minute that rates are computed over, in slots of a second.
@@ -53,14 +64,14 @@ pub struct MeterReading {
     pub failed: u64,
     /// Open connections to relays.
     pub connections: u64,
-    /// The sum of all delivery times, in milliseconds.
-    pub milliseconds: u64,
+    /// The sum of all delivery times.
+    pub delivery_time: Duration,
     /// Deliveries per bound of [`LATENCY_BOUNDS`], and those above the last.
     pub times: Vec<u64>,
     /// Recipients delivered within the last minute.
     pub per_minute: u64,
-    /// The bound of the histogram that the median latency of those is within, in milliseconds.
-    pub latency: Option<u64>,
+    /// The bound of the histogram that the median latency of those is within.
+    pub latency: Option<Duration>,
 }
 
 impl Default for Minute {
@@ -94,7 +105,7 @@ impl Meter {
     /// Counts a delivery, with the time since its acceptance.
     pub(crate) fn delivered(&self, after: Duration) {
         let milliseconds = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
-        let slot = LATENCY_BOUNDS.partition_point(|bound| *bound < milliseconds);
+        let slot = LATENCY_BOUNDS.partition_point(|bound| *bound < after);
         self.delivered.fetch_add(1, Ordering::Relaxed);
         self.milliseconds.fetch_add(milliseconds, Ordering::Relaxed);
         self.times[slot].fetch_add(1, Ordering::Relaxed);
@@ -149,7 +160,7 @@ impl Meter {
             deferred: number(&self.deferred),
             failed: number(&self.failed),
             connections: self.connections.lock().values().sum(),
-            milliseconds: number(&self.milliseconds),
+            delivery_time: Duration::from_millis(number(&self.milliseconds)),
             times: self.times.iter().map(number).collect(),
             per_minute: slots.iter().sum(),
             latency: median(&slots),
@@ -158,20 +169,14 @@ impl Meter {
 }
 
 /// The bound that half of the deliveries are within.
-fn median(slots: &[u64]) -> Option<u64> {
+fn median(slots: &[u64]) -> Option<Duration> {
     let half = slots.iter().sum::<u64>().div_ceil(2);
     let mut sum = 0;
     let at = slots.iter().position(|number| {
         sum += number;
         half > 0 && sum >= half
     })?;
-    Some(
-        LATENCY_BOUNDS
-            .get(at)
-            .or(LATENCY_BOUNDS.last())
-            .copied()
-            .unwrap_or(0),
-    )
+    LATENCY_BOUNDS.get(at).or(LATENCY_BOUNDS.last()).copied()
 }
 
 #[cfg(test)]
@@ -187,7 +192,7 @@ mod tests {
         }
         let reading = meter.read();
         assert_eq!((reading.delivered, reading.per_minute), (7, 7));
-        assert_eq!(reading.latency, Some(100));
+        assert_eq!(reading.latency, Some(Duration::from_millis(100)));
         assert_eq!(reading.times, [2, 1, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 1]);
     }
 

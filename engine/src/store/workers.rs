@@ -7,7 +7,7 @@ use domain::outbox::Worker;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
-use super::rows::{json, of_json};
+use super::rows::{duration, json, milliseconds, of_json};
 use super::{Connection, StoreError};
 
 /// The number of open connections by the id of the relay, without relays that have none.
@@ -42,7 +42,7 @@ pub async fn heartbeat(
     .bind(now.0)
     .bind(worker.connections)
     .bind(worker.per_minute)
-    .bind(worker.latency)
+    .bind(worker.latency.map(milliseconds))
     .bind(worker.relays)
     .bind(backoffs)
     .bind(connections)
@@ -124,11 +124,12 @@ impl FromRow<'_, AnyRow> for WorkerRow {
         let backoffs: Option<&str> = row.try_get(5)?;
         let backoffs = backoffs.map(of_json).transpose()?;
         let hold_mail: i64 = row.try_get(6)?;
+        let latency: Option<i64> = row.try_get(3)?;
         let worker = Worker {
             host: row.try_get(0)?,
             connections: row.try_get(1)?,
             per_minute: row.try_get(2)?,
-            latency: row.try_get(3)?,
+            latency: latency.map(duration),
             relays: row.try_get(4)?,
             backoffs: backoffs.unwrap_or_default(),
         };

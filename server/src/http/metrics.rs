@@ -1,6 +1,7 @@
 //! `/metrics` for Prometheus (text format 0.0.4): counters of this process, gauges of the database.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
@@ -112,13 +113,11 @@ fn text(figures: &MetricsSnapshot) -> String {
         |state: RecipientState| matches!(state, RecipientState::Queued | RecipientState::Deferred);
     let oldest = figures.counts.iter().filter(|count| to_go(count.state));
     let oldest = oldest.filter_map(|count| count.oldest).min();
-    let age = oldest.map_or(0, |oldest| (figures.now.0 - oldest.0).max(0));
+    let age = oldest.map_or(Duration::ZERO, |oldest| {
+        figures.now.saturating_since(oldest)
+    });
     text.push_str("# HELP postern_oldest_seconds Age of the oldest mail that is to be delivered.\n# TYPE postern_oldest_seconds gauge\n");
-    let _ = writeln!(
-        text,
-        "postern_oldest_seconds {}",
-        seconds(age.unsigned_abs())
-    );
+    let _ = writeln!(text, "postern_oldest_seconds {}", seconds(age));
 
     text.push_str(
         "# HELP postern_relays Relays of the organisation by what their checks found.\n\
@@ -153,7 +152,7 @@ fn text(figures: &MetricsSnapshot) -> String {
     let _ = writeln!(
         text,
         "{name}_sum {}\n{name}_count {}",
-        seconds(reading.milliseconds),
+        seconds(reading.delivery_time),
         reading.delivered
     );
     text
@@ -182,14 +181,13 @@ fn key_text(figures: &KeyFigures) -> String {
     text
 }
 
-fn seconds(milliseconds: u64) -> f64 {
-    milliseconds as f64 / 1000.0
+/// With at most three decimals.
+fn seconds(time: Duration) -> f64 {
+    time.as_millis() as f64 / 1000.0
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use domain::Timestamp;
     use domain::outbox::Count;
@@ -267,7 +265,7 @@ mod tests {
             reading: MeterReading {
                 accepted: 9,
                 delivered: 3,
-                milliseconds: 1_500,
+                delivery_time: Duration::from_millis(1_500),
                 times: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1].to_vec(),
                 ..MeterReading::default()
             },

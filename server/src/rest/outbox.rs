@@ -179,7 +179,7 @@ impl From<Worker> for DeliveryProcess {
             host: worker.host,
             connections: worker.connections,
             delivered_per_minute: worker.per_minute,
-            median_milliseconds: worker.latency,
+            median_milliseconds: worker.latency.map(|latency| latency.as_millis() as i64),
             relays: worker.relays,
             backoffs: worker.backoffs.into_iter().map(Into::into).collect(),
         }

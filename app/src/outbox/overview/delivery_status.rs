@@ -288,6 +288,8 @@ pub fn Backoff(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use domain::{Failure, Stage};
 
@@ -296,7 +298,7 @@ mod tests {
             host: "gate".to_owned(),
             connections: 3,
             per_minute: 100,
-            latency: Some(40),
+            latency: Some(Duration::from_millis(40)),
             relays: 1,
             backoffs: Vec::from_iter(backoff.map(|since| BackoffView {
                 relay: "smtp.example.org:587".to_owned(),

@@ -36,8 +36,8 @@ pub fn throughput(overview: &Overview) -> Vec<Fact> {
     let rate: i64 = workers.iter().map(|worker| worker.per_minute).sum();
     let timed = workers
         .iter()
-        .filter_map(|worker| Some((worker.latency?, worker.per_minute.max(1))));
-    let (sum, weight) = timed.fold((0, 0), |(sum, weight), (latency, mails)| {
+        .filter_map(|worker| Some((worker.latency?, worker.per_minute.max(1) as u32)));
+    let (sum, weight) = timed.fold((Duration::ZERO, 0), |(sum, weight), (latency, mails)| {
         (sum + latency * mails, weight + mails)
     });
     let connections = workers.iter().map(|worker| worker.connections).sum();
@@ -49,8 +49,8 @@ pub fn throughput(overview: &Overview) -> Vec<Fact> {
         (number, hosts) => format!("{number} workers on {}", hosts.join(", ")),
     };
     let rate = [("Rate", format!("{} in the last minute", grouped(rate)))];
-    let mean = u64::try_from(sum / weight.max(1)).unwrap_or_default();
-    let latency = (weight > 0).then(|| ("Latency", took(Duration::from_millis(mean))));
+    let mean = sum.checked_div(weight);
+    let latency = mean.map(|mean| ("Latency", took(mean)));
     let by = [(
         "Delivered by",
         format!("{by}, {}", counted(connections, "connection")),
@@ -63,12 +63,12 @@ mod tests {
     use super::*;
     use domain::outbox::{Count, Worker};
 
-    fn worker(per_minute: i64, latency: i64) -> Worker {
+    fn worker(per_minute: i64, latency: u64) -> Worker {
         Worker {
             host: "gate".to_owned(),
             connections: 3,
             per_minute,
-            latency: Some(latency),
+            latency: Some(Duration::from_millis(latency)),
             relays: 1,
             backoffs: Vec::new(),
         }

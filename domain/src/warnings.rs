@@ -3,17 +3,26 @@
 use crate::settings::{AuthenticationType, ConnectionType};
 use crate::{Form, Label};
 
-/// A warning with the change that resolves it.
+/// A warning about a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SettingsWarning {
     /// The field it is shown beside.
     pub label: Label,
     /// The warning as a sentence.
     pub text: &'static str,
-    /// The text of the button.
-    pub repair: &'static str,
-    /// The change the button makes: a field and its new value.
-    pub set: (Label, &'static str),
+    /// The change that resolves it.
+    pub repair: SettingsRepair,
+}
+
+/// The change of one setting that resolves a warning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SettingsRepair {
+    /// The text of the button that makes it.
+    pub button: &'static str,
+    /// The setting.
+    pub label: Label,
+    /// Its new value.
+    pub value: &'static str,
 }
 
 /// The warnings of a form. `has_password` says whether a password is typed, chosen, or saved and
@@ -35,15 +44,21 @@ pub fn settings_warnings(form: &Form, has_password: bool) -> Vec<SettingsWarning
         found.push(SettingsWarning {
             label: Label::ConnectionType,
             text: "Port 465 expects TLS from the first byte; a StartTLS connection hangs there.",
-            repair: "Use SSL",
-            set: (Label::ConnectionType, ConnectionType::Ssl.as_str()),
+            repair: SettingsRepair {
+                button: "Use SSL",
+                label: Label::ConnectionType,
+                value: ConnectionType::Ssl.as_str(),
+            },
         });
     } else if matches!(port, "587" | "25" | "2525") && connection == ConnectionType::Ssl {
         found.push(SettingsWarning {
             label: Label::ConnectionType,
             text: "This port begins in plain text and switches to TLS with StartTLS; SSL fails there.",
-            repair: "Use TLS",
-            set: (Label::ConnectionType, ConnectionType::Tls.as_str()),
+            repair: SettingsRepair {
+                button: "Use TLS",
+                label: Label::ConnectionType,
+                value: ConnectionType::Tls.as_str(),
+            },
         });
     } else if authenticates && connection == ConnectionType::None {
         found.push(SettingsWarning {
@@ -53,8 +68,11 @@ pub fn settings_warnings(form: &Form, has_password: bool) -> Vec<SettingsWarning
             } else {
                 "Signing in fails whenever the relay does not offer StartTLS, because the password is never sent unencrypted."
             },
-            repair: "Require TLS",
-            set: (Label::ConnectionType, ConnectionType::Tls.as_str()),
+            repair: SettingsRepair {
+                button: "Require TLS",
+                label: Label::ConnectionType,
+                value: ConnectionType::Tls.as_str(),
+            },
         });
     }
     if authenticates && !(has_user && has_password) {
@@ -65,19 +83,22 @@ pub fn settings_warnings(form: &Form, has_password: bool) -> Vec<SettingsWarning
                 (false, true) => "Signing in needs a user name.",
                 _ => "Signing in needs a password.",
             },
-            repair: "Do not sign in",
-            set: (Label::AuthenticationType, AuthenticationType::None.as_str()),
+            repair: SettingsRepair {
+                button: "Do not sign in",
+                label: Label::AuthenticationType,
+                value: AuthenticationType::None.as_str(),
+            },
         });
     }
     if !authenticates && (has_user || has_password) {
         found.push(SettingsWarning {
             label: Label::AuthenticationType,
             text: "The user name and password are not used while the authentication type is None.",
-            repair: "Use Plain",
-            set: (
-                Label::AuthenticationType,
-                AuthenticationType::Plain.as_str(),
-            ),
+            repair: SettingsRepair {
+                button: "Use Plain",
+                label: Label::AuthenticationType,
+                value: AuthenticationType::Plain.as_str(),
+            },
         });
     }
     found
@@ -110,14 +131,14 @@ mod tests {
                 .with(Label::AuthenticationType, authentication)
                 .with(Label::Username, user);
             let found = settings_warnings(&form, password);
-            let offered: Vec<&str> = found.iter().map(|pair| pair.repair).collect();
+            let offered: Vec<&str> = found.iter().map(|pair| pair.repair.button).collect();
             assert_eq!(offered, repairs, "{port} {connection} {authentication}");
             for pair in found {
-                let mended = form.clone().with(pair.set.0, pair.set.1);
+                let mended = form.clone().with(pair.repair.label, pair.repair.value);
                 assert!(
                     !settings_warnings(&mended, password).contains(&pair),
                     "{} does not mend {port} {connection}",
-                    pair.repair
+                    pair.repair.button
                 );
             }
         }

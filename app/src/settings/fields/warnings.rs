@@ -1,6 +1,7 @@
 //! The cautions and warnings beside a valid field, with a button that repairs the settings.
 
 use domain::Label;
+use domain::warnings::SettingsRepair;
 use leptos::prelude::*;
 
 use super::control::caution;
@@ -13,7 +14,7 @@ pub fn Warnings(editor: Editor, label: Label) -> impl IntoView {
         let state = editor.state.read();
         let caution = caution(label, state.text(label)).map(|text| (text, None));
         let warnings = state.warnings(label);
-        let warnings = warnings.map(|warning| (warning.text, Some((warning.repair, warning.set))));
+        let warnings = warnings.map(|warning| (warning.text, Some(warning.repair)));
         let all = caution.into_iter().chain(warnings);
         all.map(|(text, repair)| view! { <Warning editor text repair /> })
             .collect_view()
@@ -25,12 +26,14 @@ pub fn Warnings(editor: Editor, label: Label) -> impl IntoView {
     }
 }
 
-/// The text of a repair button, and the field and value that it sets.
-type Repair = (&'static str, (Label, &'static str));
-
 #[component]
-fn Warning(editor: Editor, text: &'static str, repair: Option<Repair>) -> impl IntoView {
-    let button = repair.map(|(button, (label, value))| {
+fn Warning(editor: Editor, text: &'static str, repair: Option<SettingsRepair>) -> impl IntoView {
+    let button = repair.map(|repair| {
+        let SettingsRepair {
+            button,
+            label,
+            value,
+        } = repair;
         view! {
             <button
                 class="button button-link"

@@ -139,20 +139,24 @@ impl RateWindow {
         }
         let window = self.at(now);
         let length = self.period.milliseconds();
-        // Within this period when those before it are covered no more, or else within the next one.
-        let this = (window.start.0, window.messages, window.before);
-        let next = (window.start.0 + length, 0, window.messages);
-        let fits = |(start, messages, before): (i64, i64, i64)| {
-            let free = i64::from(limit) - i64::from(many) - messages;
-            let covered = match before {
+        let next = Self {
+            start: window.start + self.period.length(),
+            messages: 0,
+            before: window.messages,
+            ..window
+        };
+        let fits = |window: Self| {
+            let free = i64::from(limit) - i64::from(many) - window.messages;
+            let covered = match window.before {
                 _ if free < 0 => return None,
                 0 => length,
                 before => (free * length / before).min(length),
             };
-            Some(start + length - covered)
+            Some(Timestamp(window.start.0 + length - covered))
         };
-        let at = fits(this).or_else(|| fits(next));
-        Some(Timestamp(at.unwrap_or(window.start.0 + 2 * length)))
+        // Within this period when those before it are covered no more, or else within the next one.
+        let at = fits(window).or_else(|| fits(next));
+        Some(at.unwrap_or(window.start + self.period.length() * 2))
     }
 
     /// When all of a limit is left, if no message is sent until then; `None` if it is now.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use strum::IntoStaticStr;
+use strum::{EnumString, IntoStaticStr};
 
 use crate::Timestamp;
 
@@ -14,7 +14,9 @@ pub const DKIM_RETENTION: Duration = Duration::from_hours(7 * 24);
 const STRING: usize = 255;
 
 /// The algorithm of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, EnumString, IntoStaticStr,
+)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
@@ -34,13 +36,6 @@ impl DkimAlgorithm {
         self.into()
     }
 
-    /// The algorithm of its text; `None` for other texts.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.as_str() == text)
-    }
-
     /// The tag `a=` of its signatures.
     pub fn signature(self) -> &'static str {
         match self {
@@ -51,7 +46,7 @@ impl DkimAlgorithm {
 }
 
 /// The state of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
@@ -68,13 +63,6 @@ impl DkimKeyState {
     /// As stored and in the API.
     pub fn as_str(self) -> &'static str {
         self.into()
-    }
-
-    /// The state of its text; `None` for other texts.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Pending, Self::Active, Self::Retiring]
-            .into_iter()
-            .find(|state| state.as_str() == text)
     }
 }
 
@@ -165,17 +153,17 @@ mod tests {
     #[test]
     fn names_are_read_back() {
         for algorithm in DkimAlgorithm::ALL {
-            assert_eq!(DkimAlgorithm::parse(algorithm.as_str()), Some(algorithm));
+            assert_eq!(algorithm.as_str().parse::<DkimAlgorithm>(), Ok(algorithm));
         }
-        assert_eq!(DkimAlgorithm::parse("dsa"), None);
+        assert!("dsa".parse::<DkimAlgorithm>().is_err());
         for state in [
             DkimKeyState::Pending,
             DkimKeyState::Active,
             DkimKeyState::Retiring,
         ] {
-            assert_eq!(DkimKeyState::parse(state.as_str()), Some(state));
+            assert_eq!(state.as_str().parse::<DkimKeyState>(), Ok(state));
         }
-        assert_eq!(DkimKeyState::parse("lost"), None);
+        assert!("lost".parse::<DkimKeyState>().is_err());
     }
 
     #[test]

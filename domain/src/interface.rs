@@ -1,13 +1,24 @@
 //! The interfaces that a process has open for programs, and the last use of each.
 
 use serde::{Deserialize, Serialize};
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::Timestamp;
 
 /// An interface, in the order of lists.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -27,13 +38,7 @@ pub enum InterfaceKind {
 
 impl InterfaceKind {
     /// Every interface.
-    pub const ALL: [Self; 5] = [
-        Self::Http,
-        Self::Submission,
-        Self::Submissions,
-        Self::SubmitSocket,
-        Self::CommandSocket,
-    ];
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
 
     /// As in the API.
     pub fn as_str(self) -> &'static str {
@@ -102,7 +107,7 @@ impl InterfaceView {
 /// The interfaces of which none is open, in their order.
 pub fn closed_interfaces(open: &[InterfaceView]) -> impl Iterator<Item = InterfaceKind> {
     let is_closed = move |kind: &InterfaceKind| !open.iter().any(|view| view.kind == *kind);
-    InterfaceKind::ALL.into_iter().filter(is_closed)
+    InterfaceKind::ALL.iter().copied().filter(is_closed)
 }
 
 /// A use of an interface.
@@ -131,7 +136,7 @@ mod tests {
             assert_eq!(serde_json::json!(encryption), name);
             assert_eq!(encryption.as_str(), name);
         }
-        let mut sorted = InterfaceKind::ALL;
+        let mut sorted = InterfaceKind::ALL.to_vec();
         sorted.sort();
         assert_eq!(sorted, InterfaceKind::ALL, "the order of lists");
     }
@@ -157,7 +162,7 @@ mod tests {
             };
             assert_eq!(view.is_exposed(), expected, "{view:?}");
             let closed: Vec<InterfaceKind> = closed_interfaces(&[view]).collect();
-            let all = InterfaceKind::ALL.into_iter();
+            let all = InterfaceKind::ALL.iter().copied();
             let others: Vec<InterfaceKind> = all.filter(|other| *other != kind).collect();
             assert_eq!(closed, others);
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use strum::IntoStaticStr;
+use strum::{EnumString, IntoStaticStr};
 
 use crate::Timestamp;
 use crate::health::{HealthChange, HealthState};
@@ -151,7 +151,7 @@ pub fn webhook_backoff(attempts: i64, jitter: Jitter) -> Duration {
 }
 
 /// The state of a delivery to an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
@@ -170,13 +170,6 @@ impl WebhookDeliveryState {
     /// As stored and in the API.
     pub fn as_str(self) -> &'static str {
         self.into()
-    }
-
-    /// The state of its text; `None` for other texts.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Queued, Self::Delivered, Self::Failed, Self::Cancelled]
-            .into_iter()
-            .find(|state| state.as_str() == text)
     }
 }
 
@@ -382,8 +375,8 @@ mod tests {
             WebhookDeliveryState::Failed,
             WebhookDeliveryState::Cancelled,
         ] {
-            assert_eq!(WebhookDeliveryState::parse(state.as_str()), Some(state));
+            assert_eq!(state.as_str().parse::<WebhookDeliveryState>(), Ok(state));
         }
-        assert_eq!(WebhookDeliveryState::parse("sent"), None);
+        assert!("sent".parse::<WebhookDeliveryState>().is_err());
     }
 }

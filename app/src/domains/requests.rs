@@ -21,7 +21,8 @@ impl NewDkimKeyForm {
     pub fn parse(pairs: &[(String, String)]) -> Result<Self, Refusal> {
         Fields::of(pairs).read(|fields| {
             let domain = fields.take("domain").unwrap_or_default().to_owned();
-            let algorithm = fields.take("algorithm").and_then(DkimAlgorithm::parse);
+            let algorithm = fields.take("algorithm");
+            let algorithm = algorithm.and_then(|text| text.parse::<DkimAlgorithm>().ok());
             if algorithm.is_none() {
                 fields.add("algorithm", "Choose RSA or Ed25519.");
             }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use strum::IntoStaticStr;
+
 use crate::Timestamp;
 use crate::dsn::MessageDsn;
 
@@ -40,7 +42,8 @@ impl ReportCause {
 }
 
 /// What happened to a recipient (RFC 3464 section 2.3.3), the gravest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum ReportAction {
     /// It was not delivered and is not tried any more.
     Failed,
@@ -52,12 +55,8 @@ pub enum ReportAction {
 
 impl ReportAction {
     /// The value of the field Action.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Failed => "failed",
-            Self::Delayed => "delayed",
-            Self::Relayed => "relayed",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The table `dkim_key`: key pairs that sign the mail of a domain.
 
 use domain::Timestamp;
-use domain::dkim::{DkimAlgorithm, DkimKeyState, DkimKeyView};
+use domain::dkim::DkimKeyView;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
@@ -32,9 +32,9 @@ impl FromRow<'_, AnyRow> for DkimKeyRow {
                 id: row.try_get(0)?,
                 domain: row.try_get(1)?,
                 selector: row.try_get(2)?,
-                algorithm: DkimAlgorithm::parse(&algorithm).ok_or_else(|| unknown(&algorithm))?,
+                algorithm: algorithm.parse().map_err(|_| unknown(&algorithm))?,
                 public_key: row.try_get(4)?,
-                state: DkimKeyState::parse(&state).ok_or_else(|| unknown(&state))?,
+                state: state.parse().map_err(|_| unknown(&state))?,
                 // The vault knows.
                 is_usable: true,
                 created_at: Timestamp(row.try_get(6)?),

@@ -21,7 +21,7 @@ struct DeliveryRow(WebhookDelivery);
 impl FromRow<'_, AnyRow> for DeliveryRow {
     fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
         let state: &str = row.try_get(2)?;
-        let state = WebhookDeliveryState::parse(state).ok_or_else(|| {
+        let state = state.parse::<WebhookDeliveryState>().map_err(|_| {
             sqlx::Error::Decode(format!("the state of a webhook delivery: {state}").into())
         })?;
         let attempted_at: Option<i64> = row.try_get(5)?;

@@ -218,7 +218,8 @@ pub async fn create_key(
         faults,
     }: AdminBody<NewDkimKeyRequest>,
 ) -> Result<Success<ApiDkimKey>, Refused> {
-    let algorithm = request.algorithm.as_deref().and_then(DkimAlgorithm::parse);
+    let algorithm = request.algorithm.as_deref();
+    let algorithm = algorithm.and_then(|text| text.parse::<DkimAlgorithm>().ok());
     match (&request.algorithm, algorithm) {
         (None, _) => faults.add_missing("algorithm"),
         (Some(_), None) => faults.add("algorithm", "Say rsa or ed25519."),

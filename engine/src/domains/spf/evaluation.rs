@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use futures::future::BoxFuture;
 use ipnet::IpNet;
+use strum::IntoStaticStr;
 
 use super::macros::MacroValues;
 use super::record::{SpfDirective, SpfMechanism, SpfPrefixes, SpfQualifier, SpfRecord};
@@ -17,7 +18,8 @@ const LOOKUPS: usize = 10;
 const VOID_LOOKUPS: usize = 2;
 
 /// The result of an evaluation (RFC 7208 section 2.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum SpfResult {
     Pass,
     Fail,
@@ -31,15 +33,7 @@ pub enum SpfResult {
 impl SpfResult {
     /// As in the field Received-SPF.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::SoftFail => "softfail",
-            Self::Neutral => "neutral",
-            Self::None => "none",
-            Self::PermError => "permerror",
-            Self::TempError => "temperror",
-        }
+        self.into()
     }
 }
 

@@ -165,3 +165,22 @@ impl NewConnection {
         connection.run().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reply_is_sent_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let _client = TcpStream::connect(address).await.expect("a connection");
+        let accepted = SubmissionListener::Plain(listener).accept().await;
+        let Ok((SubmissionStream::Tcp(stream), _)) = accepted else {
+            panic!("not a connection over TCP");
+        };
+        assert!(stream.nodelay().expect("a socket option"));
+    }
+}

@@ -318,21 +318,31 @@ impl Wire {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use domain::Fault;
     use tokio::net::TcpListener;
-    use tokio::time::timeout;
+    use tokio::task::yield_now;
+    use tokio::time::{Instant, advance, timeout};
 
     use super::*;
 
-    #[tokio::test]
-    async fn a_command_that_the_relay_does_not_read_ends_at_the_deadline() {
+    /// More than the buffers of both sockets hold.
+    const LARGE: usize = 32 * 1024 * 1024;
+
+    /// A connection to a relay, and the relay's end of it.
+    async fn connected() -> (Wire, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (near, relay) = tokio::join!(TcpStream::connect(address), listener.accept());
-        let near = near.expect("connects");
-        let mut wire = Wire::new(near, SessionObserver::none()).expect("a peer");
-        // More than the buffers of both sockets hold.
-        let command = "x".repeat(32 * 1024 * 1024);
+        let wire = Wire::new(near.expect("connects"), SessionObserver::none());
+        (wire.expect("a peer"), relay.expect("a client").0)
+    }
+
+    #[tokio::test]
+    async fn a_command_that_the_relay_does_not_read_ends_at_the_deadline() {
+        let (mut wire, relay) = connected().await;
+        let command = "x".repeat(LARGE);
         let within = Duration::from_millis(200);
         let exchange = wire.exchange(Stage::Mail, &command, "", within);
         let ended = timeout(Duration::from_secs(60), exchange).await;
@@ -342,5 +352,35 @@ mod tests {
             (Stage::Mail, Fault::TimedOut)
         );
         drop(relay);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_command_and_its_reply_have_one_deadline() {
+        let (mut wire, mut relay) = connected().await;
+        let command = "x".repeat(LARGE);
+        let within = Duration::from_secs(100);
+        let is_read = Cell::new(false);
+        let slow_relay = async {
+            relay.read_u8().await.expect("the command begins");
+            advance(within * 3 / 4).await;
+            let mut rest = vec![0; LARGE + 1];
+            relay.read_exact(&mut rest).await.expect("the command");
+            is_read.set(true);
+        };
+        // The paused clock advances while no task is ready; before the relay has read the command it must not.
+        let busy = async {
+            while !is_read.get() {
+                yield_now().await;
+            }
+        };
+        let begun = Instant::now();
+        let exchange = wire.exchange(Stage::Mail, &command, "", within);
+        let (ended, (), ()) = tokio::join!(exchange, slow_relay, busy);
+        let failure = ended.expect_err("no reply");
+        assert_eq!(
+            (failure.stage, failure.fault),
+            (Stage::Mail, Fault::TimedOut)
+        );
+        assert_eq!(begun.elapsed().as_secs(), within.as_secs());
     }
 }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::refusal::TextFault;
 
-/// The longest ENVID, in octets as it is sent.
-const LONGEST_ENVID: usize = 100;
+/// The longest ENVID, in octets as it is sent (RFC 3461 section 4.4).
+pub const ENVID_MAX: usize = 100;
 
 /// The longest ORCPT, in octets as it is sent.
 const LONGEST_ORCPT: usize = 500;
@@ -198,7 +198,7 @@ impl MessageDsn {
 /// # Errors
 /// The fault, as a sentence.
 pub fn check_envid(text: &str) -> Result<(), TextFault> {
-    if text.len() > LONGEST_ENVID {
+    if text.len() > ENVID_MAX {
         return Err("ENVID has at most 100 characters.");
     }
     match decode_xtext(text) {

@@ -1,9 +1,14 @@
 //! The health of a relay as checks find it: its state, its failure, its history and its changes.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
 use crate::{Stage, Timestamp};
+
+/// How far back the history of the health of a relay is shown.
+pub const HISTORY_SHOWN: Duration = Duration::from_hours(30 * 24);
 
 /// Whether a relay can be reached and signed in to.
 #[derive(

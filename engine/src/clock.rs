@@ -7,6 +7,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use domain::Timestamp;
 use tokio::time::Instant;
 
+/// The clocks of the nodes may differ by so much.
+pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(60);
+
 /// Reads the time of day and monotonic time. Cheap to clone; clones share their offsets.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::health::{HealthPeriod, HealthState};
+use domain::health::{HISTORY_SHOWN, HealthPeriod, HealthState};
 
 use crate::outbox::age;
 use crate::server_prelude::*;
 
 const DAY: Duration = Duration::from_hours(24);
-const MONTH: Duration = Duration::from_hours(30 * 24);
 
 /// The width of a line, in units of its drawing.
 const WIDTH: i64 = 1000;
@@ -19,7 +18,7 @@ const NARROWEST: i64 = 4;
 
 /// The earliest time that the lines show.
 pub(crate) fn history_begin(now: Timestamp) -> Timestamp {
-    now - MONTH
+    now - HISTORY_SHOWN
 }
 
 /// The lines up to `now`. States differ by height as well as by colour.
@@ -53,8 +52,12 @@ pub fn HealthHistory(periods: Vec<HealthPeriod>, now: Timestamp) -> AnyView {
             </div>
         }
     };
-    view! { <div class="health-lines">{line("24 hours", DAY)} {line("30 days", MONTH)}</div> }
-        .into_any()
+    view! {
+        <div class="health-lines">
+            {line("24 hours", DAY)} {line("30 days", HISTORY_SHOWN)}
+        </div>
+    }
+    .into_any()
 }
 
 /// A period in a drawing that is 12 units high.

@@ -14,9 +14,6 @@ use crate::outbox::{OUTBOX, grouped, message_path};
 use crate::request::{other_fault, queries};
 use crate::server_prelude::*;
 
-/// The length of the list that the engine returns at most.
-const LISTED_MAX: usize = 200;
-
 #[component]
 pub fn SuppressionsPage() -> impl IntoView {
     console_page("Suppression list", |actor| {
@@ -120,7 +117,7 @@ fn Listed(listed: Vec<Suppression>, search: SuppressionSearch) -> impl IntoView 
         };
         return view! { <p class="card mail-empty">{text}</p> }.into_any();
     }
-    let more = (listed.len() >= LISTED_MAX).then(|| {
+    let more = (listed.len() >= Suppression::LISTED_MAX).then(|| {
         view! { <p class="field-hint">"These are the first 200; search to see others."</p> }
     });
     let rows = listed

@@ -22,6 +22,11 @@ pub struct Suppression {
     pub id: String,
 }
 
+impl Suppression {
+    /// The maximum number of entries that are listed at once.
+    pub const LISTED_MAX: usize = 200;
+}
+
 /// Which entries of the suppression list to show or to remove. A blank criterion matches all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SuppressionSearch {

@@ -19,8 +19,8 @@ pub(super) const IDLE: Duration = Duration::from_hours(2);
 pub(super) const ABSOLUTE: Duration = Duration::from_hours(12);
 /// How many sessions an account has besides the one that begins: it ends the oldest.
 const OTHERS: u32 = 49;
-/// The minimum interval between writes of the last use.
-const TOUCH: Duration = Duration::from_secs(60);
+/// The minimum interval between writes of the last use of a session or a token.
+pub(super) const TOUCH: Duration = Duration::from_secs(60);
 
 /// Untrusted text as it is stored: without control characters, at most `most` characters.
 fn recorded(claimed: &str, most: usize) -> String {

@@ -1,10 +1,9 @@
 //! API tokens: creation, listing, revocation and authentication.
 
-use std::time::Duration;
-
 use domain::{Kind, Refusal, Timestamp};
 
 use super::new_token::NewToken;
+use super::sessions::TOUCH;
 use super::{Accounts, digest, random_secret, renamed};
 use crate::audit::Action;
 use crate::store::accounts::{self, Account};
@@ -14,9 +13,6 @@ use crate::{Actor, Origin};
 
 /// The prefix of a token's secret, before 256 random bits in base64url.
 const PREFIX: &str = "postern_";
-
-/// The minimum interval between writes of the last use.
-const TOUCH: Duration = Duration::from_secs(60);
 
 /// The most tokens of an account that are neither revoked nor expired.
 const MOST: i64 = 100;

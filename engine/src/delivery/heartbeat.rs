@@ -9,11 +9,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::relay::reports::BATCH;
 use super::relay::resumption::resumed;
 use super::worker::Worker;
-use crate::outbox::{HEARTBEAT_TIMEOUT, MeterReading, forget_processes};
+use crate::outbox::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, MeterReading, forget_processes};
 use crate::store::{StoreError, commit, in_time, relay_reports, workers};
-
-/// The time between two heartbeats. A change of the relay's state sends one at once.
-const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// The time between two heartbeats while messages are delivered, so that the rate in the console is
 /// at most so old.
@@ -38,7 +35,7 @@ impl Counts {
 /// The time until the heartbeat after one with the counts `sent`, where they are `now` at present.
 fn interval(sent: Option<Counts>, now: Counts) -> Duration {
     match sent {
-        Some(sent) if sent == now => HEARTBEAT,
+        Some(sent) if sent == now => HEARTBEAT_INTERVAL,
         _ => HEARTBEAT_DELIVERING,
     }
 }
@@ -86,7 +83,7 @@ impl Worker {
                     );
                 }
             }
-            sleep(HEARTBEAT).await;
+            sleep(HEARTBEAT_INTERVAL).await;
         }
     }
 
@@ -158,7 +155,7 @@ mod tests {
             connections,
         };
         for (sent, now, expected) in [
-            (Some(counts(0, 0)), counts(0, 0), HEARTBEAT),
+            (Some(counts(0, 0)), counts(0, 0), HEARTBEAT_INTERVAL),
             (Some(counts(0, 0)), counts(36, 0), HEARTBEAT_DELIVERING),
             (Some(counts(36, 1)), counts(36, 0), HEARTBEAT_DELIVERING),
             (None, counts(0, 0), HEARTBEAT_DELIVERING),

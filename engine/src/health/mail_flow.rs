@@ -6,7 +6,7 @@ use domain::Timestamp;
 use domain::health::HealthState;
 
 use super::state::INTERVAL;
-use crate::store::recipients::CLOCK_SKEW;
+use crate::clock::CLOCK_SKEW;
 use crate::store::relay_health::{HealthRecord, HealthRow};
 
 /// A relay through which mail flows is checked only so often: the mail shows that it is healthy.

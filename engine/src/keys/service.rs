@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::pass::ResealPass;
 use crate::audit::{Action, Audit};
+use crate::clock::CLOCK_SKEW;
 use crate::rate_limit::RateLimit;
 use crate::store::key_folders::{self, KeyFolder};
 use crate::store::keys::{self, SealingKey};
@@ -25,9 +26,6 @@ use crate::{Actor, Clock};
 /// How long after a key began to seal the one before can be retired: until then other processes may seal
 /// with that one.
 const SETTLING: Duration = Duration::from_secs(15);
-
-/// How far ahead of this clock another node's may be.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 
 /// What the service uses.
 pub(crate) struct KeyServices {
@@ -390,7 +388,7 @@ impl SealingKeys {
     /// could not be retired until then.
     async fn correct_activation(&self, known: &[SealingKey]) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let latest = now + CLOCK_TOLERANCE;
+        let latest = now + CLOCK_SKEW;
         let is_ahead = |key: &SealingKey| key.activated_at.is_some_and(|at| at > latest);
         if !known.iter().any(is_ahead) {
             return Ok(());

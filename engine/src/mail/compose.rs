@@ -3,7 +3,7 @@
 use domain::dsn::MessageDsn;
 use domain::{Kind, Refusal, Timestamp};
 
-use super::submission::{ComposedMessage, DefaultSender, LARGEST, Submission, TOO_LARGE};
+use super::submission::{ComposedMessage, DefaultSender, MAIL_MAX, Submission, TOO_LARGE};
 use super::{parts, raw};
 
 impl Submission {
@@ -29,7 +29,7 @@ impl Submission {
                 (parts::compose(self, sender, id, now)?, largest)
             }
         };
-        if composed.bytes.len() > LARGEST {
+        if composed.bytes.len() > MAIL_MAX {
             return Err(Refusal::of(Kind::Invalid, largest, TOO_LARGE));
         }
         Ok(ComposedMessage { dsn, ..composed })

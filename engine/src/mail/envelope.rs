@@ -9,7 +9,7 @@ use super::raw::{self, ADDED, EightBit, MissingFields};
 use super::raw_header::{HEADER_MAX, HEADER_TOO_LONG, RawHeader};
 use super::received::Received;
 use super::recipients::RecipientList;
-use super::submission::{ComposedMessage, DefaultSender, LARGEST, TOO_LARGE};
+use super::submission::{ComposedMessage, DefaultSender, MAIL_MAX, TOO_LARGE};
 
 /// The maximum number of Received fields of a message, as Postfix has it (`hopcount_limit`).
 const MAX_RECEIVED: usize = 50;
@@ -126,7 +126,7 @@ impl EnvelopeSubmission {
         bytes.extend_from_slice(self.received.field(id, now).as_bytes());
         let missing = MissingFields { from, id, now };
         let composed = raw::complete(&header, missing, EightBit::EncodedOrKept, bytes)?;
-        if composed.bytes.len() > LARGEST {
+        if composed.bytes.len() > MAIL_MAX {
             return Err(Refusal::of(Kind::TooLarge, "raw", TOO_LARGE));
         }
         Ok(ComposedMessage {

@@ -11,7 +11,7 @@ use super::raw_header::{HEADER_MAX, RawHeader};
 use super::received::Received;
 use super::sender_identity::AccountSenders;
 use super::senders::SenderLimits;
-use super::submission::{ComposedMessage, DefaultSender, LARGEST};
+use super::submission::{ComposedMessage, DefaultSender, MAIL_MAX};
 
 /// 20 November 2026, 11:45:00.
 const NOW: Timestamp = Timestamp(1_795_175_100_000);
@@ -202,8 +202,8 @@ fn a_mail_loop_is_refused() {
 
 #[test]
 fn a_mail_that_the_added_fields_make_too_large_is_named_so() {
-    let bytes = [&[b'x'; 510][..], b"\r\n"].concat().repeat(LARGEST / 512);
-    assert_eq!(bytes.len(), LARGEST);
+    let bytes = [&[b'x'; 510][..], b"\r\n"].concat().repeat(MAIL_MAX / 512);
+    assert_eq!(bytes.len(), MAIL_MAX);
     let refusal = compose(submission("ops@example.org", &bytes)).expect_err("too large");
     assert_eq!(refusal.kind, Kind::TooLarge);
     assert!(refusal.fields["raw"].contains("25 MiB"), "{refusal}");
@@ -238,9 +238,9 @@ fn faults_are_reported_by_their_field() {
             one.bytes = vec![b'x'; 999];
             one.repair = Repair::LineEnds;
         }),
-        ("raw", "25 MiB", &|one| one.bytes = vec![b'x'; LARGEST + 1]),
+        ("raw", "25 MiB", &|one| one.bytes = vec![b'x'; MAIL_MAX + 1]),
         ("raw", "25 MiB", &|one| {
-            one.bytes = [&[b'x'; 510][..], b"\r\n"].concat().repeat(LARGEST / 512);
+            one.bytes = [&[b'x'; 510][..], b"\r\n"].concat().repeat(MAIL_MAX / 512);
         }),
         ("raw", "header of a mail has at most 1 MiB", &|one| {
             one.bytes = b"a:\r\n".repeat(HEADER_MAX / 4 + 1);

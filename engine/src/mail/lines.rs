@@ -3,7 +3,7 @@
 use memchr::{memchr, memchr_iter, memchr2_iter};
 
 use super::mime::LINE;
-use super::submission::{LARGEST, TOO_LARGE};
+use super::submission::{MAIL_MAX, TOO_LARGE};
 
 /// What is repaired in the lines of a message. All else that a mail cannot contain is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub(super) fn repaired(raw: Vec<u8>, repair: Repair) -> Result<Vec<u8>, String> 
 /// # Errors
 /// The fault of a message that is too large or has a NUL.
 fn check_octets(raw: &[u8]) -> Result<(), String> {
-    if raw.len() > LARGEST {
+    if raw.len() > MAIL_MAX {
         return Err(TOO_LARGE.to_owned());
     }
     match memchr(0, raw) {

@@ -40,7 +40,7 @@ pub use parse::{ParsedAttachment, ParsedMessage, parse};
 pub use received::Received;
 pub use sender_identity::{AccountSenders, SenderIdentity, SenderSet, is_domain_key};
 pub use senders::SenderLimits;
-pub use submission::{Attachment, ComposedMessage, DefaultSender, Submission};
+pub use submission::{Attachment, ComposedMessage, DefaultSender, MAIL_MAX, Submission};
 
 pub(crate) use header::date;
 pub(crate) use mime::quoted_printable;

@@ -7,7 +7,7 @@ use super::extra_headers::ExtraHeaders;
 use super::mailbox::Mailbox;
 use super::recipients::{RecipientList, entry};
 use super::submission::{
-    self, Attachment, ComposedMessage, DefaultSender, LARGEST, NO_SENDER, Submission,
+    self, Attachment, ComposedMessage, DefaultSender, MAIL_MAX, NO_SENDER, Submission,
 };
 use super::{header, mime};
 
@@ -148,7 +148,7 @@ fn check_size(submission: &Submission, faults: &mut Refusal) {
     let (text, html) = (length(&submission.text), length(&submission.html));
     let files = submission.attachments.iter();
     let files = files.map(|file| file.content.len()).sum::<usize>() / 3 * 4;
-    if text + html + files > LARGEST {
+    if text + html + files > MAIL_MAX {
         faults.add(largest_field(submission), submission::TOO_LARGE);
     }
 }

@@ -3,7 +3,7 @@
 use domain::{Kind, Refusal, Timestamp};
 use mail_parser::{MessageParser, MimeHeaders};
 
-use super::submission::{Attachment, ComposedMessage, DefaultSender, LARGEST, Submission};
+use super::submission::{Attachment, ComposedMessage, DefaultSender, MAIL_MAX, Submission};
 
 /// 20 November 2026, 11:45:00.
 const NOW: Timestamp = Timestamp(1_795_175_100_000);
@@ -336,10 +336,10 @@ fn a_message_that_is_too_large_is_refused() {
     };
     assert_eq!(faults(of(30 * 1024 * 1024)), ["attachments"]);
     // Just over and just under the limit, as base64 with line ends.
-    assert_eq!(faults(of(LARGEST / 78 * 57)), ["attachments"]);
-    let composed = compose(of(LARGEST / 78 * 57 - 4096)).expect("a mail");
-    assert!(composed.bytes.len() <= LARGEST && composed.bytes.len() > LARGEST - 16_384);
-    let text = Some("x".repeat(LARGEST + 1));
+    assert_eq!(faults(of(MAIL_MAX / 78 * 57)), ["attachments"]);
+    let composed = compose(of(MAIL_MAX / 78 * 57 - 4096)).expect("a mail");
+    assert!(composed.bytes.len() <= MAIL_MAX && composed.bytes.len() > MAIL_MAX - 16_384);
+    let text = Some("x".repeat(MAIL_MAX + 1));
     assert_eq!(faults(Submission { text, ..mail() }), ["text"]);
 }
 

@@ -3,7 +3,7 @@
 use domain::{Refusal, Timestamp};
 
 use super::parts_tests::SMUGGLED;
-use super::submission::{Attachment, ComposedMessage, DefaultSender, LARGEST, Submission};
+use super::submission::{Attachment, ComposedMessage, DefaultSender, MAIL_MAX, Submission};
 
 /// 20 November 2026, 11:45:00.
 const NOW: Timestamp = Timestamp(1_795_175_100_000);
@@ -422,7 +422,7 @@ fn malformed_raw_messages_are_refused() {
     }
     let longest = long.replace(&"x".repeat(999), &"x".repeat(998));
     assert_eq!(bytes(&longest), longest);
-    let raw = vec![b'x'; LARGEST + 1];
+    let raw = vec![b'x'; MAIL_MAX + 1];
     assert_eq!(
         compose(&raw)
             .expect_err("refused")

@@ -7,7 +7,7 @@ use domain::{EmailAddress, Refusal};
 use super::mailbox::Mailbox;
 
 /// The largest message that is accepted, in bytes as they are sent.
-pub(super) const LARGEST: usize = 25 * 1024 * 1024;
+pub const MAIL_MAX: usize = 25 * 1024 * 1024;
 
 /// The longest subject that is kept beside the message, in characters.
 const SUBJECT: usize = 200;
@@ -112,7 +112,7 @@ impl Submission {
     }
 }
 
-/// The fault of a message larger than [`LARGEST`].
+/// The fault of a message larger than [`MAIL_MAX`].
 pub(super) const TOO_LARGE: &str =
     "A mail has at most 25 MiB, its attachments as base64 included; send less, or a link.";
 

@@ -10,7 +10,7 @@ use super::endpoints::{SCOPE, host};
 use super::service::Notifications;
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::recipients::CLOCK_SKEW;
+use crate::clock::CLOCK_SKEW;
 use crate::store::webhook_deliveries::{self, ClaimedEvent, SettledDelivery};
 use crate::store::{Connection, StoreError, commit, in_time, webhooks};
 

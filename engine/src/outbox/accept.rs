@@ -28,9 +28,6 @@ use crate::store::{
     sending_limits, webhooks,
 };
 
-/// The maximum number of messages of one request.
-const MAX_MESSAGES: usize = 500;
-
 /// How long settings are cached. A save in this process invalidates them at once; other nodes follow
 /// within this time.
 const SETTINGS_LIFETIME: Duration = Duration::from_secs(1);
@@ -55,10 +52,15 @@ impl Drop for KeyInFlight<'_> {
 pub enum Submissions {
     /// One message.
     One(Box<Submission>),
-    /// 1 to 500 messages.
+    /// 1 to [`Submissions::MAX`] messages.
     Many(Vec<Submission>),
     /// A whole message with its envelope.
     Envelope(Box<EnvelopeSubmission>),
+}
+
+impl Submissions {
+    /// The maximum number of messages of one request.
+    pub const MAX: usize = 500;
 }
 
 #[cfg(feature = "otel")]
@@ -261,8 +263,8 @@ impl Outbox {
             }
             Submissions::Envelope(submission) => (vec![Uncomposed::Envelope(*submission)], false),
         };
-        if submissions.is_empty() || submissions.len() > MAX_MESSAGES {
-            let text = format!("Submit 1 to {MAX_MESSAGES} messages at once.");
+        if submissions.is_empty() || submissions.len() > Submissions::MAX {
+            let text = format!("Submit 1 to {} messages at once.", Submissions::MAX);
             return Err(Refusal::new(Kind::Invalid, text));
         }
         let octets: usize = submissions.iter().map(Uncomposed::weight).sum();

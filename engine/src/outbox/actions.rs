@@ -9,6 +9,7 @@ use domain::outbox::{
 use domain::{Kind, Refusal, Timestamp};
 
 use super::Outbox;
+use super::bulk_action::CHUNK;
 use super::queries::visible;
 use crate::Actor;
 use crate::audit::Action;
@@ -16,9 +17,6 @@ use crate::store::delivery_events::NewEvent;
 use crate::store::recipients::{self, RecipientKey};
 use crate::store::search::{self, ActionScan};
 use crate::store::{Connection, StoreError, commit, delivery_events, messages};
-
-/// The recipients that one unit of work changes: it holds SQLite's only writer for about 30 ms.
-const CHUNK: i64 = 1000;
 
 const NO_BODY: &str =
     "The content of this message is no longer stored, so it cannot be sent again.";

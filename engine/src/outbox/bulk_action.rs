@@ -10,6 +10,9 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use crate::Clock;
 
+/// The rows that one unit of work of an action changes: it holds SQLite's only writer for about 30 ms.
+pub(super) const CHUNK: i64 = 1000;
+
 /// How long an action is shown after its end.
 const SHOWN: Duration = Duration::from_secs(300);
 

@@ -14,8 +14,8 @@ use crate::store::{Connection, Store, StoreError, commit, in_time, pause, worker
 /// A process whose last heartbeat is older is gone: its worker and its hold.
 pub(crate) const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The time between two heartbeats of a hold.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+/// The time between two heartbeats of a process.
+pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The time until a heartbeat that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -124,11 +124,11 @@ pub(crate) async fn forget_processes(
 }
 
 async fn send_heartbeats(row: Arc<HoldRow>) {
-    let mut wait = HEARTBEAT;
+    let mut wait = HEARTBEAT_INTERVAL;
     loop {
         sleep(wait).await;
         wait = match in_time(row.heartbeat()).await {
-            Ok(()) => HEARTBEAT,
+            Ok(()) => HEARTBEAT_INTERVAL,
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,

@@ -47,7 +47,7 @@ pub(crate) use group_commit::request::{
     ControlState, Lease, NewMessage, WriteRequest, WriteResult,
 };
 pub(crate) use group_commit::transaction::KEY_LIFETIME;
-pub(crate) use hold::{HEARTBEAT_TIMEOUT, Hold, forget_processes};
+pub(crate) use hold::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, Hold, forget_processes};
 pub use mail_outage::MailOutage;
 pub use meter::{LATENCY_BOUNDS, Meter, MeterReading};
 pub use open_tracking::OPEN_IMAGE_PATH;

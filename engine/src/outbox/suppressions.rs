@@ -6,19 +6,14 @@ use domain::outbox::{Suppression, SuppressionLimit, SuppressionSearch};
 use domain::{Kind, Refusal};
 
 use super::Outbox;
+use super::bulk_action::CHUNK;
 use crate::Actor;
 use crate::audit::Action;
 use crate::store::suppressions::{self, LIMIT_PERIOD};
 use crate::store::{Connection, StoreError, commit};
 
-/// The maximum number of suppressions that are listed at once.
-const MAX_LISTED: i64 = 200;
-
-/// The entries that one unit of work removes.
-const CHUNK: i64 = 1000;
-
 impl Outbox {
-    /// The first 200 suppressions that match, for administrators.
+    /// The first [`Suppression::LISTED_MAX`] suppressions that match, for administrators.
     ///
     /// # Errors
     /// [`Kind::Forbidden`] for other actors; [`Kind::TooMany`] while other searches of the account are
@@ -33,7 +28,8 @@ impl Outbox {
         self.searches
             .run(actor, async move {
                 let mut connection = store.reporting().await?;
-                suppressions::matching(&mut connection, &search, MAX_LISTED, now).await
+                let most = Suppression::LISTED_MAX as i64;
+                suppressions::matching(&mut connection, &search, most, now).await
             })
             .await
     }

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
-use super::recipients::CLOCK_SKEW;
 use super::rows::{json, of_json};
 use super::{Connection, StoreError};
+use crate::clock::CLOCK_SKEW;
 
 /// The longest time until a mail that failed is tried again.
 pub const MAIL_BACKOFF_MAX: Duration = Duration::from_hours(1);

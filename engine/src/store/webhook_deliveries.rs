@@ -7,9 +7,9 @@ use domain::webhook::{WEBHOOK_BACKOFF_MAX, WebhookDelivery, WebhookDeliveryState
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
-use super::recipients::CLOCK_SKEW;
 use super::rows::{blocks, in_order, insert};
 use super::{Connection, StoreError};
+use crate::clock::CLOCK_SKEW;
 
 /// The columns of [`WebhookDelivery`].
 const COLUMNS: &str =

@@ -4,7 +4,7 @@ use domain::Refusal;
 use domain::sanitize::is_control_or_format;
 
 /// The longest answer, in octets.
-const ANSWER_MAX: usize = 1350;
+pub const ANSWER_MAX: usize = 1350;
 
 /// The answer to a command that succeeded. Callers take every answer that starts or ends with it for one.
 pub const OK: &str = "OK";

@@ -12,7 +12,7 @@ use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::answer::OK;
+use super::answer::{ANSWER_MAX, OK};
 use super::message::RESET;
 
 /// The time for one program to take the message and to answer it.
@@ -20,9 +20,6 @@ const TIME: Duration = Duration::from_secs(5);
 
 /// The same once the process stops.
 const LAST: Duration = Duration::from_secs(1);
-
-/// The part of an answer that is read, in octets.
-const ANSWER_MAX: u64 = 1350;
 
 /// Sends [`RESET`] to each socket after every save that `saves` announces, until `stopped` is true. A save does
 /// not wait for it, and saves while it is sent are sent once.
@@ -81,6 +78,9 @@ async fn exchange(socket: &Path) -> io::Result<String> {
     stream.shutdown().await?;
     let mut answer = Vec::new();
     // A program that closes without an answer has the message too.
-    let _ = stream.take(ANSWER_MAX).read_to_end(&mut answer).await;
+    let _ = stream
+        .take(ANSWER_MAX as u64)
+        .read_to_end(&mut answer)
+        .await;
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use domain::Timestamp;
+use domain::home::EXPIRY_NOTICE;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 
@@ -10,9 +11,6 @@ use super::finding::Finding;
 use crate::tls::CertificateFiles;
 
 const DAY: i64 = 86_400;
-
-/// A certificate that ends within so many days should have been renewed.
-const SOON: i64 = 14;
 
 /// The files as the arguments name them; `None` where they name none. With a `host`, the certificate must
 /// be for it.
@@ -58,7 +56,7 @@ pub fn certificate(
     } else if let Some(host) = host.filter(|host| !is_for(&certificate, host)) {
         let text = format!("{shown} is not for {host}, the host of the public URL");
         Finding::fault(check, text, format!("have a certificate issued for {host}"))
-    } else if days < SOON {
+    } else if ends - seconds < EXPIRY_NOTICE.as_secs() as i64 {
         Finding::warning(check, format!("{shown} expires in {days} days"), renew)
     } else {
         Finding::ok(check, format!("{shown} is valid until {until}"))

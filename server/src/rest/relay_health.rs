@@ -1,10 +1,8 @@
 //! `/api/relays/{id}/health` and `…/check`: the health of a relay with history, and a check now.
 
-use std::time::Duration;
-
 use axum::extract::State;
 use domain::Timestamp;
-use domain::health::{HealthFailure, HealthPeriod, HealthState, HealthView};
+use domain::health::{HISTORY_SHOWN, HealthFailure, HealthPeriod, HealthState, HealthView};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -12,9 +10,6 @@ use super::envelope::{Nothing, Refused, Success};
 use super::errors::{Always, Missing, Restricted, Throttled};
 use super::extract::{PathParams, SignedIn};
 use crate::http::AppState;
-
-/// How far back the history goes.
-const HISTORY: Duration = Duration::from_hours(30 * 24);
 
 /// What the checks of a relay have found.
 #[derive(Serialize, ToSchema)]
@@ -103,7 +98,7 @@ pub async fn read(
     PathParams(id): PathParams<String>,
 ) -> Result<Success<RelayHealthReport>, Refused> {
     let health = state.postern.health();
-    let since = health.now() - HISTORY;
+    let since = health.now() - HISTORY_SHOWN;
     let view = health.read(&actor, &id).await?;
     let history = health.history(&actor, &id, since).await?;
     let open = state.postern.outbox().connections(&actor).await?;

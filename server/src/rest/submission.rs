@@ -17,9 +17,6 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::json::{self, Faults, Json, Lenient, Path, lenient};
 
-/// The most mails of one array.
-const MAILS: usize = 500;
-
 /// The most entries of a list of addresses; the engine takes fewer.
 const ENTRIES: usize = 1000;
 
@@ -41,7 +38,7 @@ pub fn decode(body: &[u8]) -> Result<Submissions, Refusal> {
             Submissions::One(Box::new(decode_mail(mail, Path::Body, &faults)))
         }
         Json::Array(mails) => {
-            if !(1..=MAILS).contains(&mails.len()) {
+            if !(1..=Submissions::MAX).contains(&mails.len()) {
                 let text = "An array has 1 to 500 mails.";
                 return Err(Refusal::new(Kind::Invalid, text));
             }
@@ -73,7 +70,7 @@ impl PartialSchema for SendEmailBody {
         let mails = ArrayBuilder::new()
             .items(mail())
             .min_items(Some(1))
-            .max_items(Some(MAILS));
+            .max_items(Some(Submissions::MAX));
         OneOfBuilder::new().item(mail()).item(mails).into()
     }
 }

@@ -1,11 +1,8 @@
 //! The options of sendmail, as Postfix accepts them.
 
-use domain::dsn::{NotifyOn, ReturnContent, encode_xtext};
+use domain::dsn::{ENVID_MAX, NotifyOn, ReturnContent, encode_xtext};
 
 use super::failure::SendmailFailure;
-
-/// The longest value of ENVID, in octets as it is sent (RFC 3461 section 4.4).
-const ENVID_MAX: usize = 100;
 
 /// What the command does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::io;
 use std::mem;
 use std::sync::Arc;
 
-use engine::{Actor, OpenInterface};
+use engine::{Actor, MAIL_MAX, OpenInterface};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant, timeout};
@@ -15,7 +15,7 @@ use tokio::time::{Duration, Instant, timeout};
 use super::authentication::{self, SmtpCredentials};
 use super::bdat::ChunkReader;
 use super::client::SubmissionPeer;
-use super::data::{DataReader, MAIL_MAX};
+use super::data::DataReader;
 use super::deadline::Deadline;
 use super::line::{Input, LineFault};
 use super::outgoing::Outgoing;

@@ -3,12 +3,10 @@
 //! Only CR LF dot CR LF ends the data. A bare CR or LF is a part of the mail, which the engine refuses or
 //! repairs: whatever a client hides behind one (CVE-2023-51764 and others) is never read as a command.
 
+use engine::MAIL_MAX;
 use memchr::memchr;
 
 use super::replies::{SmtpReply, TOO_LARGE};
-
-/// The largest mail, in octets without stuffed dots: as that of HTTP.
-pub const MAIL_MAX: usize = 25 * 1024 * 1024;
 
 /// How much is read of a mail that is refused, in octets: then the connection is closed.
 pub const DISCARD_MAX: u64 = 4 * MAIL_MAX as u64;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use domain::EmailAddress;
 use domain::dsn::RecipientDsn;
-use engine::{Actor, EnvelopeRecipient, SubmittedEnvelope};
+use engine::{Actor, EnvelopeRecipient, MAIL_MAX, SubmittedEnvelope};
 
 use super::authentication::{self, AuthExchange, AuthStep, SmtpCredentials};
 use super::command::{self, CommandFault, MailCommand, RcptCommand, SmtpCommand};
-use super::data::{DISCARD_MAX, MAIL_MAX};
+use super::data::DISCARD_MAX;
 use super::limits::SessionLimits;
 use super::replies::{self, SmtpReply};
 use super::session_replies::{

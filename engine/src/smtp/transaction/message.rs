@@ -3,8 +3,7 @@
 use domain::sanitize::printable;
 use memchr::{memchr_iter, memmem};
 
-/// About how much is written at once, in bytes. A smaller message goes out in one write.
-const PIECE_SIZE: usize = 64 * 1024;
+use crate::smtp::wire::PIECE_SIZE;
 
 /// The end of data (RFC 5321 section 4.1.1.4).
 pub(crate) const END_OF_DATA: &[u8] = b".\r\n";

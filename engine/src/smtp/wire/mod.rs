@@ -43,7 +43,7 @@ pub(super) use line::push_line;
 pub(super) use redaction::REDACTED;
 pub(super) use reply::RawReply;
 pub(super) use tls::Tls;
-pub(super) use unwritten::Unwritten;
+pub(super) use unwritten::{PIECE_SIZE, Unwritten};
 
 /// A connection to a relay, encrypted or not. It notices every reply that no command asked for.
 pub(super) struct Wire {

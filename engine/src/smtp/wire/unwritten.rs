@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
-/// How much is written at once, in octets.
-const PIECE_SIZE: usize = 64 * 1024;
+/// About how much of a message is written at once, in octets.
+pub(crate) const PIECE_SIZE: usize = 64 * 1024;
 
 /// What is to be written, in order.
 #[derive(Default)]

@@ -1,7 +1,6 @@
 //! Claiming recipients that are due, and leasing them to a worker.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::Timestamp;
 use domain::outbox::{MAXIMAL_BACKOFF, ReportCause, ReportedResult, WantedReports};
@@ -11,12 +10,10 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
 use super::{NewRecipient, RecipientEvent, RecipientKey};
+use crate::clock::CLOCK_SKEW;
 use crate::store::direct::DirectTransaction;
 use crate::store::messages::Submitter;
 use crate::store::{Connection, StoreError};
-
-/// The clocks of the nodes may differ by so much.
-pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// Rows that are due after this were written by a clock that was ahead. They are due now.
 pub fn horizon(now: Timestamp) -> Timestamp {

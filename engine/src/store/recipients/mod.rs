@@ -15,7 +15,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
 pub use change::change;
-pub use claim::{CLOCK_SKEW, Claim, ClaimedRecipient, claim, claim_directly, horizon};
+pub use claim::{Claim, ClaimedRecipient, claim, claim_directly, horizon};
 pub use lease::{
     LeaseChange, change_leases, change_leases_directly, expire_all_leases, release_all,
 };

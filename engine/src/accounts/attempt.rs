@@ -136,20 +136,27 @@ impl Accounts {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use domain::Kind;
     use futures::FutureExt;
 
     use super::*;
+    use crate::Clock;
+    use crate::audit::Audit;
+    use crate::store::Store;
+    use crate::vault::{KeyNode, Vault};
 
     #[tokio::test]
     async fn a_cancelled_attempt_counts() {
         let folder = tempfile::tempdir().expect("a folder");
-        let config = crate::Config {
-            data: folder.path().to_owned(),
-            ..crate::Config::default()
-        };
-        let postern = crate::Postern::open(config).await.expect("Postern opens");
-        let accounts = postern.accounts();
+        let store = Store::open(folder.path(), None).await.expect("opens");
+        let clock = Clock::default();
+        let node = KeyNode::new("gate", folder.path().join("keys"));
+        let vault = Vault::open(node, &store, clock.now(), false).await;
+        let vault = Arc::new(vault.expect("a vault"));
+        let (audit, _) = Audit::start(store.clone(), clock.clone(), "gate");
+        let accounts = Accounts::new(store, clock, audit, vault, None);
         let attempt =
             || accounts.attempt("a@example.org", vec![ThrottleKey::account("a@example.org")]);
         for _ in 0..5 {

@@ -1,0 +1,6 @@
+//! Connections: addresses, name servers, discovery and probing.
+
+mod connecting;
+mod discovering;
+mod probing;
+mod resolving;

@@ -1,0 +1,7 @@
+//! Transactions: one message or several on a session, and their results.
+
+mod breaking;
+mod chunking;
+mod courier;
+mod delivering;
+mod sending;

@@ -3,7 +3,7 @@
 //! The crate also builds for `wasm32`, so the page validates with the code the server uses.
 //! Randomness comes in as an argument.
 
-#![warn(missing_docs)]
+#![warn(missing_docs, clippy::missing_errors_doc)]
 
 pub mod address;
 pub mod audit;

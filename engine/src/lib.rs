@@ -6,7 +6,7 @@
 //! and `vault`, and these use `store` and `clock`; never the other way round. `backup` and `inspection` work on
 //! a database that no `Postern` has opened.
 
-#![warn(missing_docs)]
+#![warn(missing_docs, clippy::missing_errors_doc)]
 
 mod account_mail;
 mod accounts;

@@ -96,6 +96,9 @@ impl Audit {
 
     /// Records in its own transaction, `work`, that an act was done. It is the last write before the commit: it locks
     /// the chain of this node.
+    ///
+    /// # Errors
+    /// Where the database fails.
     pub(crate) async fn record(
         &self,
         work: &mut Connection,
@@ -108,6 +111,9 @@ impl Audit {
     }
 
     /// Records in a transaction of its own that an act was done.
+    ///
+    /// # Errors
+    /// Where the database fails.
     pub(crate) async fn record_alone(
         &self,
         by: impl Into<Signature>,
@@ -118,6 +124,9 @@ impl Audit {
     }
 
     /// Records in a transaction of its own how far an act has come that takes long: `begun`, `done` or `failed`.
+    ///
+    /// # Errors
+    /// Where the database fails.
     pub(crate) async fn record_outcome(
         &self,
         by: impl Into<Signature>,
@@ -133,6 +142,9 @@ impl Audit {
 
     /// Records in its own transaction, `work`, that a test mail proved a revision of settings, which `detail` names. As
     /// [`Audit::record`], it is the last write before the commit.
+    ///
+    /// # Errors
+    /// Where the database fails.
     pub(crate) async fn record_verified(
         &self,
         work: &mut Connection,

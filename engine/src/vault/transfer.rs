@@ -45,6 +45,10 @@ impl ExportKey {
         &self.0.kid
     }
 
+    /// Seals a value for this key.
+    ///
+    /// # Errors
+    /// [`Kind::Internal`](domain::Kind::Internal) where the value cannot be encrypted.
     pub(crate) fn seal(&self, plaintext: &[u8]) -> Result<String, Refusal> {
         let sealed = seal_for(&self.0, plaintext, &mut OsRng);
         sealed.map_err(|_| Refusal::internal())

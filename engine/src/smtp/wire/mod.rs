@@ -55,6 +55,10 @@ pub(super) struct Wire {
 }
 
 impl Wire {
+    /// Takes over a connection that is not encrypted yet.
+    ///
+    /// # Errors
+    /// Where the connection has ended.
     pub fn new(tcp: TcpStream, observer: SessionObserver) -> io::Result<Self> {
         Ok(Self {
             peer: tcp.peer_addr()?,
@@ -75,6 +79,9 @@ impl Wire {
     }
 
     /// The local address of the connection.
+    ///
+    /// # Errors
+    /// Where the system does not know it.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.stream.tcp().local_addr()
     }
@@ -89,6 +96,9 @@ impl Wire {
 
     /// Encrypts the connection. Bytes that were read and not returned are dropped; the caller
     /// has made sure that there are none.
+    ///
+    /// # Errors
+    /// Where the handshake fails, the certificate is not trusted, or the deadline passes.
     pub async fn secure(
         self,
         tls: &Tls,
@@ -120,6 +130,9 @@ impl Wire {
     }
 
     /// Sends one command and reads its reply. `shown` is the command as the observer gets it.
+    ///
+    /// # Errors
+    /// Where the command contains CR, LF or NUL; otherwise those of [`Wire::send_commands`] and [`Wire::reply`].
     pub async fn exchange(
         &mut self,
         stage: Stage,
@@ -140,6 +153,10 @@ impl Wire {
     }
 
     /// Writes command lines, provided that nothing came since the last reply.
+    ///
+    /// # Errors
+    /// [`WireError::Extra`] and [`WireError::Refused`] where a reply came before; otherwise where the
+    /// connection fails or the deadline passes.
     pub async fn send_commands(
         &mut self,
         lines: &[u8],
@@ -157,6 +174,10 @@ impl Wire {
     /// Writes a piece of a body and the `commands` bytes of command lines behind it; `piece` keeps
     /// what was not written. The relay may refuse the mail while parts of the body are left; any
     /// other reply before then is an error.
+    ///
+    /// # Errors
+    /// [`WireError::Refused`] and [`WireError::Extra`] where a reply came before the body was written;
+    /// otherwise where the connection fails or the deadline passes.
     pub async fn send_body(
         &mut self,
         piece: &mut &[u8],
@@ -170,6 +191,9 @@ impl Wire {
     }
 
     /// A reply that is there without a command. Waits only for the rest of one that has begun.
+    ///
+    /// # Errors
+    /// Where the connection has ended, and those of [`Wire::reply`] for a reply that has begun.
     pub async fn unsolicited(&mut self, deadline: Deadline) -> Result<Option<RawReply>, WireError> {
         if self.has_unread().await? {
             return self.reply(deadline).await.map(Some);
@@ -200,6 +224,9 @@ impl Wire {
     }
 
     /// The next whole reply.
+    ///
+    /// # Errors
+    /// Where the connection ends, the reply is malformed, or the deadline passes.
     pub async fn reply(&mut self, deadline: Deadline) -> Result<RawReply, WireError> {
         let reading = async {
             loop {
@@ -221,6 +248,9 @@ impl Wire {
 
     /// Writes what there is to write until a whole reply came or a piece is written; then it returns
     /// `None`. Nothing is lost where the future is dropped.
+    ///
+    /// # Errors
+    /// As for [`Wire::reply`]; where the relay ended its stream after an error of writing, that error.
     pub async fn advance(
         &mut self,
         unwritten: &mut Unwritten,
@@ -288,6 +318,9 @@ impl Wire {
     }
 
     /// Whether bytes are there that no command asked for. Does not wait.
+    ///
+    /// # Errors
+    /// Where the connection has ended.
     pub async fn has_unread(&mut self) -> Result<bool, WireError> {
         if !self.framer.is_empty() {
             return Ok(true);
@@ -311,6 +344,9 @@ impl Wire {
     }
 
     /// Closes the connection, within TLS with a `close_notify` alert.
+    ///
+    /// # Errors
+    /// Where the connection fails before.
     pub async fn close(&mut self) -> io::Result<()> {
         self.stream.shutdown().await
     }

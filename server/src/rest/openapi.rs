@@ -88,7 +88,9 @@ fn closed(mut document: Value) -> Value {
     let mut names = Vec::new();
     for path in members(&mut document["paths"]) {
         for operation in members(path) {
-            close(&mut operation["requestBody"], &mut names);
+            if let Some(body) = operation.get_mut("requestBody") {
+                close(body, &mut names);
+            }
         }
     }
     let mut seen = BTreeSet::new();

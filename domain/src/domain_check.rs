@@ -69,6 +69,17 @@ impl CheckKind {
 /// What was found about a record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(
+    feature = "openapi",
+    schema(example = json!({
+        "kind": "dmarc",
+        "state": "ok",
+        "name": "_dmarc.example.org",
+        "found": ["v=DMARC1; p=quarantine; rua=mailto:dmarc@example.org"],
+        "expected": null,
+        "why": "Mail passes by SPF and by DKIM, both aligned with the From domain.",
+    }))
+)]
 pub struct DomainFinding {
     /// What it is about.
     pub kind: CheckKind,

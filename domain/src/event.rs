@@ -17,6 +17,14 @@ use crate::{Reply, Timestamp};
 /// `tick` follows every second. Exactly one `over` is the last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(
+    feature = "openapi",
+    schema(example = json!({
+        "event": "line",
+        "from": "relay",
+        "text": "220 smtp.example.org ESMTP",
+    }))
+)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// The run started.
@@ -195,7 +203,7 @@ pub enum Outcome {
 
 /// A duration in microseconds. It serialises as milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = f64))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = f64, example = 41.2))]
 pub struct Elapsed(pub u64);
 
 impl From<Duration> for Elapsed {

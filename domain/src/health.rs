@@ -25,6 +25,7 @@ pub const HISTORY_SHOWN: Duration = Duration::from_hours(30 * 24);
     IntoStaticStr,
 )]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = "healthy"))]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum HealthState {

@@ -104,6 +104,17 @@ impl Header {
 /// A public key as a bare JWK (RFC 7517, RFC 7518 section 6.3.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(
+    feature = "openapi",
+    schema(example = json!({
+        "kty": "RSA",
+        "use": "enc",
+        "alg": "RSA-OAEP-256",
+        "kid": "01M3XT1500C7D9E1F3G5H7J9K7",
+        "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86z…",
+        "e": "AQAB",
+    }))
+)]
 pub struct Jwk {
     kty: String,
     #[serde(rename = "use")]

@@ -8,6 +8,7 @@ use strum::IntoStaticStr;
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr,
 )]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = "smtp_host"))]
 pub enum Label {
     /// The From address.
     #[serde(rename = "from_address")]

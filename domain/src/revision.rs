@@ -45,6 +45,7 @@ pub struct RevisionComparison {
 /// The password that goes with a revision. Its text is not shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = "kept"))]
 #[serde(rename_all = "kebab-case")]
 pub enum RevisionPassword {
     /// It has none.

@@ -11,6 +11,42 @@ use crate::stage::Stage;
 /// The state of a run so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(
+    feature = "openapi",
+    schema(example = json!({
+        "relay": "192.0.2.25:465",
+        "revision": 7,
+        "steps": [
+            {
+                "stage": "tcp",
+                "at": 0.1,
+                "milliseconds": 11.4,
+                "state": "failed",
+                "tries": [
+                    { "address": "192.0.2.25:465", "outcome": "refused", "milliseconds": 11.2 },
+                ],
+            },
+        ],
+        "not_reached": ["tls", "greeting", "ehlo", "mail", "quit"],
+        "milliseconds": 11.5,
+        "encryption": null,
+        "outcome": "failed",
+        "failure": {
+            "stage": "tcp",
+            "fault": "connection_refused",
+            "reply": null,
+            "detail": "192.0.2.25:465 refused the connection",
+        },
+        "cause": {
+            "title": "Nothing listens on the port",
+            "class": "network",
+            "cause": "The host refused the connection: no mail service runs at this port, or a firewall rejects this machine.",
+            "steps": ["Press Find settings to see on which ports this host listens."],
+            "by": "fault",
+            "alternative": null,
+        },
+    }))
+)]
 pub struct Trace {
     /// Host and port.
     pub relay: String,

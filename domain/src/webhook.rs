@@ -153,6 +153,7 @@ pub fn webhook_backoff(attempts: i64, jitter: Jitter) -> Duration {
 /// The state of a delivery to an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = "delivered"))]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum WebhookDeliveryState {

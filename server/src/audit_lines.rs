@@ -55,27 +55,37 @@ impl AuditFormat {
 #[derive(Serialize, ToSchema)]
 pub struct AuditLine {
     /// A ULID.
+    #[schema(example = "01M7VNZG4GP5Q7R9S2T4V6W8X0")]
     id: String,
     #[schema(format = DateTime)]
     at: String,
     /// The same in milliseconds since 1970, which the hash covers.
+    #[schema(example = 1_795_151_610_000_i64)]
     at_milliseconds: i64,
     /// The account or the token that acted, `uid` with the id of a local user, `Postern`, or the name that a
     /// stranger gave.
+    #[schema(example = "admin@example.org")]
     actor: String,
     /// The address of the client, its network, or `this machine`.
+    #[schema(example = "192.0.2.7")]
     origin: String,
     /// The act, as in `save settings`.
+    #[schema(example = "pause delivery")]
     action: String,
     /// `done`, `verified`, or `refused` with the status; of backups also `begun` and `failed`.
+    #[schema(example = "done")]
     outcome: String,
     /// What it was about; of a refusal, the names of the fields.
+    #[schema(example = "begun")]
     detail: String,
     /// The node that wrote it; null in a row from before there were chains, as are the next two.
+    #[schema(example = "mail-1")]
     node: Option<String>,
     /// Its number in the chain of the node, from 1.
+    #[schema(example = 42)]
     number: Option<i64>,
     /// Its hash in the chain.
+    #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
     hash: Option<String>,
 }
 

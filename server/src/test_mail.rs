@@ -18,12 +18,15 @@ use utoipa::ToSchema;
 #[derive(Serialize, ToSchema)]
 pub struct TestSent {
     /// The relay's reply to the end of the mail.
+    #[schema(example = "250 2.0.0 Ok: queued as 4bT1Zy2sXz")]
     reply: String,
     /// The duration of the whole test in milliseconds.
     milliseconds: Elapsed,
     /// As in `TLS 1.3`; null when nothing was encrypted.
+    #[schema(example = "TLS 1.3")]
     encryption: Option<String>,
     /// The Message-ID of the test mail.
+    #[schema(example = "<01M7VNZG4G8Q2X5T7B9C3D6EFH@example.org>")]
     message_id: String,
 }
 

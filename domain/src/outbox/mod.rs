@@ -57,6 +57,7 @@ pub use view::{
     VariantArray,
 )]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = "delivered"))]
 #[serde(rename_all = "lowercase")]
 #[strum(
     serialize_all = "lowercase",

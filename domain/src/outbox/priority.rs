@@ -24,6 +24,7 @@ use crate::refusal::TextFault;
     VariantArray,
 )]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = "normal"))]
 #[serde(rename_all = "lowercase", try_from = "String")]
 #[strum(
     serialize_all = "lowercase",

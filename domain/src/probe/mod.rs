@@ -75,6 +75,7 @@ pub struct CertificateVerdict {
 /// second, and exactly one `over` is the last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "event": "tick", "seconds": 1 })))]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum ProbeEvent {
     /// The probe started.
@@ -110,6 +111,41 @@ pub struct ProbeSummary {
 /// The state of a probe, built from its events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(
+    feature = "openapi",
+    schema(example = json!({
+        "asked": "smtp.example.org",
+        "candidates": [
+            {
+                "host": "smtp.example.org",
+                "port": 587,
+                "connection_type": "TLS",
+                "source": "guessed",
+                "reachable": true,
+                "failure": null,
+                "cause": null,
+                "encryption": "TLS 1.3",
+                "cipher": "TLS_AES_256_GCM_SHA384",
+                "certificate": { "fault": null, "verdict": "It passes." },
+                "start_tls": true,
+                "authentication": ["PLAIN", "LOGIN"],
+                "milliseconds": 41.2,
+            },
+        ],
+        "settings": {
+            "smtp_host": "smtp.example.org",
+            "smtp_port": "587",
+            "smtp_connection_type": "TLS",
+            "smtp_authentication_type": "Plain",
+        },
+        "reason": [
+            "smtp.example.org port 587 with TLS: StartTLS encrypts the connection before mail is submitted.",
+            "Its certificate passes.",
+        ],
+        "others": [],
+        "milliseconds": 512.6,
+    }))
+)]
 pub struct ProbeReport {
     /// The host or e-mail address of the request.
     pub asked: String,

@@ -16,6 +16,7 @@ use crate::http::AppState;
 /// What an account may do: `admin` everything, `user` send mail and read its own.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(example = "user")]
 enum AccountRole {
     Admin,
     User,
@@ -42,12 +43,14 @@ impl From<AccountRole> for Role {
 /// An account.
 #[derive(Serialize, ToSchema)]
 pub struct ApiAccount {
+    #[schema(example = "01M3XT1500A4B6C8D0E2F4G6H8")]
     id: String,
+    #[schema(example = "jonas@example.org")]
     email: String,
     role: AccountRole,
     /// Whether the person can sign in.
     state: AccountState,
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-10-02T08:00:00Z")]
     created: String,
     /// When the link of the invitation ends; null without one.
     #[schema(format = DateTime)]
@@ -89,6 +92,19 @@ impl Administrative for AccountRequest {
 
 /// An account that was created.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "account": {
+        "id": "01M3XT1500A4B6C8D0E2F4G6H8",
+        "email": "jonas@example.org",
+        "role": "user",
+        "state": "invited",
+        "created": "2026-10-02T08:00:00Z",
+        "invitation_expires": "2026-10-05T08:00:00Z",
+    },
+    "mailed": true,
+    "link": null,
+    "reason": null,
+}))]
 pub struct NewAccount {
     account: ApiAccount,
     /// Whether an invitation was mailed.

@@ -77,10 +77,11 @@ fn take_format(fields: &mut Fields<'_>) -> AuditFormat {
 #[derive(Serialize, ToSchema)]
 pub struct AuditListing {
     /// Always `success`.
-    #[schema(value_type = String, pattern = "^success$")]
+    #[schema(value_type = String, pattern = "^success$", example = json!(SUCCESS))]
     status: &'static str,
     data: Vec<AuditLine>,
     /// The value of `before` for the next rows; null at the end.
+    #[schema(example = "1795151610000.01M7VNZG4GP5Q7R9S2T4V6W8X0")]
     next: Option<String>,
 }
 

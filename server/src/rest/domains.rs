@@ -18,6 +18,7 @@ use crate::http::AppState;
 #[derive(Serialize, ToSchema)]
 pub struct ApiDomainCheck {
     /// The domain in ASCII.
+    #[schema(example = "example.org")]
     domain: String,
     /// The worst state of the findings.
     state: CheckState,
@@ -43,8 +44,10 @@ impl From<DomainCheck> for ApiDomainCheck {
 #[derive(Serialize, ToSchema)]
 pub struct ApiFromDomain {
     /// The domain in ASCII.
+    #[schema(example = "example.org")]
     domain: String,
     /// What uses it, as in `the From address of Main relay`.
+    #[schema(example = json!(["the From address of Main relay"]))]
     used_by: Vec<String>,
     check: ApiDomainCheck,
 }
@@ -62,22 +65,29 @@ impl From<FromDomain> for ApiFromDomain {
 /// A DKIM key, without its private part.
 #[derive(Serialize, ToSchema)]
 pub struct ApiDkimKey {
+    #[schema(example = "01M3XT1500M4N6P8Q0R2S4T6V8")]
     id: String,
+    #[schema(example = "example.org")]
     domain: String,
+    #[schema(example = "postern-20261002-9mx7k2")]
     selector: String,
     algorithm: DkimAlgorithm,
     state: DkimKeyState,
     /// Whether its private key can be opened; otherwise it signs nothing.
+    #[schema(example = true)]
     usable: bool,
     /// The name of its TXT record.
+    #[schema(example = "postern-20261002-9mx7k2._domainkey.example.org")]
     record_name: String,
     /// The text of its TXT record.
+    #[schema(example = "v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A…")]
     record: String,
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-10-02T08:00:00Z")]
     created: String,
+    #[schema(example = "admin@example.org")]
     created_by: String,
     /// Since when it signs, or signed; null before.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-10-02T08:30:00Z")]
     activated: Option<String>,
     /// When it is deleted, after another one took its place; null otherwise.
     #[schema(format = DateTime)]

@@ -25,13 +25,14 @@ use crate::http::AppState;
 #[derive(Serialize, ToSchema)]
 pub struct SavedSettings {
     /// Always `success`.
-    #[schema(value_type = String, pattern = "^success$")]
+    #[schema(value_type = String, pattern = "^success$", example = json!(SUCCESS))]
     status: &'static str,
     data: SavedFields,
     origin: Origins,
     /// Whether there is a password, and which. The password itself is never returned.
     password: PasswordState,
     /// The number of the last save; 0 before the first.
+    #[schema(example = 7)]
     revision: i64,
     verified: VerifiedState,
 }
@@ -39,6 +40,7 @@ pub struct SavedSettings {
 /// Whether a test mail has verified the configuration.
 #[derive(Serialize, ToSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
+#[schema(example = json!({ "state": "verified", "at": "2026-11-20T05:13:30Z", "by": "admin@example.org" }))]
 pub enum VerifiedState {
     /// No revision was verified.
     Never,

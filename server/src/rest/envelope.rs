@@ -16,7 +16,7 @@ use crate::http::with_status;
 #[derive(Serialize, ToSchema)]
 pub struct Success<T> {
     /// Always `success`.
-    #[schema(value_type = String, pattern = "^success$")]
+    #[schema(value_type = String, pattern = "^success$", example = json!(SUCCESS))]
     status: &'static str,
     data: T,
 }

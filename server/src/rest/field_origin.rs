@@ -9,6 +9,8 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::settings_fields::example_form;
+
 /// Where the value of a field is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -64,11 +66,19 @@ impl PartialSchema for Origins {
             ))
             .additional_properties(Some(AdditionalProperties::FreeForm(false)));
         let values = FieldOrigin::ALL.map(|origin| serde_json::json!(origin));
+        let form = example_form();
         labels
             .fold(object, |object, label| {
+                let saved = label == Label::Password || form.get(label) != label.default_value();
+                let example = if saved {
+                    FieldOrigin::Saved
+                } else {
+                    FieldOrigin::Default
+                };
                 let origin = ObjectBuilder::new()
                     .schema_type(SchemaType::new(Type::String))
-                    .enum_values(Some(values.clone()));
+                    .enum_values(Some(values.clone()))
+                    .examples([serde_json::json!(example)]);
                 object
                     .property(label.as_str(), origin)
                     .required(label.as_str())

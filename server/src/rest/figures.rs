@@ -53,10 +53,12 @@ pub struct FigureParams {
 #[derive(Serialize, ToSchema)]
 pub struct ApiFigures {
     /// What they are about: `all`, `account`, `token` or `relay`.
+    #[schema(example = "all")]
     subject: &'static str,
     /// The id of the account, token or relay; null for all mail.
     id: Option<String>,
     /// `hour` or `day`.
+    #[schema(example = "hour")]
     step: &'static str,
     /// One for each hour or day, in their order.
     rows: Vec<ApiFigureRow>,
@@ -68,15 +70,19 @@ pub struct ApiFigures {
 #[derive(Serialize, ToSchema)]
 pub struct ApiFigureRow {
     /// When it begins.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-20T05:00:00Z")]
     start: String,
     /// Accepted for delivery. Always 0 for a relay, which is chosen when mail is delivered.
+    #[schema(example = 130)]
     accepted: u64,
     /// Delivered.
+    #[schema(example = 128)]
     delivered: u64,
     /// Attempts that the relay deferred; another one follows each.
+    #[schema(example = 3)]
     deferred: u64,
     /// Failed for good.
+    #[schema(example = 1)]
     failed: u64,
     /// From acceptance to delivery; null without deliveries.
     latency: Option<ApiLatency>,
@@ -86,10 +92,13 @@ pub struct ApiFigureRow {
 #[derive(Serialize, ToSchema)]
 pub struct ApiLatency {
     /// Half of the deliveries took no longer.
+    #[schema(example = 840)]
     p50: u64,
     /// 90 of 100 deliveries took no longer.
+    #[schema(example = 2100)]
     p90: u64,
     /// 99 of 100 deliveries took no longer.
+    #[schema(example = 9400)]
     p99: u64,
 }
 

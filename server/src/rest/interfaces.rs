@@ -17,17 +17,20 @@ use crate::http::AppState;
 pub struct ApiInterface {
     kind: InterfaceKind,
     /// IP address and port, or the path of a socket.
+    #[schema(example = "127.0.0.1:3000")]
     address: String,
     /// `none` also where a proxy encrypts the connections to it.
     encryption: InterfaceEncryption,
     /// Whether only programs on this machine reach it.
+    #[schema(example = true)]
     loopback: bool,
     /// Whether mail and tokens cross a network unencrypted to it.
     exposed: bool,
     /// The last use, of `http` with a token; null before the first since the process began.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-20T05:13:30Z")]
     last_used: Option<String>,
     /// The address of the account, or the name of the local user, that used it last.
+    #[schema(example = "jonas@example.org")]
     last_used_by: Option<String>,
 }
 
@@ -52,6 +55,7 @@ impl From<InterfaceView> for ApiInterface {
 
 /// An interface that is not open.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({ "kind": "submission", "opened_by": InterfaceKind::Submission.opened_by() }))]
 pub struct ClosedInterface {
     kind: InterfaceKind,
     /// The options of `postern serve`, or the variables of its environment, that open it.
@@ -63,6 +67,7 @@ pub struct ClosedInterface {
 #[derive(Serialize, ToSchema)]
 pub struct InterfaceList {
     /// The URL of the console for its users, which may be that of a proxy.
+    #[schema(example = "https://postern.example.org")]
     public_url: String,
     open: Vec<ApiInterface>,
     closed: Vec<ClosedInterface>,

@@ -19,6 +19,7 @@ use crate::http::AppState;
 #[derive(Serialize, ToSchema)]
 pub struct ApiSealedCount {
     kind: SealedKind,
+    #[schema(example = 2)]
     number: i64,
 }
 
@@ -32,8 +33,9 @@ impl From<SealedCount> for ApiSealedCount {
 #[derive(Serialize, ToSchema)]
 pub struct ApiSealingKey {
     /// The name of its file in the folder `keys`, without `.key`.
+    #[schema(example = "01M3XT1500C7D9E1F3G5H7J9K2")]
     id: String,
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-10-02T08:00:00Z")]
     created: String,
     /// In the process that answers.
     state: SealingKeyState,
@@ -59,15 +61,18 @@ impl From<SealingKeyView> for ApiSealingKey {
 #[derive(Serialize, ToSchema)]
 pub struct ApiBrowserKey {
     /// As `kid` in the published key.
+    #[schema(example = "01M3XT1500C7D9E1F3G5H7J9K7")]
     id: String,
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-20T05:00:00Z")]
     created: String,
     /// Whether it is the published one.
+    #[schema(example = true)]
     published: bool,
     /// Until when passwords are accepted that were sealed for it.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-21T06:00:00Z")]
     accepted_until: String,
     /// How many passwords were sealed for it and used.
+    #[schema(example = 3)]
     uses: i64,
 }
 
@@ -90,12 +95,16 @@ pub struct KeyList {
     sealing: Vec<ApiSealingKey>,
     browser: Vec<ApiBrowserKey>,
     /// How many values are sealed.
+    #[schema(example = 2)]
     values: i64,
     /// How many of them are still to be sealed with the key that seals.
+    #[schema(example = 0)]
     to_seal_anew: i64,
     /// How many have to be entered or made again, as their key is lost.
+    #[schema(example = 0)]
     to_enter_again: i64,
     /// The nodes that have no file of the key that waits, by host and folder.
+    #[schema(example = json!([]))]
     without_file: Vec<String>,
     /// When the key was made that seals, where it is to be rotated; null else.
     #[schema(format = DateTime)]

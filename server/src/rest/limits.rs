@@ -20,14 +20,16 @@ pub struct ApiLimitUse {
     #[schema(example = "hour")]
     period: &'static str,
     /// The most mails in any such period.
+    #[schema(example = 100)]
     limit: u32,
     /// How many mails are left now.
+    #[schema(example = 58)]
     left: u32,
     /// When the next mail is accepted; null while one is left.
     #[schema(format = DateTime)]
     next_at: Option<String>,
     /// When all are left again, if none is sent until then; null while all are.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-20T06:12:04Z")]
     resets_at: Option<String>,
 }
 
@@ -49,6 +51,7 @@ pub struct ApiLimits {
     /// The limits of mails; empty without any.
     messages: Vec<ApiLimitUse>,
     /// The most recipients of a mail; null without a limit.
+    #[schema(example = 10)]
     max_recipients: Option<u32>,
 }
 

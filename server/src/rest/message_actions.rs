@@ -17,6 +17,7 @@ use crate::http::AppState;
 /// The number of recipients that an action changed.
 #[derive(Serialize, ToSchema)]
 pub struct Acted {
+    #[schema(example = 1)]
     number: i64,
 }
 
@@ -85,8 +86,10 @@ impl Administrative for ActionRequest {
 /// The number of recipients that an action changed, or would change.
 #[derive(Serialize, ToSchema)]
 pub struct ActedOnMany {
+    #[schema(example = 12)]
     number: i64,
     /// The newest message that was counted; null where nothing matches, and where it is done.
+    #[schema(example = "01M7VNZG4G8Q2X5T7B9C3D6EFH")]
     up_to: Option<String>,
     /// Whether the action was performed.
     done: bool,

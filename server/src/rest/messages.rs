@@ -71,33 +71,41 @@ pub struct PageQuery {
 #[derive(Serialize, ToSchema)]
 pub struct MessagePage {
     /// Always `success`.
-    #[schema(value_type = String, pattern = "^success$")]
+    #[schema(value_type = String, pattern = "^success$", example = json!(SUCCESS))]
     status: &'static str,
     data: Vec<MessageLine>,
     /// The value of `before` for the next lines; null at the end.
+    #[schema(example = "01M7VNZG4G8Q2X5T7B9C3D6EFH.0")]
     next: Option<String>,
 }
 
 /// A message for one recipient.
 #[derive(Serialize, ToSchema)]
 struct MessageLine {
+    #[schema(example = "01M7VNZG4G8Q2X5T7B9C3D6EFH")]
     id: String,
     /// The recipient among those of the message, from 0.
+    #[schema(example = 0)]
     recipient: i64,
     #[schema(format = DateTime)]
     accepted: String,
+    #[schema(example = "alerts@example.org")]
     from: String,
+    #[schema(example = "desk@example.org")]
     to: String,
+    #[schema(example = "Fire")]
     subject: String,
     priority: Priority,
     state: RecipientState,
     /// Whether a process is delivering it at this moment.
     leased: bool,
+    #[schema(example = 1)]
     attempts: i64,
     /// Null when no attempt is due.
     #[schema(format = DateTime)]
     next_attempt: Option<String>,
     /// The last reply of the relay, or what was observed.
+    #[schema(example = "250 2.0.0 Ok: queued as 4bT1Zy2sXz")]
     reply: Option<String>,
 }
 
@@ -158,23 +166,30 @@ pub async fn list(
 /// A message with its delivery events.
 #[derive(Serialize, ToSchema)]
 pub struct Message {
+    #[schema(example = "01M7VNZG4G8Q2X5T7B9C3D6EFH")]
     id: String,
     #[schema(format = DateTime)]
     accepted: String,
     /// The account that submitted it; `local` for a program without an account, empty for the command line.
+    #[schema(example = "jonas@example.org")]
     by: String,
     /// The sender of the envelope; `<>` is the null sender.
+    #[schema(example = "alerts@example.org")]
     from: String,
+    #[schema(example = "Fire")]
     subject: String,
     priority: Priority,
     /// The header field, with its angle brackets.
+    #[schema(example = "<01M7VNZG4G8Q2X5T7B9C3D6EFH@example.org>")]
     message_id: String,
     /// In bytes.
+    #[schema(example = 412)]
     size: i64,
     /// Whether its bytes are still kept.
     kept: bool,
     recipients: Vec<MessageRecipient>,
     /// The relays of the message, where it is due and none of them takes mail; otherwise empty.
+    #[schema(example = json!([]))]
     waits_for: Vec<UnavailableRelay>,
     /// How often it was opened. Null where it was submitted without `track_opens`.
     open_tracking: Option<MessageOpens>,
@@ -184,10 +199,11 @@ pub struct Message {
 /// loads none, and one that loads them in advance counts without a reader.
 #[derive(Serialize, ToSchema)]
 struct MessageOpens {
+    #[schema(example = 2)]
     opens: i64,
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-20T05:20:00Z")]
     first_opened_at: Option<String>,
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-20T09:41:12Z")]
     last_opened_at: Option<String>,
 }
 
@@ -207,16 +223,20 @@ struct UnavailableRelay {
 /// A message for one recipient, with its history.
 #[derive(Serialize, ToSchema)]
 struct MessageRecipient {
+    #[schema(example = 0)]
     recipient: i64,
+    #[schema(example = "desk@example.org")]
     address: String,
     state: RecipientState,
     /// Whether a process is delivering it at this moment.
     leased: bool,
+    #[schema(example = 1)]
     attempts: i64,
     /// Null when no attempt is due.
     #[schema(format = DateTime)]
     next_attempt: Option<String>,
     /// The last reply of the relay, or what was observed.
+    #[schema(example = "250 2.0.0 Ok: queued as 4bT1Zy2sXz")]
     reply: Option<String>,
     /// Oldest first.
     timeline: Vec<DeliveryEvent>,
@@ -229,18 +249,22 @@ struct DeliveryEvent {
     at: String,
     kind: EventKind,
     /// The relay of an attempt, as host and port; the account of an action; empty for a report.
+    #[schema(example = "smtp-b.example.org:587")]
     by: String,
     /// The name of the relay of an attempt. Null for actions, and for attempts that are older than this field.
     /// Other accounts than administrators see their own relay or that of the organisation, without its name.
+    #[schema(example = "smtp-b")]
     relay: Option<String>,
     /// Why this relay was chosen: `own relay`, `first`, `rule` with the From domain, `failover` or `limit`
     /// with the relays before it and why they took no mail. For other accounts than administrators it is
     /// `own relay`, `no own relay`, or why their own took none. Null where `relay` is.
-    #[schema(example = "failover: smtp-a backs off since 2026-11-20T05:13:30Z")]
+    #[schema(example = "failover: smtp-a backs off since 2026-11-20T05:09:12Z")]
     reason: Option<String>,
     /// The relay's reply, or what was observed; of a report, its Message-ID or why none was sent.
+    #[schema(example = "250 2.0.0 Ok: queued as 4bT1Zy2sXz")]
     reply: String,
     /// The duration of the attempt in milliseconds.
+    #[schema(example = 840)]
     milliseconds: Option<i64>,
     /// The relay received the whole mail, and its reply was lost.
     may_have_arrived: bool,

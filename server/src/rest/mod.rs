@@ -17,6 +17,8 @@ mod contract_audit;
 #[cfg(test)]
 mod contract_domains;
 #[cfg(test)]
+mod contract_examples;
+#[cfg(test)]
 mod contract_interfaces;
 #[cfg(test)]
 mod contract_keys;
@@ -41,6 +43,7 @@ mod email_test;
 mod envelope;
 mod errors;
 mod event_stream;
+mod examples;
 mod extract;
 mod field_origin;
 mod figures;

@@ -10,6 +10,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, OpenApi as _};
 
 use super::envelope::ErrorEnvelope;
+use super::examples;
 use super::smtp_settings::SmtpError;
 
 #[derive(utoipa::OpenApi)]
@@ -74,12 +75,19 @@ static DOCUMENT: OnceLock<Value> = OnceLock::new();
 
 /// Publishes the document with its operations, which are the same for every router.
 pub fn publish(document: &OpenApi) {
-    DOCUMENT.get_or_init(|| closed(serde_json::to_value(document).unwrap_or_default()));
+    DOCUMENT.get_or_init(|| finished(document));
 }
 
 /// The published document.
 pub fn published() -> &'static Value {
-    DOCUMENT.get_or_init(|| closed(serde_json::to_value(frame()).unwrap_or_default()))
+    DOCUMENT.get_or_init(|| finished(&frame()))
+}
+
+/// The document as it is published.
+fn finished(document: &OpenApi) -> Value {
+    let mut document = closed(serde_json::to_value(document).unwrap_or_default());
+    examples::add(&mut document);
+    document
 }
 
 /// The document with the objects of request bodies closed: a member that it does not name is refused.
@@ -132,7 +140,16 @@ fn close(part: &mut Value, names: &mut Vec<String>) {
     path = "/api/openapi.json",
     tag = "About",
     security(()),
-    responses((status = 200, description = "The document", body = Object))
+    responses((
+        status = 200,
+        description = "The document",
+        body = Object,
+        example = json!({
+            "openapi": "3.1.0",
+            "info": { "title": "Postern", "version": env!("CARGO_PKG_VERSION") },
+            "paths": {},
+        })
+    ))
 )]
 pub async fn document() -> Json<&'static Value> {
     Json(published())

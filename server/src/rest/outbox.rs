@@ -21,10 +21,12 @@ use crate::http::AppState;
 #[derive(Serialize, ToSchema)]
 pub struct OutboxOverview {
     /// By state. Delivered and cancelled mail counts for 24 hours after its acceptance.
+    #[schema(example = json!({ "queued": { "number": 3, "oldest": "2026-11-20T05:13:30Z" } }))]
     counts: BTreeMap<&'static str, StateCount>,
     /// Null unless delivery is paused.
     pause: Option<Pause>,
     /// Whether a configuration is saved.
+    #[schema(example = true)]
     configured: bool,
     /// The processes that deliver. Without one, mail stays queued.
     workers: Vec<DeliveryProcess>,
@@ -88,15 +90,21 @@ struct Pause {
 #[derive(Serialize, ToSchema)]
 struct DeliveryProcess {
     /// The name of its machine.
+    #[schema(example = "mail-1")]
     host: String,
     /// Open connections to relays.
+    #[schema(example = 4)]
     connections: i64,
+    #[schema(example = 118)]
     delivered_per_minute: i64,
     /// From acceptance to delivery, of the last minute.
+    #[schema(example = 840)]
     median_milliseconds: Option<i64>,
     /// The number of relays that it delivers to.
+    #[schema(example = 1)]
     relays: i64,
     /// Those that it backs off from, and those whose last attempt failed.
+    #[schema(example = json!([]))]
     backoffs: Vec<BackingOffRelay>,
 }
 

@@ -22,10 +22,12 @@ use crate::http::AppState;
 pub struct PolicyFields {
     /// Whether accounts may have a relay of their own. Where they may not, those that exist are not
     /// used.
+    #[schema(example = true)]
     own_relays: bool,
     /// Whether the organisation's relays take the mail of an account whose own relay takes none.
     fallback: bool,
     /// Whether administrators sign in with a second factor.
+    #[schema(example = true)]
     second_factor_for_administrators: bool,
     /// Whether messages may track how often they are opened, with `track_opens`.
     open_tracking: bool,

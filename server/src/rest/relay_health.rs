@@ -16,7 +16,7 @@ use crate::http::AppState;
 pub struct ApiHealth {
     state: HealthState,
     /// When the state began: at the first check that showed it. Events of webhooks have the same.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-20T05:00:00Z")]
     since: String,
     /// The first failed check since the relay was healthy.
     #[schema(format = DateTime)]
@@ -24,10 +24,10 @@ pub struct ApiHealth {
     /// The last failed check since the relay was healthy.
     failure: Option<HealthFailure>,
     /// When it was checked last.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-20T05:13:00Z")]
     checked_at: Option<String>,
     /// When the next check is due; null while one is under way.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-20T05:14:00Z")]
     next_check_at: Option<String>,
 }
 
@@ -48,7 +48,7 @@ impl From<HealthView> for ApiHealth {
 #[derive(Serialize, ToSchema)]
 pub struct ApiHealthPeriod {
     state: HealthState,
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-20T05:00:00Z")]
     from: String,
     /// For the last period the present.
     #[schema(format = DateTime)]
@@ -73,6 +73,7 @@ pub struct RelayHealthReport {
     /// The states of the last 30 days, oldest first.
     history: Vec<ApiHealthPeriod>,
     /// The open connections to it, of all processes that deliver.
+    #[schema(example = 2)]
     connections: u64,
 }
 

@@ -24,30 +24,39 @@ use crate::http::AppState;
 #[derive(Serialize, ToSchema)]
 pub struct ApiRelay {
     /// `global` for the first relay, whose settings are also those of `/api/setup/email_smtp`.
+    #[schema(example = "global")]
     id: String,
+    #[schema(example = "Main relay")]
     name: String,
     /// The position in the order of relays, from 1 on.
+    #[schema(example = 1)]
     position: i64,
     /// The domain of the From addresses that it is for; null means all.
     from_domain: Option<String>,
     /// Whether mail is sent through it.
+    #[schema(example = true)]
     enabled: bool,
     /// The most connections at a time.
+    #[schema(example = 20)]
     max_connections: Option<u32>,
     /// The most messages a minute.
     per_minute: Option<u32>,
     /// The most messages an hour.
     per_hour: Option<u32>,
     /// The most messages a day.
+    #[schema(example = 50_000)]
     per_day: Option<u32>,
     /// The number of changes, without those of the SMTP settings.
+    #[schema(example = 3)]
     revision: i64,
     /// Host and port; null before its settings are saved.
+    #[schema(example = "smtp.example.org:587")]
     address: Option<String>,
     verified: VerifiedState,
     /// What its checks have found; null where it is not checked: it is off, or has no settings.
     health: Option<ApiHealth>,
     /// The open connections to it, of all processes that deliver.
+    #[schema(example = 2)]
     connections: u64,
     last_day: RelayLastDay,
 }
@@ -57,12 +66,16 @@ pub struct ApiRelay {
 #[derive(Default, Serialize, ToSchema)]
 struct RelayLastDay {
     /// Delivered.
+    #[schema(example = 1204)]
     delivered: u64,
     /// Attempts that the relay deferred; another one follows each.
+    #[schema(example = 6)]
     deferred: u64,
     /// Failed for good.
+    #[schema(example = 2)]
     failed: u64,
     /// Half of the deliveries took no longer from acceptance, in milliseconds; null without deliveries.
+    #[schema(example = 840)]
     p50_ms: Option<u64>,
 }
 

@@ -21,19 +21,23 @@ use crate::http::AppState;
 /// A save of the configuration of a relay.
 #[derive(Serialize, ToSchema)]
 pub struct ApiRevision {
+    #[schema(example = 7)]
     number: i64,
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-20T05:00:00Z")]
     saved_at: String,
     /// The address of the account, or the local user.
+    #[schema(example = "admin@example.org")]
     saved_by: String,
     /// The IP address that it was saved from, or `this machine`; null where it was not recorded.
+    #[schema(example = "192.0.2.7")]
     saved_from: Option<String>,
     /// The revision that it brought back.
     restored_from: Option<i64>,
     /// When a test mail was delivered with it.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-20T05:13:30Z")]
     verified_at: Option<String>,
     /// Who sent that test mail.
+    #[schema(example = "admin@example.org")]
     verified_by: Option<String>,
     /// The password that goes with it: `none`; `kept`, and comes back with it; `forgotten`, as it is older
     /// than the last three or was that of the environment; or `re-enter`, as its key is lost.
@@ -49,8 +53,10 @@ pub struct ApiRevision {
 pub struct ApiFieldChange {
     field: Label,
     /// The value before; null for the password, of which only the change is known.
+    #[schema(example = "mail.example.org")]
     before: Option<String>,
     /// The value after; null for the password.
+    #[schema(example = "smtp.example.org")]
     after: Option<String>,
 }
 
@@ -162,6 +168,7 @@ impl RestoreRevision {
 #[derive(Serialize, ToSchema)]
 pub struct RestoredRevision {
     /// The number of the newest revision; without a difference to what was saved there is no new one.
+    #[schema(example = 8)]
     revision: i64,
 }
 

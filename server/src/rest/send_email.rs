@@ -31,6 +31,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The mail is on disk. These ids identify it.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
+#[schema(example = json!({ "id": "01M7VNZG4G8Q2X5T7B9C3D6EFH", "queue": "organisation" }))]
 enum AcceptedIds {
     /// The response to one mail.
     One {

@@ -16,6 +16,7 @@ use crate::http::AppState;
 /// `administrator`, added by one. Why not yet: `waiting` for the holder; `expired`, the mailed link.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(example = "confirmed")]
 enum ApiSenderState {
     Own,
     Confirmed,
@@ -40,19 +41,22 @@ impl From<SenderState> for ApiSenderState {
 #[derive(Serialize, ToSchema)]
 pub struct ApiSender {
     /// Null for the address of the account itself, which stays.
+    #[schema(example = "01M3XT1500E8F0G2H4J6K8M1N3")]
     id: Option<String>,
     /// The address, or the domain.
+    #[schema(example = "team@example.org")]
     address: String,
     /// Whether it is a domain: every address of it, none of its subdomains.
     domain: bool,
     state: ApiSenderState,
     /// Null for the address of the account itself.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-20T05:00:00Z")]
     added: Option<String>,
     /// Who added it. Others than administrators see `an administrator`, or themselves.
+    #[schema(example = "jonas@example.org")]
     added_by: Option<String>,
     /// Since when mail may be sent from it; null while it may not.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-20T05:13:30Z")]
     confirmed: Option<String>,
     /// When the mailed link ends; null once it was used.
     #[schema(format = DateTime)]

@@ -15,15 +15,20 @@ use crate::http::AppState;
 #[derive(Serialize, ToSchema)]
 pub struct ApiSession {
     /// Names it in the list; no secret.
+    #[schema(example = "01M7VN6S40W1X3Y5Z7A9B2C4D6")]
     id: String,
     /// The address of its account.
+    #[schema(example = "jonas@example.org")]
     account: String,
+    #[schema(example = "01M3XT1500A4B6C8D0E2F4G6H8")]
     account_id: String,
     /// The address it began from.
+    #[schema(example = "192.0.2.7")]
     from: String,
     /// The User-Agent of its browser; may be empty.
+    #[schema(example = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")]
     browser: String,
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-20T05:00:00Z")]
     begun: String,
     /// To the minute.
     #[schema(format = DateTime)]
@@ -50,6 +55,7 @@ impl ApiSession {
 /// How many sessions were ended.
 #[derive(Serialize, ToSchema)]
 pub struct EndedSessions {
+    #[schema(example = 2)]
     ended: u64,
 }
 

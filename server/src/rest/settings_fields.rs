@@ -60,15 +60,30 @@ pub struct SavedFields(pub BTreeMap<Label, String>);
 impl PartialSchema for SavedFields {
     fn schema() -> RefOr<Schema> {
         let required = Label::SHOWN.into_iter();
+        let form = example_form();
+        let example = form.iter().map(|(label, value)| (label, value.to_owned()));
+        let example = Self(example.collect());
         required
             .fold(fields(Writing::Response), |object, label| {
                 object.required(label.as_str())
             })
+            .examples([serde_json::json!(example)])
             .into()
     }
 }
 
 impl ToSchema for SavedFields {}
+
+/// The saved configuration of examples.
+pub fn example_form() -> Form {
+    Form::default()
+        .with(Label::FromAddress, "alerts@example.org")
+        .with(Label::Username, "postern")
+        .with(Label::Host, "smtp.example.org")
+        .with(Label::Port, "587")
+        .with(Label::ConnectionType, "TLS")
+        .with(Label::AuthenticationType, "Plain")
+}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Writing {

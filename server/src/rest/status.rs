@@ -15,14 +15,16 @@ use crate::http::AppState;
 #[derive(Serialize, ToSchema)]
 pub struct StatusFields {
     /// False while nothing leaves; true also where some relays are down and others take mail.
+    #[schema(example = true)]
     can_leave: bool,
     /// `not_configured`, `paused`, `no_worker`, `stopped`, `partial`, `unchecked` or `running`.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "running")]
     state: &'static str,
     /// When the state began. Null where that is not known.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-20T05:00:00Z")]
     since: Option<String>,
     /// The state in a sentence.
+    #[schema(example = "Mail can leave.")]
     reason: String,
 }
 

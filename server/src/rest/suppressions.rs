@@ -16,17 +16,21 @@ use crate::http::AppState;
 /// An address that a relay refused permanently: mail to it fails without an attempt.
 #[derive(Serialize, ToSchema)]
 pub struct Suppression {
+    #[schema(example = "unknown@example.org")]
     address: String,
     /// Host and port of the relay; empty in entries from earlier versions.
+    #[schema(example = "smtp.example.org:587")]
     relay: String,
     /// The reply of the relay.
+    #[schema(example = "550 5.1.1 No such user")]
     reply: String,
     #[schema(format = DateTime)]
     listed: String,
     /// When mail to the address is sent again.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-12-20T05:13:30Z")]
     expires: String,
     /// The id of the message that was refused.
+    #[schema(example = "01M7VN6S40K7W3P9R5S1T8VXYZ")]
     id: String,
 }
 
@@ -147,8 +151,10 @@ impl Administrative for RemovalRequest {
 /// The number of suppressions that were removed, or would be.
 #[derive(Serialize, ToSchema)]
 pub struct RemovedMany {
+    #[schema(example = 3)]
     number: i64,
     /// Whether they were removed.
+    #[schema(example = true)]
     done: bool,
 }
 

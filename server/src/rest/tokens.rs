@@ -37,12 +37,16 @@ impl From<TokenScope> for Scope {
 /// A token, without its secret.
 #[derive(Serialize, ToSchema)]
 pub struct ApiToken {
+    #[schema(example = "01M3XT1500J1K3M5N7P9Q2R4S6")]
     id: String,
     /// The address of its account.
+    #[schema(example = "jonas@example.org")]
     account: String,
+    #[schema(example = "billing")]
     name: String,
     scopes: Vec<Scope>,
     /// The addresses it may send from; empty, all that its account may.
+    #[schema(example = json!(["billing@example.org"]))]
     senders: Vec<String>,
     /// Whether it may send from addresses that its account may not, as an administrator's.
     any_sender: bool,
@@ -52,13 +56,13 @@ pub struct ApiToken {
     highest_priority: Priority,
     /// What it may send, and what is left of it.
     limits: ApiLimits,
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-10-02T08:00:00Z")]
     created: String,
     /// To the minute; null where it was not used yet.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-20T05:13:00Z")]
     last_used: Option<String>,
     /// Null where it does not expire.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-12-31T08:00:00Z")]
     expires: Option<String>,
     /// Null while it is in use.
     #[schema(format = DateTime)]
@@ -137,6 +141,7 @@ pub struct TokenRequest {
 #[derive(Serialize, ToSchema)]
 pub struct CreatedToken {
     /// Shown once.
+    #[schema(example = "postern_…")]
     token: String,
 }
 

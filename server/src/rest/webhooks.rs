@@ -18,22 +18,26 @@ use crate::http::AppState;
 #[derive(Serialize, ToSchema)]
 pub struct ApiWebhookDelivery {
     /// As in the header `webhook-id`, the same in every attempt.
+    #[schema(example = "01M7VNZG4GY3Z5A7B9C1D3E5F7")]
     event_id: String,
     /// `relay.down`, `relay.degraded`, `relay.recovered` or `webhook.test`; of a webhook of an account
     /// `message.delivered`, `message.deferred`, `message.failed` or `webhook.test`.
+    #[schema(example = "relay.down")]
     event: String,
     /// `cancelled` where the webhook was switched off before.
     state: WebhookDeliveryState,
     #[schema(format = DateTime)]
     created: String,
+    #[schema(example = 1)]
     attempts: i64,
     /// When the last attempt ended; null before the first.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-20T05:13:31Z")]
     attempted: Option<String>,
     /// When the next attempt is due; null where there is none.
     #[schema(format = DateTime)]
     next_attempt: Option<String>,
     /// The HTTP status of the last answer; null where there was none.
+    #[schema(example = 204)]
     http_status: Option<i64>,
     /// The beginning of the last answer, or why there was none.
     answer: Option<String>,
@@ -58,19 +62,24 @@ impl From<WebhookDelivery> for ApiWebhookDelivery {
 /// A webhook, without its secret.
 #[derive(Serialize, ToSchema)]
 pub struct ApiWebhook {
+    #[schema(example = "01M3XT1500T8V0W2X4Y6Z1A3B5")]
     id: String,
+    #[schema(example = "https://example.org/hooks/postern")]
     url: String,
     /// Whether events are sent.
+    #[schema(example = true)]
     enabled: bool,
     /// When the receiver answered 410, which switched it off; null where it did not.
     #[schema(format = DateTime)]
     gone: Option<String>,
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-10-02T08:00:00Z")]
     created: String,
+    #[schema(example = "admin@example.org")]
     created_by: String,
     /// `re-enter` where the key of the secret is lost: events are not sent until a new secret is made.
     secret: PasswordState,
     /// How many events wait.
+    #[schema(example = 0)]
     queued: i64,
     /// The delivery that was attempted last; null before the first attempt.
     last: Option<ApiWebhookDelivery>,
@@ -98,8 +107,10 @@ impl From<WebhookView> for ApiWebhook {
 /// A webhook that was added.
 #[derive(Serialize, ToSchema)]
 pub struct CreatedWebhook {
+    #[schema(example = "01M3XT1500T8V0W2X4Y6Z1A3B5")]
     pub id: String,
     /// `whsec_` and 32 octets in Base64, with which the receiver verifies signatures. Shown once.
+    #[schema(example = "whsec_…")]
     pub secret: String,
 }
 
@@ -107,6 +118,7 @@ pub struct CreatedWebhook {
 #[derive(Serialize, ToSchema)]
 pub struct WebhookSecret {
     /// Shown once.
+    #[schema(example = "whsec_…")]
     pub secret: String,
 }
 

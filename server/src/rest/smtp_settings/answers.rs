@@ -13,6 +13,7 @@ pub struct CurrentSettings {
     #[serde(flatten)]
     settings: RelaySettings,
     /// Whether a password is saved.
+    #[schema(example = true)]
     has_password: bool,
     /// Whether it is a relay of the organisation.
     is_global: bool,
@@ -23,24 +24,34 @@ pub struct CurrentSettings {
 #[serde(rename_all = "camelCase")]
 pub struct RelaySettings {
     /// Empty while the organisation has no relay.
+    #[schema(example = "smtp.example.org")]
     host: String,
     /// Null while the organisation has no relay.
+    #[schema(example = 465)]
     port: Option<u16>,
     /// Whether the connection is encrypted from the first byte.
+    #[schema(example = true)]
     secure: bool,
     /// The user of the sign-in; empty without one. That of the organisation's relay is shown to
     /// administrators.
+    #[schema(example = "ann")]
     user: String,
     /// When the settings were saved. Those of the organisation's relay say so to administrators.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-20T05:13:30Z")]
     updated_at: Option<String>,
     /// The address of the account that saved them.
+    #[schema(example = "ann@example.org")]
     updated_by: Option<String>,
 }
+
+const SAVED: &str = "Your relay is saved. Your mail leaves through it from now on.";
+
+const REMOVED: &str = "Your mail leaves through the relay of your organisation.";
 
 /// The settings are saved.
 #[derive(Serialize, ToSchema)]
 pub struct Changed {
+    #[schema(example = json!(SAVED))]
     message: &'static str,
     settings: RelaySettings,
 }
@@ -48,14 +59,13 @@ pub struct Changed {
 /// The organisation's relay is used.
 #[derive(Serialize, ToSchema)]
 pub struct Removed {
+    #[schema(example = json!(REMOVED))]
     message: &'static str,
 }
 
 impl Default for Removed {
     fn default() -> Self {
-        Self {
-            message: "Your mail leaves through the relay of your organisation.",
-        }
+        Self { message: REMOVED }
     }
 }
 
@@ -63,7 +73,7 @@ impl Changed {
     /// The answer to a save.
     pub fn of(relay: AccountRelay) -> Self {
         Self {
-            message: "Your relay is saved. Your mail leaves through it from now on.",
+            message: SAVED,
             settings: own(&relay.own),
         }
     }

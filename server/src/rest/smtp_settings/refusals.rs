@@ -24,6 +24,10 @@ const TEST: &str = "/api/smtp/test";
 
 /// The answer to a request that was refused, or to a test that failed.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "error": "This field is required.",
+    "errors": { "host": "This field is required." },
+}))]
 pub struct SmtpError {
     /// Of a test: always false.
     #[serde(skip_serializing_if = "Option::is_none")]

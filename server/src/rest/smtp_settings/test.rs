@@ -16,7 +16,9 @@ use crate::test_mail::explained;
 #[derive(Serialize, ToSchema)]
 pub struct TestPassed {
     /// Always true.
+    #[schema(example = true)]
     success: bool,
+    #[schema(example = "smtp.example.org:465 works with TLS 1.3.")]
     message: String,
 }
 

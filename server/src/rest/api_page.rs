@@ -123,7 +123,7 @@ fn operation_card(document: &Value, path: &str, method: &str, operation: &Value)
         .next()
         .map(|(media_type, content)| body_view(document, media_type, content));
     let answers: Vec<_> = object(&operation["responses"])
-        .map(|(status, answer)| answer_row(status, answer))
+        .map(|(status, answer)| answer_row(document, status, answer))
         .collect();
     view! {
         <article class="card api-operation">
@@ -155,21 +155,30 @@ fn body_view(document: &Value, media_type: &str, content: &Value) -> AnyView {
     } else {
         resolve(document, first)
     };
-    let example = Some(&schema["example"]).filter(|example| !example.is_null());
-    let example = example.and_then(|example| serde_json::to_string_pretty(example).ok());
     view! {
         <h4>"Body: " {type_of(&content["schema"])} ", " <code>{media_type.to_owned()}</code></h4>
-        {example.map(|example| view! { <pre><code>{example}</code></pre> })}
+        {example_view(document, content)}
         {fields(schema)}
     }
     .into_any()
 }
 
-fn answer_row(status: &str, answer: &Value) -> AnyView {
+/// The example of a body: its own, or that of its type.
+fn example_view(document: &Value, content: &Value) -> Option<AnyView> {
+    let of_type = resolve(document, &content["schema"]).get("example");
+    let example = content.get("example").or(of_type)?;
+    let example = serde_json::to_string_pretty(example).ok()?;
+    Some(view! { <pre><code>{example}</code></pre> }.into_any())
+}
+
+fn answer_row(document: &Value, status: &str, answer: &Value) -> AnyView {
     let contents: Vec<_> = object(&answer["content"])
         .map(|(media_type, content)| {
             let kind = type_of(&content["schema"]);
-            view! { <p>{kind} ", " <code>{media_type.to_owned()}</code></p> }
+            view! {
+                <p>{kind} ", " <code>{media_type.to_owned()}</code></p>
+                {example_view(document, content)}
+            }
         })
         .collect();
     // Of a refusal it is always the envelope.

@@ -13,11 +13,11 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::client::SubmissionPeer;
-use super::connection::{SubmissionConnection, stopping};
-use super::replies::{self, SmtpReply};
+use super::protocol::replies::{self, SmtpReply};
 use super::service::SubmissionService;
 use super::slots::ConnectionSlots;
-use super::stream::SubmissionStream;
+use super::transport::connection::{SubmissionConnection, stopping};
+use super::transport::stream::SubmissionStream;
 use crate::peer;
 use crate::unix_listener::SocketFile;
 

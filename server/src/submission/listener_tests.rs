@@ -8,7 +8,7 @@ use domain::SendingLimits;
 use engine::{AccountChange, Actor};
 use tokio::time::interval;
 
-use super::limits::SessionLimits;
+use super::protocol::limits::SessionLimits;
 use super::test_client::{ANN, DATA, TestSubmission, on_tcp, within};
 use crate::cli::SubmissionArgs;
 

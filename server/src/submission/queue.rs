@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::client::SubmissionPeer;
-use super::command;
-use super::replies::{self, SmtpReply};
+use super::protocol::command;
+use super::protocol::replies::{self, SmtpReply};
 use super::service::SubmissionService;
 use crate::sendmail::queue::queue_for;
 

@@ -8,9 +8,9 @@ use engine::{Actor, EnvelopeSubmission, Postern, Received, Repair};
 use tokio_rustls::TlsAcceptor;
 
 use super::client::SubmissionPeer;
-use super::limits::SessionLimits;
-use super::replies::{self, SmtpReply};
-use super::session::FinishedMail;
+use super::protocol::limits::SessionLimits;
+use super::protocol::replies::{self, SmtpReply};
+use super::protocol::session::FinishedMail;
 
 /// Who submits the mail of programs on this machine that do not sign in.
 #[derive(Clone, Debug, Default)]

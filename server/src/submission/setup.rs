@@ -13,8 +13,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-use super::limits::SessionLimits;
 use super::listener::SubmissionListener;
+use super::protocol::limits::SessionLimits;
 use super::service::{LocalSubmitters, SubmissionService};
 use super::slots::ConnectionSlots;
 use crate::cli::SubmissionArgs;

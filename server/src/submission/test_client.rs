@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::BoundSubmission;
-use super::limits::SessionLimits;
+use super::protocol::limits::SessionLimits;
 use crate::cli::SubmissionArgs;
 use crate::inherited_sockets::InheritedSockets;
 

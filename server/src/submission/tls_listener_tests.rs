@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::limits::SessionLimits;
+use super::protocol::limits::SessionLimits;
 use super::test_client::{ANN, SmtpTestClient, TestSubmission, on_tcp, within};
 use crate::cli::SubmissionArgs;
 

@@ -27,10 +27,10 @@ const WITH_TRACES: [&str; 2] = ["--features", "server/otel"];
 /// The tests of what reads SMTP and the messages of the command socket.
 #[cfg(target_os = "linux")]
 const READERS: [&str; 5] = [
-    "submission::command_tests::",
-    "submission::line::",
-    "submission::data::",
-    "submission::bdat::",
+    "submission::protocol::command_tests::",
+    "submission::protocol::line::",
+    "submission::protocol::data::",
+    "submission::protocol::bdat::",
     "command_socket::message::",
 ];
 

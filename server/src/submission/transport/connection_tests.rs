@@ -8,12 +8,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::watch;
 
-use super::client::SubmissionPeer;
 use super::connection::SubmissionConnection;
-use super::limits::SessionLimits;
-use super::service::{LocalSubmitters, SubmissionService};
 use super::stream::SubmissionStream;
-use super::test_client::within;
+use crate::submission::client::SubmissionPeer;
+use crate::submission::protocol::limits::SessionLimits;
+use crate::submission::service::{LocalSubmitters, SubmissionService};
+use crate::submission::test_client::within;
 
 /// The replies to what a client sent, where the process stops.
 async fn replies_at_the_stop(sent: &str) -> String {

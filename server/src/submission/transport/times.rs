@@ -2,8 +2,8 @@
 
 use tokio::time::Instant;
 
-use super::limits::SessionLimits;
-use super::replies::{self, SmtpReply};
+use crate::submission::protocol::limits::SessionLimits;
+use crate::submission::protocol::replies::{self, SmtpReply};
 
 /// When things happened last.
 #[derive(Clone, Copy, Debug)]

@@ -71,7 +71,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::submission::replies::OK;
+    use crate::submission::protocol::replies::OK;
 
     proptest! {
         #[test]

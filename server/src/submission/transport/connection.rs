@@ -12,20 +12,20 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant, timeout};
 
-use super::authentication::{self, SmtpCredentials};
-use super::bdat::ChunkReader;
-use super::client::SubmissionPeer;
-use super::data::DataReader;
 use super::deadline::Deadline;
-use super::line::{Input, LineFault};
 use super::outgoing::Outgoing;
-use super::queue;
-use super::replies::{self, SmtpReply};
-use super::service::SubmissionService;
-use super::session::{Session, SessionStart, SessionStep};
 use super::stream::{SubmissionStream, shut_down};
 use super::times::SessionTimes;
 use crate::rest::BodyPermit;
+use crate::submission::client::SubmissionPeer;
+use crate::submission::protocol::authentication::{self, SmtpCredentials};
+use crate::submission::protocol::bdat::ChunkReader;
+use crate::submission::protocol::data::DataReader;
+use crate::submission::protocol::line::{Input, LineFault};
+use crate::submission::protocol::replies::{self, SmtpReply};
+use crate::submission::protocol::session::{Session, SessionStart, SessionStep};
+use crate::submission::queue;
+use crate::submission::service::SubmissionService;
 
 /// How many mails of a session are written to disk at once.
 const AHEAD: usize = 16;

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use futures::stream::FuturesOrdered;
 use futures::{FutureExt, StreamExt};
 
-use super::replies::SmtpReply;
+use crate::submission::protocol::replies::SmtpReply;
 
 /// A mail that is being accepted: its reply.
 pub type Accepting = Pin<Box<dyn Future<Output = SmtpReply> + Send>>;
@@ -76,7 +76,7 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
-    use crate::submission::replies::{BYE, OK, SENDER_OK, accepted};
+    use crate::submission::protocol::replies::{BYE, OK, SENDER_OK, accepted};
 
     fn text(outgoing: &Outgoing) -> String {
         String::from_utf8_lossy(outgoing.ready()).replace("\r\n", "; ")

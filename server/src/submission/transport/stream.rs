@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::replies::SmtpReply;
+use crate::submission::protocol::replies::SmtpReply;
 
 /// A stream of octets to and from a client.
 pub enum SubmissionStream {

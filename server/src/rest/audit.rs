@@ -11,9 +11,9 @@ use futures::{StreamExt, stream};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::envelope::{Refused, SUCCESS};
-use super::errors::{Always, Restricted};
-use super::extract::{QueryPairs, SignedIn};
+use super::request::extract::{QueryPairs, SignedIn};
+use super::response::envelope::{Refused, SUCCESS};
+use super::response::errors::{Always, Restricted};
 use crate::audit_lines::AuditLine;
 use crate::cli::AuditFormat;
 use crate::http::AppState;

@@ -12,10 +12,10 @@ use domain::figures::{FigureQuery, FigureRow, Figures};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::envelope::{Refused, Success};
-use super::errors::{Always, Missing, Restricted};
-use super::event_stream::accepts;
-use super::extract::{QueryPairs, SignedIn};
+use super::request::extract::{QueryPairs, SignedIn};
+use super::response::envelope::{Refused, Success};
+use super::response::errors::{Always, Missing, Restricted};
+use super::response::event_stream::accepts;
 use crate::http::AppState;
 
 /// The media type of CSV (RFC 4180).

@@ -7,9 +7,9 @@ use domain::interface::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::envelope::{Refused, Success};
-use super::errors::{Always, Restricted};
-use super::extract::SignedIn;
+use super::request::extract::SignedIn;
+use super::response::envelope::{Refused, Success};
+use super::response::errors::{Always, Restricted};
 use crate::http::AppState;
 
 /// An open interface.

@@ -10,9 +10,9 @@ use domain::keys::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::envelope::{Refused, Success};
-use super::errors::{Always, KeyInUse, Missing, Restricted, Throttled};
-use super::extract::{PathParams, SignedIn};
+use super::request::extract::{PathParams, SignedIn};
+use super::response::envelope::{Refused, Success};
+use super::response::errors::{Always, KeyInUse, Missing, Restricted, Throttled};
 use crate::http::AppState;
 
 /// How many values of a kind a key seals.

@@ -4,9 +4,9 @@ use axum::extract::State;
 use domain::webhook::WebhookChange;
 use engine::{WebhookOwner, Webhooks};
 
-use super::envelope::{Nothing, Refused, Success};
-use super::errors::{Always, Clashing, JsonRefused, Missing, Restricted};
-use super::extract::{JsonBody, PathParams, SignedIn};
+use super::request::extract::{JsonBody, PathParams, SignedIn};
+use super::response::envelope::{Nothing, Refused, Success};
+use super::response::errors::{Always, Clashing, JsonRefused, Missing, Restricted};
 use super::webhooks::{
     ApiWebhook, ApiWebhookDelivery, CreatedWebhook, NewWebhookRequest, WebhookSecret, WebhookUpdate,
 };

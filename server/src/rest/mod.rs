@@ -5,84 +5,24 @@
     reason = "the code that utoipa generates qualifies its paths"
 )]
 
-mod accounts;
-mod administrator_networks;
+mod access;
 mod api_page;
 mod audit;
-mod body_budget;
 #[cfg(test)]
-mod contract_accounts;
-#[cfg(test)]
-mod contract_audit;
-#[cfg(test)]
-mod contract_domains;
-#[cfg(test)]
-mod contract_examples;
-#[cfg(test)]
-mod contract_interfaces;
-#[cfg(test)]
-mod contract_keys;
-#[cfg(test)]
-mod contract_message_webhooks;
-#[cfg(test)]
-mod contract_networks;
-#[cfg(test)]
-mod contract_open_tracking;
-#[cfg(test)]
-mod contract_revisions;
-#[cfg(test)]
-mod contract_senders;
-#[cfg(test)]
-mod contract_tests;
-#[cfg(test)]
-mod contract_webhooks;
-mod diagnosis;
+mod contract;
 mod domains;
-mod email_smtp;
-mod email_test;
-mod envelope;
-mod errors;
-mod event_stream;
 mod examples;
-mod extract;
-mod field_origin;
 mod figures;
 mod interfaces;
-mod json;
 mod keys;
-mod limits;
-mod message_actions;
+mod mail;
 mod message_webhooks;
-mod messages;
 pub mod openapi;
-mod outbox;
-mod policy;
-mod probe;
-#[cfg(test)]
-mod relay_contract_tests;
-mod relay_health;
-mod relay_settings;
 mod relays;
-mod revisions;
-#[cfg(test)]
-mod schema;
-mod send_email;
-mod senders;
-mod sessions;
-mod settings_fields;
-#[cfg(test)]
-mod smtp_client_tests;
+mod request;
+mod response;
 mod smtp_settings;
-#[cfg(test)]
-mod smtp_settings_contract_tests;
 mod status;
-mod submission;
-#[cfg(test)]
-mod submission_tests;
-mod suppressions;
-#[cfg(test)]
-mod test_api;
-mod tokens;
 mod webhooks;
 
 use axum::Router;
@@ -94,65 +34,75 @@ use domain::{Kind, Refusal};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use body_budget::BodyPermit;
-pub use envelope::refuse;
-pub use send_email::INTAKE;
+pub use mail::send_email::INTAKE;
+pub use request::body_budget::BodyPermit;
+pub use response::envelope::refuse;
 
 use crate::http::AppState;
 
 /// Every operation.
 fn operations() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::frame())
-        .routes(routes!(send_email::send))
-        .routes(routes!(messages::read))
-        .routes(routes!(messages::source))
-        .routes(routes!(message_actions::act_on_one))
+        .routes(routes!(mail::send_email::send))
+        .routes(routes!(mail::messages::read))
+        .routes(routes!(mail::messages::source))
+        .routes(routes!(mail::message_actions::act_on_one))
         .routes(routes!(
-            message_actions::act_on_many,
-            message_actions::stop_act
+            mail::message_actions::act_on_many,
+            mail::message_actions::stop_act
         ))
-        .routes(routes!(outbox::read))
-        .routes(routes!(outbox::pause))
+        .routes(routes!(mail::outbox::read))
+        .routes(routes!(mail::outbox::pause))
         .routes(routes!(status::read))
-        .routes(routes!(suppressions::remove))
-        .routes(routes!(suppressions::remove_matching))
-        .routes(routes!(email_smtp::read, email_smtp::save))
-        .routes(routes!(email_test::send))
-        .routes(routes!(diagnosis::diagnose))
-        .routes(routes!(probe::probe))
-        .routes(routes!(relays::list, relays::create))
-        .routes(routes!(relays::read, relays::change_one, relays::remove))
-        .routes(routes!(relay_health::read))
-        .routes(routes!(relay_health::check))
-        .routes(routes!(relay_settings::read, relay_settings::save))
-        .routes(routes!(relay_settings::test))
-        .routes(routes!(relay_settings::diagnose))
-        .routes(routes!(revisions::list))
-        .routes(routes!(revisions::restore))
-        .routes(routes!(policy::read, policy::save))
+        .routes(routes!(mail::suppressions::remove))
+        .routes(routes!(mail::suppressions::remove_matching))
+        .routes(routes!(relays::email_smtp::read, relays::email_smtp::save))
+        .routes(routes!(relays::email_test::send))
+        .routes(routes!(relays::diagnosis::diagnose))
+        .routes(routes!(relays::probe::probe))
+        .routes(routes!(relays::list::list, relays::list::create))
         .routes(routes!(
-            administrator_networks::read,
-            administrator_networks::save
+            relays::list::read,
+            relays::list::change_one,
+            relays::list::remove
+        ))
+        .routes(routes!(relays::health::read))
+        .routes(routes!(relays::health::check))
+        .routes(routes!(relays::settings::read, relays::settings::save))
+        .routes(routes!(relays::settings::test))
+        .routes(routes!(relays::settings::diagnose))
+        .routes(routes!(relays::revisions::list))
+        .routes(routes!(relays::revisions::restore))
+        .routes(routes!(access::policy::read, access::policy::save))
+        .routes(routes!(
+            access::administrator_networks::read,
+            access::administrator_networks::save
         ))
         .routes(routes!(interfaces::list))
-        .routes(routes!(accounts::list, accounts::create))
+        .routes(routes!(access::accounts::list, access::accounts::create))
         .routes(routes!(
-            accounts::read,
-            accounts::change_account,
-            accounts::delete
+            access::accounts::read,
+            access::accounts::change_account,
+            access::accounts::delete
         ))
-        .routes(routes!(sessions::list))
-        .routes(routes!(sessions::end))
-        .routes(routes!(sessions::end_all_of_account))
-        .routes(routes!(senders::list, senders::add))
-        .routes(routes!(senders::remove))
-        .routes(routes!(senders::list_of_account, senders::add_to_account))
-        .routes(routes!(senders::remove_from_account))
-        .routes(routes!(limits::own))
-        .routes(routes!(limits::of_account, limits::set_of_account))
-        .routes(routes!(limits::set_of_token))
-        .routes(routes!(tokens::list, tokens::create))
-        .routes(routes!(tokens::revoke))
+        .routes(routes!(access::sessions::list))
+        .routes(routes!(access::sessions::end))
+        .routes(routes!(access::sessions::end_all_of_account))
+        .routes(routes!(access::senders::list, access::senders::add))
+        .routes(routes!(access::senders::remove))
+        .routes(routes!(
+            access::senders::list_of_account,
+            access::senders::add_to_account
+        ))
+        .routes(routes!(access::senders::remove_from_account))
+        .routes(routes!(access::limits::own))
+        .routes(routes!(
+            access::limits::of_account,
+            access::limits::set_of_account
+        ))
+        .routes(routes!(access::limits::set_of_token))
+        .routes(routes!(access::tokens::list, access::tokens::create))
+        .routes(routes!(access::tokens::revoke))
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::change, webhooks::remove))
         .routes(routes!(webhooks::renew_secret))
@@ -171,12 +121,12 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(keys::list, keys::rotate))
         .routes(routes!(keys::browser, keys::rotate_browser))
         .routes(routes!(keys::retire))
-        .route_layer(from_fn(extract::refuse_query))
-        .routes(routes!(messages::list))
+        .route_layer(from_fn(request::extract::refuse_query))
+        .routes(routes!(mail::messages::list))
         .routes(routes!(audit::list))
         .routes(routes!(audit::export))
         .routes(routes!(figures::read))
-        .routes(routes!(suppressions::list))
+        .routes(routes!(mail::suppressions::list))
         .routes(routes!(
             smtp_settings::read,
             smtp_settings::save,

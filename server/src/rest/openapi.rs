@@ -9,8 +9,8 @@ use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi as _};
 
-use super::envelope::ErrorEnvelope;
 use super::examples;
+use super::response::envelope::ErrorEnvelope;
 use super::smtp_settings::SmtpError;
 
 #[derive(utoipa::OpenApi)]

@@ -6,9 +6,9 @@ use domain::home::MailStatus;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::envelope::{Refused, Success};
-use super::errors::{Always, Restricted};
-use super::extract::SignedIn;
+use super::request::extract::SignedIn;
+use super::response::envelope::{Refused, Success};
+use super::response::errors::{Always, Restricted};
 use crate::http::AppState;
 
 /// Whether mail can leave.

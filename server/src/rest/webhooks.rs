@@ -8,10 +8,10 @@ use engine::{Action, WebhookOwner, Webhooks};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::envelope::{Nothing, Refused, Success};
-use super::errors::{Always, Clashing, JsonRefused, Missing, Restricted};
-use super::extract::{AdminBody, Administrative, PathParams, SignedIn};
-use super::json::lenient;
+use super::request::extract::{AdminBody, Administrative, PathParams, SignedIn};
+use super::request::json::lenient;
+use super::response::envelope::{Nothing, Refused, Success};
+use super::response::errors::{Always, Clashing, JsonRefused, Missing, Restricted};
 use crate::http::AppState;
 
 /// A delivery of an event.

@@ -13,8 +13,8 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
-use super::super::envelope::Refused;
 use crate::http::with_status;
+use crate::rest::response::envelope::Refused;
 
 /// What the paths of these operations begin with.
 pub const FOLDER: &str = "/api/smtp/";

@@ -12,10 +12,10 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use utoipa::ToSchema;
 
-use super::super::extract::{JsonBody, QueryPairs, SignedIn};
-use super::super::json::{Faults, lenient};
 use super::refusals::SmtpRefused;
 use crate::http::AppState;
+use crate::rest::request::extract::{JsonBody, QueryPairs, SignedIn};
+use crate::rest::request::json::{Faults, lenient};
 
 /// The port that is encrypted from the first byte (RFC 8314 section 3.3).
 const IMPLICIT_TLS: &str = "465";

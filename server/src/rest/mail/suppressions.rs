@@ -1,0 +1,218 @@
+//! `/api/suppressions`: addresses mail is not sent to, listed and removed.
+
+use axum::extract::State;
+use domain::outbox::{self, SuppressionSearch};
+use domain::{Fields, Refusal};
+use engine::Action;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::http::AppState;
+use crate::rest::request::extract::{AdminBody, Administrative, PathParams, QueryPairs, SignedIn};
+use crate::rest::request::json::{Faults, lenient};
+use crate::rest::response::envelope::{Nothing, Refused, Success};
+use crate::rest::response::errors::{Always, Conflicting, JsonRefused, Missing, Restricted};
+
+/// An address that a relay refused permanently: mail to it fails without an attempt.
+#[derive(Serialize, ToSchema)]
+pub struct Suppression {
+    #[schema(example = "unknown@example.org")]
+    address: String,
+    /// Host and port of the relay; empty in entries from earlier versions.
+    #[schema(example = "smtp.example.org:587")]
+    relay: String,
+    /// The reply of the relay.
+    #[schema(example = "550 5.1.1 No such user")]
+    reply: String,
+    #[schema(format = DateTime)]
+    listed: String,
+    /// When mail to the address is sent again.
+    #[schema(format = DateTime, example = "2026-12-20T05:13:30Z")]
+    expires: String,
+    /// The id of the message that was refused.
+    #[schema(example = "01M7VN6S40K7W3P9R5S1T8VXYZ")]
+    id: String,
+}
+
+impl From<outbox::Suppression> for Suppression {
+    fn from(listed: outbox::Suppression) -> Self {
+        Self {
+            address: listed.address,
+            relay: listed.relay,
+            reply: listed.reply,
+            listed: listed.listed.rfc3339(),
+            expires: listed.expires.rfc3339(),
+            id: listed.id,
+        }
+    }
+}
+
+/// Which suppressions to list or to remove.
+#[derive(Debug, Default, Deserialize, IntoParams, ToSchema)]
+#[into_params(parameter_in = Query)]
+pub struct SuppressionQuery {
+    /// A prefix of the address, in any case.
+    #[serde(default, deserialize_with = "lenient")]
+    address: String,
+    /// A part of the relay's reply, in any case.
+    #[serde(default, deserialize_with = "lenient")]
+    reply: String,
+    /// Listed then or later: a date or a date and time in UTC, as in `2026-11-20T05:13`.
+    #[serde(default, deserialize_with = "lenient")]
+    since: String,
+}
+
+impl SuppressionQuery {
+    fn search(&self) -> Result<SuppressionSearch, Refusal> {
+        let pairs = [
+            ("address", &self.address),
+            ("reply", &self.reply),
+            ("since", &self.since),
+        ];
+        SuppressionSearch::read(
+            pairs
+                .into_iter()
+                .map(|(name, value)| (name, value.as_str())),
+        )
+    }
+}
+
+/// List suppressions
+///
+/// The suppression list in the order of its addresses, 200 at most.
+#[utoipa::path(
+    get,
+    path = "/api/suppressions",
+    tag = "Outbox",
+    params(SuppressionQuery),
+    responses(
+        (status = 200, description = "The suppressions", body = Success<Vec<Suppression>>),
+        Restricted,
+        Always,
+    )
+)]
+pub async fn list(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+    QueryPairs(query): QueryPairs,
+) -> Result<Success<Vec<Suppression>>, Refused> {
+    let search = Fields::of(&query).read(SuppressionSearch::take)?;
+    let listed = state.postern.outbox().suppressions(&actor, &search).await?;
+    Ok(Success::new(listed.into_iter().map(Into::into).collect()))
+}
+
+/// Remove a suppression
+///
+/// Mail to this address is sent again.
+#[utoipa::path(
+    delete,
+    path = "/api/suppressions/{address}",
+    tag = "Outbox",
+    params(("address" = String, Path, description = "The address, in any case")),
+    responses(
+        (status = 200, description = "Removed", body = Success<Nothing>),
+        Restricted,
+        Missing,
+        Always,
+    )
+)]
+pub async fn remove(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+    PathParams(address): PathParams<String>,
+) -> Result<Success<Nothing>, Refused> {
+    state
+        .postern
+        .outbox()
+        .remove_suppression(&actor, &address)
+        .await?;
+    Ok(Success::new(Nothing {}))
+}
+
+/// The removal of every suppression that matches.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({ "matching": { "reply": "5.1.2" } }))]
+pub struct RemovalRequest {
+    /// An empty object matches everything.
+    #[serde(default, deserialize_with = "lenient")]
+    #[schema(value_type = SuppressionQuery, required)]
+    matching: Option<SuppressionQuery>,
+    /// At most this number is removed. Absent, nothing is removed, and the response has the number
+    /// that would be.
+    #[serde(default, deserialize_with = "lenient")]
+    #[schema(minimum = 0)]
+    number: Option<i64>,
+}
+
+impl Administrative for RemovalRequest {
+    const ACTION: Action = Action::RemoveSuppression;
+}
+
+/// The number of suppressions that were removed, or would be.
+#[derive(Serialize, ToSchema)]
+pub struct RemovedMany {
+    #[schema(example = 3)]
+    number: i64,
+    /// Whether they were removed.
+    #[schema(example = true)]
+    done: bool,
+}
+
+/// Remove every suppression that matches
+///
+/// Without `number` nothing is removed, and the response has the number of those that match. With
+/// it they are removed unless more match by now, which is refused with 409. For administrators.
+#[utoipa::path(
+    post,
+    path = "/api/suppressions/remove",
+    tag = "Outbox",
+    request_body = RemovalRequest,
+    responses(
+        (status = 200, description = "Removed, or counted", body = Success<RemovedMany>),
+        Restricted,
+        Conflicting,
+        JsonRefused,
+        Always,
+    )
+)]
+pub async fn remove_matching(
+    State(state): State<AppState>,
+    AdminBody {
+        actor,
+        request,
+        faults,
+    }: AdminBody<RemovalRequest>,
+) -> Result<Success<RemovedMany>, Refused> {
+    let confirmed = request.number;
+    let search = request.validate(faults)?;
+    let outbox = state.postern.outbox();
+    let number = match confirmed {
+        None => outbox.count_suppressions(&actor, &search).await?,
+        Some(confirmed) => {
+            outbox
+                .remove_suppressions(&actor, &search, confirmed)
+                .await?
+        }
+    };
+    let done = confirmed.is_some();
+    Ok(Success::new(RemovedMany { number, done }))
+}
+
+impl RemovalRequest {
+    fn validate(self, faults: Faults) -> Result<SuppressionSearch, Refusal> {
+        if self.matching.is_none() && !faults.has("matching") {
+            let text = "This is an object of search conditions; an empty one matches everything.";
+            faults.add("matching", text);
+        }
+        if self.number.is_some_and(|number| number < 0) {
+            faults.add("number", "This is 0 at least.");
+        }
+        match self.matching.unwrap_or_default().search() {
+            Ok(search) => faults.into_result().map(|()| search),
+            Err(refusal) => {
+                faults.extend(refusal);
+                Err(faults.into_refusal())
+            }
+        }
+    }
+}

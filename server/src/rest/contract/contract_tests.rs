@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::configuration::{SETTINGS, settings};
 use super::operations::accounts::{accounts, limits, sessions};
 use super::operations::audit::audit;
 use super::operations::domains::domains;
@@ -17,16 +18,6 @@ use super::operations::senders::senders;
 use super::operations::smtp_settings::smtp_settings;
 use super::operations::webhooks::webhooks;
 use super::test_api::{Api, Call, body, path};
-
-pub const SETTINGS: &str = "/api/setup/email_smtp";
-
-/// Settings of a relay that does not exist: nothing listens at port 1.
-pub fn settings() -> Value {
-    json!({
-        "from_address": "alerts@example.org", "smtp_username": "", "smtp_host": "127.0.0.1",
-        "smtp_port": 1, "smtp_connection_type": "None", "smtp_authentication_type": "None",
-    })
-}
 
 #[tokio::test]
 async fn responses_match_the_document() {

@@ -1,5 +1,6 @@
 //! Tests of the REST interface as its clients see it, against the `OpenAPI` document.
 
+mod configuration;
 mod contract_tests;
 mod document_examples;
 mod open_tracking_tests;

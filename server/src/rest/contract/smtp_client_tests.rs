@@ -8,7 +8,7 @@ use engine::{Actor, Origin};
 use serde_json::{Value, json};
 use testkit::{Action, Relay, RelayScript};
 
-use super::contract_tests::{SETTINGS as ORGANISATION, settings as organisation};
+use super::configuration::{SETTINGS as ORGANISATION, settings as organisation};
 use super::operations::smtp_settings::{SETTINGS, TEST, token};
 use super::test_api::{Api, Call, HTTP, OWN_RELAYS, body};
 

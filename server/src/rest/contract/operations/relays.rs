@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::rest::contract::contract_tests::{SETTINGS, settings};
+use crate::rest::contract::configuration::{SETTINGS, settings};
 use crate::rest::contract::test_api::{Api, Call, body, path};
 
 pub async fn relays(api: &mut Api) {

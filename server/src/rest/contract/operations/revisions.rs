@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::smtp_settings;
-use crate::rest::contract::contract_tests::settings;
+use crate::rest::contract::configuration::settings;
 use crate::rest::contract::test_api::{Api, Call, body, path};
 
 const LIST: &str = "/api/relays/{id}/revisions";

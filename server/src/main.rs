@@ -1,64 +1,39 @@
 //! The binary `postern`: HTTP, REST and the command line on top of the engine.
 
-mod account;
 mod assets;
-mod audit;
 mod audit_lines;
-mod backup;
 mod certificate_args;
-mod check_domain;
 mod cli;
-mod command_error;
 mod command_socket;
 mod commands;
 mod compression;
-mod core_dumps;
-mod data_folder;
-mod deliver;
-mod diagnose;
 mod doctor;
-mod export;
-mod health_checks;
 mod http;
 mod import;
-mod inherited_sockets;
-mod key_maintenance;
-mod keys;
-mod log;
-mod memory;
-mod migrate;
-mod open_files;
-mod open_service;
-mod peer;
-mod policy;
-mod private_file;
-mod probe;
+mod process;
 mod rest;
-mod senders;
 mod sendmail;
-mod serve;
-mod service_manager;
-mod signals;
+mod service;
 mod smtp_variables;
-mod stderr;
+mod sockets;
 mod submission;
 #[cfg(test)]
 mod tenancy;
-mod terminal;
 mod test_mail;
 mod tls;
 #[cfg(feature = "otel")]
 mod traces;
-mod unix_listener;
-mod webhooks;
-#[cfg(test)]
-mod webhooks_tests;
 
 use std::error::Error;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use cli::{Cli, Command};
+use commands::bootstrap::{self, Bootstrap};
+use commands::relay::{check_domain, diagnose, probe};
+use commands::{account, audit, backup, command_error, export, keys, migrate, policy};
+use process::{core_dumps, log, memory, open_files, stderr};
+use service::{deliver, serve};
 
 fn main() -> ExitCode {
     if let Some(code) = sendmail::run_if_called(std::env::args_os()) {
@@ -100,7 +75,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     let imported = import::ImportSource::of_command(&command)?;
     let export_key = export::key_of_command(&command)?;
     // Before any thread is started: switching the user affects the whole process.
-    let bootstrap = commands::Bootstrap::new(&command)?;
+    let bootstrap = Bootstrap::new(&command)?;
     log::start(command.data_args().log, command.is_service());
     core_dumps::disable();
     if command.is_service() {
@@ -135,10 +110,10 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
                 delivery, health, ..
             } => deliver::deliver(bootstrap, delivery, health).await,
             Command::SetupLink { public_url, .. } => {
-                commands::setup_link(bootstrap, &public_url).await
+                bootstrap::setup_link(bootstrap, &public_url).await
             }
             Command::Account(account) => account::account(bootstrap, account).await,
-            Command::Token(token) => commands::token(bootstrap, token).await,
+            Command::Token(token) => bootstrap::token(bootstrap, token).await,
             Command::Audit(audit) => audit::audit(bootstrap, audit).await,
             Command::Keys(command) => keys::keys(bootstrap, command).await,
             Command::Policy(command) => policy::policy(bootstrap, command).await,

@@ -8,7 +8,7 @@ use domain::dotenv::{self, Assignment};
 use domain::smtp_environment::{FILE, FoundVariable, NAMES, ReadEnvironment, read};
 use domain::{Kind, Refusal, SecretString};
 
-use crate::private_file;
+use crate::process::private_file;
 
 /// Reads the variables of a `.env` file.
 ///

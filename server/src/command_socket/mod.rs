@@ -20,9 +20,9 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use crate::cli::CommandSocketArgs;
-use crate::inherited_sockets::InheritedUnixListener;
-use crate::signals::GRACE;
-use crate::unix_listener::{self, SocketFault, SocketFile};
+use crate::process::signals::GRACE;
+use crate::sockets::inherited::InheritedUnixListener;
+use crate::sockets::unix_listener::{self, SocketFault, SocketFile};
 use session::{SessionServices, TIME};
 use slots::SocketSlots;
 use users::SocketUsers;

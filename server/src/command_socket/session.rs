@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::answer::{self, OK};
 use super::message::{self, MESSAGE_MAX, SocketCommand};
 use super::users::SocketUsers;
-use crate::peer;
+use crate::sockets::peer;
 use crate::test_mail;
 
 /// The time for a message, and for the caller to take its answer.

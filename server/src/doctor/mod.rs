@@ -18,9 +18,9 @@ use serde_json::{Value, json};
 
 use crate::cli::DoctorArgs;
 use crate::command_socket;
-use crate::commands::Bootstrap;
+use crate::commands::bootstrap::Bootstrap;
 use crate::http::PublicUrl;
-use crate::terminal::Terminal;
+use crate::process::terminal::Terminal;
 use finding::{Finding, FindingState};
 use network::{Listening, Spoken};
 

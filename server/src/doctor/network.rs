@@ -12,7 +12,7 @@ use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use super::finding::Finding;
-use crate::unix_listener::{self, SocketPathState};
+use crate::sockets::unix_listener::{self, SocketPathState};
 
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(5);

@@ -6,7 +6,7 @@ use engine::{Inspection, SchemaVersion};
 use nix::sys::statvfs::statvfs;
 
 use super::finding::Finding;
-use crate::data_folder::{self, DataFolderError};
+use crate::process::data_folder::{self, DataFolderError};
 
 const MIB: u64 = 1024 * 1024;
 

@@ -12,8 +12,8 @@ use engine::{ImportKey, Postern};
 
 use super::plan::{PasswordOutcome, confirmed, form_lines, in_titles};
 use crate::cli::ImportArgs;
-use crate::commands::operator;
-use crate::stderr;
+use crate::commands::bootstrap::operator;
+use crate::process::stderr;
 
 /// A relay of the document, and the one that it becomes.
 struct RelayPlan<'a> {

@@ -16,8 +16,9 @@ use domain::smtp_environment::ReadEnvironment;
 use engine::ImportKey;
 
 use crate::cli::{Command, ImportArgs};
-use crate::commands::Bootstrap;
-use crate::{private_file, smtp_variables};
+use crate::commands::bootstrap::Bootstrap;
+use crate::process::private_file;
+use crate::smtp_variables;
 
 /// What is imported, read before the process becomes the owner of the data folder.
 pub enum ImportSource {

@@ -11,9 +11,9 @@ use engine::Postern;
 
 use super::plan::{PasswordOutcome, confirmed, form_lines, in_titles, read_lines};
 use crate::cli::ImportArgs;
-use crate::commands::operator;
-use crate::diagnose::find;
-use crate::stderr;
+use crate::commands::bootstrap::operator;
+use crate::commands::relay::diagnose::find;
+use crate::process::stderr;
 
 /// Imports into the relay that the arguments name.
 pub async fn import(

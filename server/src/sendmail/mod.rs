@@ -24,8 +24,8 @@ use std::process::ExitCode;
 use domain::EmailAddress;
 use domain::sanitize::printable;
 
-use crate::commands::host;
-use crate::stderr;
+use crate::commands::bootstrap::host;
+use crate::process::stderr;
 use addresses::ListedAddress;
 use client::{ClientEnvelope, SubmissionClient};
 use failure::{EX_DATAERR, SendmailFailure};

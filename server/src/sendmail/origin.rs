@@ -5,7 +5,7 @@ use std::fs;
 use domain::EmailAddress;
 use nix::unistd::{User, getuid};
 
-use crate::commands::host;
+use crate::commands::bootstrap::host;
 
 /// Debian's file with the domain of mail from this machine.
 const MAILNAME: &str = "/etc/mailname";

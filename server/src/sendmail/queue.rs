@@ -11,7 +11,7 @@ use nix::unistd::getuid;
 
 use super::client::SubmissionClient;
 use super::failure::{EX_IOERR, SendmailFailure};
-use crate::commands::host;
+use crate::commands::bootstrap::host;
 
 /// The command. It is not SMTP: only the listener's Unix socket has it, for [`print`].
 pub const QUEUE_COMMAND: &str = "XQUEUE";

@@ -18,8 +18,8 @@ use super::service::SubmissionService;
 use super::slots::ConnectionSlots;
 use super::transport::connection::{SubmissionConnection, stopping};
 use super::transport::stream::SubmissionStream;
-use crate::peer;
-use crate::unix_listener::SocketFile;
+use crate::sockets::peer;
+use crate::sockets::unix_listener::SocketFile;
 
 /// The pause after an accept failed.
 const RETRY_ACCEPT: Duration = Duration::from_secs(1);

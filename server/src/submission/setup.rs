@@ -18,12 +18,12 @@ use super::protocol::limits::SessionLimits;
 use super::service::{LocalSubmitters, SubmissionService};
 use super::slots::ConnectionSlots;
 use crate::cli::SubmissionArgs;
-use crate::inherited_sockets::{
+use crate::process::open_files;
+use crate::sockets::inherited::{
     InheritedSockets, InheritedUnixListener, SUBMISSION, SUBMISSIONS, SUBMIT_SOCKET,
 };
-use crate::open_files;
+use crate::sockets::unix_listener::{self, SocketFile};
 use crate::tls::{self, CertificateUse};
-use crate::unix_listener::{self, SocketFile};
 
 /// The permissions of the Unix socket: every user of this machine may submit mail.
 const SOCKET_MODE: u32 = 0o666;

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::BoundSubmission;
 use super::protocol::limits::SessionLimits;
 use crate::cli::SubmissionArgs;
-use crate::inherited_sockets::InheritedSockets;
+use crate::sockets::inherited::InheritedSockets;
 
 /// Longer than a slow machine needs.
 const DEADLINE: Duration = Duration::from_secs(90);

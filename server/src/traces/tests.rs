@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::{Traces, sampler_of};
-use crate::signals::GRACE;
+use crate::process::signals::GRACE;
 
 /// Longer than a slow machine needs.
 const DEADLINE: Duration = Duration::from_secs(90);

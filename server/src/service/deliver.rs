@@ -9,14 +9,13 @@ use engine::{DeliveryConfig, Postern, Retention};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::open_service::open_service;
+use super::{health_checks, key_maintenance};
 use crate::cli::{DeliveryArgs, HealthArgs};
-use crate::commands::{Bootstrap, host};
-use crate::data_folder::{self, DataFolderError};
-use crate::health_checks;
-use crate::key_maintenance;
-use crate::open_service::open_service;
-use crate::service_manager::ServiceManager;
-use crate::signals::{GRACE, Signals};
+use crate::commands::bootstrap::{Bootstrap, host};
+use crate::process::data_folder::{self, DataFolderError};
+use crate::process::service_manager::ServiceManager;
+use crate::process::signals::{GRACE, Signals};
 #[cfg(feature = "otel")]
 use crate::traces;
 

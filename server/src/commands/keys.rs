@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use domain::keys::{BrowserKeyView, KeysView, SealingKeyState, SealingKeyView};
 
+use super::bootstrap::{Bootstrap, operator};
 use crate::cli::KeysCommand;
-use crate::commands::{Bootstrap, operator};
-use crate::stderr;
+use crate::process::stderr;
 
 pub async fn keys(bootstrap: Bootstrap, command: KeysCommand) -> Result<ExitCode, Box<dyn Error>> {
     let postern = bootstrap.open(String::new()).await?;

@@ -10,9 +10,9 @@ use domain::{Fields, Refusal};
 use engine::{AuditAnchor, AuditFault, AuditTampering, AuditVerification, Postern, VerifiedChain};
 use futures::StreamExt;
 
+use super::bootstrap::{Bootstrap, operator};
 use crate::cli::{AuditCommand, AuditFilterArgs, AuditFormat};
-use crate::commands::{Bootstrap, operator};
-use crate::stderr;
+use crate::process::stderr;
 
 /// The longest text of a row in a line, in characters.
 const TEXT_MAX: usize = 200;

@@ -8,9 +8,8 @@ use domain::refusal::REQUEST;
 use domain::{Kind, Refusal};
 use engine::{Clock, MoveRequest};
 
-use crate::commands::{Bootstrap, host, operator};
-use crate::data_folder;
-use crate::stderr;
+use super::bootstrap::{Bootstrap, host, operator};
+use crate::process::{data_folder, stderr};
 
 /// Moves the database while no other process serves or delivers, and prints the number of rows of each table.
 pub async fn migrate(bootstrap: Bootstrap) -> Result<ExitCode, Box<dyn Error>> {

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use engine::NetworksChange;
 
+use super::bootstrap::{Bootstrap, operator};
 use crate::cli::PolicyCommand;
-use crate::commands::{Bootstrap, operator};
 
 /// What is printed where every network is allowed.
 const EVERYWHERE: &str = "everywhere";

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use domain::refusal::REQUEST;
 use domain::{Kind, Refusal};
 
-use crate::stderr;
+use crate::process::stderr;
 
 /// Prints an error and returns the exit code: 2 where an argument is invalid, as for those that clap
 /// refuses, else 1.

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::signals::GRACE;
+use crate::process::signals::GRACE;
 
 /// The time for an attempt, from the look-up of the host to the head of the answer.
 const ATTEMPT: Duration = Duration::from_secs(15);

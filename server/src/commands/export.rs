@@ -8,9 +8,9 @@ use std::process::ExitCode;
 
 use engine::ExportKey;
 
+use super::bootstrap::{Bootstrap, operator};
 use crate::cli::Command;
-use crate::commands::{Bootstrap, operator};
-use crate::stderr;
+use crate::process::stderr;
 
 /// Reads the key that the command names; `None` for other commands, and without one.
 ///

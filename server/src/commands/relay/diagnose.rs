@@ -15,8 +15,8 @@ use engine::{DiagnosisRequest, Postern};
 use futures::{Stream, StreamExt, pin_mut};
 
 use crate::cli::{DiagnoseArgs, RelayArg};
-use crate::commands::{Bootstrap, host, one_password, operator};
-use crate::terminal::Terminal;
+use crate::commands::bootstrap::{Bootstrap, host, one_password, operator};
+use crate::process::terminal::Terminal;
 
 pub async fn diagnose(
     bootstrap: Bootstrap,

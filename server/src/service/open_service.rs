@@ -6,9 +6,9 @@ use std::time::Duration;
 use engine::{Config, OpenError, Postern};
 use tokio::time::sleep;
 
-use crate::commands::Bootstrap;
-use crate::service_manager::ServiceManager;
-use crate::signals::Signals;
+use crate::commands::bootstrap::Bootstrap;
+use crate::process::service_manager::ServiceManager;
+use crate::process::signals::Signals;
 
 /// How long to wait before PostgreSQL is tried again.
 const RETRY: Duration = Duration::from_secs(2);

@@ -8,10 +8,10 @@ use domain::{Kind, Label, ProbeEvent, ProbeReport, Refusal};
 use engine::{Postern, ProbeRequest};
 use futures::{Stream, StreamExt, pin_mut};
 
+use super::diagnose::find;
 use crate::cli::ProbeArgs;
-use crate::commands::{Bootstrap, operator};
-use crate::diagnose::find;
-use crate::terminal::Terminal;
+use crate::commands::bootstrap::{Bootstrap, operator};
+use crate::process::terminal::Terminal;
 
 pub async fn probe(bootstrap: Bootstrap, args: ProbeArgs) -> Result<ExitCode, Box<dyn Error>> {
     let postern = bootstrap.open(String::new()).await?;

@@ -9,11 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use engine::{BackupRequest, Clock, KeyCopies, RestoreRequest};
 
+use super::bootstrap::{Bootstrap, host, operator};
 use crate::cli::{BackupArgs, Command};
-use crate::commands::{Bootstrap, host, operator};
-use crate::data_folder;
-use crate::signals::Signals;
-use crate::stderr;
+use crate::process::signals::Signals;
+use crate::process::{data_folder, stderr};
 
 /// Copies the database while other processes use it. The first signal removes what is written so far.
 pub async fn back_up(bootstrap: Bootstrap, args: BackupArgs) -> Result<ExitCode, Box<dyn Error>> {

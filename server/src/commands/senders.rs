@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use domain::{Kind, Refusal};
 use engine::{Postern, SenderState, SenderView};
 
+use super::bootstrap::operator;
 use crate::cli::{AccountArgs, SenderArgs, SendersCommand};
-use crate::commands::operator;
-use crate::stderr;
+use crate::process::stderr;
 
 pub async fn senders(postern: &Postern, command: SendersCommand) -> Result<(), Box<dyn Error>> {
     let (accounts, senders, operator) = (postern.accounts(), postern.senders(), operator());

@@ -8,11 +8,11 @@ use domain::view::{AccountState, AccountView, Role};
 use domain::{Kind, Refusal, SendingLimits, SendingQuota, Timestamp};
 use engine::{AccountChange, Invited, LinkDelivery, Postern};
 
+use super::bootstrap::{Bootstrap, operator, password, warn_of_loopback};
+use super::senders::senders;
 use crate::cli::{AccountArgs, AccountCommand, RoleArg, SecondFactorCommand};
-use crate::commands::{Bootstrap, operator, password, warn_of_loopback};
 use crate::http::PublicUrl;
-use crate::senders::senders;
-use crate::stderr;
+use crate::process::stderr;
 
 impl From<RoleArg> for Role {
     fn from(role: RoleArg) -> Self {

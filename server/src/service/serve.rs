@@ -8,25 +8,22 @@ use app::entrance::setup_path;
 use app::interfaces::ProgramFile;
 use domain::interface::{InterfaceEncryption, InterfaceKind};
 
+use super::deliver::{self, Deliverer};
+use super::open_service::open_service;
+use super::{health_checks, key_maintenance, webhooks};
 use crate::cli::{CommandSocketArgs, DeliveryArgs, HealthArgs, ListenArgs, SubmissionArgs};
 use crate::command_socket::CommandSocket;
-use crate::commands::{Bootstrap, host};
-use crate::data_folder;
-use crate::deliver::{self, Deliverer};
-use crate::health_checks;
+use crate::commands::bootstrap::{Bootstrap, host};
 use crate::http::listener::Limits;
 use crate::http::{self, AllowedHosts, AppState, PublicUrl, SharedState, TrustedProxies};
-use crate::inherited_sockets::{COMMAND_SOCKET, HTTP, InheritedSockets, METRICS};
-use crate::key_maintenance;
-use crate::open_files;
-use crate::open_service::open_service;
-use crate::service_manager::ServiceManager;
-use crate::signals::{GRACE, Signals};
+use crate::process::service_manager::ServiceManager;
+use crate::process::signals::{GRACE, Signals};
+use crate::process::{data_folder, open_files};
+use crate::sockets::inherited::{COMMAND_SOCKET, HTTP, InheritedSockets, METRICS};
 use crate::submission::BoundSubmission;
 use crate::tls::{self, CertificateUse};
 #[cfg(feature = "otel")]
 use crate::traces;
-use crate::webhooks;
 
 /// Serves HTTP, the command socket and, where there are arguments for it, SMTP; delivers where there are
 /// arguments for it, and checks the health of relays.

@@ -13,11 +13,9 @@ use engine::smtp::{AddressPolicy, PublicAddresses};
 use engine::{Actor, Clock, Config, Inspection, NewToken, Postern, Token, inspect_data};
 
 use crate::cli::{Command, TokenCommand};
-use crate::data_folder;
 use crate::http::PublicUrl;
-use crate::private_file;
+use crate::process::{data_folder, private_file, stderr};
 use crate::smtp_variables;
-use crate::stderr;
 
 /// What a command needs to open Postern, determined before the first thread starts.
 pub struct Bootstrap {

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{interval, timeout};
 
-use crate::webhooks;
+use super::webhooks;
 
 /// Longer than a slow machine needs.
 const DEADLINE: Duration = Duration::from_secs(90);

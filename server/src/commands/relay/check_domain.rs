@@ -9,8 +9,8 @@ use domain::transcript::TranscriptLine;
 use serde_json::json;
 
 use crate::cli::CheckDomainArgs;
-use crate::commands::{Bootstrap, operator};
-use crate::terminal::Terminal;
+use crate::commands::bootstrap::{Bootstrap, operator};
+use crate::process::terminal::Terminal;
 
 pub async fn check_domain(
     bootstrap: Bootstrap,

@@ -1,0 +1,13 @@
+//! The commands that act and end, how they open Postern, and how they report that they failed.
+
+pub mod account;
+pub mod audit;
+pub mod backup;
+pub mod bootstrap;
+pub mod command_error;
+pub mod export;
+pub mod keys;
+pub mod migrate;
+pub mod policy;
+pub mod relay;
+mod senders;

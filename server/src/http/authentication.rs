@@ -13,8 +13,8 @@ use tower_sessions::Session;
 
 use super::bearer::bearer;
 use super::headers::RefusedAccount;
+use super::origin::same_origin;
 use super::refuse::{refuse, refuse_unread};
-use super::same_origin;
 use super::state::AppState;
 
 /// The authenticated actor and the origin of a request. An extractor.

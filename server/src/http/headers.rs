@@ -13,7 +13,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use engine::OPEN_IMAGE_PATH;
 
-use super::probes;
+use super::monitoring::probes;
 use super::state::AppState;
 use crate::rest::INTAKE;
 

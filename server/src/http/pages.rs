@@ -16,8 +16,9 @@ use leptos_axum::generate_route_list;
 
 use super::authentication::Caller;
 use super::body::{self, BODY_MAX};
+use super::cookies::{flash, second_step_cookie};
+use super::refuse;
 use super::state::AppState;
-use super::{flash, refuse, second_step_cookie};
 use crate::assets;
 
 pub fn router() -> Router<AppState> {

@@ -8,9 +8,9 @@ use app::interfaces::ProgramFile;
 use domain::interface::{InterfaceEncryption, InterfaceKind};
 use engine::{OpenInterface, Postern};
 
-use super::address::TrustedProxies;
-use super::allowed_hosts::AllowedHosts;
-use super::public_url::PublicUrl;
+use super::origin::address::TrustedProxies;
+use super::origin::allowed_hosts::AllowedHosts;
+use super::origin::public_url::PublicUrl;
 
 /// The state that handlers share. Each layer of a request clones it, which is one count.
 #[derive(Clone)]

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::{collections::BTreeSet, fs};
 
 /// Where the names of the metrics are.
-const METRICS: &str = "server/src/http/metrics.rs";
+const METRICS: &str = "server/src/http/monitoring/metrics.rs";
 
 const DASHBOARD: &str = "ops/grafana-dashboard.json";
 const RULES: &str = "ops/prometheus-rules.yml";

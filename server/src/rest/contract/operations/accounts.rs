@@ -90,7 +90,7 @@ pub async fn sessions(api: &mut Api) {
         let (status, refused) = api.call(method, operation, call).await;
         let text = refused["errors"]["request"].as_str().unwrap_or_default();
         assert_eq!((status, text.contains("not for tokens")), (403, true));
-        // They succeed for a session: server/src/http/session_list_tests.rs.
+        // They succeed for a session: server/src/http/forms/session_list_tests.rs.
         api.seen.insert(format!("{method} {operation}"));
     }
 }

@@ -6,12 +6,12 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
 
-use super::authentication::Caller;
-use super::body::{BODY_MAX, FORM_MAX};
-use super::flash;
-use super::forms::{decode, page};
-use super::refuse::with_status;
-use super::state::AppState;
+use super::session::{decode, page};
+use crate::http::authentication::Caller;
+use crate::http::body::{BODY_MAX, FORM_MAX};
+use crate::http::cookies::flash;
+use crate::http::refuse::with_status;
+use crate::http::state::AppState;
 
 pub fn router() -> Router<AppState> {
     form_routes()

@@ -9,8 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use tower_sessions::cookie::time::Duration;
 use tower_sessions::cookie::{Cookie, SameSite};
 
-use super::cookies;
-use super::public_url::PublicUrl;
+use super::names;
+use crate::http::origin::public_url::PublicUrl;
 
 const NAME: &str = "postern-flash";
 
@@ -26,7 +26,7 @@ pub fn redirect(next: &str, flash: &Flash, url: &PublicUrl) -> Response {
 
 /// The flash of the form before a page.
 pub fn read(headers: &HeaderMap, url: &PublicUrl) -> Option<Flash> {
-    let value = cookies::read(headers, &cookies::name(NAME, url))?;
+    let value = names::read(headers, &names::name(NAME, url))?;
     let bytes = BASE64URL.decode(value).ok()?;
     serde_json::from_slice(&bytes).ok()
 }
@@ -38,7 +38,7 @@ pub fn removed(page: Response, url: &PublicUrl) -> Response {
 }
 
 fn set_cookie(value: String, lifetime: Duration, url: &PublicUrl) -> String {
-    let cookie = Cookie::build((cookies::name(NAME, url), value))
+    let cookie = Cookie::build((names::name(NAME, url), value))
         .path("/")
         .max_age(lifetime)
         .http_only(true)

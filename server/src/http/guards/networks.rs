@@ -8,10 +8,10 @@ use axum::response::Response;
 use domain::Kind;
 use leptos::prelude::provide_context;
 
-use super::authentication::Caller;
-use super::forms::page;
-use super::refuse::{refuse_unread, with_status};
-use super::state::AppState;
+use crate::http::authentication::Caller;
+use crate::http::forms::session::page;
+use crate::http::refuse::{refuse_unread, with_status};
+use crate::http::state::AppState;
 
 /// What such an administrator can do: sign out, and sign in with another account.
 const OPEN: &[&str] = &[LOGIN, SECOND_STEP, LOGOUT];

@@ -8,7 +8,7 @@ use domain::view::Role;
 use engine::{Actor, Origin};
 use serde_json::{Value, json};
 
-use super::test_browser::{BrowserAnswer, PASSWORD, TestBrowser};
+use crate::http::test_browser::{BrowserAnswer, PASSWORD, TestBrowser};
 
 const USER: &str = "user@example.org";
 

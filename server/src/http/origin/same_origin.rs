@@ -5,8 +5,8 @@ use axum::http::header::{COOKIE, HOST, ORIGIN};
 use axum::http::{HeaderMap, Method};
 use domain::{Kind, Refusal};
 
-use super::bearer::bearer;
 use super::public_url::PublicUrl;
+use crate::http::bearer::bearer;
 
 /// Checks that a request only reads, carries a bearer token or comes from a page of this console.
 ///

@@ -11,10 +11,10 @@ use domain::health::HealthState;
 use domain::outbox::RecipientState;
 use engine::{Actor, KeyFigures, LATENCY_BOUNDS, MetricsSnapshot};
 
-use super::allowed_hosts::is_loopback;
-use super::authentication::Caller;
-use super::host;
-use super::state::AppState;
+use crate::http::authentication::Caller;
+use crate::http::origin::allowed_hosts::is_loopback;
+use crate::http::origin::host;
+use crate::http::state::AppState;
 use crate::rest::refuse;
 
 /// For administrators, and for clients on this machine where nothing stands before Postern.
@@ -195,9 +195,9 @@ mod tests {
 
     /// What dashboards and alerts are made of.
     const OPS: [&str; 3] = [
-        include_str!("../../../ops/grafana-dashboard.json"),
-        include_str!("../../../ops/prometheus-rules.yml"),
-        include_str!("../../../ops/prometheus-rules.test.yml"),
+        include_str!("../../../../ops/grafana-dashboard.json"),
+        include_str!("../../../../ops/prometheus-rules.yml"),
+        include_str!("../../../../ops/prometheus-rules.test.yml"),
     ];
 
     #[test]

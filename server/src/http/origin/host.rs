@@ -8,9 +8,9 @@ use axum::middleware::Next;
 use axum::response::Response;
 use domain::{Kind, Refusal};
 
-use super::bearer::bearer;
-use super::refuse::refuse_unread;
-use super::state::AppState;
+use crate::http::bearer::bearer;
+use crate::http::refuse::refuse_unread;
+use crate::http::state::AppState;
 
 /// Requires a host of this console, except with a bearer token: no browser sends one by itself.
 pub async fn require(State(state): State<AppState>, request: Request, next: Next) -> Response {

@@ -9,7 +9,7 @@ use domain::SecretString;
 use domain::view::Role;
 use engine::{Actor, NetworksChange, NewToken};
 
-use super::test_browser::{PASSWORD, TestBrowser};
+use crate::http::test_browser::{PASSWORD, TestBrowser};
 
 const ADMIN: &str = "admin@example.org";
 const USER: &str = "user@example.org";

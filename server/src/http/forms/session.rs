@@ -19,12 +19,13 @@ use leptos::prelude::provide_context;
 use serde::de::DeserializeOwned;
 use tower_sessions::Session;
 
-use super::authentication::Caller;
-use super::body::{self, BODY_MAX, FORM_MAX};
-use super::public_url::PublicUrl;
-use super::refuse::with_status;
-use super::state::AppState;
-use super::{flash, pages, second_step_cookie, sessions};
+use crate::http::authentication::Caller;
+use crate::http::body::{self, BODY_MAX, FORM_MAX};
+use crate::http::cookies::{flash, second_step_cookie, sessions};
+use crate::http::origin::public_url::PublicUrl;
+use crate::http::pages;
+use crate::http::refuse::with_status;
+use crate::http::state::AppState;
 
 pub fn router() -> Router<AppState> {
     Router::new()

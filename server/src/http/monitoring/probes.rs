@@ -9,7 +9,7 @@ use axum::routing::get;
 use engine::{DeliveryPulse, ReadinessReport};
 use serde_json::{Value, json};
 
-use super::state::AppState;
+use crate::http::state::AppState;
 use crate::rest;
 
 /// The path that answers while the process does.

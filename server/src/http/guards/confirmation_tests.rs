@@ -11,7 +11,7 @@ use domain::policy::PolicyChange;
 use engine::{Actor, NewToken};
 
 use super::confirmation::{GUARDED, PostedForm};
-use super::test_browser::{FORM, PASSWORD, TestBrowser};
+use crate::http::test_browser::{FORM, PASSWORD, TestBrowser};
 use crate::rest::openapi;
 
 #[tokio::test]

@@ -13,8 +13,8 @@ use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{Error, Result};
 use tower_sessions::{Expiry, Session, SessionManagerLayer, SessionStore};
 
-use super::cookies;
-use super::public_url::PublicUrl;
+use super::names;
+use crate::http::origin::public_url::PublicUrl;
 
 /// The cookie of the session.
 const SESSION: &str = "postern";
@@ -29,7 +29,7 @@ const BROWSER: &str = "browser";
 /// lasts until the browser is closed.
 pub fn layer(postern: Postern, url: &PublicUrl) -> SessionManagerLayer<Store> {
     SessionManagerLayer::new(Store(postern))
-        .with_name(cookies::name(SESSION, url))
+        .with_name(names::name(SESSION, url))
         .with_secure(url.is_https())
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
@@ -58,12 +58,12 @@ pub async fn begin(
 
 /// The device cookie that the browser sent.
 pub fn device(headers: &HeaderMap, url: &PublicUrl) -> Option<String> {
-    cookies::read(headers, &cookies::name(DEVICE, url))
+    names::read(headers, &names::name(DEVICE, url))
 }
 
 /// The `Set-Cookie` of a device cookie. It is sent with the sign-in form of this site only.
 pub fn device_cookie(value: &str, url: &PublicUrl) -> String {
-    let cookie = Cookie::build((cookies::name(DEVICE, url), value))
+    let cookie = Cookie::build((names::name(DEVICE, url), value))
         .path("/")
         .max_age(Duration::seconds(DEVICE_LIFETIME.as_secs() as i64))
         .http_only(true)
@@ -75,7 +75,7 @@ pub fn device_cookie(value: &str, url: &PublicUrl) -> String {
 /// The `Set-Cookie` that removes the cookie of a session that has ended.
 pub fn removal_cookie(url: &PublicUrl) -> String {
     let secure = if url.is_https() { "; Secure" } else { "" };
-    let name = cookies::name(SESSION, url);
+    let name = names::name(SESSION, url);
     format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}")
 }
 

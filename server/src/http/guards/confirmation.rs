@@ -39,11 +39,11 @@ use engine::Actor;
 use leptos::prelude::provide_context;
 use url::form_urlencoded;
 
-use super::authentication::Caller;
-use super::body::{self, BODY_MAX};
-use super::forms::{again, filled_in, page};
-use super::refuse::{refuse, with_status};
-use super::state::AppState;
+use crate::http::authentication::Caller;
+use crate::http::body::{self, BODY_MAX};
+use crate::http::forms::session::{again, filled_in, page};
+use crate::http::refuse::{refuse, with_status};
+use crate::http::state::AppState;
 
 /// What needs a sign-in or a confirmation within the last 10 minutes, by method and route. Of pages it is
 /// those with nothing but a form of such an act: it asks before the form is filled in.

@@ -7,7 +7,7 @@ use domain::SecretString;
 use domain::view::Role;
 use engine::{Actor, NewToken, Origin};
 
-use super::test_browser::{BrowserAnswer, PASSWORD, TestBrowser};
+use crate::http::test_browser::{BrowserAnswer, PASSWORD, TestBrowser};
 
 const USER: &str = "user@example.org";
 

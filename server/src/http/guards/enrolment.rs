@@ -8,9 +8,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::{Kind, Refusal};
 
-use super::authentication::Caller;
-use super::refuse::{refuse, refuse_unread};
-use super::state::AppState;
+use crate::http::authentication::Caller;
+use crate::http::refuse::{refuse, refuse_unread};
+use crate::http::state::AppState;
 
 /// What such an administrator can do: set one up, and sign out.
 const OPEN: &[&str] = &[

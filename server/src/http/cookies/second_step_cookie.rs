@@ -8,8 +8,8 @@ use engine::SECOND_STEP_LIFETIME;
 use tower_sessions::cookie::time::Duration;
 use tower_sessions::cookie::{Cookie, SameSite};
 
-use super::cookies;
-use super::public_url::PublicUrl;
+use super::names;
+use crate::http::origin::public_url::PublicUrl;
 
 /// The cookie of a sign-in that waits for its second step. It opens nothing else.
 const NAME: &str = "postern-second-step";
@@ -23,7 +23,7 @@ pub fn redirect(next: &str, secret: &str, url: &PublicUrl) -> Response {
 }
 
 fn set_cookie(value: &str, lifetime: Duration, url: &PublicUrl) -> String {
-    let cookie = Cookie::build((cookies::name(NAME, url), value))
+    let cookie = Cookie::build((names::name(NAME, url), value))
         .path("/")
         .max_age(lifetime)
         .http_only(true)
@@ -34,7 +34,7 @@ fn set_cookie(value: &str, lifetime: Duration, url: &PublicUrl) -> String {
 
 /// The value that the browser sent; empty without one.
 pub fn read(headers: &HeaderMap, url: &PublicUrl) -> String {
-    cookies::read(headers, &cookies::name(NAME, url)).unwrap_or_default()
+    names::read(headers, &names::name(NAME, url)).unwrap_or_default()
 }
 
 /// The `Set-Cookie` that removes it.

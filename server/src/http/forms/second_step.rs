@@ -11,10 +11,10 @@ use axum::routing::post;
 use domain::{Refusal, SecretString};
 use tower_sessions::Session;
 
-use super::authentication::Caller;
-use super::forms::{again_with, signed_in_at, typed, with_device};
-use super::state::AppState;
-use super::{second_step_cookie, sessions};
+use super::session::{again_with, signed_in_at, typed, with_device};
+use crate::http::authentication::Caller;
+use crate::http::cookies::{second_step_cookie, sessions};
+use crate::http::state::AppState;
 
 pub fn router() -> Router<AppState> {
     Router::new().route(SECOND_STEP, post(second_step))

@@ -4,7 +4,7 @@ use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
 use tower_sessions::cookie::Cookie;
 
-use super::public_url::PublicUrl;
+use crate::http::origin::public_url::PublicUrl;
 
 /// The name of a cookie. Browsers set `__Host-` cookies only from this very host over https; Chromium
 /// drops them over plain HTTP.

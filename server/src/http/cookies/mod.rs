@@ -1,0 +1,6 @@
+//! The cookies of the console, each with what it carries.
+
+pub mod flash;
+mod names;
+pub mod second_step_cookie;
+pub mod sessions;

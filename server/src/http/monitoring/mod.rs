@@ -1,0 +1,4 @@
+//! What monitoring reads: metrics and probes.
+
+pub mod metrics;
+pub mod probes;

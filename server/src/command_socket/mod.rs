@@ -7,9 +7,7 @@ mod session;
 mod slots;
 mod users;
 
-use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use domain::interface::{InterfaceEncryption, InterfaceKind};
 use engine::Postern;
@@ -21,6 +19,7 @@ use tokio::time::timeout;
 
 use crate::cli::CommandSocketArgs;
 use crate::process::signals::GRACE;
+use crate::sockets::accept::next_connection;
 use crate::sockets::inherited::InheritedUnixListener;
 use crate::sockets::unix_listener::{self, SocketFault, SocketFile};
 use session::{SessionServices, TIME};
@@ -29,9 +28,6 @@ use users::SocketUsers;
 
 /// The socket in the data folder, where no other is named.
 const NAME: &str = "postern.sock";
-
-/// The pause after an accept failed.
-const RETRY_ACCEPT: Duration = Duration::from_secs(1);
 
 /// The path of the socket, by default in the data folder.
 pub fn path(args: &CommandSocketArgs, data: &Path) -> PathBuf {
@@ -146,25 +142,16 @@ async fn accept(listener: &UnixListener, services: &SessionServices, sessions: &
     let slots = SocketSlots::new();
     loop {
         while sessions.try_join_next().is_some() {}
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let Some(slot) = slots.take(services.admit(&stream)).await else {
-                    continue;
-                };
-                let session = services.clone().serve(stream);
-                sessions.spawn(async move {
-                    session.await;
-                    drop(slot);
-                });
-            }
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn Error,
-                    "the command socket accepts no connection; trying again in a second"
-                );
-                tokio::time::sleep(RETRY_ACCEPT).await;
-            }
-        }
+        let fault = "the command socket accepts no connection";
+        let (stream, _) = next_connection(fault, || listener.accept()).await;
+        let Some(slot) = slots.take(services.admit(&stream)).await else {
+            continue;
+        };
+        let session = services.clone().serve(stream);
+        sessions.spawn(async move {
+            session.await;
+            drop(slot);
+        });
     }
 }
 

@@ -1,5 +1,6 @@
-//! Unix sockets and their peers, and listening sockets that the service manager opened.
+//! Accepting connections, Unix sockets and their peers, and sockets of the service manager.
 
+pub mod accept;
 pub mod inherited;
 pub mod peer;
 pub mod unix_listener;

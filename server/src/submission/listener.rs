@@ -1,9 +1,7 @@
 //! Listens on TCP, with TLS from the first octet or without, and on a Unix socket.
 
-use std::error::Error;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use engine::OpenInterface;
 use tokio::net::{TcpListener, UnixListener};
@@ -18,11 +16,9 @@ use super::service::SubmissionService;
 use super::slots::ConnectionSlots;
 use super::transport::connection::{SubmissionConnection, stopping};
 use super::transport::stream::SubmissionStream;
+use crate::sockets::accept::next_connection;
 use crate::sockets::peer;
 use crate::sockets::unix_listener::SocketFile;
-
-/// The pause after an accept failed.
-const RETRY_ACCEPT: Duration = Duration::from_secs(1);
 
 /// A socket that listens.
 pub enum SubmissionListener {
@@ -69,42 +65,33 @@ impl SubmissionListener {
         };
         let mut connections = JoinSet::new();
         loop {
-            tokio::select! {
-                accepted = self.accept() => match accepted {
-                    Ok((stream, client)) => match slots.take(client.key()) {
-                        Some(slot) => {
-                            let connection = NewConnection {
-                                service: service.clone(),
-                                interface: interface.clone(),
-                                client,
-                                stopped: stopped.clone(),
-                            };
-                            let acceptor = acceptor.clone();
-                            connections.spawn(async move {
-                                connection.run(stream, acceptor).await;
-                                drop(slot);
-                            });
-                        }
-                        None if acceptor.is_none() => {
-                            let limit = service.limits.write;
-                            connections.spawn(async move {
-                                stream.refuse(&replies::TOO_MANY_CONNECTIONS, limit).await;
-                            });
-                        }
-                        None => {}
-                    },
-                    // The client was gone before it was accepted.
-                    Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
-                    Err(error) => {
-                        tracing::error!(
-                            error = &error as &dyn Error,
-                            "no submission connection can be accepted; trying again in a second"
-                        );
-                        tokio::time::sleep(RETRY_ACCEPT).await;
-                    }
-                },
-                Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            while connections.try_join_next().is_some() {}
+            let fault = "no submission connection can be accepted";
+            let (stream, client) = tokio::select! {
+                accepted = next_connection(fault, || self.accept()) => accepted,
                 () = stopping(&mut stopped) => break,
+            };
+            match slots.take(client.key()) {
+                Some(slot) => {
+                    let connection = NewConnection {
+                        service: service.clone(),
+                        interface: interface.clone(),
+                        client,
+                        stopped: stopped.clone(),
+                    };
+                    let acceptor = acceptor.clone();
+                    connections.spawn(async move {
+                        connection.run(stream, acceptor).await;
+                        drop(slot);
+                    });
+                }
+                None if acceptor.is_none() => {
+                    let limit = service.limits.write;
+                    connections.spawn(async move {
+                        stream.refuse(&replies::TOO_MANY_CONNECTIONS, limit).await;
+                    });
+                }
+                None => {}
             }
         }
         drop(file);

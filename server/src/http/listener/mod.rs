@@ -14,8 +14,6 @@ mod requests;
 mod stream;
 mod waiting;
 
-use std::error::Error;
-use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -34,11 +32,10 @@ use connection::Protocols;
 pub use limits::Limits;
 use waiting::{Activity, Waiting};
 
+use crate::sockets::accept::next_connection;
+
 /// How long one connection may take to close before another one is closed to make room.
 const CLOSE: Duration = Duration::from_millis(100);
-
-/// The pause after an accept failed.
-const RETRY_ACCEPT: Duration = Duration::from_secs(1);
 
 /// Serves connections, in TLS where there is an acceptor, until `stop` completes, and then until the
 /// requests in progress have ended. A connection that was accepted is served, also when `stop` completes at
@@ -113,27 +110,12 @@ async fn slot(slots: &Arc<Semaphore>, waiting: &Waiting) -> Option<OwnedSemaphor
     }
 }
 
-/// The next connection. Where accept fails, as when every descriptor is in use, it tries again after
-/// a pause.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                // A line of a stream does not wait for the next one.
-                let _ = stream.set_nodelay(true);
-                return (stream, peer);
-            }
-            // The client was gone before it was accepted.
-            Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn Error,
-                    "no connection can be accepted; trying again in a second"
-                );
-                tokio::time::sleep(RETRY_ACCEPT).await;
-            }
-        }
-    }
+    let accepted = next_connection("no connection can be accepted", || listener.accept());
+    let (stream, peer) = accepted.await;
+    // A line of a stream does not wait for the next one.
+    let _ = stream.set_nodelay(true);
+    (stream, peer)
 }
 
 #[cfg(test)]

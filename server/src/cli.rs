@@ -5,23 +5,18 @@
     reason = "the doc comments are the texts of --help"
 )]
 
-mod account;
+mod access;
 mod audit;
 mod backup;
-mod command_socket;
 mod data;
 mod doctor;
 mod import;
 mod keys;
-mod limits;
+mod listeners;
 mod migrate;
-mod policy;
 mod queue;
 mod relay;
 mod sendmail;
-mod submission;
-mod tls;
-mod token;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -30,23 +25,23 @@ use clap::builder::BoolishValueParser;
 use clap::builder::styling::Styles;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-pub use account::{
+pub use access::account::{
     AccountArgs, AccountCommand, RoleArg, SecondFactorCommand, SenderArgs, SendersCommand,
 };
+pub use access::policy::PolicyCommand;
+pub use access::token::TokenCommand;
 pub use audit::{AuditCommand, AuditFilterArgs, AuditFormat};
 pub use backup::{BackupArgs, RestoreArgs};
-pub use command_socket::CommandSocketArgs;
 pub use data::{DataArgs, LogFormat};
 pub use doctor::DoctorArgs;
 pub use import::ImportArgs;
 pub use keys::KeysCommand;
+pub use listeners::command_socket::CommandSocketArgs;
+pub use listeners::submission::SubmissionArgs;
+pub use listeners::tls::TlsArgs;
 pub use migrate::MigrateArgs;
-pub use policy::PolicyCommand;
 pub use queue::QueueArgs;
 pub use relay::{CheckDomainArgs, DiagnoseArgs, ProbeArgs, RelayArg};
-pub use submission::SubmissionArgs;
-pub use tls::TlsArgs;
-pub use token::TokenCommand;
 
 /// Outgoing mail for an organisation: accepts mail over HTTP, delivers it through an SMTP relay, and
 /// shows in a browser whether the relay works and why not.

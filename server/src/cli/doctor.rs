@@ -8,9 +8,9 @@
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
-use super::command_socket::CommandSocketArgs;
 use super::data::DataArgs;
-use super::submission::SubmissionArgs;
+use super::listeners::command_socket::CommandSocketArgs;
+use super::listeners::submission::SubmissionArgs;
 use super::{ListenArgs, QueueArgs};
 
 /// What is checked, as `postern serve` has it.

@@ -8,7 +8,7 @@
 use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::data::DataArgs;
+use super::super::data::DataArgs;
 use super::limits::LimitArgs;
 
 /// An account by its address.

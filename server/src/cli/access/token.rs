@@ -9,7 +9,7 @@ use clap::Subcommand;
 use clap::builder::BoolishValueParser;
 use domain::outbox::Priority;
 
-use super::data::DataArgs;
+use super::super::data::DataArgs;
 use super::limits::LimitArgs;
 
 #[derive(Debug, Subcommand)]

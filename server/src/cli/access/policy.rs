@@ -8,7 +8,7 @@
 use clap::Subcommand;
 use clap::builder::BoolishValueParser;
 
-use super::data::DataArgs;
+use super::super::data::DataArgs;
 
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {

@@ -5,12 +5,9 @@
 
 mod addresses;
 mod client;
-mod connection;
 mod head_timeout;
-mod http1;
-mod http2;
 mod limits;
-mod requests;
+mod protocols;
 mod stream;
 mod waiting;
 
@@ -28,8 +25,8 @@ use tokio_rustls::TlsAcceptor;
 use addresses::Addresses;
 pub use addresses::network as client_network;
 use client::Client;
-use connection::Protocols;
 pub use limits::Limits;
+use protocols::connection::Protocols;
 use waiting::{Activity, Waiting};
 
 use crate::sockets::accept::next_connection;

@@ -6,10 +6,10 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::client::{Client, drained};
-use super::limits::Limits;
-use super::stream::ClientStream;
 use super::{http1, http2};
+use crate::http::listener::client::{Client, drained};
+use crate::http::listener::limits::Limits;
+use crate::http::listener::stream::ClientStream;
 use crate::tls::HTTP2;
 
 /// What connections speak: HTTP/1.1, in TLS where there is a certificate, and then also HTTP/2.

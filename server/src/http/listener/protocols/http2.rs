@@ -8,11 +8,11 @@ use hyper::server::conn::http2::Builder;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::sleep;
 
-use super::client::Client;
-use super::limits::HEAD_MAX;
 use super::requests::Requests;
-use super::stream::ClientStream;
-use super::waiting::{Activity, MOST_CANCELLED};
+use crate::http::listener::client::Client;
+use crate::http::listener::limits::HEAD_MAX;
+use crate::http::listener::stream::ClientStream;
+use crate::http::listener::waiting::{Activity, MOST_CANCELLED};
 
 /// Requests of a connection at the same time. RFC 9113 section 6.5.2 recommends at least 100.
 const STREAMS: u32 = 100;

@@ -17,8 +17,8 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::watch;
 
-use super::client::Client;
-use super::waiting::{Activity, RequestInProgress};
+use crate::http::listener::client::Client;
+use crate::http::listener::waiting::{Activity, RequestInProgress};
 
 /// What was seen of the requests of a connection.
 #[derive(Default)]

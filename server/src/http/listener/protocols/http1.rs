@@ -8,10 +8,10 @@ use hyper_util::rt::TokioTimer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-use super::client::{Client, drained};
-use super::limits::{HEAD_MAX, Limits};
 use super::requests::Requests;
-use super::stream::ClientStream;
+use crate::http::listener::client::{Client, drained};
+use crate::http::listener::limits::{HEAD_MAX, Limits};
+use crate::http::listener::stream::ClientStream;
 
 /// How long, and how many bytes, a client may still send after the last response. A client that sends
 /// when its connection is reset may lose a response that it has not read.

@@ -13,8 +13,8 @@ use domain::view::Role;
 use domain::{Kind, Refusal};
 
 use crate::store::accounts::Account;
-use crate::store::sessions::SessionRow;
-use crate::store::tokens::{Token, TokenScope};
+use crate::store::accounts::sessions::SessionRow;
+use crate::store::accounts::tokens::{Token, TokenScope};
 
 /// Where a request came from, as recorded in the audit log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

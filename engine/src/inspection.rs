@@ -10,9 +10,11 @@ use sqlx::Connection as _;
 use tokio::time::timeout;
 
 use crate::Clock;
-use crate::store::inspect::{self, SchemaVersion};
+use crate::store::database::inspect::{self, SchemaVersion};
+use crate::store::database::transport;
 use crate::store::keys::{self, SealingKey};
-use crate::store::{Connection, StoreError, information, transport};
+use crate::store::settings::information;
+use crate::store::{Connection, StoreError};
 use crate::vault::check_keys;
 
 /// How long the check of an SQLite file may take.

@@ -85,8 +85,8 @@ pub use senders::{AskedSender, SENDER_CONFIRMATION_PATH, SenderState, SenderView
 pub use settings::{AccountRelay, OrganisationRelay, Relays, RoutedRelay, RoutingTable, Settings};
 pub use store::Scope;
 pub use store::accounts::Account;
-pub use store::inspect::SchemaVersion;
-pub use store::passkeys::Passkey;
-pub use store::tokens::{Token, TokenScope};
+pub use store::accounts::passkeys::Passkey;
+pub use store::accounts::tokens::{Token, TokenScope};
+pub use store::database::inspect::SchemaVersion;
 pub use store::transfer::MovedTable;
 pub use vault::{BROWSER_KEY_BITS, BrowserKeys, ExportKey, ImportKey, KeyCopies};

@@ -5,7 +5,9 @@ use domain::{Refusal, SendingLimits, SendingQuota, Timestamp};
 use crate::accounts::Accounts;
 use crate::audit::{Action, Audit};
 use crate::settings::Settings;
-use crate::store::{Store, commit, routing, sending_limits};
+use crate::store::accounts::sending_limits;
+use crate::store::relays::routing;
+use crate::store::{Store, commit};
 use crate::{Actor, Clock};
 
 /// The limits of mail, which the outbox enforces. Cheap to clone.

@@ -6,7 +6,10 @@ use domain::{Kind, OrganisationPolicy, Refusal};
 use crate::Actor;
 use crate::audit::{Action, Audit};
 use crate::settings::Settings;
-use crate::store::{Store, StoreError, commit, policy, routing, second_factors};
+use crate::store::accounts::second_factors;
+use crate::store::relays::routing;
+use crate::store::settings::policy;
+use crate::store::{Store, StoreError, commit};
 
 /// The organisation's policy. Cheap to clone.
 #[derive(Clone)]

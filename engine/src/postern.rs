@@ -28,7 +28,8 @@ use crate::readiness::Readiness;
 use crate::senders::Senders;
 use crate::settings::{Relays, Settings};
 use crate::smtp::{AddressPolicy, Dialer, DialerError, PublicAddresses};
-use crate::store::{Store, StoreError, transport};
+use crate::store::database::transport;
+use crate::store::{Store, StoreError};
 use crate::vault::{BrowserKeys, KeyNode, Vault, VaultError};
 
 /// What Postern is opened with.

@@ -11,7 +11,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::Clock;
 use crate::delivery::{DeliveryPulse, LastTurn};
-use crate::store::{Connection, Store, StoreError, keys, recipient_counts};
+use crate::store::recipients::recipient_counts;
+use crate::store::{Connection, Store, StoreError, keys};
 use crate::vault::Vault;
 
 /// How long the database may take to answer.

@@ -6,10 +6,11 @@ use domain::{Kind, Refusal};
 use super::{Accounts, NewestTokens};
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::{
-    Connection, Scope, account_links, accounts, commit, information, messages, revisions, routing,
-    sessions, tokens, webhooks,
-};
+use crate::store::accounts::{self, links, sessions, tokens};
+use crate::store::notifications::webhooks;
+use crate::store::relays::routing;
+use crate::store::settings::{information, revisions};
+use crate::store::{Connection, Scope, commit, messages};
 
 /// How many accounts are listed at once.
 const LISTED: i64 = 200;
@@ -136,7 +137,7 @@ impl Accounts {
                 if disabled && !was_disabled {
                     sessions::end_all(&mut work, id, None).await?;
                     tokens::revoke_all(&mut work, id, self.clock.now()).await?;
-                    account_links::remove_all(&mut work, id).await?;
+                    links::remove_all(&mut work, id).await?;
                     webhooks::switch_off_all(&mut work, id).await?;
                 }
                 if !done.is_empty() {

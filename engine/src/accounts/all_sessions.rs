@@ -7,8 +7,8 @@ use super::Accounts;
 use super::sessions::{ABSOLUTE, IDLE, view};
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::accounts::Account;
-use crate::store::{commit, sessions};
+use crate::store::accounts::{Account, sessions};
+use crate::store::commit;
 
 /// How many sessions are listed at once.
 const LISTED: i64 = 200;

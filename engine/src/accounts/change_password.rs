@@ -6,7 +6,8 @@ use super::throttle::ThrottleKey;
 use super::{Accounts, Login, detached, renamed};
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::{account_links, accounts, commit, sessions, tokens};
+use crate::store::accounts::{self, links, sessions, tokens};
+use crate::store::commit;
 
 impl Accounts {
     /// Sets the password of any account, ends its sessions and links and, unless `keep_tokens`, revokes
@@ -30,7 +31,7 @@ impl Accounts {
                 let mut work = self.store.begin().await?;
                 accounts::set_password(&mut work, &account.id, &hash).await?;
                 sessions::end_all(&mut work, &account.id, None).await?;
-                account_links::remove_all(&mut work, &account.id).await?;
+                links::remove_all(&mut work, &account.id).await?;
                 if !keep_tokens {
                     tokens::revoke_all(&mut work, &account.id, self.clock.now()).await?;
                 }
@@ -93,7 +94,7 @@ impl Accounts {
         }
         accounts::set_password(&mut work, &account.id, &hash).await?;
         sessions::end_all(&mut work, &account.id, actor.session_id()).await?;
-        account_links::remove_all(&mut work, &account.id).await?;
+        links::remove_all(&mut work, &account.id).await?;
         self.audit
             .record(&mut work, actor, Action::ChangePassword, "own")
             .await?;

@@ -6,9 +6,9 @@ use domain::{Kind, Refusal, SecretString, Timestamp};
 use super::throttle::networks;
 use super::{Accounts, digest, parse_email, random_secret};
 use crate::audit::{Action, Signature};
-use crate::store::account_links::{self, LinkPurpose};
-use crate::store::accounts::Account;
-use crate::store::{Connection, accounts, commit, sessions};
+use crate::store::accounts::links::{self, LinkPurpose};
+use crate::store::accounts::{self, Account, sessions};
+use crate::store::{Connection, commit};
 use crate::{Actor, Origin};
 
 /// A link that was just made. Only the digest of its token is stored.
@@ -158,7 +158,7 @@ impl Accounts {
     ) -> Result<NewLink, Refusal> {
         let token = random_secret();
         let expires_at = self.clock.now() + purpose.lifetime();
-        account_links::write(work, &account.id, purpose, &digest(&token), expires_at).await?;
+        links::write(work, &account.id, purpose, &digest(&token), expires_at).await?;
         Ok(NewLink {
             account,
             token,
@@ -186,7 +186,7 @@ impl Accounts {
 
     async fn linked(&self, purpose: LinkPurpose, token: &str) -> Result<Option<Account>, Refusal> {
         let (mut connection, now) = (self.store.read().await?, self.clock.now());
-        Ok(account_links::account(&mut connection, purpose, &digest(token), now).await?)
+        Ok(links::account(&mut connection, purpose, &digest(token), now).await?)
     }
 
     /// Sets the first password of an account that was invited, and returns its address.
@@ -282,7 +282,7 @@ impl Accounts {
         // The account first, as all that change it do: another order could be a deadlock.
         let enabled = accounts::lock(&mut work, &account.id).await?;
         let now = self.clock.now();
-        if !enabled || !account_links::take(&mut work, purpose, &digest(token), now).await? {
+        if !enabled || !links::take(&mut work, purpose, &digest(token), now).await? {
             return Err(not_valid(purpose));
         }
         accounts::set_password(&mut work, &account.id, &hash).await?;

@@ -8,7 +8,7 @@ use domain::{EmailAddress, Kind, Refusal, SendingLimits, SendingQuota, Timestamp
 
 use crate::mail::check_address;
 use crate::store::accounts::Account;
-use crate::store::tokens::{Token, TokenScope};
+use crate::store::accounts::tokens::{Token, TokenScope};
 
 /// The longest name, in characters.
 const NAME: usize = 64;

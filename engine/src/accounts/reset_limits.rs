@@ -7,7 +7,7 @@
 
 use super::throttle::LoginThrottle;
 use crate::rate_limit::RateLimit;
-use crate::store::account_links::LinkPurpose;
+use crate::store::accounts::links::LinkPurpose;
 
 /// The mails to an account within the lifetime of a link.
 const MAILS: usize = 3;

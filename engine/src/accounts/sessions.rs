@@ -8,9 +8,9 @@ use domain::{Kind, Refusal, SecretString, Timestamp};
 use super::throttle::{ThrottleKey, networks};
 use super::{Accounts, Login, detached, digest};
 use crate::audit::{Action, RefusedBy, Signature};
-use crate::store::accounts::Account;
-use crate::store::sessions::SessionRow;
-use crate::store::{accounts, commit, second_factors, sessions};
+use crate::store::accounts::sessions::{self, SessionRow};
+use crate::store::accounts::{self, Account, second_factors};
+use crate::store::commit;
 use crate::{Actor, Origin};
 
 /// The time without use after which a session expires.

@@ -9,7 +9,8 @@ use super::throttle::networks;
 use super::{Accounts, Login, digest, random_secret};
 use crate::Origin;
 use crate::audit::{Action, Signature};
-use crate::store::{accounts, commit, setup_link};
+use crate::store::accounts::{self, setup_link};
+use crate::store::commit;
 
 /// How long a setup link can be used.
 const SETUP_LINK_LIFETIME: Duration = Duration::from_secs(3600);

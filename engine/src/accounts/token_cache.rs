@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use domain::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::store::tokens::Token;
+use crate::store::accounts::tokens::Token;
 
 /// How long a token is cached. A token that is revoked on another node stays valid here for as
 /// long.

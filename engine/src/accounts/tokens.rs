@@ -6,9 +6,9 @@ use super::new_token::NewToken;
 use super::sessions::TOUCH;
 use super::{Accounts, digest, random_secret, renamed};
 use crate::audit::Action;
+use crate::store::accounts::tokens::{self, Token};
 use crate::store::accounts::{self, Account};
 use crate::store::commit;
-use crate::store::tokens::{self, Token};
 use crate::{Actor, Origin};
 
 /// The prefix of a token's secret, before 256 random bits in base64url.

@@ -53,7 +53,7 @@ mod tests {
 
     use super::*;
     use crate::Origin;
-    use crate::store::tokens::{Token, TokenScope};
+    use crate::store::accounts::tokens::{Token, TokenScope};
 
     fn holder(role: Role, scope: TokenScope, any_sender: bool, senders: &[&str]) -> Actor {
         let account = Account {

@@ -5,7 +5,7 @@ use domain::{Kind, Refusal, Timestamp};
 use super::Audit;
 use super::action::Action;
 use crate::Actor;
-use crate::store::audit_chain::{
+use crate::store::audit::chain::{
     self, ChainPlace, ChainRow, ChainedRow, MisplacedRow, UnchainedRows,
 };
 use crate::store::{Connection, StoreError, commit};
@@ -245,11 +245,11 @@ impl Audit {
     async fn verify_chains(&self) -> Result<AuditVerification, StoreError> {
         let mut snapshot = self.store.snapshot().await?;
         let mut chains = Vec::new();
-        for chain in audit_chain::all(&mut snapshot).await? {
+        for chain in chain::all(&mut snapshot).await? {
             chains.push(verify_chain(&mut snapshot, &chain).await?);
         }
-        let misplaced = audit_chain::misplaced(&mut snapshot).await?;
-        let unchained = audit_chain::unchained(&mut snapshot).await?;
+        let misplaced = chain::misplaced(&mut snapshot).await?;
+        let unchained = chain::unchained(&mut snapshot).await?;
         Ok(AuditVerification::new(chains, misplaced, unchained))
     }
 
@@ -261,13 +261,13 @@ impl Audit {
     pub async fn accept_unchained(&self, actor: &Actor) -> Result<i64, Refusal> {
         self.administer(actor, Action::AcceptAuditRows, async {
             let mut work = self.store.begin().await?;
-            let rows = audit_chain::unchained(&mut work).await?;
+            let rows = chain::unchained(&mut work).await?;
             let surplus = rows.found - rows.known;
             if surplus <= 0 {
                 let text = "There are no more rows in no chain than when the chains began. There is nothing to accept.";
                 return Err(Refusal::new(Kind::Conflict, text));
             }
-            if !audit_chain::know_unchained(&mut work, rows).await? {
+            if !chain::know_unchained(&mut work, rows).await? {
                 let text = "Other rows were accepted or removed meanwhile. Try again.";
                 return Err(Refusal::new(Kind::Conflict, text));
             }
@@ -290,7 +290,7 @@ async fn verify_chain(
     let mut limit = BATCH;
     loop {
         let number = check.last.number;
-        let rows = match audit_chain::rows_behind(connection, &chain.node, number, limit).await {
+        let rows = match chain::rows_behind(connection, &chain.node, number, limit).await {
             // Up to the row that cannot be read, fewer at once.
             Err(error) if error.is_unreadable() && limit > 1 => {
                 limit /= 2;

@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use super::error::BackupError;
 use super::new_file::NewFile;
 use crate::audit::{Action, Audit};
-use crate::store::snapshot::{self, SnapshotCheck};
+use crate::store::database::snapshot::{self, SnapshotCheck};
 use crate::store::{Store, StoreError};
 use crate::vault::KeyCopies;
 use crate::{Actor, Clock};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use domain::Refusal;
 
 use crate::store::StoreError;
-use crate::store::snapshot::SnapshotFault;
+use crate::store::database::snapshot::SnapshotFault;
 use crate::store::transfer::TransferError;
 use crate::vault::VaultError;
 

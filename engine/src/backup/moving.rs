@@ -8,8 +8,9 @@ use domain::view::Stamp;
 
 use super::error::BackupError;
 use crate::audit::{Action, Audit};
+use crate::store::database::{snapshot, transport};
 use crate::store::transfer::{self, LockedSource, MovedTable};
-use crate::store::{Store, StoreError, snapshot, transport};
+use crate::store::{Store, StoreError};
 use crate::{Actor, Clock};
 
 /// What to move, and where to.

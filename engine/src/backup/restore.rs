@@ -12,10 +12,10 @@ use domain::view::Stamp;
 use super::back_up::blocking;
 use super::error::BackupError;
 use crate::audit::{Action, Audit};
-use crate::store::snapshot::{self, SnapshotCheck};
-use crate::store::{
-    Store, StoreError, account_links, commit, keys, pause, pending_logins, sessions, workers,
-};
+use crate::store::accounts::{links, pending_logins, sessions};
+use crate::store::database::snapshot::{self, SnapshotCheck};
+use crate::store::delivery::{pause, workers};
+use crate::store::{Store, StoreError, commit, keys};
 use crate::vault::KeyCopies;
 use crate::{Actor, Clock};
 
@@ -147,7 +147,7 @@ async fn prepare(
     let ended = sessions::end_every(&mut work).await?;
     pending_logins::remove_all(&mut work).await?;
     // One that was used since would be valid again.
-    account_links::remove_every(&mut work).await?;
+    links::remove_every(&mut work).await?;
     // Those of processes that used the database before.
     workers::forget(&mut work, None, now).await?;
     let stamp = Stamp { at: now, by };

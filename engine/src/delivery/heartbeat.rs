@@ -10,7 +10,9 @@ use super::relay::reports::BATCH;
 use super::relay::resumption::resumed;
 use super::worker::Worker;
 use crate::outbox::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, MeterReading, forget_processes};
-use crate::store::{StoreError, commit, in_time, relay_reports, workers};
+use crate::store::delivery::workers;
+use crate::store::relays::reports;
+use crate::store::{StoreError, commit, in_time};
 
 /// The time between two heartbeats while messages are delivered, so that the rate in the console is
 /// at most so old.
@@ -126,7 +128,7 @@ impl Worker {
         let relays = Vec::from_iter(resumed(&processes.workers, &status.backoffs));
         for relays in relays.chunks(BATCH) {
             let mut work = store.begin().await?;
-            relay_reports::resumed(&mut work, relays, now).await?;
+            reports::resumed(&mut work, relays, now).await?;
             commit(work).await?;
         }
         Ok(())

@@ -9,11 +9,13 @@ use super::config::Retention;
 use super::relay::pipelining;
 use crate::Clock;
 use crate::outbox::{COUNTED, KEY_LIFETIME};
-use crate::store::{
-    Store, StoreError, audit, commit, dkim_keys, figures, idempotency, pipelining_trials,
-    recipient_counts, relay_health_changes, relay_usage, retention, suppressions,
-    webhook_deliveries,
-};
+use crate::store::delivery::suppressions;
+use crate::store::keys::dkim;
+use crate::store::messages::{idempotency, retention};
+use crate::store::notifications::webhook_deliveries;
+use crate::store::recipients::recipient_counts;
+use crate::store::relays::{health_changes, pipelining_trials, usage};
+use crate::store::{Store, StoreError, audit, commit, figures};
 
 /// The minimum time that rows of the audit log are kept.
 const AUDIT_MINIMUM: Duration = Duration::from_hours(30 * 24);
@@ -77,15 +79,15 @@ async fn delete_old(kept: Retention, store: &Store, clock: &Clock) -> Result<(),
     let mut work = store.begin().await?;
     idempotency::forget_all_old(&mut work, now - KEY_LIFETIME).await?;
     pipelining_trials::delete_before(&mut work, now - pipelining::VALID).await?;
-    dkim_keys::remove_retired(&mut work, now).await?;
+    dkim::remove_retired(&mut work, now).await?;
     commit(work).await?;
     let mut work = store.begin().await?;
     if !store.is_local() {
         recipient_counts::merge_shards(&mut work).await?;
     }
     recipient_counts::delete_before(&mut work, now - 2 * COUNTED).await?;
-    relay_usage::delete_old(&mut work, now).await?;
-    relay_health_changes::delete_before(&mut work, now - HEALTH_HISTORY).await?;
+    usage::delete_old(&mut work, now).await?;
+    health_changes::delete_before(&mut work, now - HEALTH_HISTORY).await?;
     commit(work).await?;
     figures::compact(store, now).await
 }

@@ -17,7 +17,8 @@ use crate::audit::Action;
 use crate::domains::SessionCheck;
 use crate::settings::{relay_name, validate};
 use crate::smtp::Relay;
-use crate::store::{commit, routing};
+use crate::store::commit;
+use crate::store::relays::routing;
 
 /// The field of the faults of a diagnosis' recipient.
 pub const TO: &str = "to";

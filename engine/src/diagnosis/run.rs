@@ -23,7 +23,8 @@ use crate::Actor;
 use crate::domains::SessionCheck;
 use crate::mail::DkimSigners;
 use crate::smtp::{Envelope, Relay, Session, SessionObserver};
-use crate::store::{StoreError, commit, revisions};
+use crate::store::settings::revisions;
+use crate::store::{StoreError, commit};
 
 /// The maximum duration of a run.
 const LIMIT: Duration = Duration::from_secs(60);

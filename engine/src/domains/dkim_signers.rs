@@ -5,7 +5,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::mail::{DKIM_SCOPE, DkimSigner, DkimSigners};
-use crate::store::{Connection, StoreError, dkim_keys};
+use crate::store::keys::dkim;
+use crate::store::{Connection, StoreError};
 use crate::vault::Vault;
 
 /// The active keys, as of a version of the routing.
@@ -58,7 +59,7 @@ impl LastDkimSigners {
 /// Where the database fails.
 async fn read(connection: &mut Connection, vault: &Vault) -> Result<DkimSigners, StoreError> {
     let mut signers = DkimSigners::default();
-    for row in dkim_keys::active(connection).await? {
+    for row in dkim::active(connection).await? {
         let key = &row.view;
         let private = vault.unseal(DKIM_SCOPE, &key.id, &row.private_key).ok();
         let signer = private.and_then(|private| {

@@ -8,9 +8,10 @@ use domain::{Host, SmtpSettings};
 use super::findings::SendingRelay;
 use super::typed_domain::parse;
 use crate::mail::is_domain_key;
-use crate::store::{
-    Connection, StoreError, accounts, dkim_keys, information, policy, relays, sender_identities,
-};
+use crate::store::accounts::{self, sender_identities};
+use crate::store::keys::dkim;
+use crate::store::settings::{information, policy};
+use crate::store::{Connection, StoreError, relays};
 
 /// What uses the domain of the address of an account.
 const OF_ACCOUNT: &str = "the address of an account";
@@ -83,7 +84,7 @@ impl DomainsInUse {
             };
             in_use.add(domain, "a sender address of an account".to_owned());
         }
-        for key in dkim_keys::all(connection).await? {
+        for key in dkim::all(connection).await? {
             in_use.add(&key.view.domain, "a DKIM key".to_owned());
         }
         Ok(in_use)

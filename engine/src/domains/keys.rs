@@ -13,8 +13,9 @@ use super::typed_domain::parse;
 use crate::Actor;
 use crate::audit::Action;
 use crate::mail::{DKIM_SCOPE, NewDkimKey};
-use crate::store::dkim_keys::{self, DkimKeyRow};
-use crate::store::{Connection, commit, routing};
+use crate::store::keys::dkim::{self, DkimKeyRow};
+use crate::store::relays::routing;
+use crate::store::{Connection, commit};
 
 /// The most keys of a domain.
 const MOST: usize = 10;
@@ -72,12 +73,12 @@ impl Domains {
             // Keys that are made at the same time are counted one after another, and acceptance reads its
             // settings again.
             let version = routing::raise(&mut work).await?;
-            let existing = dkim_keys::of_domain(&mut work, &key.view.domain).await?;
+            let existing = dkim::of_domain(&mut work, &key.view.domain).await?;
             if existing.len() >= MOST {
                 let text = format!("The domain has {MOST} keys already. Remove one first.");
                 return Err(Refusal::new(Kind::Conflict, text));
             }
-            dkim_keys::write(&mut work, &key).await?;
+            dkim::write(&mut work, &key).await?;
             self.audit
                 .record(&mut work, actor, Action::CreateDkimKey, detail(&key.view))
                 .await?;
@@ -122,18 +123,18 @@ impl Domains {
                     "The private key cannot be opened. Remove this key and make another one.";
                 return Err(Refusal::new(Kind::Conflict, text));
             }
-            for mut other in dkim_keys::of_domain(&mut work, &key.view.domain).await? {
+            for mut other in dkim::of_domain(&mut work, &key.view.domain).await? {
                 let view = &mut other.view;
                 if view.state == DkimKeyState::Active && view.algorithm == key.view.algorithm {
                     view.state = DkimKeyState::Retiring;
                     view.removal_at = Some(now + DKIM_RETENTION);
-                    dkim_keys::write(&mut work, &other).await?;
+                    dkim::write(&mut work, &other).await?;
                 }
             }
             key.view.state = DkimKeyState::Active;
             key.view.activated_at = Some(now);
             key.view.removal_at = None;
-            dkim_keys::write(&mut work, &key).await?;
+            dkim::write(&mut work, &key).await?;
             self.audit
                 .record(&mut work, actor, Action::ActivateDkimKey, detail(&key.view))
                 .await?;
@@ -162,7 +163,7 @@ impl Domains {
             let mut work = self.store.begin().await?;
             let version = routing::raise(&mut work).await?;
             let key = find(&mut work, &domain, id).await?;
-            dkim_keys::remove(&mut work, id).await?;
+            dkim::remove(&mut work, id).await?;
             self.audit
                 .record(&mut work, actor, Action::RemoveDkimKey, detail(&key.view))
                 .await?;
@@ -202,7 +203,7 @@ impl Domains {
 async fn find(connection: &mut Connection, domain: &str, id: &str) -> Result<DkimKeyRow, Refusal> {
     // PostgreSQL refuses a text with a NUL.
     let found = match is_id(id) {
-        true => dkim_keys::by_id(connection, id).await?,
+        true => dkim::by_id(connection, id).await?,
         false => None,
     };
     let found = found.filter(|key| key.view.domain == domain);

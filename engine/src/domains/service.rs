@@ -18,8 +18,9 @@ use super::typed_domain::parse;
 use crate::audit::{Action, Audit};
 use crate::mail::DKIM_SCOPE;
 use crate::settings::Settings;
-use crate::store::dkim_keys::{self, DkimKeyRow};
-use crate::store::{Store, routing};
+use crate::store::Store;
+use crate::store::keys::dkim::{self, DkimKeyRow};
+use crate::store::relays::routing;
 use crate::vault::Vault;
 use crate::{Actor, Clock};
 
@@ -161,7 +162,7 @@ impl Domains {
 
     async fn keys_of(&self, domain: &str) -> Result<Vec<DkimKeyView>, Refusal> {
         let mut connection = self.store.read().await?;
-        let rows = dkim_keys::of_domain(&mut connection, domain).await?;
+        let rows = dkim::of_domain(&mut connection, domain).await?;
         let views = rows.into_iter().map(|row| DkimKeyView {
             is_usable: self.is_usable(&row),
             ..row.view

@@ -14,7 +14,8 @@ use super::zone_tests::TestZone;
 use crate::audit::Audit;
 use crate::settings::Settings;
 use crate::store::accounts::{self, Account};
-use crate::store::{Scope, Store, commit, information};
+use crate::store::settings::information;
+use crate::store::{Scope, Store, commit};
 use crate::vault::{BrowserKeys, KeyNode, Vault};
 use crate::{Actor, Clock};
 

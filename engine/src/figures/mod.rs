@@ -6,7 +6,8 @@ use std::time::Duration;
 use domain::figures::{FigureQuery, FigureRow, FigureStep, FigureSubject, Figures};
 use domain::{Kind, Refusal, Timestamp};
 
-use crate::store::{Connection, Scope, Store, StoreError, accounts, figures, relays, tokens};
+use crate::store::accounts::{self, tokens};
+use crate::store::{Connection, Scope, Store, StoreError, figures, relays};
 use crate::{Actor, Clock};
 
 /// How long ago the first hour of [`FigureReader::of_relays`] began, with the one that has begun.

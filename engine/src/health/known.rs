@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::settings::RoutingTable;
 use crate::smtp::Relay;
 use crate::store::Scope;
-use crate::store::relay_health::{HealthRow, RelayRevision};
+use crate::store::relays::health::{HealthRow, RelayRevision};
 
 use super::check::CheckedRelay;
 

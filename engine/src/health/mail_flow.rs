@@ -7,7 +7,7 @@ use domain::health::HealthState;
 
 use super::state::INTERVAL;
 use crate::clock::CLOCK_SKEW;
-use crate::store::relay_health::{HealthRecord, HealthRow};
+use crate::store::relays::health::{HealthRecord, HealthRow};
 
 /// A relay through which mail flows is checked only so often: the mail shows that it is healthy.
 const MAIL_INTERVAL: Duration = Duration::from_mins(30);

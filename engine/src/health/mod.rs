@@ -25,7 +25,8 @@ use crate::audit::{Action, Audit};
 use crate::rate_limit::RateLimit;
 use crate::settings::{Relays, Settings};
 use crate::smtp::Dialer;
-use crate::store::{Scope, Store, commit, relay_health};
+use crate::store::relays::health;
+use crate::store::{Scope, Store, commit};
 use crate::{Actor, Clock};
 
 use known::KnownRelays;
@@ -89,7 +90,7 @@ impl Health {
             self.refresh().await?;
             let mut work = services.store.begin().await?;
             self.require(&mut work, scope).await?;
-            if !relay_health::request(&mut work, scope, services.clock.now()).await? {
+            if !health::request(&mut work, scope, services.clock.now()).await? {
                 let text = "This relay is not checked: it is switched off, removed, or has no valid \
                             settings.";
                 return Err(Refusal::of(Kind::Invalid, "id", text));

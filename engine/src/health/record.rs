@@ -7,9 +7,9 @@ use super::Health;
 use super::check::CheckedRelay;
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::relay_health::{self, HealthRow};
-use crate::store::relay_health_changes::{self, StateChange};
-use crate::store::relay_outages::{self, RelayOutage};
+use crate::store::relays::health::{self, HealthRow};
+use crate::store::relays::health_changes::{self, StateChange};
+use crate::store::relays::outages::{self, RelayOutage};
 use crate::store::{StoreError, commit, notifications};
 
 impl Health {
@@ -26,9 +26,9 @@ impl Health {
         let services = &self.0.services;
         let now = services.clock.now();
         let mut work = services.store.begin().await?;
-        let outage = relay_outages::read(&mut work, relay.scope).await?;
+        let outage = outages::read(&mut work, relay.scope).await?;
         let next = &since_outage(next, outage);
-        if !relay_health::write(&mut work, owner, next).await? {
+        if !health::write(&mut work, owner, next).await? {
             return Ok(());
         }
         let notified = notification(before, next, outage, relay, now);
@@ -37,17 +37,17 @@ impl Health {
                 state: next.record.state,
                 at: next.record.since,
             };
-            relay_health_changes::add(&mut work, relay.scope, change).await?;
+            health_changes::add(&mut work, relay.scope, change).await?;
         }
         if let Some(change) = &notified {
             if change.to == HealthState::Healthy {
-                relay_outages::remove(&mut work, relay.scope).await?;
+                outages::remove(&mut work, relay.scope).await?;
             } else {
                 let outage = RelayOutage {
                     state: change.to,
                     failing_since: change.failing_since,
                 };
-                relay_outages::write(&mut work, relay.scope, outage).await?;
+                outages::write(&mut work, relay.scope, outage).await?;
             }
             notifications::add(&mut work, change, now).await?;
         }
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
     use crate::smtp::Relay;
     use crate::store::Scope;
-    use crate::store::relay_health::HealthRecord;
+    use crate::store::relays::health::HealthRecord;
 
     /// A row of a relay that fails since `failing_since`.
     fn row(state: HealthState, failing_since: Option<i64>) -> HealthRow {

@@ -13,8 +13,9 @@ use super::Health;
 use super::check::{CHECK_TIMEOUT, CheckedRelay, check};
 use super::known::KnownRelays;
 use super::state::INTERVAL;
-use crate::store::relay_health::{self, Agenda, HealthClaim, HealthRow};
-use crate::store::{StoreError, commit, in_time, routing};
+use crate::store::relays::health::{self, Agenda, HealthClaim, HealthRow};
+use crate::store::relays::routing;
+use crate::store::{StoreError, commit, in_time};
 
 /// How often a node looks for relays that are due.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -111,7 +112,7 @@ impl Health {
         let owner: Arc<str> = Ulid::new().to_string().into();
         let mut work = services.store.begin().await?;
         if is_ahead {
-            relay_health::advance_after(&mut work, now + HORIZON, now).await?;
+            health::advance_after(&mut work, now + HORIZON, now).await?;
         }
         let claim = HealthClaim {
             owner: &owner,
@@ -119,7 +120,7 @@ impl Health {
             lease_end: now + LEASE,
             limit: i64::try_from(limit).unwrap_or(i64::MAX),
         };
-        let rows = relay_health::claim(&mut work, services.store.skip_locked(), claim).await?;
+        let rows = health::claim(&mut work, services.store.skip_locked(), claim).await?;
         let mut claimed = Vec::with_capacity(rows.len());
         for row in rows {
             match known.of_row(&row).cloned() {
@@ -131,7 +132,7 @@ impl Health {
                 // Its settings are just being changed.
                 None => {
                     let due = now + POLL_INTERVAL;
-                    relay_health::release(&mut work, &owner, row.scope, due).await?;
+                    health::release(&mut work, &owner, row.scope, due).await?;
                 }
             }
         }
@@ -208,14 +209,14 @@ impl Health {
 
     async fn agenda(&self) -> Result<Agenda, StoreError> {
         let mut connection = self.0.services.store.read().await?;
-        relay_health::agenda(&mut connection).await
+        health::agenda(&mut connection).await
     }
 
     /// Begins and ends rows, some at a time. Returns whether that is done; also where the settings were
     /// changed again meanwhile, which the version shows.
     async fn apply(&self, known: &KnownRelays) -> Result<bool, StoreError> {
         let services = &self.0.services;
-        let rows = relay_health::all(&mut *services.store.read().await?).await?;
+        let rows = health::all(&mut *services.store.read().await?).await?;
         if known.differences(&rows).is_empty() {
             return Ok(true);
         }
@@ -224,16 +225,16 @@ impl Health {
         if version != known.version {
             return Ok(true);
         }
-        let rows = relay_health::all(&mut work).await?;
+        let rows = health::all(&mut work).await?;
         let differences = known.differences(&rows);
         let now = services.clock.now();
         let is_burst = differences.begun.len() > CONCURRENCY;
         for relay in differences.begun.into_iter().take(BATCH) {
             let due = if is_burst { within_interval(now) } else { now };
-            relay_health::begin(&mut work, relay, now, due).await?;
+            health::begin(&mut work, relay, now, due).await?;
         }
         for scope in differences.ended.into_iter().take(BATCH) {
-            relay_health::end(&mut work, scope, now).await?;
+            health::end(&mut work, scope, now).await?;
         }
         commit(work).await?;
         Ok(false)

@@ -10,7 +10,7 @@ use domain::Timestamp;
 use domain::health::{HealthFailure, HealthState};
 use domain::outbox::Jitter;
 
-use crate::store::relay_health::HealthRecord;
+use crate::store::relays::health::HealthRecord;
 
 /// The time between two checks of a relay that passes them, or is down.
 pub(super) const INTERVAL: Duration = Duration::from_mins(5);

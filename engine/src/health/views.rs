@@ -9,9 +9,11 @@ use super::Health;
 use crate::Actor;
 use crate::audit::Action;
 use crate::settings::OWN_RELAY;
-use crate::store::relay_health::{self, HealthRow};
-use crate::store::relay_health_changes::{self, StateChange};
-use crate::store::{Connection, Scope, StoreError, information, policy, relays};
+use crate::store::relays::health::{self, HealthRow};
+use crate::store::relays::health_changes::{self, StateChange};
+use crate::store::relays::{self};
+use crate::store::settings::{information, policy};
+use crate::store::{Connection, Scope, StoreError};
 
 /// The relay of the organisation, as users see its name.
 const ORGANISATION: &str = "The organisation's relay";
@@ -99,7 +101,7 @@ impl Health {
             let scope = self.scope_of(actor, id)?;
             let mut connection = services.store.reporting().await?;
             self.require(&mut connection, scope).await?;
-            let changes = relay_health_changes::of_relay(&mut connection, scope, since).await?;
+            let changes = health_changes::of_relay(&mut connection, scope, since).await?;
             Ok::<_, Refusal>(periods(&changes, since, services.clock.now()))
         };
         services
@@ -120,7 +122,7 @@ impl Health {
         actor.must_oversee()?;
         let services = &self.0.services;
         let mut connection = services.store.reporting().await?;
-        let changes = relay_health_changes::of_organisation(&mut connection, since).await?;
+        let changes = health_changes::of_organisation(&mut connection, since).await?;
         let now = services.clock.now();
         let of_one = changes.chunk_by(|one, other| one.scope == other.scope);
         let histories = of_one.map(|changes| {
@@ -158,7 +160,7 @@ impl Health {
         let is_valid = |form: &Form| form.parse().is_ok();
         let valid = saved.iter().filter(|saved| is_valid(&saved.form));
         let valid: Vec<&str> = valid.map(|saved| saved.relay.as_str()).collect();
-        let checked = relay_health::of_organisation(connection).await?;
+        let checked = health::of_organisation(connection).await?;
         let mut checked: HashMap<Scope, HealthRow> =
             checked.into_iter().map(|row| (row.scope, row)).collect();
         let views = rows.into_iter().filter_map(|row| {
@@ -186,7 +188,7 @@ impl Health {
         if settings.is_none() || !policy::read(connection).await?.own_relays {
             return Ok(None);
         }
-        let row = relay_health::read(connection, scope).await?;
+        let row = health::read(connection, scope).await?;
         Ok(Some(self.view(scope, OWN_RELAY.to_owned(), row)))
     }
 

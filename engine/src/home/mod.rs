@@ -18,7 +18,7 @@ use crate::health::Health;
 use crate::keys::SealingKeys;
 use crate::outbox::Outbox;
 use crate::settings::{Relays, Settings};
-use crate::store::tokens::Token;
+use crate::store::accounts::tokens::Token;
 use crate::{Actor, Clock};
 
 /// What Home is made of. Cheap to clone.

@@ -2,14 +2,14 @@
 
 use tokio::time::Instant;
 
-use crate::store::sealed_columns::SealedRowKey;
+use crate::store::keys::sealed_columns::SealedRowKey;
 
 /// A pass over all sealed values.
 #[derive(Default)]
 pub struct ResealPass {
     /// The key that seals in this pass.
     pub kid: String,
-    /// The column, by its place in [`SEALED_COLUMNS`](crate::store::sealed_columns::SEALED_COLUMNS).
+    /// The column, by its place in [`SEALED_COLUMNS`](crate::store::keys::sealed_columns::SEALED_COLUMNS).
     pub column: usize,
     /// The last row of the column that was read.
     pub after: SealedRowKey,

@@ -8,8 +8,9 @@ use tokio::time::Instant;
 
 use super::pass::ResealPass;
 use super::service::SealingKeys;
-use crate::store::sealed_columns::{self, SEALED_COLUMNS, SealedRowKey};
-use crate::store::{StoreError, commit, routing};
+use crate::store::keys::sealed_columns::{self, SEALED_COLUMNS, SealedRowKey};
+use crate::store::relays::routing;
+use crate::store::{StoreError, commit};
 
 /// The most values of a batch, which is one transaction.
 const BATCH: i64 = 50;

@@ -16,10 +16,11 @@ use super::pass::ResealPass;
 use crate::audit::{Action, Audit};
 use crate::clock::CLOCK_SKEW;
 use crate::rate_limit::RateLimit;
-use crate::store::key_folders::{self, KeyFolder};
-use crate::store::keys::{self, SealingKey};
-use crate::store::sealed_columns::{self, PrefixCount, SEALED_COLUMNS};
-use crate::store::{Connection, Store, StoreError, commit, routing, sealed_values};
+use crate::store::keys::folders::{self, KeyFolder};
+use crate::store::keys::sealed_columns::{self, PrefixCount, SEALED_COLUMNS};
+use crate::store::keys::{self, SealingKey, sealed_values};
+use crate::store::relays::routing;
+use crate::store::{Connection, Store, StoreError, commit};
 use crate::vault::{BrowserKeys, KEY_PREFIX, KeyFile, MadeKey, Vault, kid_of};
 use crate::{Actor, Clock};
 
@@ -191,7 +192,7 @@ impl SealingKeys {
         let newest = known.iter().find(|key| key.is_active());
         let is_newest = newest.is_some_and(|newest| newest.kid == key.kid);
         let sealing = self.vault.sealing();
-        let folders = key_folders::seen(work, now).await?;
+        let folders = folders::seen(work, now).await?;
         // Nodes that have the newest key seal with it.
         let is_held = self.vault.key_file(key) == KeyFile::Held
             || folders.iter().any(|folder| folder.has(&key.kid));
@@ -210,7 +211,7 @@ impl SealingKeys {
             }
             // A node that reported since has followed the keys before.
             let own = self.vault.key_folder();
-            let silent = key_folders::silent_since(work, since, now).await?;
+            let silent = folders::silent_since(work, since, now).await?;
             if let Some(other) = silent.iter().find(|folder| !folder.is_at(&own)) {
                 return refused(format!(
                     "The process of {other} may not know of the new key yet. Try again in a minute."
@@ -340,7 +341,7 @@ impl SealingKeys {
     ) -> Result<(), StoreError> {
         match self.store.is_local() {
             true => Ok(()),
-            false => key_folders::write(work, &self.vault.key_folder(), now).await,
+            false => folders::write(work, &self.vault.key_folder(), now).await,
         }
     }
 
@@ -425,7 +426,7 @@ async fn without_file(
     kid: &str,
     now: Timestamp,
 ) -> Result<Vec<String>, StoreError> {
-    let folders = key_folders::seen(connection, now).await?;
+    let folders = folders::seen(connection, now).await?;
     let without = folders.into_iter().filter(|folder| !folder.has(kid));
     Ok(without.map(|folder| folder.to_string()).collect())
 }

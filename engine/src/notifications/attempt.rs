@@ -6,7 +6,7 @@ use domain::sanitize::printable;
 use super::endpoint::Endpoint;
 use super::signature::sign;
 use crate::smtp::{ByteStream, Dialer};
-use crate::store::webhook_deliveries::ClaimedEvent;
+use crate::store::notifications::webhook_deliveries::ClaimedEvent;
 
 /// The characters of an answer that are kept for people.
 const ANSWER_MAX: usize = 200;

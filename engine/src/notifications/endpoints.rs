@@ -12,9 +12,10 @@ use super::service::Notifications;
 use super::signature::new_secret;
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::webhook_deliveries::NewWebhookEvent;
-use crate::store::webhooks::WebhookRow;
-use crate::store::{Connection, StoreError, commit, routing, webhook_deliveries, webhooks};
+use crate::store::notifications::webhook_deliveries::{self, NewWebhookEvent};
+use crate::store::notifications::webhooks::{self, WebhookRow};
+use crate::store::relays::routing;
+use crate::store::{Connection, StoreError, commit};
 
 /// The scope that secrets are sealed for; the label is the id of the endpoint.
 pub(super) const SCOPE: &str = "webhook";

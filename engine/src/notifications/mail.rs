@@ -12,9 +12,9 @@ use super::service::Notifications;
 use super::text;
 use crate::Actor;
 use crate::outbox::OwnMail;
-use crate::store::health_mail::{self, HealthMail, MAIL_BACKOFF_MAX};
-use crate::store::relays::{self, RelayRow};
-use crate::store::{Scope, StoreError, commit, in_time, relay_health, relay_outages};
+use crate::store::notifications::health_mail::{self, HealthMail, MAIL_BACKOFF_MAX};
+use crate::store::relays::{self, RelayRow, health, outages};
+use crate::store::{Scope, StoreError, commit, in_time};
 
 /// How many mails are claimed at a time, and for how long.
 const LIMIT: i64 = 50;
@@ -112,7 +112,7 @@ impl Notifications {
                 found.map(|relay| relay.state)
             }
             true => {
-                let row = relay_health::read(&mut connection, scope).await?;
+                let row = health::read(&mut connection, scope).await?;
                 row.map(|row| row.record.state)
             }
         };
@@ -120,7 +120,7 @@ impl Notifications {
             return Ok(checked);
         }
         // The outage goes with the relay.
-        let outage = relay_outages::read(&mut connection, scope).await?;
+        let outage = outages::read(&mut connection, scope).await?;
         Ok(outage.map(|_| HealthState::Unknown))
     }
 

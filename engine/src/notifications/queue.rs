@@ -11,8 +11,9 @@ use super::service::Notifications;
 use crate::Actor;
 use crate::audit::Action;
 use crate::clock::CLOCK_SKEW;
-use crate::store::webhook_deliveries::{self, ClaimedEvent, SettledDelivery};
-use crate::store::{Connection, StoreError, commit, in_time, webhooks};
+use crate::store::notifications::webhook_deliveries::{self, ClaimedEvent, SettledDelivery};
+use crate::store::notifications::webhooks;
+use crate::store::{Connection, StoreError, commit, in_time};
 
 /// How often, and with which time between, an outcome is written that the database does not take.
 const RECORD_TRIES: usize = 5;

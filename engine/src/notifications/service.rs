@@ -11,7 +11,8 @@ use crate::audit::Audit;
 use crate::health::Health;
 use crate::outbox::Outbox;
 use crate::smtp::Dialer;
-use crate::store::{Store, StoreError, health_mail, webhook_deliveries};
+use crate::store::notifications::{health_mail, webhook_deliveries};
+use crate::store::{Store, StoreError};
 use crate::vault::Vault;
 
 /// The most time between two polls of the database: other processes on it queue events too.

@@ -3,7 +3,7 @@
 use domain::Stage;
 use domain::health::HealthState;
 
-use crate::store::health_mail::MailedChange;
+use crate::store::notifications::health_mail::MailedChange;
 
 /// The path of the page of the organisation's relays.
 pub const RELAYS_PATH: &str = "/settings/relays";

@@ -20,13 +20,14 @@ use crate::mail::{
     AccountSenders, DefaultSender, EnvelopeSubmission, SenderLimits, SenderSet, Submission,
 };
 use crate::smtp::to_ascii;
-use crate::store::flows::{self, Flow, QueueTarget};
-use crate::store::idempotency::{self, IdempotencyKey};
-use crate::store::messages::Submitter;
-use crate::store::{
-    Connection, Scope, information, message_opens, policy, relays, routing, sender_identities,
-    sending_limits, webhooks,
-};
+use crate::store::accounts::{sender_identities, sending_limits};
+use crate::store::messages::flows::{self, Flow, QueueTarget};
+use crate::store::messages::idempotency::{self, IdempotencyKey};
+use crate::store::messages::{Submitter, opens};
+use crate::store::notifications::webhooks;
+use crate::store::relays::{self, routing};
+use crate::store::settings::{information, policy};
+use crate::store::{Connection, Scope};
 
 /// How long settings are cached. A save in this process invalidates them at once; other nodes follow
 /// within this time.
@@ -222,7 +223,7 @@ impl Outbox {
                 let accepted = self.accepted_earlier(&earlier.ids, QueueKind::Organisation);
                 let accepted = accepted.await?;
                 let mut connection = self.store.read().await?;
-                let tracked = message_opens::is_any_tracked(&mut connection, &accepted.ids);
+                let tracked = opens::is_any_tracked(&mut connection, &accepted.ids);
                 Ok(Some(Accepted {
                     open_tracking: tracked.await?.then(|| notice(&self.public_url)),
                     ..accepted

@@ -13,10 +13,10 @@ use super::bulk_action::CHUNK;
 use super::queries::visible;
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::delivery_events::NewEvent;
+use crate::store::delivery::events::{self, NewEvent};
 use crate::store::recipients::{self, RecipientKey};
 use crate::store::search::{self, ActionScan};
-use crate::store::{Connection, StoreError, commit, delivery_events, messages};
+use crate::store::{Connection, StoreError, commit, messages};
 
 const NO_BODY: &str =
     "The content of this message is no longer stored, so it cannot be sent again.";
@@ -299,7 +299,7 @@ async fn change(
         event: event.clone(),
         first_unanswered: false,
     }));
-    delivery_events::add(work, &entries).await?;
+    events::add(work, &entries).await?;
     Ok(number)
 }
 

@@ -12,7 +12,7 @@ use super::sending_limits::RecipientLimit;
 use super::service::AcceptanceSettings;
 use crate::mail::{ComposedMessage, DefaultSender, EnvelopeSubmission, SenderLimits, Submission};
 use crate::store::Scope;
-use crate::store::flows::{GLOBAL_QUEUE, QueueClass};
+use crate::store::messages::flows::{GLOBAL_QUEUE, QueueClass};
 use crate::store::messages::{MessageRow, Submitter};
 
 /// A message of a request, not composed yet.

@@ -10,7 +10,7 @@ use domain::{Refusal, Timestamp};
 use super::Outbox;
 use super::queries::{COUNTED, only_of};
 use crate::Actor;
-use crate::store::recent_failures::{self, RecentRecipient};
+use crate::store::recipients::recent_failures::{self, RecentRecipient};
 use crate::store::search::accepted;
 
 /// A message can fail so long after it was accepted, and longer where its relay was down.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use domain::Refusal;
 use parking_lot::Mutex;
 
-use crate::store::flows::{self, Flow};
+use crate::store::messages::flows::{self, Flow};
 use crate::store::{Store, StoreError, commit, in_time};
 
 /// The ids of the flows that this process accepted messages for. Flows are never deleted.

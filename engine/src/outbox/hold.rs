@@ -9,7 +9,8 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::Clock;
-use crate::store::{Connection, Store, StoreError, commit, in_time, pause, workers};
+use crate::store::delivery::{pause, workers};
+use crate::store::{Connection, Store, StoreError, commit, in_time};
 
 /// A process whose last heartbeat is older is gone: its worker and its hold.
 pub(crate) const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(20);

@@ -10,8 +10,8 @@ use super::service::Outbox;
 use super::waiting;
 use crate::Actor;
 use crate::mail::Submission;
-use crate::store::flows::{GLOBAL_QUEUE, QueueTarget};
-use crate::store::suppressions;
+use crate::store::delivery::suppressions;
+use crate::store::messages::flows::{GLOBAL_QUEUE, QueueTarget};
 
 /// A plain-text mail of Postern itself.
 #[derive(Debug)]

@@ -7,7 +7,8 @@ use super::hold::expired_at;
 use super::{HEARTBEAT_TIMEOUT, Outbox};
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::{StoreError, commit, pause, workers};
+use crate::store::delivery::{pause, workers};
+use crate::store::{StoreError, commit};
 
 impl Outbox {
     /// Pauses delivery, or resumes it. Attempts under way end; queued messages stay where they are,

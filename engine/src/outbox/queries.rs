@@ -16,13 +16,12 @@ use crate::Actor;
 use crate::actor::{LOCAL_MAIL, OWN_MAIL};
 use crate::audit::Action;
 use crate::mail::{self, ParsedMessage};
-use crate::store::messages::{self, MessageRow};
-use crate::store::recipients::{self, Recipient};
+use crate::store::delivery::{events, pause, workers};
+use crate::store::messages::{self, MessageRow, flows, opens};
+use crate::store::recipients::{self, Recipient, recipient_counts};
+use crate::store::relays::health;
 use crate::store::search::ListPage;
-use crate::store::{
-    Connection, StoreError, accounts, delivery_events, flows, message_opens, pause,
-    recipient_counts, relay_health, search, workers,
-};
+use crate::store::{Connection, StoreError, accounts, search};
 
 /// The rows of a page.
 const PAGE_ROWS: i64 = 50;
@@ -124,7 +123,7 @@ impl Outbox {
         let mut connection = self.store.metrics().await?;
         let day = self.clock.now() - COUNTED;
         let counts = recipient_counts::counts(&mut connection, None, day).await?;
-        let relays = relay_health::of_organisation(&mut connection).await?;
+        let relays = health::of_organisation(&mut connection).await?;
         Ok(MetricsSnapshot {
             reading: self.meter.read(),
             counts,
@@ -181,7 +180,7 @@ impl Outbox {
         let now = self.clock.now();
         // In this order no recipient is in a state whose event is missing.
         let recipients = recipients::of_message(&mut connection, &message.id).await?;
-        let events = delivery_events::of_message(&mut connection, &message.id).await?;
+        let events = events::of_message(&mut connection, &message.id).await?;
         let recipients: Vec<RecipientView> = recipients
             .into_iter()
             .map(|row| {
@@ -217,7 +216,7 @@ impl Outbox {
                 .map(|account| account.email),
         };
         let priority = flows::priority_of_message(&mut connection, &message.id).await?;
-        let opens = message_opens::of_message(&mut connection, &message.id).await?;
+        let opens = opens::of_message(&mut connection, &message.id).await?;
         Ok(MessageView {
             accepted: search::accepted(&message.id),
             kept: messages::has_body(&mut connection, &message.id).await?,

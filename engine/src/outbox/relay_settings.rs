@@ -8,9 +8,9 @@ use domain::relay::RelayConfig;
 use domain::{ConnectionType, SmtpSettings};
 use parking_lot::Mutex;
 
-use crate::store::information::RelayForm;
-use crate::store::relays::RelayRow;
-use crate::store::{Connection, StoreError, information, relays, routing};
+use crate::store::relays::{self, RelayRow, routing};
+use crate::store::settings::information::{self, RelayForm};
+use crate::store::{Connection, StoreError};
 
 /// A relay of the organisation with valid settings.
 pub(super) struct ConfiguredRelay {

@@ -9,8 +9,11 @@ use super::relay_settings::{ConfiguredRelay, of_organisation};
 use super::waiting::{unavailable, unavailable_own};
 use super::{HEARTBEAT_TIMEOUT, Outbox};
 use crate::Actor;
-use crate::store::workers::OpenConnections;
-use crate::store::{Connection, Scope, StoreError, information, pause, relay_reports, workers};
+use crate::store::delivery::pause;
+use crate::store::delivery::workers::{self, OpenConnections};
+use crate::store::relays::reports;
+use crate::store::settings::information;
+use crate::store::{Connection, Scope, StoreError};
 
 /// The state of an account's own relay and of the organisation's, as the account sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,7 +73,7 @@ impl Outbox {
         let account = actor.account();
         let own = account.and_then(|account| Scope::of_account(&account.id));
         let mut connection = self.store.reporting().await?;
-        relay_reports::resumptions(&mut connection, own).await
+        reports::resumptions(&mut connection, own).await
     }
 
     async fn status(

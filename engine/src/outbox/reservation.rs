@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use super::group_commit::GroupCommit;
 use super::group_commit::request::{Lease, NewMessage, WriteRequest, WriteResult};
 use super::sending_limits::LimitHolder;
-use crate::store::flows::QueueClass;
-use crate::store::idempotency::IdempotencyKey;
+use crate::store::messages::flows::QueueClass;
+use crate::store::messages::idempotency::IdempotencyKey;
 
 /// A worker in this process. The commit that accepts messages can lease them to it, so that it need
 /// not claim them.

@@ -6,7 +6,7 @@ use domain::rate_window::ReachedLimit;
 use domain::{Kind, Refusal, SendingLimits, Timestamp};
 
 use crate::Actor;
-use crate::store::sending_limits::QuotasById;
+use crate::store::accounts::sending_limits::QuotasById;
 
 /// Whose limit it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -28,7 +28,7 @@ use crate::domains::LastDkimSigners;
 use crate::mail::{DefaultSender, DkimSigners, SenderSet};
 use crate::settings::Settings;
 use crate::store::Store;
-use crate::store::sending_limits::QuotasById;
+use crate::store::accounts::sending_limits::QuotasById;
 
 /// The minimum time between two notifications of other nodes.
 const NOTIFY_INTERVAL: Duration = Duration::from_millis(100);

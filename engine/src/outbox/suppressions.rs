@@ -9,7 +9,7 @@ use super::Outbox;
 use super::bulk_action::CHUNK;
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::suppressions::{self, LIMIT_PERIOD};
+use crate::store::delivery::suppressions::{self, LIMIT_PERIOD};
 use crate::store::{Connection, StoreError, commit};
 
 impl Outbox {

@@ -8,8 +8,10 @@ use super::HEARTBEAT_TIMEOUT;
 use super::mail_outage::MailOutage;
 use super::relay_settings::{ConfiguredRelay, add_cause, of_organisation};
 use crate::settings::OWN_RELAY;
-use crate::store::flows::{self, QueueTarget};
-use crate::store::{Connection, Scope, StoreError, information, pause, policy, workers};
+use crate::store::delivery::{pause, workers};
+use crate::store::messages::flows::{self, QueueTarget};
+use crate::store::settings::{information, policy};
+use crate::store::{Connection, Scope, StoreError};
 
 /// The relays of a message, where no worker has one that takes messages; otherwise none.
 ///

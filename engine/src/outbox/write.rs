@@ -14,7 +14,7 @@ use super::reservation::Reservation;
 use super::sending_limits::LimitHolder;
 use super::service::Outbox;
 use crate::Actor;
-use crate::store::idempotency::IdempotencyKey;
+use crate::store::messages::idempotency::IdempotencyKey;
 
 /// Messages to write, and what goes with them.
 struct ComposedRequest {

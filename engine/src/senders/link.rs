@@ -8,9 +8,10 @@ use super::view::SenderView;
 use super::{NewSender, Senders, lock, of_account, text};
 use crate::accounts::{digest, random_secret};
 use crate::audit::{Action, Signature};
-use crate::store::accounts::Account;
-use crate::store::sender_identities::{self, SenderRow};
-use crate::store::{accounts, commit, routing};
+use crate::store::accounts::sender_identities::{self, SenderRow};
+use crate::store::accounts::{self, Account};
+use crate::store::commit;
+use crate::store::relays::routing;
 use crate::{Actor, Origin};
 
 /// The path of the page that confirms an address, whose query has the token of the mailed link.

@@ -21,9 +21,10 @@ use crate::mail::SenderIdentity;
 use crate::outbox::Outbox;
 use crate::rate_limit::RateLimit;
 use crate::settings::Settings;
-use crate::store::accounts::Account;
-use crate::store::sender_identities::{self, SenderRow};
-use crate::store::{Connection, Store, StoreError, accounts, commit, routing};
+use crate::store::accounts::sender_identities::{self, SenderRow};
+use crate::store::accounts::{self, Account};
+use crate::store::relays::routing;
+use crate::store::{Connection, Store, StoreError, commit};
 use crate::{Actor, Clock};
 
 /// The most addresses and domains of an account.

@@ -4,7 +4,7 @@ use domain::Timestamp;
 use domain::view::Stamp;
 
 use crate::mail::is_domain_key;
-use crate::store::sender_identities::SenderRow;
+use crate::store::accounts::sender_identities::SenderRow;
 
 /// Why an account may send from an address, or why not yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

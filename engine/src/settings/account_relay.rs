@@ -5,7 +5,8 @@ use domain::{ConnectionType, Host, Refusal};
 
 use super::Settings;
 use crate::Actor;
-use crate::store::{Connection, StoreError, information, policy, relays, revisions};
+use crate::store::settings::{information, policy, revisions};
+use crate::store::{Connection, StoreError, relays};
 
 /// The settings of an account's own relay, and the relay of the organisation.
 #[derive(Clone, Debug)]

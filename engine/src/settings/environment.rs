@@ -8,10 +8,11 @@ use super::password::Unsealed;
 use super::{SavedSettings, Settings};
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::environment::{self, ENVIRONMENT, EnvironmentRow};
-use crate::store::information::SealedPassword;
-use crate::store::revisions::{self, Revision};
-use crate::store::{Connection, StoreError, commit, routing};
+use crate::store::relays::routing;
+use crate::store::settings::environment::{self, ENVIRONMENT, EnvironmentRow};
+use crate::store::settings::information::SealedPassword;
+use crate::store::settings::revisions::{self, Revision};
+use crate::store::{Connection, StoreError, commit};
 
 impl SavedSettings {
     /// The variable of the password of the environment.

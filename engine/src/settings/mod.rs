@@ -21,9 +21,10 @@ use tokio::sync::watch;
 
 use crate::audit::Audit;
 use crate::rate_limit::RateLimit;
-use crate::store::information::{self, Information, SavedInformation, SealedPassword};
-use crate::store::revisions::{self, EARLIER_PASSWORDS, Revision};
-use crate::store::{Connection, Scope, Store, StoreError, relays, routing};
+use crate::store::relays::{self, routing};
+use crate::store::settings::information::{self, Information, SavedInformation, SealedPassword};
+use crate::store::settings::revisions::{self, EARLIER_PASSWORDS, Revision};
+use crate::store::{Connection, Scope, Store, StoreError};
 use crate::vault::{BrowserKeys, Vault};
 use crate::{Actor, Clock};
 

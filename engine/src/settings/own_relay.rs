@@ -11,11 +11,11 @@ use super::{SavedSettings, Settings};
 use crate::Actor;
 use crate::audit::Action;
 use crate::mail::{AccountSenders, SenderSet};
-use crate::store::accounts::Account;
-use crate::store::revisions::{self, Revision};
-use crate::store::{
-    Connection, Scope, StoreError, commit, information, policy, routing, sender_identities,
-};
+use crate::store::accounts::{Account, sender_identities};
+use crate::store::relays::routing;
+use crate::store::settings::revisions::{self, Revision};
+use crate::store::settings::{information, policy};
+use crate::store::{Connection, Scope, StoreError, commit};
 
 /// The name of an account's own relay, where relays are listed by name.
 pub(crate) const OWN_RELAY: &str = "Own relay";

@@ -5,9 +5,10 @@ use domain::view::PasswordChange;
 use domain::{AuthenticationType, CertificateCheck, Label, Refusal, SecretString, SmtpSettings};
 
 use super::{SavedSettings, Settings, relay_name};
-use crate::store::information::SealedPassword;
-use crate::store::sealed_values::{self, SealedValue};
-use crate::store::{Connection, revisions};
+use crate::store::Connection;
+use crate::store::keys::sealed_values::{self, SealedValue};
+use crate::store::settings::information::SealedPassword;
+use crate::store::settings::revisions;
 use crate::vault::UnsealError;
 
 const RE_ENTER: &str =

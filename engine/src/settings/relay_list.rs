@@ -10,8 +10,9 @@ use super::relay_change::{changed, difference, differences};
 use super::{SavedSettings, Settings, no_such_relay};
 use crate::Actor;
 use crate::audit::{Action, Audit};
-use crate::store::relays::{self, RelayRow};
-use crate::store::{Connection, Scope, Store, StoreError, commit, information, revisions, routing};
+use crate::store::relays::{self, RelayRow, routing};
+use crate::store::settings::{information, revisions};
+use crate::store::{Connection, Scope, Store, StoreError, commit};
 
 /// The most relays.
 const RELAYS_MAX: usize = 200;

@@ -6,8 +6,10 @@ use domain::relay::{RelayConfig, RelayLimits};
 use domain::{SecretString, SmtpSettings};
 
 use super::{OWN_RELAY, Relays, SavedSettings, validate};
-use crate::store::information::{self, SealedPassword};
-use crate::store::{Scope, StoreError, accounts, policy, relays, routing};
+use crate::store::relays::{self, routing};
+use crate::store::settings::information::{self, SealedPassword};
+use crate::store::settings::policy;
+use crate::store::{Scope, StoreError, accounts};
 
 /// All relays, as of a version.
 #[derive(Debug)]

@@ -8,9 +8,10 @@ use super::password::{Unsealed, revision_label};
 use super::{PasswordChoice, SavedSettings, Settings, validate};
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::information;
-use crate::store::revisions::{self, Revision};
-use crate::store::{Connection, StoreError, UnitOfWork, commit, routing};
+use crate::store::relays::routing;
+use crate::store::settings::information;
+use crate::store::settings::revisions::{self, Revision};
+use crate::store::{Connection, StoreError, UnitOfWork, commit};
 
 /// A transaction that saves settings, and what was saved before it.
 pub(super) struct SettingsWork {

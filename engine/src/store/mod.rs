@@ -1,70 +1,25 @@
 //! The database, SQLite or PostgreSQL: connections and units of work, and one module per table.
+//!
+//! `database` opens, migrates and copies it, and has the helpers of SQL. The other modules have the tables:
+//! `accounts` those of sign-in and tokens too, `messages` those of flows and idempotency keys too, `delivery` its
+//! events, workers and suppressions, `relays` their health, `settings` the settings of relays and the policy.
 
-pub mod account_links;
 pub mod accounts;
-pub mod administrator_networks;
 pub mod audit;
-pub mod audit_chain;
-mod audit_hash;
-mod checkpoint;
-pub mod delivery_events;
+pub mod database;
+pub mod delivery;
 mod dialect;
-pub mod direct;
-pub mod dkim_keys;
-pub mod environment;
 mod error;
 pub mod figures;
-pub mod flows;
-mod fold;
-pub mod health_mail;
-pub mod idempotency;
-pub mod information;
-pub mod inspect;
-pub mod key_folders;
 pub mod keys;
-pub mod message_opens;
 pub mod messages;
-mod migrations;
 pub mod notifications;
-mod notify;
-mod open;
-pub mod passkeys;
-pub mod pause;
-pub mod pending_logins;
-pub mod pipelining_trials;
-pub mod policy;
-#[cfg(test)]
-mod query_plan;
-pub mod recent_failures;
-pub mod recipient_counts;
 pub mod recipients;
-pub mod relay_health;
-pub mod relay_health_changes;
-pub mod relay_outages;
-pub mod relay_reports;
-pub mod relay_usage;
 pub mod relays;
-pub mod retention;
-pub mod revisions;
-pub mod routing;
-mod rows;
 mod scope;
-pub mod sealed_columns;
-pub mod sealed_values;
 pub mod search;
-pub mod second_factors;
-pub mod sender_identities;
-pub mod sending_limits;
-pub mod sessions;
-pub mod setup_link;
-pub mod snapshot;
-pub mod suppressions;
-pub mod tokens;
+pub mod settings;
 pub mod transfer;
-pub mod transport;
-pub mod webhook_deliveries;
-pub mod webhooks;
-pub mod workers;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,8 +31,8 @@ use tokio::sync::Notify;
 pub use error::StoreError;
 pub use scope::Scope;
 
+use database::direct::{DirectConnection, DirectTransaction};
 use dialect::Dialect;
-use direct::{DirectConnection, DirectTransaction};
 use search::{SearchConnection, SearchPool};
 
 /// How long to wait for the answer to a unit of work that no caller gives up.

@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 
 use super::Vault;
 use crate::Clock;
-use crate::store::sealed_values::{self, SealedValue};
+use crate::store::keys::sealed_values::{self, SealedValue};
 use crate::store::{Connection, Store, commit, keys};
 
 /// The size of the RSA keys, in bits. NIST SP 800-57 accepts 3072 bits beyond 2030.

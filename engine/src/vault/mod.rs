@@ -31,8 +31,8 @@ pub use transfer::{ExportKey, ImportKey};
 
 use key_prefix::key_prefix;
 
-use crate::store::keys::SealingKey;
-use crate::store::{Store, commit, key_folders, keys};
+use crate::store::keys::{self, SealingKey, folders};
+use crate::store::{Store, commit};
 
 /// A sealed value cannot be decrypted: its key is lost, or it was altered or moved to another row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +140,7 @@ impl Vault {
             && !store.is_local()
         {
             let own = node.with([]);
-            let folders = key_folders::seen(&mut work, now).await?;
+            let folders = folders::seen(&mut work, now).await?;
             if folders
                 .iter()
                 .any(|other| !other.is_at(&own) && other.has(&kid))
@@ -160,7 +160,7 @@ impl Vault {
         };
         // A database of this machine has one folder.
         if !store.is_local() {
-            key_folders::write(&mut work, &node.with(keys.keys().cloned()), now).await?;
+            folders::write(&mut work, &node.with(keys.keys().cloned()), now).await?;
         }
         commit(work).await?;
         let ring = KeyRing {
@@ -176,7 +176,7 @@ impl Vault {
     }
 
     /// The folder of this node with the keys that are held.
-    pub(crate) fn key_folder(&self) -> key_folders::KeyFolder {
+    pub(crate) fn key_folder(&self) -> folders::KeyFolder {
         self.node.with(self.ring.read().keys.keys().cloned())
     }
 

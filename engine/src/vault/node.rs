@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf, absolute};
 
-use crate::store::key_folders::{IDENTITY, KeyFolder};
+use crate::store::keys::folders::{IDENTITY, KeyFolder};
 
 /// Where the key files of a process are.
 pub struct KeyNode {

@@ -13,8 +13,8 @@ pub(crate) use cache::NetworkCache;
 
 use super::Accounts;
 use crate::audit::Action;
-use crate::store::accounts::Account;
-use crate::store::{Connection, administrator_networks, commit};
+use crate::store::accounts::{Account, administrator_networks};
+use crate::store::{Connection, commit};
 use crate::{Actor, Origin};
 use list::NetworkList;
 

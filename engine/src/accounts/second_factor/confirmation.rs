@@ -9,8 +9,8 @@ use crate::Actor;
 use crate::accounts::throttle::ThrottleKey;
 use crate::accounts::{Accounts, detached};
 use crate::audit::Action;
-use crate::store::accounts::Account;
-use crate::store::{accounts, commit, second_factors, sessions};
+use crate::store::accounts::{self, Account, second_factors, sessions};
+use crate::store::commit;
 
 /// How long a confirmation counts. A sign-in is one.
 const RECENT: Duration = Duration::from_secs(10 * 60);

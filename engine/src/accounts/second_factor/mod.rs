@@ -17,8 +17,9 @@ use domain::{Kind, Refusal, SecretString};
 use super::{Accounts, digest};
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::accounts::Account;
-use crate::store::{Connection, accounts, commit, policy, second_factors, sessions};
+use crate::store::accounts::{self, Account, second_factors, sessions};
+use crate::store::settings::policy;
+use crate::store::{Connection, commit};
 
 /// The scope that secrets are sealed for; the label is the id of the account.
 const SCOPE: &str = "totp";

@@ -7,9 +7,9 @@ use domain::{Kind, Refusal, SecretString};
 use super::verification::{FactorCheck, throttle_keys};
 use crate::Origin;
 use crate::accounts::{Accounts, Login, detached, digest, random_secret};
-use crate::store::accounts::Account;
-use crate::store::pending_logins::PendingLogin;
-use crate::store::{commit, pending_logins, second_factors};
+use crate::store::accounts::pending_logins::{self, PendingLogin};
+use crate::store::accounts::{Account, second_factors};
+use crate::store::commit;
 
 /// How long the second step of a sign-in may take.
 pub const SECOND_STEP_LIFETIME: Duration = Duration::from_secs(5 * 60);

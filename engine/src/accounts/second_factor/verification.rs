@@ -10,9 +10,9 @@ use crate::Origin;
 use crate::accounts::throttle::{ThrottleKey, networks};
 use crate::accounts::{Accounts, digest};
 use crate::audit::{Action, Signature};
+use crate::store::Connection;
 use crate::store::accounts::Account;
-use crate::store::second_factors::TotpRow;
-use crate::store::{Connection, second_factors};
+use crate::store::accounts::second_factors::{self, TotpRow};
 
 /// A second factor that was verified. Its text is that of the audit log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]

@@ -19,7 +19,7 @@ use domain::webhook::WebhookEvent;
 use domain::{Failure, Reply, SmtpSettings, Timestamp};
 
 use super::task::queued_message::QueuedMessage;
-use crate::store::delivery_events::NewEvent;
+use crate::store::delivery::events::NewEvent;
 use crate::store::recipients::{ClaimedRecipient, SettledRecipient};
 use crate::store::{Scope, search};
 

@@ -10,7 +10,7 @@ use crate::delivery::limits::in_doubt::InDoubtPermit;
 use crate::delivery::task::queued_message::QueuedMessage;
 use crate::delivery::worker::{RETRY_WRITE, Worker};
 use crate::outbox::{WriteRequest, WriteResult};
-use crate::store::delivery_events::NewEvent;
+use crate::store::delivery::events::NewEvent;
 use crate::store::search;
 
 /// A result that is being recorded: a worker that stops waits for it.

@@ -19,7 +19,7 @@ use super::relay::route::Route;
 use super::task::connection::{RelayConnection, quit};
 use super::task::queued_message::QueuedMessage;
 use crate::Clock;
-use crate::store::flows::QueueClass;
+use crate::store::messages::flows::QueueClass;
 use state::{Choice, State};
 
 /// The pool of a worker.

@@ -17,10 +17,10 @@ use crate::delivery::relay::route::{Route, Routes};
 use crate::delivery::task::connection::quit;
 use crate::outbox::ControlState;
 use crate::store::Scope;
-use crate::store::pipelining_trials::PipeliningTrial;
-use crate::store::relay_health::RelayRevision;
-use crate::store::relay_reports::RelayReports;
-use crate::store::relay_usage::Usage;
+use crate::store::relays::health::RelayRevision;
+use crate::store::relays::pipelining_trials::PipeliningTrial;
+use crate::store::relays::reports::RelayReports;
+use crate::store::relays::usage::Usage;
 
 impl Pool {
     /// The version of the routes; `None` before they are read.

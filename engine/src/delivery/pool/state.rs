@@ -21,7 +21,7 @@ use crate::delivery::task::connection::RelayConnection;
 use crate::delivery::task::queued_message::QueuedMessage;
 use crate::settings::OWN_RELAY;
 use crate::store::Scope;
-use crate::store::flows::{QueueClass, QueueTarget, is_of_account};
+use crate::store::messages::flows::{QueueClass, QueueTarget, is_of_account};
 
 /// A relay of the pool. Nothing of it outlives its settings.
 pub(super) struct PooledRelay {

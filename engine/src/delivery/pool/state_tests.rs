@@ -5,7 +5,7 @@ use domain::relay::RelayLimits;
 use domain::{Failure, Fault, Stage};
 
 use super::*;
-use crate::store::flows::avoiding;
+use crate::store::messages::flows::avoiding;
 
 const RULE: Option<&str> = Some("example.org");
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::Timestamp;
 
-use crate::store::pipelining_trials::PipeliningTrial;
+use crate::store::relays::pipelining_trials::PipeliningTrial;
 
 /// How long the outcome of a trial is valid. A relay may be updated.
 pub(in crate::delivery) const VALID: Duration = Duration::from_secs(7 * 24 * 3600);

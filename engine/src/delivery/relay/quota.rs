@@ -8,7 +8,7 @@ use domain::rate_window::{Period, RateWindow, RateWindows, ReachedLimit};
 use domain::relay::RelayLimits;
 
 use crate::store::Scope;
-use crate::store::relay_usage::Usage;
+use crate::store::relays::usage::Usage;
 
 /// A message that is counted, and when the minute, the hour and the day began that it is counted in.
 #[derive(Clone, Copy, Debug)]

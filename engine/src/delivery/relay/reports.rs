@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::delivery::worker::Worker;
-use crate::store::relay_reports::{self, RelayReports};
+use crate::store::relays::reports::{self, RelayReports};
 use crate::store::{StoreError, commit, in_time};
 
 /// How often there may be something to report. A backoff that begins is reported at once.
@@ -38,12 +38,12 @@ impl Worker {
         let now = self.services.clock.now();
         for relays in reports.accepting.chunks(BATCH) {
             let mut work = self.services.store.begin().await?;
-            relay_reports::accepted_mail(&mut work, relays, now).await?;
+            reports::accepted_mail(&mut work, relays, now).await?;
             commit(work).await?;
         }
         for relays in reports.failing.chunks(BATCH) {
             let mut work = self.services.store.begin().await?;
-            relay_reports::backed_off(&mut work, relays, now).await?;
+            reports::backed_off(&mut work, relays, now).await?;
             commit(work).await?;
         }
         Ok(())

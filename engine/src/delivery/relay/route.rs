@@ -9,8 +9,8 @@ use domain::relay::{RelayLimits, RelayRule, positions};
 use super::quota::limits_messages;
 use crate::settings::{Relays, RoutingTable};
 use crate::smtp::Relay;
-use crate::store::pipelining_trials::{self, PipeliningTrial};
-use crate::store::relay_usage::{self, Usage};
+use crate::store::relays::pipelining_trials::{self, PipeliningTrial};
+use crate::store::relays::usage::{self, Usage};
 use crate::store::{Scope, Store, StoreError};
 
 /// A relay as of a revision of its settings. The name that an administrator gave it is no part of this: all
@@ -140,7 +140,7 @@ impl Routes {
         let routes: Vec<Route> = routes.collect();
         let limited = |route: &Route| limits_messages(&route.limits);
         let usage = match routes.iter().any(limited) {
-            true => relay_usage::current(&mut connection, now).await?,
+            true => usage::current(&mut connection, now).await?,
             false => Vec::new(),
         };
         let before: HashMap<Scope, &Arc<Route>> =

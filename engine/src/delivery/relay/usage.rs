@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::delivery::worker::Worker;
-use crate::store::{StoreError, commit, in_time, relay_usage};
+use crate::store::relays::usage;
+use crate::store::{StoreError, commit, in_time};
 
 /// How often they are written and read. Another node may exceed a limit by what it sends meanwhile.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -29,7 +30,7 @@ impl Worker {
         let written = async {
             if !usage.is_empty() {
                 let mut work = self.services.store.begin().await?;
-                relay_usage::add(&mut work, &usage).await?;
+                usage::add(&mut work, &usage).await?;
                 commit(work).await?;
             }
             Ok::<(), StoreError>(())
@@ -45,7 +46,7 @@ impl Worker {
         let now = self.services.clock.now();
         let read = async {
             let mut connection = self.services.store.read().await?;
-            relay_usage::current(&mut connection, now).await
+            usage::current(&mut connection, now).await
         };
         if let Ok(stored) = in_time(read).await {
             self.pool.load_usage(&stored, now);

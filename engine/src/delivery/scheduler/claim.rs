@@ -16,7 +16,7 @@ use crate::delivery::relay::route::Routes;
 use crate::delivery::task::queued_message::{GroupedMessages, QueuedMessage, group_by_message};
 use crate::delivery::worker::{RETRY_WRITE, Worker};
 use crate::outbox::{ControlState, WriteRequest, WriteResult};
-use crate::store::flows::{self, QueueClass, WaitingFlow};
+use crate::store::messages::flows::{self, QueueClass, WaitingFlow};
 use crate::store::{commit, in_time, messages, recipients};
 
 /// How often to poll for messages without a notification.

@@ -1,6 +1,6 @@
 //! How many recipients to claim of each flow: the accounts of a class share its room equally.
 
-use crate::store::flows::{QueueClass, WaitingFlow};
+use crate::store::messages::flows::{QueueClass, WaitingFlow};
 
 /// What to claim of a flow.
 #[derive(Clone, Debug, PartialEq, Eq)]

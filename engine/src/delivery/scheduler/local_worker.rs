@@ -9,7 +9,7 @@ use crate::delivery::limits::message_memory::SMALL;
 use crate::delivery::task::queued_message::group_by_message;
 use crate::delivery::worker::Worker;
 use crate::outbox::{Lease, LocalWorker, NewMessage, WriteRequest, WriteResult};
-use crate::store::flows::QueueClass;
+use crate::store::messages::flows::QueueClass;
 use crate::store::messages::{StoredMessage, Submitter, parse_dsn};
 
 /// A claim under way, until it is dropped: a worker that stops waits for it.

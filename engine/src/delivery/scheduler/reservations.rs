@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
-use crate::store::flows::{QueueClass, WaitingFlow};
+use crate::store::messages::flows::{QueueClass, WaitingFlow};
 
 /// The reservations of a worker.
 #[derive(Default)]

@@ -12,7 +12,8 @@ use crate::delivery::disposition::{Unanswered, of_broken_session};
 use crate::delivery::limits::in_doubt::InDoubtPermit;
 use crate::delivery::worker::RETRY_WRITE;
 use crate::smtp::BrokenSession;
-use crate::store::{StoreError, delivery_events, in_time};
+use crate::store::delivery::events;
+use crate::store::{StoreError, in_time};
 
 impl DeliveryTask {
     /// The session ended during the transaction of a message.
@@ -97,7 +98,7 @@ impl DeliveryTask {
         loop {
             let read = async {
                 let mut connection = store.read().await?;
-                delivery_events::times_unanswered(&mut connection, id).await
+                events::times_unanswered(&mut connection, id).await
             };
             let read: Result<_, StoreError> = in_time(read).await;
             match read {

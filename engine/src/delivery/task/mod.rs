@@ -20,7 +20,7 @@ use super::relay::pipelining::PipeliningPermit;
 use super::relay::route::Route;
 use super::worker::{RETRY_WRITE, Worker};
 use crate::smtp::{BrokenSession, OutgoingMessage, RecipientResults, Session, SessionObserver};
-use crate::store::pipelining_trials::{self, PipeliningTrial};
+use crate::store::relays::pipelining_trials::{self, PipeliningTrial};
 use crate::store::{StoreError, commit, in_time};
 
 /// A task under way; the pool counts it until it is dropped.

@@ -13,7 +13,7 @@ use crate::delivery::leases::{LeaseGuard, LeasedRecipient};
 use crate::delivery::limits::message_memory::{MemoryPermit, MessageMemory};
 use crate::delivery::relay::quota::CountedMessage;
 use crate::smtp::{Envelope, OutgoingMessage};
-use crate::store::flows::QueueClass;
+use crate::store::messages::flows::QueueClass;
 use crate::store::messages::{self, StoredMessage};
 use crate::store::recipients::{ClaimedRecipient, RecipientKey, SettledRecipient};
 use crate::store::{Scope, Store, StoreError};

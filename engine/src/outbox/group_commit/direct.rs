@@ -11,12 +11,12 @@ use super::placement::Placement;
 use super::quotas::{Quotas, holders};
 use super::request::{CommittedResults, ControlState, WriteRequest, WriteResult};
 use super::transaction::{KEY_LIFETIME, ids_of};
-use crate::store::direct::DirectTransaction;
+use crate::store::accounts::sending_limits;
+use crate::store::database::direct::DirectTransaction;
+use crate::store::delivery::{events, suppressions};
+use crate::store::messages::{self, idempotency, opens};
 use crate::store::recipients::{self, ClaimedRecipient, RecipientKey, SettledRecipient};
-use crate::store::{
-    StoreError, delivery_events, figures, idempotency, message_opens, messages, sending_limits,
-    suppressions,
-};
+use crate::store::{StoreError, figures};
 
 /// Whether [`write`] can write a request. Others are rare.
 pub(super) fn can_write(request: &WriteRequest) -> bool {
@@ -114,7 +114,7 @@ fn insert(
     for new in messages.iter() {
         messages::add_directly(work, &new.message, &new.bytes)?;
         if let Some(tracked) = new.tracked() {
-            message_opens::add_directly(work, tracked)?;
+            opens::add_directly(work, tracked)?;
         }
         for row in placement.rows(new) {
             recipients::add_directly(work, &row)?;
@@ -173,7 +173,7 @@ fn settle<'a>(
         let Some(&row) = written.get(&event.key) else {
             continue;
         };
-        delivery_events::add_directly(work, event)?;
+        events::add_directly(work, event)?;
         if event.event.kind == EventKind::Deferred {
             tally.deferred(row);
         }
@@ -194,9 +194,9 @@ mod tests {
     use super::super::transaction;
     use super::*;
     use crate::domains::LastDkimSigners;
-    use crate::store::delivery_events::NewEvent;
-    use crate::store::flows::QueueClass;
-    use crate::store::idempotency::IdempotencyKey;
+    use crate::store::delivery::events::NewEvent;
+    use crate::store::messages::flows::QueueClass;
+    use crate::store::messages::idempotency::IdempotencyKey;
     use crate::store::messages::{MessageRow, Submitter};
     use crate::store::{Scope, Store, commit};
     use crate::vault::{KeyNode, Vault};

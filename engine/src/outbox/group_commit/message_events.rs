@@ -3,8 +3,8 @@
 use domain::Timestamp;
 use domain::webhook::{RecipientReport, message_body};
 
+use crate::store::notifications::webhook_deliveries::{self, NewWebhookEvent};
 use crate::store::recipients::{RecipientEvent, SettledRecipient};
-use crate::store::webhook_deliveries::{self, NewWebhookEvent};
 use crate::store::{Connection, StoreError, messages};
 
 /// A result that was written, and its event.

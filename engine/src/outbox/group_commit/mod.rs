@@ -22,7 +22,7 @@ use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use crate::Clock;
 use crate::audit::QueuedEntry;
 use crate::domains::LastDkimSigners;
-use crate::store::direct::DirectTransaction;
+use crate::store::database::direct::DirectTransaction;
 use crate::store::{Store, StoreError, in_time};
 
 use figures::FigureShard;

@@ -11,8 +11,8 @@ use super::request::{NewMessage, WriteRequest};
 use crate::Clock;
 use crate::domains::LastDkimSigners;
 use crate::store::Store;
-use crate::store::flows::QueueClass;
 use crate::store::messages::MessageRow;
+use crate::store::messages::flows::QueueClass;
 use crate::vault::{KeyNode, Vault};
 
 /// The mails of each client. `join_all` polls at most 30 futures in the order of their list.

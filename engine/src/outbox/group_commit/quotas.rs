@@ -7,7 +7,7 @@ use domain::{SendingQuota, Timestamp};
 
 use super::super::sending_limits::{LimitHolder, LimitRefusal};
 use super::request::WriteRequest;
-use crate::store::sending_limits::QuotasById;
+use crate::store::accounts::sending_limits::QuotasById;
 
 /// The ids of the accounts and tokens against whose quotas a commit counts, in ascending order.
 pub(super) fn holders(requests: &[Arc<WriteRequest>]) -> Vec<&str> {

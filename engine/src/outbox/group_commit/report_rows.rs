@@ -10,8 +10,9 @@ use domain::outbox::{
     remaining_lifetime,
 };
 
+use crate::store::delivery::events;
 use crate::store::recipients::{self, Recipient, RecipientKey, SettledRecipient};
-use crate::store::{Connection, StoreError, delivery_events, messages, search};
+use crate::store::{Connection, StoreError, messages, search};
 
 /// What is reported of a recipient that was not tried yet.
 const NOT_TRIED: &str = "no relay takes mail at present";
@@ -109,7 +110,7 @@ impl ReportRows {
         };
         let waiting = recipients::lock_waiting(work, skip_locked, id).await?;
         let waiting: HashSet<i64> = waiting.into_iter().collect();
-        let events = delivery_events::of_message(work, id).await?;
+        let events = events::of_message(work, id).await?;
         for row in recipients::of_message(work, id).await? {
             let position = usize::try_from(row.position).unwrap_or(usize::MAX);
             let is_waiting = waiting.contains(&row.position)
@@ -139,7 +140,7 @@ impl ReportRows {
             let mut rows: Vec<ReportRow> = rows.into_values().collect();
             let is_delay = |row: &ReportRow| row.result.cause == ReportCause::Delayed;
             if rows.iter().any(is_delay) {
-                let known = delivery_events::reported(work, &id).await?;
+                let known = events::reported(work, &id).await?;
                 rows.retain(|row| !is_delay(row) || !known.contains(&row.key.position));
             }
             if !rows.is_empty() {

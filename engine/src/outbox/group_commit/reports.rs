@@ -16,13 +16,13 @@ use crate::mail::DkimSigners;
 use crate::reports::{Report, ReportedMessage, ReportedRecipient, compose, returns_whole};
 use crate::settings::own_relay_senders;
 use crate::smtp::to_ascii;
-use crate::store::delivery_events::{self, NewEvent};
-use crate::store::flows::{self, Flow, QueueClass, QueueTarget};
+use crate::store::delivery::events::{self, NewEvent};
+use crate::store::delivery::suppressions;
+use crate::store::messages::flows::{self, Flow, QueueClass, QueueTarget};
 use crate::store::messages::{self, MessageRow};
 use crate::store::recipients::{self, NewRecipient};
-use crate::store::{
-    Connection, Scope, StoreError, accounts, information, policy, relays, search, suppressions,
-};
+use crate::store::settings::{information, policy};
+use crate::store::{Connection, Scope, StoreError, accounts, relays, search};
 
 /// The octets of messages that the reports of a commit return whole. Further ones return the header: what a
 /// commit reads and writes must not depend on how many results are in it.
@@ -126,7 +126,7 @@ async fn report(
         event: event.clone(),
         first_unanswered: false,
     });
-    delivery_events::add(work, &events.collect::<Vec<_>>()).await?;
+    events::add(work, &events.collect::<Vec<_>>()).await?;
     let sent = composed.ok();
     Ok(sent.map(|new| NewMessage {
         bytes: Vec::new(),

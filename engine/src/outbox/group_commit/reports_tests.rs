@@ -14,11 +14,12 @@ use super::request::{Lease, NewMessage, WriteRequest};
 use super::{direct, transaction};
 use crate::domains::LastDkimSigners;
 use crate::mail::{DKIM_SCOPE, NewDkimKey};
-use crate::store::dkim_keys::{self, DkimKeyRow};
-use crate::store::flows::QueueClass;
+use crate::store::keys::dkim::{self, DkimKeyRow};
 use crate::store::messages::MessageRow;
+use crate::store::messages::flows::QueueClass;
 use crate::store::recipients::{RecipientEvent, RecipientKey, SettledRecipient};
-use crate::store::{Store, commit, routing};
+use crate::store::relays::routing;
+use crate::store::{Store, commit};
 use crate::vault::{KeyNode, Vault};
 
 const NOW: Timestamp = Timestamp(1_795_151_610_000);
@@ -167,7 +168,7 @@ impl TestStore {
         };
         let mut work = self.store.begin().await.expect("begins");
         routing::raise(&mut work).await.expect("raised");
-        dkim_keys::write(&mut work, &row).await.expect("written");
+        dkim::write(&mut work, &row).await.expect("written");
         commit(work).await.expect("commits");
     }
 

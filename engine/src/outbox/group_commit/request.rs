@@ -11,16 +11,17 @@ use super::super::hold::HEARTBEAT_TIMEOUT;
 use super::super::sending_limits::{LimitHolder, LimitRefusal};
 use super::figures::ShardRows;
 use crate::store::audit::Entry;
-use crate::store::direct::DirectTransaction;
-use crate::store::flows::QueueClass;
-use crate::store::idempotency::{IdempotencyKey, StoredAnswer};
-use crate::store::message_opens::TrackedMessage;
+use crate::store::database::direct::DirectTransaction;
+use crate::store::delivery::events;
+use crate::store::delivery::pause::{self, Control};
 use crate::store::messages::MessageRow;
-use crate::store::pause::Control;
+use crate::store::messages::flows::QueueClass;
+use crate::store::messages::idempotency::{IdempotencyKey, StoredAnswer};
+use crate::store::messages::opens::TrackedMessage;
 use crate::store::recipients::{
     Claim, ClaimedRecipient, LeaseChange, RecipientKey, SettledRecipient,
 };
-use crate::store::{Connection, StoreError, delivery_events, pause};
+use crate::store::{Connection, StoreError};
 
 /// What a report counts for among the octets of a commit: about as much of the message is read, within the
 /// transaction.
@@ -79,7 +80,7 @@ pub enum WriteRequest {
     Settle {
         owner: Arc<str>,
         settled: Vec<SettledRecipient>,
-        events: Vec<delivery_events::NewEvent>,
+        events: Vec<events::NewEvent>,
         suppressions: Vec<Suppression>,
         /// How many addresses the relay may list within a day.
         suppression_limit: i64,

@@ -16,16 +16,15 @@ use super::report_rows::ReportRows;
 use super::reports;
 use super::request::{CommittedResults, ControlState, NewMessage, WriteRequest, WriteResult};
 use crate::domains::LastDkimSigners;
-use crate::store::idempotency::{self, IdempotencyKey, StoredAnswer};
-use crate::store::message_opens::{self, TrackedMessage};
+use crate::store::accounts::sending_limits;
+use crate::store::delivery::{events, suppressions};
+use crate::store::messages::idempotency::{self, IdempotencyKey, StoredAnswer};
+use crate::store::messages::opens::{self, TrackedMessage};
 use crate::store::messages::{self, MessageRow};
 use crate::store::recipients::{
     self, ClaimedRecipient, NewRecipient, OwnedResult, RecipientKey, SettledRecipient,
 };
-use crate::store::{
-    Connection, Store, StoreError, UnitOfWork, audit, commit, delivery_events, figures,
-    sending_limits, suppressions,
-};
+use crate::store::{Connection, Store, StoreError, UnitOfWork, audit, commit, figures};
 
 /// How long an idempotency key is answered with its first answer.
 pub const KEY_LIFETIME: Duration = Duration::from_secs(24 * 3600);
@@ -265,7 +264,7 @@ async fn insert(
         }
     }
     messages::add(work, &new).await?;
-    message_opens::add(work, &tracked).await?;
+    opens::add(work, &tracked).await?;
     recipients::add(work, &rows).await?;
     for (index, range) in leased {
         results[index].claimed = rows[range].iter().map(ClaimedRecipient::inserted).collect();
@@ -344,7 +343,7 @@ async fn settle<'a>(
         else {
             continue;
         };
-        let events: Vec<delivery_events::NewEvent> = events
+        let events: Vec<events::NewEvent> = events
             .iter()
             .filter(|entry| with_events.contains_key(&entry.key))
             .cloned()
@@ -354,7 +353,7 @@ async fn settle<'a>(
                 row.is_deferred |= entry.event.kind == EventKind::Deferred;
             }
         }
-        delivery_events::add(work, &events).await?;
+        events::add(work, &events).await?;
         for address in suppressions {
             if events
                 .iter()

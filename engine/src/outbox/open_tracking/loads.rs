@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 
 use super::image::is_open_id;
-use crate::store::message_opens::{self, NewLoads};
+use crate::store::messages::opens::{self, NewLoads};
 use crate::store::{Store, StoreError, commit};
 
 /// The time between two writes.
@@ -142,7 +142,7 @@ async fn write_counted(store: &Store, batches: &Mutex<Vec<LoadsById>>) -> bool {
 async fn write(store: &Store, loads: &mut LoadsById) -> Result<(), StoreError> {
     let ids: Vec<String> = loads.keys().cloned().collect();
     // Unknown ids cost a read, and no write.
-    let mut known = message_opens::known(&mut *store.read().await?, &ids).await?;
+    let mut known = opens::known(&mut *store.read().await?, &ids).await?;
     // Nodes that write the same rows lock them in the same order.
     known.sort_unstable();
     loads.retain(|id, _| known.binary_search(id).is_ok());
@@ -150,7 +150,7 @@ async fn write(store: &Store, loads: &mut LoadsById) -> Result<(), StoreError> {
         let mut work = store.begin_by_key().await?;
         for id in batch {
             if let Some(new) = loads.get(id) {
-                message_opens::count(&mut work, id, *new).await?;
+                opens::count(&mut work, id, *new).await?;
             }
         }
         // A commit that fails may be on disk, and is not repeated.

@@ -10,7 +10,7 @@ use domain::{Kind, Label, Refusal};
 use super::password::revision_label;
 use super::{SavedSettings, Settings};
 use crate::Actor;
-use crate::store::revisions::{self, KeptRevision, Revision};
+use crate::store::settings::revisions::{self, KeptRevision, Revision};
 
 impl Settings {
     /// The revisions that are kept, newest first, for administrators; those of an account's own relay for

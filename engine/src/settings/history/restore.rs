@@ -8,7 +8,7 @@ use super::super::{SavedSettings, Settings, validate};
 use super::no_such_revision;
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::revisions;
+use crate::store::settings::revisions;
 
 impl Settings {
     /// Brings an earlier revision back, which makes a new one, and returns what is saved now. Where

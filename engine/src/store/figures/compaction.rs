@@ -10,7 +10,7 @@ use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
 use super::{MERGED, SUBJECT_ROW, ShardStep, SubjectCounts, SubjectRow, add, parts, write};
-use crate::store::rows::{blocks, in_order, list};
+use crate::store::database::rows::{blocks, in_order, list};
 use crate::store::{Connection, Store, StoreError, commit};
 
 /// Shards of an hour are added up when it ended so long ago: by then no commit counts in it any more, also

@@ -13,8 +13,8 @@ use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
 pub use compaction::{compact, remove_of_account};
 
-use super::direct::DirectTransaction;
-use super::rows::{blocks, in_order, insert, values};
+use super::database::direct::DirectTransaction;
+use super::database::rows::{blocks, in_order, insert, values};
 use super::{Connection, StoreError};
 
 /// The shard of what is added up.
@@ -266,7 +266,7 @@ const fn parts(step: FigureStep) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::query_plan::query_plan;
+    use crate::store::database::query_plan::query_plan;
     use crate::store::{Store, commit};
 
     #[tokio::test]

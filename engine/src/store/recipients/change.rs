@@ -4,7 +4,7 @@ use domain::Timestamp;
 use domain::outbox::{MessageAction, RecipientState};
 
 use super::{RecipientKey, in_states};
-use crate::store::rows::{blocks, in_order, values};
+use crate::store::database::rows::{blocks, in_order, values};
 use crate::store::{Connection, StoreError};
 
 /// Changes the state of those recipients that are still in one of `states` and that no worker has

@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
 use super::{NewRecipient, RecipientEvent, RecipientKey};
 use crate::clock::CLOCK_SKEW;
-use crate::store::direct::DirectTransaction;
+use crate::store::database::direct::DirectTransaction;
 use crate::store::messages::Submitter;
 use crate::store::{Connection, StoreError};
 
@@ -203,7 +203,7 @@ fn claim_sql(range: &str, expired_leases: bool, skip_locked: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::query_plan::query_plan;
+    use crate::store::database::query_plan::query_plan;
 
     #[tokio::test]
     async fn a_claim_reads_a_range_of_the_index_in_its_order() {

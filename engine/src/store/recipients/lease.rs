@@ -5,8 +5,8 @@ use rusqlite::params;
 use sqlx::AssertSqlSafe;
 
 use super::RecipientKey;
-use crate::store::direct::DirectTransaction;
-use crate::store::rows::{blocks, values};
+use crate::store::database::direct::DirectTransaction;
+use crate::store::database::rows::{blocks, values};
 use crate::store::{Connection, StoreError};
 
 /// A change of the leases that an owner holds.

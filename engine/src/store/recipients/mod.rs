@@ -4,6 +4,8 @@ mod change;
 mod claim;
 mod lease;
 mod oldest;
+pub mod recent_failures;
+pub mod recipient_counts;
 mod settle;
 
 use std::time::Duration;
@@ -22,9 +24,9 @@ pub use lease::{
 pub use oldest::oldest_messages;
 pub use settle::{OwnedResult, RecipientEvent, SettledRecipient, settle, settle_directly};
 
-use super::direct::DirectTransaction;
-use super::fold::folded;
-use super::rows::{blocks, duration, in_order, insert, of_json};
+use super::database::direct::DirectTransaction;
+use super::database::fold::folded;
+use super::database::rows::{blocks, duration, in_order, insert, of_json};
 use super::{Connection, StoreError};
 
 /// Identifies a recipient: the message, and the position in its envelope from 0.

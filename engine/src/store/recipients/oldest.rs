@@ -24,7 +24,7 @@ pub async fn oldest_messages(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::query_plan::query_plan;
+    use crate::store::database::query_plan::query_plan;
 
     #[tokio::test]
     async fn the_oldest_are_read_from_an_index_in_its_order() {

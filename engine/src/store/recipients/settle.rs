@@ -10,9 +10,9 @@ use rusqlite::params;
 use sqlx::FromRow as _;
 
 use super::RecipientKey;
-use crate::store::direct::DirectTransaction;
+use crate::store::database::direct::DirectTransaction;
+use crate::store::database::rows::{blocks, in_order, json, milliseconds, values};
 use crate::store::messages::Submitter;
-use crate::store::rows::{blocks, in_order, json, milliseconds, values};
 use crate::store::{Connection, Scope, StoreError};
 
 /// The event of a recipient, for the webhook that its message names.

@@ -8,7 +8,7 @@ use sqlx::{FromRow, Row as _};
 use super::connection::SearchConnection;
 use super::parameter::Parameter;
 use crate::store::StoreError;
-use crate::store::rows::contains;
+use crate::store::database::rows::contains;
 
 /// A part of the list.
 #[derive(Debug)]

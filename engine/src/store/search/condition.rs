@@ -8,9 +8,9 @@ use domain::outbox::{Cursor, RecipientState, Search, Selection};
 use super::connection::SearchConnection;
 use super::first_id;
 use super::parameter::Parameter;
-use crate::store::fold::fold;
+use crate::store::database::fold::fold;
+use crate::store::database::rows::contains;
 use crate::store::recipients::in_states;
-use crate::store::rows::contains;
 use crate::store::{StoreError, after};
 
 /// The indexed form of an address.

@@ -10,7 +10,7 @@ use super::condition::{Access, Condition};
 use super::connection::SearchConnection;
 use super::parameter::Parameter;
 use crate::store::StoreError;
-use crate::store::flows::priority;
+use crate::store::messages::flows::priority;
 use crate::store::messages::shown_sender;
 use crate::store::recipients::{is_leased, state};
 

@@ -12,7 +12,8 @@ use rusqlite::{Connection, Row};
 
 use super::copy_text::{CopyFault, CopyWriter, TableDigest};
 use super::error::TransferError;
-use crate::store::{Scope, StoreError, snapshot};
+use crate::store::database::snapshot;
+use crate::store::{Scope, StoreError};
 
 /// All tables but those of SQLite and that of the migrations.
 const TABLES: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' \

@@ -11,8 +11,9 @@ use tracing::log::LevelFilter;
 use super::copy_text::{TableDigest, TableDigester};
 use super::error::TransferError;
 use super::source::{SourceTable, quoted};
-use crate::store::open::DURABLE_COMMIT;
-use crate::store::{StoreError, migrations, transport};
+use crate::store::StoreError;
+use crate::store::database::open::DURABLE_COMMIT;
+use crate::store::database::{migrations, transport};
 
 /// How long to wait for the connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

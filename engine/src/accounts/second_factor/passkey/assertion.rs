@@ -6,8 +6,8 @@ use super::ceremony::Assertion;
 use super::options;
 use crate::Actor;
 use crate::accounts::{Accounts, digest};
-use crate::store::accounts::Account;
-use crate::store::{Connection, passkeys, second_factors};
+use crate::store::Connection;
+use crate::store::accounts::{Account, passkeys, second_factors};
 
 /// What a person who is asked for a second factor can answer with, beside a recovery code.
 #[derive(Clone, Debug)]

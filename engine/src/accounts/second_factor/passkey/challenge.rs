@@ -5,7 +5,8 @@ use std::time::Duration;
 use domain::Refusal;
 
 use crate::accounts::{Accounts, random_secret};
-use crate::store::{Connection, commit, passkeys};
+use crate::store::accounts::passkeys;
+use crate::store::{Connection, commit};
 
 /// How long a challenge can be answered.
 const LIFETIME: Duration = Duration::from_secs(5 * 60);

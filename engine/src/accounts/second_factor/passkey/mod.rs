@@ -19,8 +19,9 @@ use super::renew_recovery_codes;
 use crate::Actor;
 use crate::accounts::Accounts;
 use crate::audit::Action;
-use crate::store::passkeys::{self, Passkey};
-use crate::store::{accounts, commit, second_factors, sessions};
+use crate::store::accounts::passkeys::{self, Passkey};
+use crate::store::accounts::{self, second_factors, sessions};
+use crate::store::commit;
 
 /// The most passkeys of an account.
 const MOST: usize = 10;

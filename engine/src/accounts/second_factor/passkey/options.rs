@@ -10,7 +10,7 @@ use super::public_key::ALGORITHMS;
 use super::relying_party::RelyingParty;
 use crate::accounts::BASE64URL;
 use crate::store::accounts::Account;
-use crate::store::passkeys::Passkey;
+use crate::store::accounts::passkeys::Passkey;
 
 /// How long a browser waits for its person, in milliseconds.
 const TIMEOUT: u32 = 120_000;

@@ -1,0 +1,180 @@
+//! The table `sender_identity`: the addresses and domains that accounts may send from.
+
+use domain::Timestamp;
+use domain::view::Stamp;
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, FromRow, Row as _};
+
+use crate::store::{Connection, StoreError};
+
+/// The columns of a [`SenderRow`].
+const COLUMNS: &str = "id, account_id, address, match_key, added_at, added_by, by_administrator, confirmed_at, expires_at";
+
+/// An address or a domain of an account.
+#[derive(Clone, Debug)]
+pub struct SenderRow {
+    /// A ULID.
+    pub id: String,
+    pub account: String,
+    /// As it was written.
+    pub address: String,
+    /// What is compared.
+    pub key: String,
+    pub added: Stamp,
+    /// Whether an administrator added it, so that nothing is mailed.
+    pub by_administrator: bool,
+    /// Since when it may be used; `None` while a mailed link waits.
+    pub confirmed_at: Option<Timestamp>,
+    /// When the mailed link ends.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl FromRow<'_, AnyRow> for SenderRow {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let confirmed_at: Option<i64> = row.try_get(7)?;
+        let expires_at: Option<i64> = row.try_get(8)?;
+        Ok(Self {
+            id: row.try_get(0)?,
+            account: row.try_get(1)?,
+            address: row.try_get(2)?,
+            key: row.try_get(3)?,
+            added: Stamp {
+                at: Timestamp(row.try_get(4)?),
+                by: row.try_get(5)?,
+            },
+            by_administrator: row.try_get::<i64, _>(6)? != 0,
+            confirmed_at: confirmed_at.map(Timestamp),
+            expires_at: expires_at.map(Timestamp),
+        })
+    }
+}
+
+/// All that may be used, of every account, in the order of their addresses.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn confirmed(connection: &mut Connection) -> Result<Vec<SenderRow>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM sender_identity WHERE confirmed_at IS NOT NULL ORDER BY address, id"
+    );
+    let query = sqlx::query_as(AssertSqlSafe(sql));
+    Ok(query.fetch_all(connection).await?)
+}
+
+/// Those of an account, in the order of their addresses.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn of_account(
+    connection: &mut Connection,
+    account: &str,
+) -> Result<Vec<SenderRow>, StoreError> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM sender_identity WHERE account_id = $1 ORDER BY address, id");
+    let query = sqlx::query_as(AssertSqlSafe(sql));
+    Ok(query.bind(account).fetch_all(connection).await?)
+}
+
+/// The one with this id.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn by_id(connection: &mut Connection, id: &str) -> Result<Option<SenderRow>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM sender_identity WHERE id = $1");
+    let query = sqlx::query_as(AssertSqlSafe(sql)).bind(id);
+    Ok(query.fetch_optional(connection).await?)
+}
+
+/// The one that a mailed link waits for, unless the link has expired or its account is disabled.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn waiting(
+    connection: &mut Connection,
+    digest: &str,
+    now: Timestamp,
+) -> Result<Option<SenderRow>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM sender_identity WHERE digest = $1 AND expires_at > $2 \
+         AND account_id IN (SELECT id FROM account WHERE disabled_at IS NULL)"
+    );
+    let query = sqlx::query_as(AssertSqlSafe(sql)).bind(digest).bind(now.0);
+    Ok(query.fetch_optional(connection).await?)
+}
+
+/// Inserts one. `digest` is that of the token of its link, where one is mailed.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn add(
+    connection: &mut Connection,
+    row: &SenderRow,
+    digest: Option<&str>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO sender_identity (id, account_id, address, match_key, added_at, added_by, \
+         by_administrator, confirmed_at, digest, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind(&row.id)
+    .bind(&row.account)
+    .bind(&row.address)
+    .bind(&row.key)
+    .bind(row.added.at.0)
+    .bind(&row.added.by)
+    .bind(i64::from(row.by_administrator))
+    .bind(row.confirmed_at.map(|at| at.0))
+    .bind(digest)
+    .bind(row.expires_at.map(|at| at.0))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Replaces the link that is waited for. The one before ends.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn set_link(
+    connection: &mut Connection,
+    id: &str,
+    digest: &str,
+    expires_at: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE sender_identity SET digest = $2, expires_at = $3 WHERE id = $1")
+        .bind(id)
+        .bind(digest)
+        .bind(expires_at.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Uses a mailed link that has not expired. Returns whether there was one.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn confirm(
+    connection: &mut Connection,
+    digest: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let confirmed = sqlx::query(
+        "UPDATE sender_identity SET confirmed_at = $2, digest = NULL, expires_at = NULL \
+         WHERE digest = $1 AND expires_at > $2",
+    );
+    let confirmed = confirmed.bind(digest).bind(now.0).execute(connection);
+    Ok(confirmed.await?.rows_affected() > 0)
+}
+
+/// Deletes one.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn remove(connection: &mut Connection, id: &str) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM sender_identity WHERE id = $1")
+        .bind(id)
+        .execute(connection)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! The table `delivery_event`: failed attempts and acts of people, append-only.
+
+use std::collections::{HashMap, HashSet};
+
+use domain::Timestamp;
+use domain::outbox::{DeliveryEvent, EventKind};
+use rusqlite::params;
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row as _};
+
+use crate::store::database::direct::DirectTransaction;
+use crate::store::database::rows::{
+    blocks, duration, in_order, insert, json, milliseconds, of_json,
+};
+use crate::store::recipients::RecipientKey;
+use crate::store::{Connection, StoreError};
+
+/// An event of a recipient.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    pub key: RecipientKey,
+    pub event: DeliveryEvent,
+    /// Whether the message may have arrived, and was the first of its session without a reply.
+    pub first_unanswered: bool,
+}
+
+/// Inserts rows.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn add(connection: &mut Connection, entries: &[NewEvent]) -> Result<(), StoreError> {
+    for block in blocks(entries) {
+        let columns = "message_id, position, at, kind, actor, reply, duration_ms, may_have_arrived, \
+                       route, first_unanswered";
+        let sql = insert("delivery_event", columns, block.places);
+        let mut query = sqlx::query(in_order(connection, sql));
+        for entry in block.iter() {
+            let key = entry.map(|entry| &entry.key);
+            let event = entry.map(|entry| &entry.event);
+            let choice = event.and_then(|event| event.choice.as_ref());
+            query = query
+                .bind(key.map(|key| &key.message_id))
+                .bind(key.map(|key| key.position))
+                .bind(event.map(|event| event.at.0))
+                .bind(event.map(|event| event.kind.as_str()))
+                .bind(event.map(|event| &event.by))
+                .bind(event.map(|event| &event.reply))
+                .bind(event.and_then(|event| event.took).map(milliseconds))
+                .bind(event.map(|event| i64::from(event.may_have_arrived)))
+                .bind(choice.map(json).transpose()?)
+                .bind(entry.map(|entry| i64::from(entry.first_unanswered)));
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// As [`add`], one row in a direct transaction.
+///
+/// # Errors
+/// Where the database fails.
+pub fn add_directly(work: &DirectTransaction<'_>, entry: &NewEvent) -> Result<(), StoreError> {
+    let event = &entry.event;
+    work.execute(
+        "INSERT INTO delivery_event (message_id, position, at, kind, actor, reply, duration_ms, \
+         may_have_arrived, route, first_unanswered) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        params![
+            entry.key.message_id,
+            entry.key.position,
+            event.at.0,
+            event.kind.as_str(),
+            event.by,
+            event.reply,
+            event.took.map(milliseconds),
+            event.may_have_arrived,
+            event.choice.as_ref().map(json).transpose()?,
+            entry.first_unanswered,
+        ],
+    )?;
+    Ok(())
+}
+
+/// An event, and the position of its recipient.
+#[derive(Debug)]
+pub struct PositionedEvent {
+    pub position: i64,
+    pub event: DeliveryEvent,
+}
+
+impl FromRow<'_, AnyRow> for PositionedEvent {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let kind: &str = row.try_get(2)?;
+        let kind: EventKind = kind
+            .parse()
+            .map_err(|_| sqlx::Error::Decode(format!("unknown event {kind}").into()))?;
+        Ok(Self {
+            position: row.try_get(0)?,
+            event: DeliveryEvent {
+                at: Timestamp(row.try_get(1)?),
+                kind,
+                by: row.try_get(3)?,
+                reply: row.try_get(4)?,
+                took: row.try_get::<Option<i64>, _>(5)?.map(duration),
+                may_have_arrived: row.try_get::<i64, _>(6)? != 0,
+                choice: row
+                    .try_get::<Option<&str>, _>(7)?
+                    .map(of_json)
+                    .transpose()?,
+            },
+        })
+    }
+}
+
+/// The events of a message, oldest first for each recipient.
+///
+/// # Errors
+/// Where the database fails, or holds an unknown kind.
+pub async fn of_message(
+    connection: &mut Connection,
+    message_id: &str,
+) -> Result<Vec<PositionedEvent>, StoreError> {
+    let query = sqlx::query_as(
+        "SELECT position, at, kind, actor, reply, duration_ms, may_have_arrived, route \
+         FROM delivery_event WHERE message_id = $1 ORDER BY position, at",
+    );
+    Ok(query.bind(message_id).fetch_all(connection).await?)
+}
+
+/// The positions of the recipients of a message that were reported to its sender.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn reported(
+    connection: &mut Connection,
+    message_id: &str,
+) -> Result<HashSet<i64>, StoreError> {
+    let rows: Vec<i64> = sqlx::query_scalar(
+        "SELECT position FROM delivery_event WHERE message_id = $1 AND kind = $2",
+    )
+    .bind(message_id)
+    .bind(EventKind::Reported.as_str())
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// How often a message was the first of its session without a reply, by the position of its recipient.
+/// It counts from the last time that a person had the message sent.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn times_unanswered(
+    connection: &mut Connection,
+    message_id: &str,
+) -> Result<HashMap<i64, i64>, StoreError> {
+    let rows: Vec<UnansweredRow> = sqlx::query_as(
+        "SELECT position, kind, first_unanswered FROM delivery_event WHERE message_id = $1 \
+         ORDER BY position, at",
+    )
+    .bind(message_id)
+    .fetch_all(connection)
+    .await?;
+    let mut times = HashMap::new();
+    for row in rows {
+        if row.restarts {
+            times.remove(&row.position);
+        }
+        if row.first_unanswered {
+            *times.entry(row.position).or_default() += 1;
+        }
+    }
+    Ok(times)
+}
+
+/// The part of an event that [`times_unanswered`] needs.
+struct UnansweredRow {
+    position: i64,
+    /// A person had the message sent.
+    restarts: bool,
+    first_unanswered: bool,
+}
+
+impl FromRow<'_, AnyRow> for UnansweredRow {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let acts = [EventKind::Retried, EventKind::Resent, EventKind::Released];
+        let kind: &str = row.try_get(1)?;
+        Ok(Self {
+            position: row.try_get(0)?,
+            restarts: acts.iter().any(|act| act.as_str() == kind),
+            first_unanswered: row.try_get::<Option<i64>, _>(2)? == Some(1),
+        })
+    }
+}

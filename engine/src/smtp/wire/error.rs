@@ -8,7 +8,7 @@ use domain::{Failure, Fault, Stage};
 use thiserror::Error;
 
 use super::reply::{Malformed, RawReply};
-use super::tls_failure::explain;
+use super::tls::failure::explain;
 
 /// Why a command got no reply.
 #[derive(Debug, Error)]

@@ -1,20 +1,12 @@
 //! The connection to a relay: commands out, replies in, each within its deadline.
 
-mod capabilities;
 mod deadline;
-mod duplex;
 mod error;
-mod first_bytes;
 pub mod greeting;
 mod line;
-mod redaction;
 mod reply;
 mod stream;
 mod tls;
-mod tls_failure;
-#[cfg(test)]
-mod tls_tests;
-mod unwritten;
 
 use std::future::poll_fn;
 use std::io;
@@ -31,19 +23,19 @@ use zeroize::Zeroizing;
 
 use crate::smtp::observer::SessionObserver;
 
-use duplex::{Progress, Written, poll_read};
-use redaction::Secrets;
+use reply::redaction::Secrets;
 use reply::{Framer, Malformed};
 use stream::Stream;
+use stream::duplex::{self, Progress, Written, poll_read};
 
-pub(super) use capabilities::Capabilities;
 pub(super) use deadline::Deadline;
 pub(super) use error::WireError;
 pub(super) use line::push_line;
-pub(super) use redaction::REDACTED;
 pub(super) use reply::RawReply;
+pub(super) use reply::capabilities::Capabilities;
+pub(super) use reply::redaction::REDACTED;
+pub(super) use stream::unwritten::{PIECE_SIZE, Unwritten};
 pub(super) use tls::Tls;
-pub(super) use unwritten::{PIECE_SIZE, Unwritten};
 
 /// A connection to a relay, encrypted or not. It notices every reply that no command asked for.
 pub(super) struct Wire {

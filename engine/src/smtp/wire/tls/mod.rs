@@ -1,5 +1,8 @@
 //! TLS 1.2 and 1.3 by rustls and ring: the handshake with a relay, and its description.
 
+pub(super) mod failure;
+pub(super) mod first_bytes;
+
 use std::io;
 use std::sync::Arc;
 
@@ -14,12 +17,12 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::first_bytes::FirstBytes;
-use super::tls_failure::{TlsFailure, explain};
 use crate::smtp::certificate::{
     CertificateValidator, HandshakeRecord, TrustStore, Verifier, parse_certificate,
 };
 use crate::smtp::names;
+use failure::{TlsFailure, explain};
+use first_bytes::FirstBytes;
 
 /// The configuration that all handshakes share.
 pub(crate) struct Tls {
@@ -201,3 +204,6 @@ pub(super) fn version(stream: &TlsStream<FirstBytes>) -> &'static str {
         _ => "TLS 1.2",
     }
 }
+
+#[cfg(test)]
+mod handshake_tests;

@@ -17,8 +17,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
-use super::tls::Tls;
-use super::tls_failure::explain;
+use super::Tls;
+use super::failure::explain;
 
 /// What the relay does.
 enum Relay {

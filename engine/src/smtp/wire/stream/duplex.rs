@@ -7,13 +7,13 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::reply::Framer;
-use super::stream::Stream;
+use super::Stream;
 use super::unwritten::Unwritten;
+use crate::smtp::wire::reply::Framer;
 
 /// How a write ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Written {
+pub(crate) enum Written {
     /// Everything is written and flushed.
     All,
     /// Bytes from the relay came first, or the end of its stream.
@@ -22,7 +22,7 @@ pub(super) enum Written {
 
 /// Writes all of `rest`, which keeps what is not written. Listens to the relay while more than
 /// `unheard` bytes are left, and where `unheard` is 0 also while flushing.
-pub(super) async fn write(
+pub(crate) async fn write(
     stream: &mut Stream,
     framer: &mut Framer,
     rest: &mut &[u8],
@@ -52,7 +52,7 @@ pub(super) async fn write(
 
 /// What happened first on a connection that is written to and read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(crate) enum Progress {
     /// A piece was written, or the last one flushed.
     Written,
     /// Bytes from the relay are in the framer.
@@ -64,7 +64,7 @@ pub(super) enum Progress {
 /// Writes what there is to write and reads what the relay sends, whichever is possible: a relay that
 /// stops reading until its replies are read must not wait for ever. After an error of writing it only
 /// reads: the reply that explains the error may be there.
-pub(super) async fn advance(
+pub(crate) async fn advance(
     stream: &mut Stream,
     framer: &mut Framer,
     unwritten: &mut Unwritten,
@@ -109,7 +109,7 @@ fn poll_write(
 }
 
 /// Reads what is there into the framer. Returns the number of bytes, 0 at the end of the stream.
-pub(super) fn poll_read(
+pub(crate) fn poll_read(
     stream: &mut Stream,
     framer: &mut Framer,
     context: &mut Context<'_>,

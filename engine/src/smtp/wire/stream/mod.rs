@@ -1,5 +1,8 @@
 //! The byte stream of a connection, encrypted or not.
 
+pub(super) mod duplex;
+pub(super) mod unwritten;
+
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use super::first_bytes::FirstBytes;
+use super::tls::first_bytes::FirstBytes;
 
 /// A TCP connection, plain or within TLS.
 pub(super) enum Stream {

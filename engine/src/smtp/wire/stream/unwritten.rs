@@ -100,7 +100,7 @@ impl Unwritten {
     }
 
     /// The next octets to write. Empty when all are written.
-    pub(super) fn piece(&mut self) -> &[u8] {
+    pub(crate) fn piece(&mut self) -> &[u8] {
         if self.at == self.piece.len() {
             self.piece.clear();
             self.at = 0;
@@ -137,7 +137,7 @@ impl Unwritten {
         self.error = Some(error);
     }
 
-    pub(super) fn take_error(&mut self) -> Option<io::Error> {
+    pub(crate) fn take_error(&mut self) -> Option<io::Error> {
         self.error.take()
     }
 }

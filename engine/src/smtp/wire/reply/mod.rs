@@ -1,5 +1,8 @@
 //! Frames replies (RFC 5321 section 4.2): cuts a stream of bytes into replies, within limits.
 
+pub(super) mod capabilities;
+pub(super) mod redaction;
+
 use domain::Reply;
 use domain::sanitize::printable;
 use thiserror::Error;

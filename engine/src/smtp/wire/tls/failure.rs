@@ -61,7 +61,7 @@ impl TlsFailure {
 }
 
 /// The fault and the text for an error of a connection, encrypted or not.
-pub(super) fn explain(error: &io::Error) -> (Fault, String) {
+pub(crate) fn explain(error: &io::Error) -> (Fault, String) {
     if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
         return explain_tls(tls);
     }

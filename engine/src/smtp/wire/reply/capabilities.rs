@@ -6,7 +6,7 @@ use smtp_proto::{
     EhloResponse,
 };
 
-use super::reply::RawReply;
+use super::RawReply;
 
 /// The extensions that a submitting client uses. All are off after HELO.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

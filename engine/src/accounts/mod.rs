@@ -1,35 +1,26 @@
 //! The accounts service: sign-in, second factors, sessions, API tokens, and administration.
 
 mod administration;
-mod all_sessions;
-mod attempt;
-mod change_password;
-mod device;
 mod links;
 mod networks;
-mod new_token;
 mod password;
-mod reset_limits;
 mod second_factor;
 mod sessions;
-mod setup;
-mod throttle;
-mod token_cache;
 mod tokens;
 
 use std::sync::Arc;
 
 pub use administration::{AccountChange, AccountList};
-pub use all_sessions::{AccountSession, AllSessions};
-pub use attempt::Login;
-pub use device::DEVICE_LIFETIME;
 pub(crate) use links::NewLink;
 pub use networks::{ADMINISTRATOR_NETWORKS, CONFIRM_LOCKOUT, NetworksChange};
-pub use new_token::NewToken;
+pub use password::attempt::Login;
 pub use second_factor::{
     FactorChoices, RelyingParty, SECOND_STEP_LIFETIME, SecondFactorView, TotpSetup, VerifiedFactor,
 };
+pub use sessions::all::{AccountSession, AllSessions};
+pub use sessions::device::DEVICE_LIFETIME;
 pub use tokens::NewestTokens;
+pub use tokens::request::NewToken;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
@@ -40,11 +31,11 @@ use rand::rngs::OsRng;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
+use links::reset_limits::ResetLimits;
 use networks::NetworkCache;
 use password::Hasher;
-use reset_limits::ResetLimits;
-use throttle::LoginThrottle;
-use token_cache::TokenCache;
+use password::throttle::LoginThrottle;
+use tokens::cache::TokenCache;
 
 use crate::audit::{Action, Audit};
 use crate::rate_limit::RateLimit;

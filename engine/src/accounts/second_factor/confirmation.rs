@@ -6,7 +6,7 @@ use domain::{Kind, Refusal, SecretString};
 
 use super::verification::{FactorCheck, throttle_keys};
 use crate::Actor;
-use crate::accounts::throttle::ThrottleKey;
+use crate::accounts::password::throttle::ThrottleKey;
 use crate::accounts::{Accounts, detached};
 use crate::audit::Action;
 use crate::store::accounts::{self, Account, second_factors, sessions};

@@ -7,7 +7,7 @@ use strum::IntoStaticStr;
 use super::passkey::{Assertion, AssertionResult};
 use super::{SCOPE, recovery_code, totp};
 use crate::Origin;
-use crate::accounts::throttle::{ThrottleKey, networks};
+use crate::accounts::password::throttle::{ThrottleKey, networks};
 use crate::accounts::{Accounts, digest};
 use crate::audit::{Action, Signature};
 use crate::store::Connection;

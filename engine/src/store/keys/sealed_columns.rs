@@ -212,7 +212,7 @@ mod tests {
     /// The files that seal values, with the tables that these are in. A new one comes with its column.
     const PLACES: [(&str, &[&str]); 7] = [
         // A cookie, which is not stored.
-        ("accounts/device.rs", &[]),
+        ("accounts/sessions/device.rs", &[]),
         ("accounts/second_factor/mod.rs", &["totp"]),
         ("domains/keys.rs", &["dkim_key"]),
         ("notifications/endpoints.rs", &["webhook"]),

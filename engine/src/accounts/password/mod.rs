@@ -1,5 +1,9 @@
 //! Account passwords: strength, and argon2id (RFC 9106) hashing with bounded concurrency.
 
+pub(super) mod attempt;
+mod change;
+pub(super) mod throttle;
+
 use std::sync::Arc;
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};

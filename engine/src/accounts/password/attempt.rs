@@ -5,9 +5,9 @@ use std::fmt;
 use domain::{Refusal, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::password::{self, HashPermit, HashQueue};
 use super::throttle::ThrottleKey;
-use super::{Accounts, VerifiedFactor};
+use super::{HashPermit, HashQueue};
+use crate::accounts::{Accounts, VerifiedFactor, password};
 use crate::store::accounts::{self, Account};
 
 /// A verified password. It begins a session as long as the account has this password, and no second factor
@@ -17,9 +17,9 @@ pub struct Login {
     /// The account.
     pub account: Account,
     /// The hash that was verified.
-    pub(super) password_hash: String,
+    pub(in crate::accounts) password_hash: String,
     /// The second factor that was verified as well.
-    pub(super) second_factor: Option<VerifiedFactor>,
+    pub(in crate::accounts) second_factor: Option<VerifiedFactor>,
 }
 
 impl fmt::Debug for Login {
@@ -32,7 +32,7 @@ impl fmt::Debug for Login {
 }
 
 /// An attempt that passed the throttle and holds a permit to hash. The account may not exist.
-pub(super) struct PasswordAttempt {
+pub(in crate::accounts) struct PasswordAttempt {
     accounts: Accounts,
     /// The keys that a failure is counted under; the key of the account or browser is first.
     keys: Vec<ThrottleKey>,
@@ -53,7 +53,10 @@ impl PasswordAttempt {
     /// # Errors
     /// [`Kind::TooMany`](domain::Kind::TooMany) if other attempts failed in the meantime and the
     /// account or network is throttled now, or if the password was used too often within a minute.
-    pub(super) async fn compare(self, password: SecretString) -> Result<Option<Login>, Refusal> {
+    pub(in crate::accounts) async fn compare(
+        self,
+        password: SecretString,
+    ) -> Result<Option<Login>, Refusal> {
         let Self {
             accounts,
             keys,
@@ -85,7 +88,7 @@ impl Accounts {
     /// [`Kind::TooMany`](domain::Kind::TooMany) while one of `keys` is throttled, the password was used
     /// too often within a minute, or too many passwords of the account wait to be hashed;
     /// [`Kind::Unavailable`](domain::Kind::Unavailable) while too many of all accounts wait.
-    pub(super) async fn attempt(
+    pub(in crate::accounts) async fn attempt(
         &self,
         email: &str,
         keys: Vec<ThrottleKey>,
@@ -119,7 +122,10 @@ impl Accounts {
     ///
     /// # Errors
     /// If the database fails.
-    pub(super) async fn credentials(&self, email: &str) -> Result<Option<Login>, Refusal> {
+    pub(in crate::accounts) async fn credentials(
+        &self,
+        email: &str,
+    ) -> Result<Option<Login>, Refusal> {
         // PostgreSQL accepts no NUL in a text. No account has the empty address, and looking it up
         // takes as long as any other.
         let possible = Some(email).filter(|email| !email.contains(char::is_control));

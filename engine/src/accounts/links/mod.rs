@@ -1,9 +1,12 @@
 //! Invitations and password resets: links with which a person sets the password of an account.
 
+pub(super) mod reset_limits;
+mod setup;
+
 use domain::view::Role;
 use domain::{Kind, Refusal, SecretString, Timestamp};
 
-use super::throttle::networks;
+use super::password::throttle::networks;
 use super::{Accounts, digest, parse_email, random_secret};
 use crate::audit::{Action, Signature};
 use crate::store::accounts::links::{self, LinkPurpose};

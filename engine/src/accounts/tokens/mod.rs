@@ -1,8 +1,10 @@
 //! API tokens: creation, listing, revocation and authentication.
 
+pub(super) mod cache;
+pub(super) mod request;
+
 use domain::{Kind, Refusal, Timestamp};
 
-use super::new_token::NewToken;
 use super::sessions::TOUCH;
 use super::{Accounts, digest, random_secret, renamed};
 use crate::audit::Action;
@@ -10,6 +12,7 @@ use crate::store::accounts::tokens::{self, Token};
 use crate::store::accounts::{self, Account};
 use crate::store::commit;
 use crate::{Actor, Origin};
+use request::NewToken;
 
 /// The prefix of a token's secret, before 256 random bits in base64url.
 const PREFIX: &str = "postern_";

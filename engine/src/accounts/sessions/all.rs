@@ -3,9 +3,9 @@
 use domain::view::SessionView;
 use domain::{Kind, Refusal};
 
-use super::Accounts;
-use super::sessions::{ABSOLUTE, IDLE, view};
+use super::{ABSOLUTE, IDLE, view};
 use crate::Actor;
+use crate::accounts::Accounts;
 use crate::audit::Action;
 use crate::store::accounts::{Account, sessions};
 use crate::store::commit;

@@ -9,8 +9,8 @@ use base64::Engine as _;
 use domain::{Refusal, Timestamp};
 use sha2::{Digest, Sha256};
 
-use super::{Accounts, BASE64URL, Login};
 use crate::Origin;
+use crate::accounts::{Accounts, BASE64URL, Login};
 
 /// How long a browser is known after a sign-in.
 pub const DEVICE_LIFETIME: Duration = Duration::from_secs(90 * 86_400);

@@ -5,9 +5,9 @@ use std::time::Duration;
 use domain::view::Role;
 use domain::{Kind, Refusal, SecretString};
 
-use super::throttle::networks;
-use super::{Accounts, Login, digest, random_secret};
 use crate::Origin;
+use crate::accounts::password::throttle::networks;
+use crate::accounts::{Accounts, Login, digest, random_secret};
 use crate::audit::{Action, Signature};
 use crate::store::accounts::{self, setup_link};
 use crate::store::commit;

@@ -3,8 +3,8 @@
 use domain::{Kind, Refusal, SecretString};
 
 use super::throttle::ThrottleKey;
-use super::{Accounts, Login, detached, renamed};
 use crate::Actor;
+use crate::accounts::{Accounts, Login, detached, renamed};
 use crate::audit::Action;
 use crate::store::accounts::{self, links, sessions, tokens};
 use crate::store::commit;

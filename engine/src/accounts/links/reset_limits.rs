@@ -5,7 +5,7 @@
 //! do not flood its mailbox: within the lifetime of a link three are sent. Without a new link the newest
 //! stays valid, so that there is one in the mailbox whenever no more are sent.
 
-use super::throttle::LoginThrottle;
+use crate::accounts::password::throttle::LoginThrottle;
 use crate::rate_limit::RateLimit;
 use crate::store::accounts::links::LinkPurpose;
 

@@ -1,11 +1,14 @@
 //! Login, logout and sessions. Sessions expire after 2 h of inactivity and 12 h in all.
 
+pub(super) mod all;
+pub(super) mod device;
+
 use std::time::Duration;
 
 use domain::view::SessionView;
 use domain::{Kind, Refusal, SecretString, Timestamp};
 
-use super::throttle::{ThrottleKey, networks};
+use super::password::throttle::{ThrottleKey, networks};
 use super::{Accounts, Login, detached, digest};
 use crate::audit::{Action, RefusedBy, Signature};
 use crate::store::accounts::sessions::{self, SessionRow};

@@ -3,12 +3,12 @@
 use domain::dsn::{MessageDsn, RecipientDsn, ReturnContent, check_envid, check_orcpt};
 use domain::{EmailAddress, Kind, Refusal, Timestamp, sanitize};
 
-use super::lines::{self, Repair};
-use super::mailbox::Mailbox;
-use super::raw::{self, ADDED, EightBit, MissingFields};
-use super::raw_header::{HEADER_MAX, HEADER_TOO_LONG, RawHeader};
-use super::received::Received;
-use super::recipients::RecipientList;
+use super::addresses::mailbox::Mailbox;
+use super::addresses::recipients::RecipientList;
+use super::compose::lines::{self, Repair};
+use super::compose::raw::{self, ADDED, EightBit, MissingFields};
+use super::header::raw::{HEADER_MAX, HEADER_TOO_LONG, RawHeader};
+use super::header::received::Received;
 use super::submission::{ComposedMessage, DefaultSender, MAIL_MAX, TOO_LARGE};
 
 /// The maximum number of Received fields of a message, as Postfix has it (`hopcount_limit`).

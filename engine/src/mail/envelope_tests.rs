@@ -5,12 +5,12 @@ use domain::{Kind, Refusal, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::addresses::sender_identity::AccountSenders;
+use super::addresses::senders::SenderLimits;
+use super::compose::lines::Repair;
 use super::envelope::{EnvelopeRecipient, EnvelopeSubmission, SubmittedEnvelope};
-use super::lines::Repair;
-use super::raw_header::{HEADER_MAX, RawHeader};
-use super::received::Received;
-use super::sender_identity::AccountSenders;
-use super::senders::SenderLimits;
+use super::header::raw::{HEADER_MAX, RawHeader};
+use super::header::received::Received;
 use super::submission::{ComposedMessage, DefaultSender, MAIL_MAX};
 
 /// 20 November 2026, 11:45:00.

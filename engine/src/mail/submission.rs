@@ -4,7 +4,7 @@ use domain::dsn::MessageDsn;
 use domain::outbox::Priority;
 use domain::{EmailAddress, Refusal};
 
-use super::mailbox::Mailbox;
+use super::addresses::mailbox::Mailbox;
 
 /// The largest message that is accepted, in bytes as they are sent.
 pub const MAIL_MAX: usize = 25 * 1024 * 1024;

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::canonical;
 use super::key::PrivateDkimKey;
-use crate::mail::raw_header::RawHeader;
+use crate::mail::header::raw::RawHeader;
 use crate::smtp::to_ascii;
 
 /// The name of the header field.

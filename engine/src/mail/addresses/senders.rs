@@ -3,9 +3,9 @@
 use domain::{EmailAddress, Refusal};
 
 use super::mailbox::Mailbox;
-use super::raw_header::RawHeader;
 use super::sender_identity::{ADD_SENDER, AccountSenders};
-use super::submission::ComposedMessage;
+use crate::mail::header::raw::RawHeader;
+use crate::mail::submission::ComposedMessage;
 
 /// The key of an address, by which the addresses of tokens are compared.
 fn key(address: &EmailAddress) -> Option<String> {

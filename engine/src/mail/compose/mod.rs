@@ -1,10 +1,14 @@
 //! The composer: validates a submission and writes its message.
 
+pub(super) mod lines;
+pub(super) mod mime;
+mod parts;
+pub(super) mod raw;
+
 use domain::dsn::MessageDsn;
 use domain::{Kind, Refusal, Timestamp};
 
 use super::submission::{ComposedMessage, DefaultSender, MAIL_MAX, Submission, TOO_LARGE};
-use super::{parts, raw};
 
 impl Submission {
     /// Validates the submission and writes its message. `sender` supplies the From address if the
@@ -35,3 +39,10 @@ impl Submission {
         Ok(ComposedMessage { dsn, ..composed })
     }
 }
+
+#[cfg(test)]
+mod attachment_tests;
+#[cfg(test)]
+mod parts_tests;
+#[cfg(test)]
+mod raw_tests;

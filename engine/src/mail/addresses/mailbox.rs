@@ -12,7 +12,7 @@ const SEVERAL: &str = "A string contains one address; send several as a list of 
 
 /// An address with an optional display name. Neither contains a control character.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mailbox {
+pub(in crate::mail) struct Mailbox {
     /// The display name, not empty.
     pub name: Option<String>,
     /// The address as it was given.

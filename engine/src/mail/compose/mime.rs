@@ -10,7 +10,7 @@ use lettre::message::{Body, MultiPart, SinglePart};
 use memchr::{memchr, memchr_iter, memchr2_iter};
 
 /// The maximum length of a line without its CRLF, in octets (RFC 5322 section 2.1.1).
-pub(super) const LINE: usize = 998;
+pub(in crate::mail) const LINE: usize = 998;
 
 /// A validated attachment.
 pub(super) struct MimeFile {

@@ -2,9 +2,9 @@
 
 use domain::sanitize;
 
-use super::header;
-use super::mailbox::Mailbox;
-use super::raw_header::{HeaderField, RawHeader, decoded};
+use super::raw::{HeaderField, RawHeader, decoded};
+use crate::mail::addresses::mailbox::Mailbox;
+use crate::mail::header;
 
 /// The fields of addresses (RFC 5322 sections 3.6.2, 3.6.3 and 3.6.6, RFC 8098 section 2.1).
 const ADDRESSES: [&str; 13] = [
@@ -51,7 +51,10 @@ const STRUCTURED_BEGINNINGS: [&str; 3] = ["Content-", "List-", "ARC-"];
 /// The fault, as a sentence that begins behind its subject, the field: it may have no encoded words, or is
 /// not a list of addresses. Its line is not counted here, as every field of a mail may have a fault and be
 /// sent as it is.
-pub(super) fn encode(header: &RawHeader<'_>, field: &HeaderField) -> Result<String, String> {
+pub(in crate::mail) fn encode(
+    header: &RawHeader<'_>,
+    field: &HeaderField,
+) -> Result<String, String> {
     let name = header.name(field);
     let is = |other: &&str| name.eq_ignore_ascii_case(other);
     let begins = |start: &&str| {

@@ -3,13 +3,14 @@
 use domain::{EmailAddress, Refusal, Timestamp};
 use lettre::message::header::ContentType;
 
-use super::extra_headers::ExtraHeaders;
-use super::mailbox::Mailbox;
-use super::recipients::{RecipientList, entry};
-use super::submission::{
+use super::mime;
+use crate::mail::addresses::mailbox::Mailbox;
+use crate::mail::addresses::recipients::{RecipientList, entry};
+use crate::mail::header;
+use crate::mail::header::extra::ExtraHeaders;
+use crate::mail::submission::{
     self, Attachment, ComposedMessage, DefaultSender, MAIL_MAX, NO_SENDER, Submission,
 };
-use super::{header, mime};
 
 /// The maximum number of Reply-To addresses.
 const REPLY_TO: usize = 20;

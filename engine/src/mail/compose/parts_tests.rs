@@ -3,7 +3,7 @@
 use domain::{Kind, Refusal, Timestamp};
 use mail_parser::{MessageParser, MimeHeaders};
 
-use super::submission::{Attachment, ComposedMessage, DefaultSender, MAIL_MAX, Submission};
+use crate::mail::submission::{Attachment, ComposedMessage, DefaultSender, MAIL_MAX, Submission};
 
 /// 20 November 2026, 11:45:00.
 const NOW: Timestamp = Timestamp(1_795_175_100_000);

@@ -3,7 +3,7 @@
 use mail_parser::{MessageParser, MimeHeaders};
 
 use super::parts_tests::{compose, mail, text};
-use super::submission::{Attachment, Submission};
+use crate::mail::submission::{Attachment, Submission};
 
 #[test]
 fn a_file_name_that_looks_encoded_is_not_decoded() {

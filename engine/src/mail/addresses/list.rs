@@ -5,7 +5,7 @@ use std::str::Chars;
 
 /// A mailbox of an address field, not validated.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct ListedMailbox {
+pub(in crate::mail) struct ListedMailbox {
     /// The display name, or the comment where there is none. Its quotes are removed, and its encoded
     /// words (RFC 2047) are not decoded.
     pub name: String,
@@ -15,7 +15,7 @@ pub(super) struct ListedMailbox {
 
 /// The mailboxes of an address field.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct AddressList {
+pub(in crate::mail) struct AddressList {
     /// The mailboxes in their order, those of groups among them.
     pub mailboxes: Vec<ListedMailbox>,
     /// Whether the field has a group (`Name: a@b, c@d;`).
@@ -24,7 +24,7 @@ pub(super) struct AddressList {
 
 /// Parses the value of an address field, without its line ends. What is not an address is returned
 /// as one, so that it is refused where addresses are validated.
-pub(super) fn parse(value: &str) -> AddressList {
+pub(in crate::mail) fn parse(value: &str) -> AddressList {
     let mut list = AddressList::default();
     let mut entry = Entry::default();
     let mut chars = value.chars().peekable();

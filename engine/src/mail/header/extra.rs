@@ -3,9 +3,10 @@
 use domain::{Refusal, sanitize};
 use mail_parser::DateTime;
 
-use super::header::{self, longest_line};
-use super::mailbox::Mailbox;
-use super::mime::LINE;
+use super::longest_line;
+use crate::mail::addresses::mailbox::Mailbox;
+use crate::mail::compose::mime::LINE;
+use crate::mail::header;
 
 /// The maximum number of extra header fields of a message.
 const MOST: usize = 100;
@@ -18,7 +19,7 @@ const ID: usize = 250;
 
 /// Validated extra header fields, as names and values.
 #[derive(Debug, Default)]
-pub(super) struct ExtraHeaders<'a> {
+pub(in crate::mail) struct ExtraHeaders<'a> {
     /// The value of Date.
     pub date: Option<&'a str>,
     /// The value of Message-ID, with its angle brackets.

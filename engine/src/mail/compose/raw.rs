@@ -2,22 +2,21 @@
 
 use domain::{Kind, Refusal, Timestamp, sanitize};
 
-use super::address_list::AddressList;
-use super::encode_header;
-use super::header;
 use super::lines;
-use super::mailbox::Mailbox;
 use super::mime::LINE;
-use super::raw_header::{HEADER_MAX, HEADER_TOO_LONG, RawHeader};
-use super::recipients::RecipientList;
-use super::submission::{self, ComposedMessage, DefaultSender, NO_SENDER, Submission};
+use crate::mail::addresses::list::AddressList;
+use crate::mail::addresses::mailbox::Mailbox;
+use crate::mail::addresses::recipients::RecipientList;
+use crate::mail::header::raw::{HEADER_MAX, HEADER_TOO_LONG, RawHeader};
+use crate::mail::header::{self, encoding};
+use crate::mail::submission::{self, ComposedMessage, DefaultSender, NO_SENDER, Submission};
 
 /// The fields that name the recipients, and those of a message that was resent.
 const RECIPIENTS: [&str; 3] = ["To", "Cc", "Bcc"];
 const RESENT_RECIPIENTS: [&str; 3] = ["Resent-To", "Resent-Cc", "Resent-Bcc"];
 
 /// About how many octets are added to a message.
-pub(super) const ADDED: usize = 512;
+pub(in crate::mail) const ADDED: usize = 512;
 
 /// The fields for blind copies, which are removed.
 const BLIND: [&str; 2] = ["Bcc", "Resent-Bcc"];
@@ -104,7 +103,7 @@ pub(super) fn compose(
 }
 
 /// What the fields are made of that a message lacks.
-pub(super) struct MissingFields<'a> {
+pub(in crate::mail) struct MissingFields<'a> {
     /// The author.
     pub from: Mailbox,
     /// A ULID.
@@ -118,7 +117,7 @@ pub(super) struct MissingFields<'a> {
 ///
 /// # Errors
 /// [`Kind::Invalid`] under `raw` where a field cannot be encoded.
-pub(super) fn complete(
+pub(in crate::mail) fn complete(
     header: &RawHeader<'_>,
     missing: MissingFields<'_>,
     eight_bit: EightBit,
@@ -153,7 +152,7 @@ pub(super) fn complete(
 
 /// What happens to a header field with octets above 127 that can have no encoded words.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum EightBit {
+pub(in crate::mail) enum EightBit {
     /// It is refused.
     EncodedOrRefused,
     /// It is sent as it is, and needs SMTPUTF8.
@@ -175,7 +174,7 @@ fn write(header: &RawHeader<'_>, eight_bit: EightBit, out: &mut Vec<u8>) -> Resu
         } else if raw[field.all.clone()].is_ascii() {
             continue;
         } else {
-            match encode_header::encode(header, field) {
+            match encoding::encode(header, field) {
                 Ok(encoded) => encoded,
                 Err(_) if eight_bit == EightBit::EncodedOrKept => continue,
                 Err(fault) => {
@@ -214,7 +213,7 @@ fn check_rest(submission: &Submission, faults: &mut Refusal) {
 }
 
 /// The fault of a From field that names no address, or of a second one (RFC 5322 section 3.6).
-pub(super) fn authors_fault(header: &RawHeader<'_>) -> Option<String> {
+pub(in crate::mail) fn authors_fault(header: &RawHeader<'_>) -> Option<String> {
     let fields: Vec<_> = header.named("From").collect();
     match fields[..] {
         [first, second, ..] => Some(format!(
@@ -289,7 +288,7 @@ fn in_header(header: &RawHeader<'_>, recipients: &mut RecipientList, faults: &mu
 }
 
 /// The first address in the header field From, or the default sender.
-pub(super) fn author(
+pub(in crate::mail) fn author(
     header: &RawHeader<'_>,
     sender: Option<&DefaultSender>,
     faults: &mut Refusal,

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use mail_parser::parsers::MessageStream;
 
-use super::address_list::{self, AddressList};
-use super::extra_headers::is_ftext;
+use super::extra::is_ftext;
+use crate::mail::addresses::list::{self, AddressList};
 
 /// A header field with its continuation lines, as ranges of bytes in the message.
 #[derive(Debug)]
-pub(super) struct HeaderField {
+pub(in crate::mail) struct HeaderField {
     /// The name, without the colon.
     pub name: Range<usize>,
     /// The bytes after the colon, to the end of the last line.
@@ -20,14 +20,14 @@ pub(super) struct HeaderField {
 
 /// The longest header of a message that is accepted, in octets, as Exim has it (`header_maxsize`). Each field
 /// takes several times its octets in memory, and a header of short fields alone would be as long as a mail.
-pub(super) const HEADER_MAX: usize = 1024 * 1024;
+pub(in crate::mail) const HEADER_MAX: usize = 1024 * 1024;
 
 /// The fault of a message with a longer one.
-pub(super) const HEADER_TOO_LONG: &str = "The header of a mail has at most 1 MiB.";
+pub(in crate::mail) const HEADER_TOO_LONG: &str = "The header of a mail has at most 1 MiB.";
 
 /// The header of a message.
 #[derive(Debug)]
-pub(super) struct RawHeader<'a> {
+pub(in crate::mail) struct RawHeader<'a> {
     /// The whole message.
     pub bytes: &'a [u8],
     /// The fields, in their order.
@@ -140,7 +140,7 @@ impl<'a> RawHeader<'a> {
 
     /// The mailboxes in an address field.
     pub fn address_list(&self, field: &HeaderField) -> AddressList {
-        address_list::parse(&self.value(field))
+        list::parse(&self.value(field))
     }
 
     /// The value of a field without its line ends. Where it is not UTF-8, it is read as ISO 8859-1.

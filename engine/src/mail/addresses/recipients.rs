@@ -12,7 +12,7 @@ const MOST: usize = 100;
 /// Collects recipients. Invalid entries count towards the maximum as well, which bounds the work
 /// and the faults of a hostile list.
 #[derive(Default)]
-pub(super) struct RecipientList {
+pub(in crate::mail) struct RecipientList {
     /// The recipients, in the order in which they were added.
     pub addresses: Vec<EmailAddress>,
     /// The list that named a recipient last, by [`Mailbox::key`].
@@ -86,7 +86,7 @@ impl RecipientList {
 }
 
 /// The field name of an entry of a list: `to` if it has one entry, `to[2]` otherwise.
-pub(super) fn entry(field: &str, length: usize, index: usize) -> String {
+pub(in crate::mail) fn entry(field: &str, length: usize, index: usize) -> String {
     if length == 1 {
         field.to_owned()
     } else {

@@ -2,7 +2,7 @@
 
 use domain::Timestamp;
 
-use super::header;
+use crate::mail::header;
 
 /// The longest name in the field, in characters.
 const LONGEST: usize = 255;
@@ -22,7 +22,7 @@ pub struct Received {
 
 impl Received {
     /// The field, with its line ends. `id` is that of the message.
-    pub(super) fn field(&self, id: &str, now: Timestamp) -> String {
+    pub(in crate::mail) fn field(&self, id: &str, now: Timestamp) -> String {
         let (peer, host) = (neutral(&self.peer, true), neutral(&self.host, false));
         let helo = self.helo.as_deref().filter(|helo| !helo.is_empty());
         let hop = match helo {
@@ -54,7 +54,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::mail::raw_header::RawHeader;
+    use crate::mail::header::raw::RawHeader;
 
     fn received(helo: Option<&str>, peer: &str) -> Received {
         Received {

@@ -3,14 +3,19 @@
 //! lettre writes a list of addresses in one line, however long, and each header name only once.
 //! Header fields are therefore written here, with the same encoders that lettre uses.
 
+pub(super) mod encoding;
+pub(super) mod extra;
+pub(super) mod raw;
+pub(super) mod received;
+
 use std::fmt::{self, Write};
 
 use domain::Timestamp;
 use email_encoding::headers::{quoted_string, rfc2047, writer::EmailWriter};
 use mail_parser::DateTime;
 
-use super::mailbox::Mailbox;
-use super::mime::LINE;
+use super::addresses::mailbox::Mailbox;
+use super::compose::mime::LINE;
 
 /// The line length at which header fields are folded, in octets (RFC 5322 section 2.1.1).
 const FOLD: usize = 76;

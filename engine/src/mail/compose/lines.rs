@@ -3,7 +3,7 @@
 use memchr::{memchr, memchr_iter, memchr2_iter};
 
 use super::mime::LINE;
-use super::submission::{MAIL_MAX, TOO_LARGE};
+use crate::mail::submission::{MAIL_MAX, TOO_LARGE};
 
 /// What is repaired in the lines of a message. All else that a mail cannot contain is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub(super) fn checked(raw: Vec<u8>) -> Result<Vec<u8>, String> {
 ///
 /// # Errors
 /// The fault, as a sentence: too many octets, NUL, a CR or LF alone, a line that is too long.
-pub(super) fn repaired(raw: Vec<u8>, repair: Repair) -> Result<Vec<u8>, String> {
+pub(in crate::mail) fn repaired(raw: Vec<u8>, repair: Repair) -> Result<Vec<u8>, String> {
     check_octets(&raw)?;
     let lines = match (repair, bare(&raw)) {
         (_, None) => raw,

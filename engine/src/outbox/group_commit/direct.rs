@@ -189,11 +189,11 @@ mod tests {
     use domain::outbox::{DeliveryEvent, RecipientState, RelayChoice};
     use rusqlite::types::Value;
 
-    use super::super::super::sending_limits::{HolderKind, LimitHolder};
     use super::super::request::{Lease, NewMessage};
     use super::super::transaction;
     use super::*;
     use crate::domains::LastDkimSigners;
+    use crate::outbox::accept::limits::{HolderKind, LimitHolder};
     use crate::store::delivery::events::NewEvent;
     use crate::store::messages::flows::QueueClass;
     use crate::store::messages::idempotency::IdempotencyKey;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use domain::{SendingQuota, Timestamp};
 
-use super::super::sending_limits::{LimitHolder, LimitRefusal};
 use super::request::WriteRequest;
+use crate::outbox::accept::limits::{LimitHolder, LimitRefusal};
 use crate::store::accounts::sending_limits::QuotasById;
 
 /// The ids of the accounts and tokens against whose quotas a commit counts, in ascending order.
@@ -85,8 +85,8 @@ mod tests {
     use domain::SendingLimits;
     use domain::rate_window::Period;
 
-    use super::super::super::sending_limits::HolderKind;
     use super::*;
+    use crate::outbox::accept::limits::HolderKind;
 
     /// A minute, hour and day begin.
     const BEGUN: Timestamp = Timestamp(1_000_000 * 86_400_000);

@@ -7,9 +7,9 @@ use domain::Timestamp;
 use domain::outbox::Suppression;
 use tokio::time::Instant;
 
-use super::super::hold::HEARTBEAT_TIMEOUT;
-use super::super::sending_limits::{LimitHolder, LimitRefusal};
 use super::figures::ShardRows;
+use crate::outbox::accept::limits::{LimitHolder, LimitRefusal};
+use crate::outbox::actions::hold::HEARTBEAT_TIMEOUT;
 use crate::store::audit::Entry;
 use crate::store::database::direct::DirectTransaction;
 use crate::store::delivery::events;

@@ -1,5 +1,11 @@
 //! Actions of administrators on messages, with their audit rows and delivery events.
 
+pub(super) mod bulk;
+pub(super) mod hold;
+pub(super) mod last_limits;
+mod pause;
+mod suppressions;
+
 use std::sync::Arc;
 
 use domain::outbox::{
@@ -9,7 +15,6 @@ use domain::outbox::{
 use domain::{Kind, Refusal, Timestamp};
 
 use super::Outbox;
-use super::bulk_action::CHUNK;
 use super::queries::visible;
 use crate::Actor;
 use crate::audit::Action;
@@ -17,6 +22,7 @@ use crate::store::delivery::events::{self, NewEvent};
 use crate::store::recipients::{self, RecipientKey};
 use crate::store::search::{self, ActionScan};
 use crate::store::{Connection, StoreError, commit, messages};
+use bulk::CHUNK;
 
 const NO_BODY: &str =
     "The content of this message is no longer stored, so it cannot be sent again.";

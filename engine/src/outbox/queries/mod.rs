@@ -1,5 +1,10 @@
 //! Read queries on the outbox. Administrators see every message, other accounts their own.
 
+mod failures;
+pub(super) mod feed;
+mod oldest;
+pub(super) mod turns;
+
 use std::time::Duration;
 
 use domain::health::HealthState;
@@ -9,8 +14,8 @@ use domain::outbox::{
 };
 use domain::{Failure, Fault, Kind, Refusal, Timestamp};
 
-use super::relay_settings::{ConfiguredRelay, explain};
-use super::waiting::waits_for;
+use super::relays::settings::{ConfiguredRelay, explain};
+use super::relays::waiting::waits_for;
 use super::{HEARTBEAT_TIMEOUT, MeterReading, Outbox};
 use crate::Actor;
 use crate::actor::{LOCAL_MAIL, OWN_MAIL};

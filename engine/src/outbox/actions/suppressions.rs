@@ -5,10 +5,10 @@ use std::sync::Arc;
 use domain::outbox::{Suppression, SuppressionLimit, SuppressionSearch};
 use domain::{Kind, Refusal};
 
-use super::Outbox;
-use super::bulk_action::CHUNK;
+use super::bulk::CHUNK;
 use crate::Actor;
 use crate::audit::Action;
+use crate::outbox::Outbox;
 use crate::store::delivery::suppressions::{self, LIMIT_PERIOD};
 use crate::store::{Connection, StoreError, commit};
 
@@ -153,7 +153,7 @@ impl Outbox {
     }
 
     /// The limit of the first of these relays that has reached its own.
-    pub(super) async fn reached_limit(
+    pub(in crate::outbox) async fn reached_limit(
         &self,
         relays: &[String],
     ) -> Result<Option<SuppressionLimit>, StoreError> {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use domain::outbox::{BackoffView, RelayState, UnavailableRelay};
 use domain::{Refusal, Timestamp};
 
-use super::relay_settings::{ConfiguredRelay, of_organisation};
+use super::settings::{ConfiguredRelay, of_organisation};
 use super::waiting::{unavailable, unavailable_own};
-use super::{HEARTBEAT_TIMEOUT, Outbox};
 use crate::Actor;
+use crate::outbox::{HEARTBEAT_TIMEOUT, Outbox};
 use crate::store::delivery::pause;
 use crate::store::delivery::workers::{self, OpenConnections};
 use crate::store::relays::reports;

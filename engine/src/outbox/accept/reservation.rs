@@ -5,9 +5,9 @@ use std::sync::{Arc, Weak};
 use domain::Refusal;
 use tokio::time::Instant;
 
-use super::group_commit::GroupCommit;
-use super::group_commit::request::{Lease, NewMessage, WriteRequest, WriteResult};
-use super::sending_limits::LimitHolder;
+use super::limits::LimitHolder;
+use crate::outbox::group_commit::GroupCommit;
+use crate::outbox::group_commit::request::{Lease, NewMessage, WriteRequest, WriteResult};
 use crate::store::messages::flows::QueueClass;
 use crate::store::messages::idempotency::IdempotencyKey;
 

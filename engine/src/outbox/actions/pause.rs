@@ -4,9 +4,9 @@ use domain::view::Stamp;
 use domain::{Refusal, Timestamp};
 
 use super::hold::expired_at;
-use super::{HEARTBEAT_TIMEOUT, Outbox};
 use crate::Actor;
 use crate::audit::Action;
+use crate::outbox::{HEARTBEAT_TIMEOUT, Outbox};
 use crate::store::delivery::{pause, workers};
 use crate::store::{StoreError, commit};
 

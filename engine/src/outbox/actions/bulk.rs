@@ -18,7 +18,7 @@ const SHOWN: Duration = Duration::from_secs(300);
 
 /// The action that is running, or the last one.
 #[derive(Default)]
-pub(super) struct BulkActions {
+pub(in crate::outbox) struct BulkActions {
     slot: Mutex<Option<Slot>>,
     /// Locked from the beginning of an action until its last row is written.
     running: Arc<AsyncMutex<()>>,
@@ -31,7 +31,7 @@ struct Slot {
 
 /// Reports the progress of the running action. Dropped before [`BulkActionProgress::end`], the action
 /// has failed.
-pub(super) struct BulkActionProgress<'a> {
+pub(in crate::outbox) struct BulkActionProgress<'a> {
     acts: &'a BulkActions,
     clock: Clock,
     _running: OwnedMutexGuard<()>,

@@ -17,7 +17,7 @@ const WAIT: Duration = Duration::from_secs(5);
 
 /// The searches under way, by account.
 #[derive(Default)]
-pub(super) struct Searches(Mutex<HashMap<String, Arc<AsyncMutex<()>>>>);
+pub(in crate::outbox) struct Searches(Mutex<HashMap<String, Arc<AsyncMutex<()>>>>);
 
 impl Searches {
     /// Runs a search when those of the same account that came before have ended. It keeps its turn

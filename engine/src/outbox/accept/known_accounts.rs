@@ -11,7 +11,7 @@ use crate::store::{Store, accounts};
 /// The version as of which each account was found, by its id: while the version is the same, so is the
 /// answer.
 #[derive(Default)]
-pub(super) struct KnownAccounts(Mutex<HashMap<String, i64>>);
+pub(in crate::outbox) struct KnownAccounts(Mutex<HashMap<String, i64>>);
 
 impl KnownAccounts {
     /// Checks that the account of an actor is there and not disabled, where it has one. The actor may have

@@ -4,12 +4,12 @@ use domain::outbox::Priority;
 use domain::{EmailAddress, Kind, Refusal};
 use sha2::{Digest as _, Sha256};
 
-use super::accept::Submissions;
-use super::mail_outage::MailOutage;
-use super::service::Outbox;
-use super::waiting;
+use super::Submissions;
 use crate::Actor;
 use crate::mail::Submission;
+use crate::outbox::relays::mail_outage::MailOutage;
+use crate::outbox::relays::waiting;
+use crate::outbox::service::Outbox;
 use crate::store::delivery::suppressions;
 use crate::store::messages::flows::{GLOBAL_QUEUE, QueueTarget};
 

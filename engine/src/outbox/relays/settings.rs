@@ -13,7 +13,7 @@ use crate::store::settings::information::{self, RelayForm};
 use crate::store::{Connection, StoreError};
 
 /// A relay of the organisation with valid settings.
-pub(super) struct ConfiguredRelay {
+pub(in crate::outbox) struct ConfiguredRelay {
     pub id: String,
     pub config: RelayConfig,
     pub settings: SmtpSettings,
@@ -27,7 +27,7 @@ impl ConfiguredRelay {
 }
 
 /// The settings of all relays, in their order.
-pub(super) struct RelaySettings {
+pub(in crate::outbox) struct RelaySettings {
     /// The version of the routing before they were read.
     version: i64,
     /// Whether any are saved.
@@ -39,7 +39,7 @@ pub(super) struct RelaySettings {
 /// The settings that were read last. Every change of a relay, and every save of settings, raises the version of
 /// the routing.
 #[derive(Default)]
-pub(super) struct LastRelaySettings(Mutex<Option<Arc<RelaySettings>>>);
+pub(in crate::outbox) struct LastRelaySettings(Mutex<Option<Arc<RelaySettings>>>);
 
 impl LastRelaySettings {
     /// The settings of all relays.
@@ -72,7 +72,7 @@ impl LastRelaySettings {
 ///
 /// # Errors
 /// Where the database fails.
-pub(super) async fn of_organisation(
+pub(in crate::outbox) async fn of_organisation(
     connection: &mut Connection,
 ) -> Result<Vec<ConfiguredRelay>, StoreError> {
     let saved = information::of_relays(connection).await?;
@@ -94,7 +94,7 @@ fn configured(relays: Vec<RelayRow>, saved: &[RelayForm]) -> Vec<ConfiguredRelay
 }
 
 /// Adds to each backoff the name of its relay and the cause, where that relay has valid settings.
-pub(super) fn explain(workers: &mut [Worker], relays: &[ConfiguredRelay]) {
+pub(in crate::outbox) fn explain(workers: &mut [Worker], relays: &[ConfiguredRelay]) {
     for backoff in workers.iter_mut().flat_map(|worker| &mut worker.backoffs) {
         let mut relays = relays.iter();
         let relay = relays.find(|relay| backoff.is_of(&relay.id, &relay.address()));

@@ -35,7 +35,7 @@ pub struct LimitHolder {
 
 /// The most recipients of a message, and whose limit that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RecipientLimit {
+pub(in crate::outbox) struct RecipientLimit {
     holder: HolderKind,
     most: u32,
 }
@@ -61,7 +61,7 @@ impl RecipientLimit {
 
 /// The limits of a submission. Without any they cost neither a query nor a row.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct SubmissionLimits {
+pub(in crate::outbox) struct SubmissionLimits {
     /// The lowest one.
     pub recipients: Option<RecipientLimit>,
     /// The holders against whose quotas its messages count.

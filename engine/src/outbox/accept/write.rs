@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use domain::Refusal;
 
-use super::group_commit::request::{NewMessage, WriteRequest, WriteResult};
+use super::limits::LimitHolder;
 use super::reservation::Reservation;
-use super::sending_limits::LimitHolder;
-use super::service::Outbox;
 use crate::Actor;
+use crate::outbox::group_commit::request::{NewMessage, WriteRequest, WriteResult};
+use crate::outbox::service::Outbox;
 use crate::store::messages::idempotency::IdempotencyKey;
 
 /// Messages to write, and what goes with them.

@@ -1,5 +1,14 @@
 //! Acceptance: submissions are validated and composed, and on disk before their ids are returned.
 
+mod batch;
+pub(super) mod disk_space;
+pub(super) mod flow_ids;
+pub(super) mod known_accounts;
+pub(super) mod limits;
+pub(super) mod own_mail;
+pub(super) mod reservation;
+mod write;
+
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -9,11 +18,9 @@ use domain::outbox::QueueKind;
 use domain::view::Role;
 use domain::{EmailAddress, Kind, Refusal, SmtpSettings};
 
-use super::batch::{Batch, Uncomposed};
 use super::group_commit::request::NewMessage;
 use super::group_commit::transaction::KEY_LIFETIME;
 use super::open_tracking::notice;
-use super::sending_limits::{RecipientLimit, SubmissionLimits};
 use super::service::{AcceptanceSettings, AccountKey, CachedSettings, Outbox};
 use crate::Actor;
 use crate::mail::{
@@ -28,6 +35,8 @@ use crate::store::notifications::webhooks;
 use crate::store::relays::{self, routing};
 use crate::store::settings::{information, policy};
 use crate::store::{Connection, Scope};
+use batch::{Batch, Uncomposed};
+use limits::{RecipientLimit, SubmissionLimits};
 
 /// How long settings are cached. A save in this process invalidates them at once; other nodes follow
 /// within this time.

@@ -7,9 +7,9 @@ use domain::outbox::{
 };
 use domain::{Refusal, Timestamp};
 
-use super::Outbox;
-use super::queries::{COUNTED, only_of};
+use super::{COUNTED, only_of};
 use crate::Actor;
+use crate::outbox::Outbox;
 use crate::store::recipients::recent_failures::{self, RecentRecipient};
 use crate::store::search::accepted;
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use domain::outbox::{Priority, PriorityLimits};
 use domain::{Kind, Refusal, Timestamp};
 
-use super::group_commit::request::NewMessage;
-use super::open_tracking::OpenImages;
-use super::sending_limits::RecipientLimit;
-use super::service::AcceptanceSettings;
+use super::limits::RecipientLimit;
 use crate::mail::{ComposedMessage, DefaultSender, EnvelopeSubmission, SenderLimits, Submission};
+use crate::outbox::group_commit::request::NewMessage;
+use crate::outbox::open_tracking::OpenImages;
+use crate::outbox::service::AcceptanceSettings;
 use crate::store::Scope;
 use crate::store::messages::flows::{GLOBAL_QUEUE, QueueClass};
 use crate::store::messages::{MessageRow, Submitter};

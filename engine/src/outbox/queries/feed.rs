@@ -13,8 +13,8 @@ use futures::stream::unfold;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::Outbox;
 use crate::accounts::Accounts;
+use crate::outbox::Outbox;
 use crate::{Actor, Clock};
 
 /// The time between two reads of a view.

@@ -10,7 +10,7 @@ use crate::store::{Store, StoreError, commit, in_time};
 
 /// The ids of the flows that this process accepted messages for. Flows are never deleted.
 #[derive(Default)]
-pub(super) struct FlowIds(Mutex<HashMap<Flow, i64>>);
+pub(in crate::outbox) struct FlowIds(Mutex<HashMap<Flow, i64>>);
 
 impl FlowIds {
     /// The id of a flow.

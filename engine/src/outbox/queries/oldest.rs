@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use domain::Refusal;
 use domain::outbox::RecipientState;
 
-use super::Outbox;
 use crate::Actor;
+use crate::outbox::Outbox;
 use crate::store::recipients;
 
 impl Outbox {

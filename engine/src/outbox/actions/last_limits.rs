@@ -11,7 +11,7 @@ const LIFETIME: Duration = Duration::from_secs(60);
 
 /// The limits by relay.
 #[derive(Default)]
-pub(super) struct LastLimits(Mutex<HashMap<String, CountedLimit>>);
+pub(in crate::outbox) struct LastLimits(Mutex<HashMap<String, CountedLimit>>);
 
 struct CountedLimit {
     limit: i64,

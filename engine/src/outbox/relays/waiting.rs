@@ -4,9 +4,9 @@ use domain::outbox::{BackoffView, RelayState, UnavailableRelay, Worker};
 use domain::relay::{RelayRule, positions};
 use domain::{SmtpSettings, Timestamp};
 
-use super::HEARTBEAT_TIMEOUT;
 use super::mail_outage::MailOutage;
-use super::relay_settings::{ConfiguredRelay, add_cause, of_organisation};
+use super::settings::{ConfiguredRelay, add_cause, of_organisation};
+use crate::outbox::HEARTBEAT_TIMEOUT;
 use crate::settings::OWN_RELAY;
 use crate::store::delivery::{pause, workers};
 use crate::store::messages::flows::{self, QueueTarget};
@@ -17,7 +17,7 @@ use crate::store::{Connection, Scope, StoreError};
 ///
 /// # Errors
 /// Where the database fails.
-pub(super) async fn waits_for(
+pub(in crate::outbox) async fn waits_for(
     connection: &mut Connection,
     message_id: &str,
     now: Timestamp,
@@ -82,7 +82,7 @@ pub(super) fn unavailable_own(
 ///
 /// # Errors
 /// Where the database fails.
-pub(super) async fn outage(
+pub(in crate::outbox) async fn outage(
     connection: &mut Connection,
     queue: &str,
     now: Timestamp,

@@ -31,22 +31,9 @@
 //!   batched less per commit than two. Lease renewal skips locked rows, because it blocked
 //!   recording results.
 
-mod arrivals;
-mod attack;
-mod delivery;
-mod fairness;
-mod fill;
-mod intake;
-mod load;
+mod benchmarks;
 mod machine;
-mod memory;
-mod nodemailer;
 mod others;
-mod postfix;
-mod queues;
-mod rows;
-mod smtp_tools;
-mod submission;
 mod system;
 mod table;
 
@@ -55,81 +42,7 @@ use crate::{
     rig::{environment::Environment, postgres::Durability},
 };
 use anyhow::{Result, bail};
-use table::Row;
-
-struct Benchmark {
-    name: &'static str,
-    about: &'static str,
-    run: fn(&mut Environment) -> Result<Vec<Row>>,
-}
-
-const BENCHMARKS: [Benchmark; 13] = [
-    Benchmark {
-        name: "intake",
-        about: "mails accepted over HTTP by 64 clients, SQLite",
-        run: intake::sqlite,
-    },
-    Benchmark {
-        name: "delivery",
-        about: "mails accepted, delivered and recorded, SQLite, beside Postfix, Exim and OpenSMTPD",
-        run: delivery::sqlite,
-    },
-    Benchmark {
-        name: "far-away",
-        about: "one connection to a relay with a round trip of 20 ms, also to Postfix",
-        run: delivery::far_away,
-    },
-    Benchmark {
-        name: "submission-intake",
-        about: "mails accepted over SMTP in 64 sessions of smtp-source, SQLite",
-        run: submission::intake,
-    },
-    Benchmark {
-        name: "submission",
-        about: "smtp-source to Postern to smtp-sink, and Postfix in place of Postern, SQLite",
-        run: submission::delivery,
-    },
-    Benchmark {
-        name: "postgres-intake",
-        about: "as intake, on PostgreSQL",
-        run: intake::postgres,
-    },
-    Benchmark {
-        name: "postgres-delivery",
-        about: "as delivery, on PostgreSQL, without Postfix",
-        run: delivery::postgres,
-    },
-    Benchmark {
-        name: "memory",
-        about: "memory with 100,000 and 1,000,000 mails queued, and with mails of 25 MB",
-        run: memory::rows,
-    },
-    Benchmark {
-        name: "queues",
-        about: "100 queues, 10 of them with a dead relay, SQLite",
-        run: queues::row,
-    },
-    Benchmark {
-        name: "fairness",
-        about: "mails behind 500,000 bulk mails of another account, SQLite",
-        run: fairness::rows,
-    },
-    Benchmark {
-        name: "rows",
-        about: "pages, claims and searches with 2,000,000 rows, and their disk space, SQLite",
-        run: rows::rows,
-    },
-    Benchmark {
-        name: "attack",
-        about: "intake and a page while others ask for too much, SQLite",
-        run: attack::rows,
-    },
-    Benchmark {
-        name: "nodemailer",
-        about: "nodemailer's pool and Postern at the same smtp-sink",
-        run: nodemailer::rows,
-    },
-];
+use benchmarks::BENCHMARKS;
 
 /// Runs the named benchmarks, or all, and prints a table for the README on standard output.
 pub fn bench(names: &[String]) -> Result<()> {
@@ -165,7 +78,7 @@ pub fn bench(names: &[String]) -> Result<()> {
     }
     print!("{machine}\n\n{}", table::table(&rows));
     if rows.iter().any(|row| row.beside.contains("times Postfix")) {
-        print!("\n{}\n", postfix::settings_note());
+        print!("\n{}\n", others::postfix::settings_note());
     }
     Ok(())
 }

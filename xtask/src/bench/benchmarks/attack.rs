@@ -1,15 +1,19 @@
 //! Attack benchmarks: the latency of intake and of a page while others ask for too much.
 
-use super::{
-    fill::fill,
-    load::{LoadResult, joined},
-    system::SystemUnderTest,
-    table::{Row, quantile},
-};
-use crate::rig::{
-    environment::{Database, Environment},
-    http::{Client, expect},
-    postern::{SENDER, sign_in},
+use crate::{
+    bench::{
+        system::{
+            SystemUnderTest,
+            fill::fill,
+            load::{LoadResult, joined},
+        },
+        table::{Row, quantile},
+    },
+    rig::{
+        environment::{Database, Environment},
+        http::{Client, expect},
+        postern::{SENDER, sign_in},
+    },
 };
 use anyhow::{Context, Result};
 use serde_json::json;

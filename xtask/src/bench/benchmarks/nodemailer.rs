@@ -1,12 +1,11 @@
 //! Comparison with nodemailer's pool, which keeps nothing on disk, at Debian's smtp-sink.
 
-use super::{
-    load::MAIL_BYTES,
-    smtp_tools::SmtpSink,
-    system::measure_throughput,
-    table::{RUNS, Row, median, thousands},
-};
 use crate::{
+    bench::{
+        others::smtp_tools::SmtpSink,
+        system::{load::MAIL_BYTES, measure_throughput},
+        table::{RUNS, Row, median, thousands},
+    },
     console,
     rig::environment::{Database, Environment},
     run::output_of,

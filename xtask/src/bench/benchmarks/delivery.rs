@@ -1,13 +1,16 @@
 //! Delivery benchmarks, with Postfix and others on the same relay in the same run for comparison.
 
-use super::{
-    others::{self, Exim, OpenSmtpd},
-    postfix::Postfix,
-    smtp_tools,
-    system::{CountingRelay, SystemUnderTest, Throughput, measure_throughput},
-    table::{Row, median, spread, thousands},
-};
 use crate::{
+    bench::{
+        others::{
+            exim::{EXIM, Exim},
+            opensmtpd::{OPENSMTPD, OpenSmtpd},
+            postfix::Postfix,
+            smtp_tools,
+        },
+        system::{CountingRelay, SystemUnderTest, Throughput, measure_throughput},
+        table::{Row, median, spread, thousands},
+    },
     console,
     rig::{
         environment::{Database, Environment},
@@ -165,10 +168,7 @@ fn others(run: &Throughput) -> Result<Vec<Row>> {
             run.per_second / rate
         ),
     };
-    Ok(vec![
-        row(others::EXIM, exim),
-        row(others::OPENSMTPD, opensmtpd),
-    ])
+    Ok(vec![row(EXIM, exim), row(OPENSMTPD, opensmtpd)])
 }
 
 /// Mails per second, from the first of `sessions` with a server to the last mail at the relay, which has

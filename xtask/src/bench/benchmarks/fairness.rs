@@ -1,16 +1,20 @@
 //! Fairness benchmark: how long a mail waits behind the newsletter of another account.
 
-use super::{
-    arrivals::{ArrivalRelay, NOTED},
-    fill::fill,
-    system::SystemUnderTest,
-    table::{Row, quantile, thousands},
-};
-use crate::rig::{
-    environment::{Database, Environment},
-    http::{Client, expect},
-    postern::SENDER,
-    until,
+use crate::{
+    bench::{
+        system::{
+            SystemUnderTest,
+            arrivals::{ArrivalRelay, NOTED},
+            fill::fill,
+        },
+        table::{Row, quantile, thousands},
+    },
+    rig::{
+        environment::{Database, Environment},
+        http::{Client, expect},
+        postern::SENDER,
+        until,
+    },
 };
 use anyhow::{Result, bail};
 use serde_json::{Value, json};

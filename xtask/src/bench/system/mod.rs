@@ -1,6 +1,9 @@
 //! The system under test: a Postern with its relay, under load.
 
-use super::load::{Load, LoadResult};
+pub mod arrivals;
+pub mod fill;
+pub mod load;
+
 use crate::rig::{
     accepting_relay, chunking_relay,
     environment::{Database, Environment},
@@ -10,6 +13,7 @@ use crate::rig::{
     process,
 };
 use anyhow::Result;
+use load::{Load, LoadResult};
 use std::{
     net::SocketAddr,
     sync::{

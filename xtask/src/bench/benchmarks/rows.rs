@@ -1,16 +1,20 @@
 //! Row benchmark: pages, counts, claims and searches with millions of rows, and their disk space.
 
-use super::{
-    arrivals::{ArrivalRelay, NOTED},
-    fairness::time,
-    fill::fill,
-    system::SystemUnderTest,
-    table::{Row, quantile, thousands},
-};
-use crate::rig::{
-    environment::{Database, Environment},
-    http::{Client, HttpResponse, expect},
-    postern::{SENDER, sign_in},
+use super::fairness::time;
+use crate::{
+    bench::{
+        system::{
+            SystemUnderTest,
+            arrivals::{ArrivalRelay, NOTED},
+            fill::fill,
+        },
+        table::{Row, quantile, thousands},
+    },
+    rig::{
+        environment::{Database, Environment},
+        http::{Client, HttpResponse, expect},
+        postern::{SENDER, sign_in},
+    },
 };
 use anyhow::{Context, Result};
 use serde_json::{Value, json};

@@ -1,15 +1,17 @@
 //! Submission benchmarks: mail of smtp-source over SMTP, also with Postfix in place of Postern.
 
-use super::{
-    delivery::{
-        CONNECTIONS, MAILS, POSTFIX_MAILS, RUNS_BESIDE, beside_postfix, rate, wait_for_arrival,
-    },
-    postfix::Postfix,
-    smtp_tools::{self, SmtpSink},
-    system::{SystemUnderTest, Throughput, WARM_UP},
-    table::{RUNS, Row, median, spread, thousands},
+use super::delivery::{
+    CONNECTIONS, MAILS, POSTFIX_MAILS, RUNS_BESIDE, beside_postfix, rate, wait_for_arrival,
 };
 use crate::{
+    bench::{
+        others::{
+            postfix::Postfix,
+            smtp_tools::{self, SmtpSink},
+        },
+        system::{SystemUnderTest, Throughput, WARM_UP},
+        table::{RUNS, Row, median, spread, thousands},
+    },
     console,
     rig::{
         environment::{Database, Environment},

@@ -1,10 +1,12 @@
 //! Intake benchmarks: mails accepted over HTTP, each on disk before its response.
 
-use super::{
-    system::SystemUnderTest,
-    table::{RUNS, Row, median, thousands},
+use crate::{
+    bench::{
+        system::SystemUnderTest,
+        table::{RUNS, Row, median, thousands},
+    },
+    rig::environment::{Database, Environment},
 };
-use crate::rig::environment::{Database, Environment};
 use anyhow::{Context, Result};
 
 const CLIENTS: usize = 64;

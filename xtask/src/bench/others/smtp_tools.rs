@@ -1,7 +1,7 @@
 //! Postfix's smtp-source and smtp-sink, and how servers beside Postern are started.
 
-use super::load::MAIL_BYTES;
 use crate::{
+    bench::system::load::MAIL_BYTES,
     guard::ManagedProcess,
     rig::{postern::free_address, until},
     setup::mail_servers,

@@ -1,16 +1,16 @@
 //! Memory benchmark: long queues, a relay that does not respond, an open page, and large mails.
 
-use super::{
-    fill::fill,
-    load::joined,
-    system::{CountingRelay, SystemUnderTest},
-    table::{Row, thousands},
-};
-use crate::rig::{
-    environment::{Database, Environment},
-    http::{Client, expect},
-    postern::{SENDER, sign_in},
-    process,
+use crate::{
+    bench::{
+        system::{CountingRelay, SystemUnderTest, fill::fill, load::joined},
+        table::{Row, thousands},
+    },
+    rig::{
+        environment::{Database, Environment},
+        http::{Client, expect},
+        postern::{SENDER, sign_in},
+        process,
+    },
 };
 use anyhow::Result;
 use serde_json::json;

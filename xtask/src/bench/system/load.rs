@@ -3,8 +3,10 @@
 //! It shares the machine with the program it measures, so one thread serves all connections and
 //! the requests are the same bytes except for a number.
 
-use super::table::quantile;
-use crate::rig::{postern::SENDER, process, random::Random};
+use crate::{
+    bench::table::quantile,
+    rig::{postern::SENDER, process, random::Random},
+};
 use anyhow::{Context, Result, anyhow, bail};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use serde_json::json;

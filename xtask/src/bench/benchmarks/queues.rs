@@ -1,14 +1,15 @@
 //! Queue benchmark: the queues of many relays, of which some are dead.
 
-use super::{
-    fill::fill,
-    system::{CountingRelay, SystemUnderTest},
-    table::{RUNS, Row, median, thousands},
-};
-use crate::rig::{
-    environment::{Database, Environment},
-    postern::{SENDER, free_address},
-    until,
+use crate::{
+    bench::{
+        system::{CountingRelay, SystemUnderTest, fill::fill},
+        table::{RUNS, Row, median, thousands},
+    },
+    rig::{
+        environment::{Database, Environment},
+        postern::{SENDER, free_address},
+        until,
+    },
 };
 use anyhow::{Context, Result, bail};
 use serde_json::json;

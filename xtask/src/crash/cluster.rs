@@ -1,6 +1,6 @@
 //! The nodes of a run, their relay, and the proxies to and from them.
 
-use super::{
+use super::mail::{
     producers::{Entrance, SubmissionLog},
     relay::CrashRelay,
     webhook::CrashWebhook,

@@ -1,18 +1,9 @@
 //! Crash tests: nodes, PostgreSQL and relays killed or restarted under load; no mail may be lost.
 
 pub mod cluster;
-mod events;
-pub mod ledger;
-pub mod producers;
-pub mod relay;
-mod relays;
-mod rolling;
-mod rotation;
+pub mod mail;
 pub mod run;
-mod scenario;
-mod sharing;
-mod smtp;
-mod webhook;
+mod scenarios;
 
 use crate::{
     console,
@@ -23,8 +14,8 @@ use crate::{
     },
 };
 use anyhow::{Result, bail};
-pub use rolling::RollingRestarts;
 use run::RunResult;
+pub use scenarios::rolling::RollingRestarts;
 use std::path::{Path, PathBuf};
 
 /// Number of faults that are printed.
@@ -44,7 +35,7 @@ pub fn crash(
     for (at, engine) in engines.iter().enumerate() {
         // The first database takes the remainder.
         let share = crashes / engines.len() + usize::from(at < crashes % engines.len());
-        let scenario = scenario::killed(*engine, has_webhook);
+        let scenario = scenarios::killed(*engine, has_webhook);
         runs.run(scenario.what, share, |random| {
             run::run(&mut environment, &scenario, share, random)
         })?;
@@ -57,7 +48,7 @@ pub fn crash(
 pub fn outages(program: &Path, times: usize, engines: &[Database], seed: u64) -> Result<()> {
     let mut runs = Runs::new(seed);
     if engines.contains(&Database::Postgres) {
-        for scenario in &scenario::ON_POSTGRES {
+        for scenario in &scenarios::ON_POSTGRES {
             let mut environment = Environment::new(program.into(), "outage", Durability::Synced)?;
             runs.run(scenario.what, times, |random| {
                 run::run(&mut environment, scenario, times, random)
@@ -68,7 +59,7 @@ pub fn outages(program: &Path, times: usize, engines: &[Database], seed: u64) ->
         let mut environment = Environment::new(program.into(), "outage", Durability::Synced)?;
         let what = format!("one of three relays killed, {engine}");
         runs.run(&what, 1, |random| {
-            relays::run(&mut environment, *engine, random)
+            scenarios::relays::run(&mut environment, *engine, random)
         })?;
     }
     runs.report()
@@ -80,7 +71,7 @@ pub fn rolling(restarts: &RollingRestarts, seed: u64) -> Result<()> {
     let program = restarts.first_program().to_owned();
     let mut environment = Environment::new(program, "nodes", Durability::Unsynced)?;
     runs.run(restarts.what(), restarts.times, |random| {
-        rolling::run(&mut environment, restarts, random)
+        scenarios::rolling::run(&mut environment, restarts, random)
     })?;
     runs.report()
 }

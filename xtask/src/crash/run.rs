@@ -2,10 +2,12 @@
 
 use super::{
     cluster::{Cluster, IN_DOUBT},
-    ledger::{Comparison, Receipt, Submission, compare, numbers},
-    producers::{Producers, SubmissionLog},
-    scenario::Scenario,
-    webhook::CrashWebhook,
+    mail::{
+        ledger::{Comparison, Receipt, Submission, compare, numbers},
+        producers::{Producers, SubmissionLog},
+        webhook::CrashWebhook,
+    },
+    scenarios::Scenario,
 };
 use crate::{
     console,
@@ -160,7 +162,7 @@ fn is_recorded(mail: &Submission, recipients: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crash::ledger::Outcome;
+    use crate::crash::mail::ledger::Outcome;
     use serde_json::json;
 
     #[test]

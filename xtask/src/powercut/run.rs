@@ -7,9 +7,11 @@ use super::{
 use crate::{
     crash::{
         cluster::{IN_DOUBT, loaded},
-        ledger::{Comparison, Submission},
-        producers::{Entrance, Producers, SubmissionLog},
-        relay::CrashRelay,
+        mail::{
+            ledger::{Comparison, Submission},
+            producers::{Entrance, Producers, SubmissionLog},
+            relay::CrashRelay,
+        },
         run::{DELAY_MS, MAX_BACKLOG, drain, verify},
     },
     guard::TempDir,

@@ -1,13 +1,15 @@
 //! What the nodes of one database share: settings, sessions, limits, the outbox and health checks.
 
-use super::{
-    cluster::Cluster,
-    ledger::{REFUSED, ids},
-};
-use crate::rig::{
-    http::{Client, HttpResponse, expect},
-    postern::sign_in,
-    until,
+use crate::{
+    crash::{
+        cluster::Cluster,
+        mail::ledger::{REFUSED, ids},
+    },
+    rig::{
+        http::{Client, HttpResponse, expect},
+        postern::sign_in,
+        until,
+    },
 };
 use anyhow::{Context, Result};
 use serde_json::{Value, json};

@@ -1,10 +1,15 @@
 //! What the runs do under load: the nodes, what happens to them, and how many it hits.
 
-use super::{
-    cluster::{Cluster, Layout},
-    events,
+mod events;
+pub mod relays;
+pub mod rolling;
+mod rotation;
+mod sharing;
+
+use crate::{
+    crash::cluster::{Cluster, Layout},
+    rig::{environment::Database, random::Random},
 };
-use crate::rig::{environment::Database, random::Random};
 use anyhow::Result;
 
 /// A run: something happens to a number of nodes again and again.

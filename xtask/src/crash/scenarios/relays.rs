@@ -1,17 +1,21 @@
 //! One of three relays killed under load and started again: failover, and the return to it.
 
-use super::{
-    cluster::{IN_DOUBT, plan},
-    producers::{Entrance, Producers, SubmissionLog},
-    relay::CrashRelay,
-    run::{MAX_BACKLOG, RunResult, drain, verify},
-};
-use crate::rig::{
-    environment::{Database, Environment},
-    http::{Client, expect},
-    postern::{Plan, Postern},
-    proxy::Proxy,
-    random::Random,
+use crate::{
+    crash::{
+        cluster::{IN_DOUBT, plan},
+        mail::{
+            producers::{Entrance, Producers, SubmissionLog},
+            relay::CrashRelay,
+        },
+        run::{MAX_BACKLOG, RunResult, drain, verify},
+    },
+    rig::{
+        environment::{Database, Environment},
+        http::{Client, expect},
+        postern::{Plan, Postern},
+        proxy::Proxy,
+        random::Random,
+    },
 };
 use anyhow::{Context, Result};
 use serde_json::{Value, json};

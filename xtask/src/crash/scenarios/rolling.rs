@@ -1,16 +1,16 @@
 //! Three nodes behind a proxy, restarted one after the other under load: no request fails.
 
-use super::{
-    cluster::{Cluster, Layout},
-    producers::{Entrance, Producers, SubmissionLog},
-    rotation::KeyRotations,
-    run::{DELAY_MS, MAX_BACKLOG, RunResult, drain, verify},
-    scenario::THREE_NODES,
-    sharing,
-    webhook::CrashWebhook,
-};
+use super::{THREE_NODES, rotation::KeyRotations, sharing};
 use crate::{
     console,
+    crash::{
+        cluster::{Cluster, Layout},
+        mail::{
+            producers::{Entrance, Producers, SubmissionLog},
+            webhook::CrashWebhook,
+        },
+        run::{DELAY_MS, MAX_BACKLOG, RunResult, drain, verify},
+    },
     rig::{
         balancer::HttpBalancer,
         environment::Environment,

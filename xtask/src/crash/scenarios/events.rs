@@ -1,7 +1,9 @@
 //! What happens under load: nodes and PostgreSQL killed and stopped, their network cut.
 
-use super::cluster::{Cluster, LEASE};
-use crate::rig::random::Random;
+use crate::{
+    crash::cluster::{Cluster, LEASE},
+    rig::random::Random,
+};
 use anyhow::{Context, Result};
 use std::{
     thread::sleep,

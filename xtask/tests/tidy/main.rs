@@ -1,18 +1,7 @@
 //! Rules of this repository, as tests.
 
-mod audit;
-mod causes;
+mod architecture;
 mod files;
-mod imports;
-mod layers;
-mod license;
 mod metadata;
-mod migrations;
-mod modules;
-mod ops;
-mod packaging;
-mod policy;
-mod privacy;
-mod sleeps;
+mod release;
 mod sources;
-mod types;

@@ -1,6 +1,7 @@
 //! Directions of imports: no circles between files, and layers between the engine's modules.
 
-use crate::{files::expect_none, modules::Modules};
+use super::modules::Modules;
+use crate::files::expect_none;
 use std::collections::{BTreeMap, BTreeSet};
 
 const CRATES: [&str; 6] = [

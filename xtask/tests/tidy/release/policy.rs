@@ -1,8 +1,8 @@
 //! Licences, sources and doubled versions of dependencies, by the policy in deny.toml.
 
+use super::license;
 use crate::{
     files::{expect_none, root},
-    license,
     metadata::{self, text},
 };
 use serde::Deserialize;

@@ -1,0 +1,6 @@
+//! The architecture: folders, crates, modules and their imports, and names of types.
+
+mod imports;
+mod layers;
+mod modules;
+mod types;

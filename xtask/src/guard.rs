@@ -6,13 +6,13 @@
 //! needs no signal handler.
 
 use anyhow::{Context, Result};
+use parking_lot::Mutex;
 use std::{
     env, fs,
     io::{Write, stdin},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
-    sync::{Mutex, PoisonError},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -119,7 +119,7 @@ impl Drop for MountGuard {
 
 /// Ends the guard. Call this before `exec`.
 pub fn dismiss() {
-    if let Some((mut guard, pipe)) = GUARD.lock().unwrap_or_else(PoisonError::into_inner).take() {
+    if let Some((mut guard, pipe)) = GUARD.lock().take() {
         drop(pipe);
         let _ = guard.wait();
     }
@@ -160,7 +160,7 @@ pub fn run_guard() -> Result<()> {
 }
 
 fn notify(event: &str, subject: &str) -> Result<()> {
-    let mut guard = GUARD.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut guard = GUARD.lock();
     if guard.is_none() {
         let mut child = Command::new(env::current_exe()?)
             .arg("guard")

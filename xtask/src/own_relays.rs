@@ -12,12 +12,13 @@ use crate::{
     },
 };
 use anyhow::{Context, Result, bail};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::{
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     thread::sleep,
@@ -119,7 +120,7 @@ fn run(environment: &mut Environment, engine: Database, accounts: usize) -> Resu
     let postern = plan.clone().delivering().start()?;
     let all = accounts * MAILS;
     postern.wait("all mail of the accounts", TIMEOUT, || {
-        own.arrivals().len() >= all
+        own.arrivals.lock().len() >= all
     })?;
     let summary = own.evaluate(begun, accounts, &mut faults)?;
     postern.wait("idle connections to be closed", TIMEOUT, || {
@@ -238,16 +239,10 @@ impl OwnRelays {
         let list = Arc::clone(&arrivals);
         let relay = Relay::at_all_addresses(accepting_relay(), move |mail| {
             let arrival = Arrival::of(mail);
-            list.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(arrival);
+            list.lock().push(arrival);
             sleep(TIME_PER_MAIL);
         })?;
         Ok(Self { relay, arrivals })
-    }
-
-    fn arrivals(&self) -> MutexGuard<'_, Vec<Arrival>> {
-        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds the faults of a run, and returns its figures.
@@ -260,7 +255,7 @@ impl OwnRelays {
         let mut last = vec![Duration::ZERO; accounts];
         let mut mails = vec![0; accounts];
         let mut astray = 0;
-        for arrival in self.arrivals().iter() {
+        for arrival in self.arrivals.lock().iter() {
             let Some(time) = last.get_mut(arrival.account) else {
                 astray += 1;
                 continue;

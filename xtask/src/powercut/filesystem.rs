@@ -14,10 +14,11 @@ use fuser::{
     ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyStatfs, ReplyWrite,
     Request, TimeOrNow, WriteFlags,
 };
+use parking_lot::{Mutex, MutexGuard};
 use std::{
     ffi::OsStr,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -57,10 +58,6 @@ impl Mount {
         }
         Ok(())
     }
-}
-
-pub fn lock(disk: &SharedDisk) -> MutexGuard<'_, Disk> {
-    disk.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct DiskFilesystem(SharedDisk);
@@ -103,7 +100,7 @@ fn attributes(disk: &mut Disk, inode: u64) -> Result<FileAttr, DiskError> {
 
 impl DiskFilesystem {
     fn disk(&self) -> MutexGuard<'_, Disk> {
-        lock(&self.0)
+        self.0.lock()
     }
 
     fn create(

@@ -2,7 +2,7 @@
 
 use super::{
     disk::{Disk, Unsynced},
-    filesystem::{Mount, SharedDisk, lock},
+    filesystem::{Mount, SharedDisk},
 };
 use crate::{
     crash::{
@@ -23,14 +23,8 @@ use crate::{
     workspace,
 };
 use anyhow::Result;
-use std::{
-    fs,
-    os::unix::fs::MetadataExt,
-    path::Path,
-    sync::{Arc, Mutex},
-    thread::sleep,
-    time::Duration,
-};
+use parking_lot::Mutex;
+use std::{fs, os::unix::fs::MetadataExt, path::Path, sync::Arc, thread::sleep, time::Duration};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SyncBehaviour {
@@ -62,7 +56,7 @@ pub fn run(
         SyncBehaviour::Ignored => {
             // Nothing listens at this address.
             postern.deliver_to(&token, free_address()?)?;
-            lock(&disk).ignore_syncs();
+            disk.lock().ignore_syncs();
         }
     }
 
@@ -73,12 +67,12 @@ pub fn run(
         sleep(Duration::from_millis(
             random.between(DELAY_MS.0, DELAY_MS.1),
         ));
-        lock(&disk).cut();
+        disk.lock().cut();
         shared.pause(true);
         postern.kill()?;
         relay.crashed()?;
         mount.unmount()?;
-        lock(&disk).restore(match cut % 2 {
+        disk.lock().restore(match cut % 2 {
             0 => Unsynced::Lost,
             _ => Unsynced::PartlyKept(random),
         });

@@ -1,11 +1,12 @@
 //! An HTTP proxy before several nodes: a request that a node has not answered goes to the next.
 
 use anyhow::Result;
+use parking_lot::Mutex;
 use std::{
     io::{self, BufRead, BufReader, ErrorKind, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread,
@@ -72,15 +73,11 @@ impl HttpBalancer {
 
     /// Requests that no node answered, and those that one answered with 5xx or in part.
     pub fn faults(&self) -> Vec<String> {
-        self.shared.faults().clone()
+        self.shared.faults.lock().clone()
     }
 }
 
 impl Shared {
-    fn faults(&self) -> MutexGuard<'_, Vec<String>> {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Passes the requests of a client on until it closes the connection.
     fn serve(&self, client: TcpStream) -> io::Result<()> {
         client.set_nodelay(true)?;
@@ -110,15 +107,17 @@ impl Shared {
             self.answered[node].fetch_add(1, Ordering::Relaxed);
             if let Err(error) = outcome {
                 let fault = format!("{}: cut in a response: {error}", name(request));
-                self.faults().push(fault);
+                self.faults.lock().push(fault);
             } else if response.starts_with(b"HTTP/1.1 5") {
                 let status = String::from_utf8_lossy(response.get(..12).unwrap_or_default());
-                self.faults().push(format!("{}: {status}", name(request)));
+                self.faults
+                    .lock()
+                    .push(format!("{}: {status}", name(request)));
             }
             return Some(response);
         }
         let fault = format!("{}: no node answered", name(request));
-        self.faults().push(fault);
+        self.faults.lock().push(fault);
         None
     }
 }

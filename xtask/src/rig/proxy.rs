@@ -1,10 +1,11 @@
 //! A TCP proxy that adds latency, spreads connections over servers, and can be cut or closed.
 
 use anyhow::Result;
+use parking_lot::{Condvar, Mutex};
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak, mpsc::channel},
+    sync::{Arc, Weak, mpsc::channel},
     thread::{self, sleep},
     time::{Duration, Instant},
 };
@@ -90,7 +91,7 @@ impl Proxy {
     /// before is lost.
     pub fn close(&self) {
         self.link.set(Condition::Closed);
-        let connections = std::mem::take(&mut self.link.state().connections);
+        let connections = std::mem::take(&mut self.link.state.lock().connections);
         for connection in connections.iter().filter_map(Weak::upgrade) {
             let _ = connection.client.shutdown(Shutdown::Both);
             let _ = connection.server.shutdown(Shutdown::Both);
@@ -106,7 +107,7 @@ impl Proxy {
     /// where a firewall has lost its state.
     pub fn open_to_new(&self) {
         {
-            let mut state = self.link.state();
+            let mut state = self.link.state.lock();
             state.first = state.next;
         }
         self.open();
@@ -120,12 +121,8 @@ impl Drop for Proxy {
 }
 
 impl Link {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn set(&self, condition: Condition) {
-        self.state().condition = condition;
+        self.state.lock().condition = condition;
         self.changed.notify_all();
     }
 
@@ -136,8 +133,8 @@ impl Link {
             Condition::Cut => true,
             Condition::Closed => false,
         };
-        let waited = self.changed.wait_while(self.state(), is_cut);
-        let state = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
+        self.changed.wait_while(&mut state, is_cut);
         state.condition == Condition::Open
     }
 
@@ -155,7 +152,7 @@ impl Link {
             return;
         };
         let connection = {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             let number = state.next;
             state.next += 1;
             let connection = Arc::new(Connection {

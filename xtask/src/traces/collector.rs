@@ -2,10 +2,11 @@
 
 use super::otlp::{self, ExportedSpan};
 use anyhow::{Context, Result, bail};
+use parking_lot::Mutex;
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -42,7 +43,7 @@ impl Collector {
                 let mut stream = BufReader::new(stream);
                 let taken = take(&mut stream);
                 {
-                    let mut received = lock(&received);
+                    let mut received = received.lock();
                     match taken {
                         Ok(spans) => received.spans.extend(spans),
                         Err(error) => received.faults.push(format!("{error:#}")),
@@ -57,17 +58,13 @@ impl Collector {
 
     /// The spans so far, in the order in which they arrived.
     pub fn spans(&self) -> Vec<ExportedSpan> {
-        lock(&self.received).spans.clone()
+        self.received.lock().spans.clone()
     }
 
     /// Why requests so far are no exports of spans.
     pub fn faults(&self) -> Vec<String> {
-        lock(&self.received).faults.clone()
+        self.received.lock().faults.clone()
     }
-}
-
-fn lock(received: &Mutex<Received>) -> MutexGuard<'_, Received> {
-    received.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Reads a request, and the spans in it.

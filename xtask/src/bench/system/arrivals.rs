@@ -2,10 +2,11 @@
 
 use crate::rig::accepting_relay;
 use anyhow::{Context, Result};
+use parking_lot::{Condvar, Mutex};
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Condvar, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     thread::sleep,
@@ -40,8 +41,9 @@ impl ArrivalRelay {
             own.received.fetch_add(1, Ordering::Relaxed);
             for recipient in mail.recipients {
                 if recipient.starts_with(NOTED) {
-                    let mut arrivals = own.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
-                    arrivals.insert(recipient.clone(), Instant::now());
+                    own.arrivals
+                        .lock()
+                        .insert(recipient.clone(), Instant::now());
                     own.arrived.notify_all();
                 }
             }
@@ -56,14 +58,11 @@ impl ArrivalRelay {
 
     /// Waits for the mail of a noted recipient, and returns when it arrived.
     pub fn wait_for(&self, recipient: &str) -> Result<Instant> {
-        let arrivals = self.shared.arrivals.lock();
-        let arrivals = arrivals.unwrap_or_else(PoisonError::into_inner);
+        let mut arrivals = self.shared.arrivals.lock();
         let missing = |arrivals: &mut HashMap<String, Instant>| !arrivals.contains_key(recipient);
-        let waited = self
-            .shared
+        self.shared
             .arrived
-            .wait_timeout_while(arrivals, TIMEOUT, missing);
-        let (arrivals, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            .wait_while_for(&mut arrivals, missing, TIMEOUT);
         let arrival = arrivals.get(recipient).copied();
         arrival.with_context(|| format!("{recipient} received nothing in {TIMEOUT:?}"))
     }

@@ -6,12 +6,13 @@ use super::{
 };
 use crate::rig::{http::Client, postern::Plan, random::Random, until};
 use anyhow::{Context, Result, bail};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle, sleep},
@@ -106,11 +107,7 @@ impl SubmissionLog {
     }
 
     pub fn submissions(&self) -> Vec<Submission> {
-        let submissions = self
-            .submissions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        submissions.clone()
+        self.submissions.lock().clone()
     }
 
     /// Has mails name a webhook, by its id. To be called once, before producers start.
@@ -238,12 +235,7 @@ impl Producer {
         self.shared
             .acknowledged
             .fetch_add(acknowledged, Ordering::Relaxed);
-        let mut submissions = self
-            .shared
-            .submissions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        submissions.append(&mut mails);
+        self.shared.submissions.lock().append(&mut mails);
     }
 
     /// A mail that is not submitted yet. Only the sender of a mail over SMTP receives reports.

@@ -6,10 +6,11 @@ use super::{
 };
 use crate::rig::{chunking_relay, until};
 use anyhow::{Result, bail};
+use parking_lot::Mutex;
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::sleep,
@@ -63,7 +64,7 @@ impl CrashRelay {
         let relay = Relay::with_callback(script, move |mail| {
             {
                 let now = count.load(Ordering::Acquire);
-                let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut list = list.lock();
                 own.fetch_add(1, Ordering::Relaxed);
                 for one in receipts_of(mail, now, began.elapsed()) {
                     // A mail is counted with its first recipient: the others may be reported by themselves.
@@ -104,8 +105,7 @@ impl CrashRelay {
     }
 
     pub fn receipts(&self) -> Vec<Receipt> {
-        let receipts = self.receipts.lock().unwrap_or_else(PoisonError::into_inner);
-        receipts.clone()
+        self.receipts.lock().clone()
     }
 
     /// Reads all that the killed Postern had sent, then counts one more crash.

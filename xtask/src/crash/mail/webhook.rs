@@ -7,12 +7,13 @@ use crate::rig::{
     until,
 };
 use anyhow::{Context, Result};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 use testkit::{ReceivedRequest, Receiver, pki::PrivateAuthority};
@@ -67,8 +68,7 @@ impl CrashWebhook {
         let events: Arc<Mutex<Vec<ReceivedEvent>>> = Arc::default();
         let list = Arc::clone(&events);
         let receiver = Receiver::start(tls, move |request| {
-            let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
-            list.push(ReceivedEvent::of(request));
+            list.lock().push(ReceivedEvent::of(request));
         })?;
         Ok(Self {
             receiver,
@@ -106,8 +106,7 @@ impl CrashWebhook {
     }
 
     fn events(&self) -> Vec<ReceivedEvent> {
-        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        events.clone()
+        self.events.lock().clone()
     }
 }
 

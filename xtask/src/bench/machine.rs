@@ -1,11 +1,11 @@
 //! Describes the machine: cores, load and the latency of a sync.
 
+use crate::rig::processors;
 use anyhow::Result;
 use std::{
     fs::{self, File},
     io::Write,
     path::Path,
-    thread::available_parallelism,
     time::{Duration, Instant},
 };
 
@@ -29,7 +29,7 @@ pub fn sync_latency(folder: &Path) -> Result<Duration> {
 }
 
 pub fn described(folder: &Path) -> Result<String> {
-    let cores = available_parallelism()?;
+    let cores = processors();
     let load = fs::read_to_string("/proc/loadavg")?;
     let load = load.split(' ').next().unwrap_or_default();
     let sync = sync_latency(folder)?.as_micros();

@@ -11,8 +11,16 @@ pub mod proxy;
 pub mod random;
 pub mod smtp;
 
-use std::{thread::sleep, time::Duration};
+use std::{
+    thread::{available_parallelism, sleep},
+    time::Duration,
+};
 use testkit::RelayScript;
+
+/// The processors that this process may use; 1 where the system does not tell.
+pub fn processors() -> usize {
+    available_parallelism().map_or(1, usize::from)
+}
 
 /// Polls `reached` every `pause`; `false` if it is still false after `limit`.
 pub fn until(limit: Duration, pause: Duration, mut reached: impl FnMut() -> bool) -> bool {

@@ -3,7 +3,10 @@
 use super::e2e;
 use crate::{
     alerts, console,
-    rig::postgres::{Durability, Postgres},
+    rig::{
+        postgres::{Durability, Postgres},
+        processors,
+    },
     run::{cargo, output_of, run},
     setup::{apt, npm, promtool},
     site, workspace,
@@ -14,7 +17,7 @@ use crate::{
     rig::{environment::Database, random::Random},
 };
 use anyhow::Result;
-use std::{env, path::PathBuf, process::Command, thread};
+use std::{env, path::PathBuf, process::Command};
 
 /// The packages that are compiled together. xtask is compiled alone, with the dependencies that
 /// `cargo xtask` itself was built with; cargo chooses features for the packages of a call.
@@ -90,13 +93,9 @@ pub fn unit() -> Result<()> {
         .args(ALL_BUT_XTASK)
         // There are no doc tests, and rustdoc would read every crate to find none.
         .args(["--lib", "--bins", "--tests"])
+        // Most of the time of a story is spent waiting: for a clock, a disk, another process.
         .env("RUST_TEST_THREADS", (3 * processors()).to_string())
         .env("POSTERN_TEST_POSTGRES", postgres.url()))
-}
-
-/// Most of the time of a story is spent waiting: for a clock, a disk, another process.
-fn processors() -> usize {
-    thread::available_parallelism().map_or(2, usize::from)
 }
 
 /// Runs the tests of what reads SMTP and the messages of the command socket, with so many random inputs for

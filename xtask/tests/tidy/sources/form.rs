@@ -1,53 +1,11 @@
-//! Form of source files: first lines, length, no leftover markers.
+//! Form of source files: length, no leftover markers, no doc tests.
 
 use crate::files::{self, expect_none};
 
-/// The required start of a file by its extension.
-const HEADS: [(&str, &str); 4] = [
-    (".rs", "//! "),
-    (".ts", "//! "),
-    (".css", "/* "),
-    (".sql", "-- "),
-];
-
 const MAX_LINES: usize = 500;
-
-/// Limit for a first line, so that all first lines together are a readable index.
-const MAX_HEAD: usize = 100;
 
 /// A longer file states its reason in its head with these words.
 const EXEMPTION: &str = "Long because";
-
-#[test]
-fn the_first_line_describes_the_file() {
-    let mut found = Vec::new();
-    for file in files::all() {
-        for (ending, head) in HEADS {
-            if file.path.ends_with(ending) && !file.text.starts_with(head) {
-                found.push(format!("{} does not begin with {head:?}", file.path));
-            }
-        }
-    }
-    expect_none("The first line of a file describes it", found);
-}
-
-#[test]
-fn the_first_line_is_short_and_complete() {
-    let mut found = Vec::new();
-    for file in files::all() {
-        let mut lines = file.text.lines();
-        let (first, second) = (lines.next().unwrap_or_default(), lines.next());
-        let is_long = first.chars().count() > MAX_HEAD;
-        let goes_on = second.is_some_and(|line| line.starts_with("//! "));
-        if first.starts_with("//! ") && (is_long || goes_on) {
-            found.push(file.path);
-        }
-    }
-    expect_none(
-        "The first line is a sentence of at most 100 characters",
-        found,
-    );
-}
 
 #[test]
 fn files_are_short() {

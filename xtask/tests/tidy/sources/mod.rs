@@ -2,6 +2,7 @@
 
 mod audit;
 mod causes;
+mod first_lines;
 mod form;
 mod privacy;
 mod sleeps;

@@ -1,5 +1,6 @@
 //! The architecture: folders, crates, modules and their imports, and names of types.
 
+mod folders;
 mod imports;
 mod layers;
 mod modules;

@@ -18,6 +18,9 @@ pub struct RelayChoice {
     /// name and its rule.
     #[serde(skip)]
     pub unnamed: bool,
+    /// Whether no other relay may get the message: it may have arrived at this one.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub stays: bool,
     /// The From domain of the rule that sends the message through relays of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
@@ -74,7 +77,8 @@ pub enum RelayCondition {
 
 impl RelayChoice {
     /// The reason, with times as `time` writes them: `first`, `own relay`, `no own relay`, `rule example.org`,
-    /// `failover: smtp-a backs off since …`, or `limit: smtp-a at its limit of 100 messages an hour until …`.
+    /// `it may have arrived there`, `failover: smtp-a backs off since …`, or `limit: smtp-a at its limit of 100
+    /// messages an hour until …`.
     pub fn reason(&self, time: fn(Timestamp) -> String) -> String {
         let rule = self.rule.iter().map(|domain| format!("rule {domain}"));
         let conditions = self.skipped.iter().map(|skipped| skipped.text(time));
@@ -86,7 +90,8 @@ impl RelayChoice {
             }
             _ => Some(format!("failover: {conditions}")),
         };
-        let reasons: Vec<String> = rule.chain(skipped).collect();
+        let stays = self.stays.then(|| "it may have arrived there".to_owned());
+        let reasons: Vec<String> = rule.chain(stays).chain(skipped).collect();
         match reasons.as_slice() {
             [] if self.own => "own relay".to_owned(),
             [] if self.unnamed => "no own relay".to_owned(),
@@ -109,6 +114,7 @@ impl RelayChoice {
             relay: "The organisation's relay".to_owned(),
             own: false,
             unnamed: true,
+            stays: self.stays,
             rule: None,
             skipped: own.collect(),
         }
@@ -200,6 +206,7 @@ mod tests {
                 relay: "smtp-d".to_owned(),
                 own: false,
                 unnamed: false,
+                stays: false,
                 rule: rule.map(str::to_owned),
                 skipped,
             };
@@ -216,11 +223,19 @@ mod tests {
             relay: "Main relay".to_owned(),
             own: false,
             unnamed: false,
+            stays: false,
             rule: None,
             skipped: Vec::new(),
         };
         let stored = serde_json::to_string(&first).expect("text");
         assert_eq!(stored, r#"{"relay":"Main relay"}"#);
+        let stays = RelayChoice {
+            stays: true,
+            ..first
+        };
+        assert_eq!(stays.to_string(), "it may have arrived there");
+        let stored = serde_json::to_string(&stays).expect("text");
+        assert_eq!(stored, r#"{"relay":"Main relay","stays":true}"#);
     }
 
     #[test]
@@ -230,6 +245,7 @@ mod tests {
             relay: "Own relay".to_owned(),
             own: true,
             unnamed: false,
+            stays: false,
             rule: None,
             skipped: Vec::new(),
         };
@@ -239,6 +255,7 @@ mod tests {
             relay: "smtp-b".to_owned(),
             own: false,
             unnamed: false,
+            stays: false,
             rule: Some("example.org".to_owned()),
             skipped: vec![skipped("smtp-a", backs_off())],
         };

@@ -31,6 +31,8 @@ fn recipient(position: i64, attempts: i64) -> ClaimedRecipient {
         submitter: None,
         reports: WantedReports::default(),
         webhook: None,
+        was_tried: false,
+        stays_with: None,
     }
 }
 

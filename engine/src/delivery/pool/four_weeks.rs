@@ -307,6 +307,8 @@ fn queued(index: usize, mail: &Mail) -> QueuedMessage {
         submitter: None,
         reports: WantedReports::default(),
         webhook: None,
+        was_tried: false,
+        stays_with: None,
     };
     let mut message = QueuedMessage::of(vec![recipient]);
     message.id = index.to_string();

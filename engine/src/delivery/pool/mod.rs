@@ -1,5 +1,6 @@
 //! The local queues, connections and tasks of a worker, and the relays they go to.
 
+mod choice;
 #[cfg(test)]
 mod four_weeks;
 mod local_queue;

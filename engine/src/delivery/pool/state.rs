@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::outbox::{RelayChoice, RelayCondition, SkippedRelay};
 use tokio::time::Instant;
 
 use super::local_queue::LocalQueue;
@@ -19,9 +18,8 @@ use crate::delivery::relay::refusal_streak::RefusalStreak;
 use crate::delivery::relay::route::Route;
 use crate::delivery::task::connection::RelayConnection;
 use crate::delivery::task::queued_message::QueuedMessage;
-use crate::settings::OWN_RELAY;
 use crate::store::Scope;
-use crate::store::messages::flows::{QueueClass, QueueTarget, is_of_account};
+use crate::store::messages::flows::{QueueClass, QueueTarget, is_of_account, is_staying};
 
 /// A relay of the pool. Nothing of it outlives its settings.
 pub(super) struct PooledRelay {
@@ -227,9 +225,19 @@ impl State {
         self.position(route).map(|index| &mut self.relays[index])
     }
 
-    /// The positions of the relays for the messages of a queue, in the order in which they are tried.
-    fn candidates<'a>(&'a self, queue: &'a str) -> impl Iterator<Item = usize> + 'a {
+    /// The positions of the relays for the messages of a queue, in the order in which they are tried. Of those
+    /// that stay with a relay no other is one, unless that relay was removed or switched off.
+    pub fn candidates<'a>(&'a self, queue: &'a str) -> impl Iterator<Item = usize> + 'a {
         let target = QueueTarget::of(queue);
+        let is_named =
+            move |index: usize| target.stays_with == Some(&*self.relays[index].route.name);
+        let stays = target.stays_with.is_some() && self.of_target(target).any(is_named);
+        self.of_target(target)
+            .filter(move |index| !stays || is_named(*index))
+    }
+
+    /// The positions of the relays for a target, whichever it stays with.
+    fn of_target<'a>(&'a self, target: QueueTarget<'a>) -> impl Iterator<Item = usize> + 'a {
         let own = target.own.and_then(|scope| self.own.get(&scope)).copied();
         let takes_over = own.is_none() || self.fallback;
         let of_organisation = takes_over.then(|| {
@@ -256,7 +264,7 @@ impl State {
 
     /// The positions of the relays of the organisation that a target avoids, in the order in which it
     /// names them.
-    fn avoided<'a>(&'a self, target: QueueTarget<'a>) -> impl Iterator<Item = usize> + 'a {
+    pub fn avoided<'a>(&'a self, target: QueueTarget<'a>) -> impl Iterator<Item = usize> + 'a {
         target.avoided_ids().flat_map(move |id| {
             let is_named = move |index: &usize| self.relays[*index].route.scope.relay_id() == id;
             self.of_organisation_for(target, true).filter(is_named)
@@ -279,55 +287,6 @@ impl State {
         next.map_or(Choice::None, Choice::After)
     }
 
-    /// The name of a relay as people see it.
-    fn title(&self, route: &Route) -> String {
-        match route.scope.is_own() {
-            true => OWN_RELAY.to_owned(),
-            false => {
-                let title = self.titles.get(&route.scope);
-                title.unwrap_or(&route.name).clone()
-            }
-        }
-    }
-
-    /// The relay at a position, and why it takes the messages of a queue at this moment.
-    fn choice(&self, queue: &str, chosen: usize, now: Instant) -> RelayChoice {
-        let before = self.candidates(queue).take_while(|index| *index != chosen);
-        let skipped = before.filter_map(|index| {
-            let relay = &self.relays[index];
-            let day = self.clock.now();
-            let condition = relay.circuit.condition(day, now).or_else(|| {
-                let quota = self.quotas.get(&relay.route.scope)?;
-                quota.condition(&relay.route.limits, day)
-            })?;
-            Some(SkippedRelay {
-                relay: self.title(&relay.route),
-                own: relay.route.scope.is_own(),
-                condition,
-            })
-        });
-        let route = &self.relays[chosen].route;
-        let target = QueueTarget::of(queue);
-        // Where one of them was chosen after all, it was tried before those behind it.
-        let is_avoided = target.avoids(route.scope);
-        let avoided = self
-            .avoided(target)
-            .skip_while(|index| is_avoided && *index != chosen)
-            .filter(|index| *index < chosen)
-            .map(|index| SkippedRelay {
-                relay: self.title(&self.relays[index].route),
-                own: false,
-                condition: RelayCondition::FailsChecks,
-            });
-        RelayChoice {
-            relay: self.title(route),
-            own: route.scope.is_own(),
-            unnamed: false,
-            rule: route.from_domain.clone(),
-            skipped: avoided.chain(skipped).collect(),
-        }
-    }
-
     /// The next message of a queue for the relay at a position.
     fn pop(
         &mut self,
@@ -338,8 +297,8 @@ impl State {
     ) -> Option<QueuedMessage> {
         let mut message = self.queue(&name).pop(lease)?;
         message.choice = Some(Arc::new(self.choice(&name, index, now)));
-        // There can be as many as accounts.
-        if self.is_queue_empty(&name) && is_of_account(&name) {
+        // There can be as many as accounts, and as relays for each.
+        if self.is_queue_empty(&name) && (is_of_account(&name) || is_staying(&name)) {
             self.queues.remove(&name);
         }
         self.served.record(name);

@@ -11,11 +11,13 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::claim_shares::{ClaimShare, claim_shares, in_turn};
 use crate::delivery::disposition::AttemptResult;
+use crate::delivery::leases::LeasedRecipient;
 use crate::delivery::pool::Demand;
 use crate::delivery::relay::route::Routes;
 use crate::delivery::task::queued_message::{GroupedMessages, QueuedMessage, group_by_message};
 use crate::delivery::worker::{RETRY_WRITE, Worker};
 use crate::outbox::{ControlState, WriteRequest, WriteResult};
+use crate::store::delivery::events;
 use crate::store::messages::flows::{self, QueueClass, WaitingFlow};
 use crate::store::{commit, in_time, messages, recipients};
 
@@ -193,20 +195,31 @@ impl Worker {
         if written.claimed.is_empty() {
             return Ok(Vec::new());
         }
-        let leased = self.pool.leases.acquire_all(written.claimed, since);
-        let stored = async {
+        let mut leased = self.pool.leases.acquire_all(written.claimed, since);
+        let read = async {
             self.apply(written.control).await?;
             let ids = leased.iter().map(|leased| &leased.recipient.key.message_id);
             let mut ids: Vec<String> = ids.cloned().collect();
             ids.dedup();
             let size = self.memory.claim_size(ids.len());
+            let tried = leased.iter().filter(|leased| leased.recipient.was_tried);
+            let tried = tried.map(|leased| leased.recipient.key.message_id.as_str());
+            let mut tried: Vec<&str> = tried.collect();
+            tried.dedup();
             let mut connection = self.services.store.read().await?;
-            Ok::<_, Refusal>(messages::load(&mut connection, &ids, size).await?)
+            let relays = events::may_have_arrived_at(&mut connection, &tried).await?;
+            let stored = messages::load(&mut connection, &ids, size).await?;
+            Ok::<_, Refusal>((stored, relays))
         };
-        match stored.await {
-            Ok(stored) => {
+        let read = read.await;
+        match read {
+            Ok((stored, mut relays)) => {
+                for LeasedRecipient { recipient, .. } in &mut leased {
+                    recipient.stays_with = relays.remove(&recipient.key);
+                }
                 let grouped = group_by_message(class, leased, stored, &self.memory, now);
-                Ok(self.record_unsendable(grouped))
+                let messages = self.record_unsendable(grouped);
+                Ok(self.put_off_staying(messages).await)
             }
             Err(refusal) => {
                 let keys = leased.iter().map(|leased| leased.recipient.key.clone());
@@ -214,6 +227,24 @@ impl Worker {
                 Err(refusal)
             }
         }
+    }
+
+    /// Puts off messages that stay with a relay which takes none now, although others may take the rest of
+    /// their queue. Returns the others.
+    async fn put_off_staying(&self, messages: Vec<QueuedMessage>) -> Vec<QueuedMessage> {
+        let now = self.services.clock.monotonic();
+        let (mut ready, mut waiting) = (Vec::with_capacity(messages.len()), Vec::new());
+        for message in messages {
+            match self.pool.staying_wait(&message.class, now) {
+                None => ready.push(message),
+                Some(wait) => waiting.push((message, wait)),
+            }
+        }
+        let put_off = waiting
+            .iter()
+            .map(|(message, wait)| self.put_off(message.keys().collect(), *wait));
+        join_all(put_off).await;
+        ready
     }
 
     /// Records the recipients that cannot be sent to, and returns the messages of the others.

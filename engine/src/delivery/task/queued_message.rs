@@ -50,8 +50,9 @@ pub(in crate::delivery) struct GroupedMessages {
     pub unsendable: Vec<SettledRecipient>,
 }
 
-/// Groups leased recipients of a class by message, with the bytes that there is memory for. Recipients fail here
-/// whose address is suppressed, and those whose row or message somebody changed in the database.
+/// Groups leased recipients of a class by message, with the bytes that there is memory for. Those that stay with
+/// a relay are in messages of their own. Recipients fail here whose address is suppressed, and those whose row or
+/// message somebody changed in the database.
 pub(in crate::delivery) fn group_by_message(
     class: &QueueClass,
     leased: Vec<LeasedRecipient>,
@@ -89,7 +90,12 @@ pub(in crate::delivery) fn group_by_message(
             continue;
         };
         let id = &recipient.key.message_id;
-        if let Some(message) = queued.last_mut().filter(|message| message.id == *id) {
+        let class = match &recipient.stays_with {
+            None => class.clone(),
+            Some(relay) => class.staying_with(relay),
+        };
+        let is_same = |message: &&mut QueuedMessage| message.id == *id && message.class == class;
+        if let Some(message) = queued.last_mut().filter(is_same) {
             message.to.push(address);
             message.recipients.push(recipient);
             message.guards.push(guard);
@@ -102,7 +108,7 @@ pub(in crate::delivery) fn group_by_message(
         };
         queued.push(QueuedMessage {
             id: id.clone(),
-            class: class.clone(),
+            class,
             recipients: vec![recipient],
             choice: None,
             counted: None,

@@ -294,6 +294,7 @@ mod tests {
             relay: "Main".to_owned(),
             own: false,
             unnamed: false,
+            stays: false,
             rule: None,
             skipped: Vec::new(),
         };

@@ -1,6 +1,7 @@
 //! The table `delivery_event`: failed attempts and acts of people, append-only.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use domain::Timestamp;
 use domain::outbox::{DeliveryEvent, EventKind};
@@ -10,7 +11,7 @@ use sqlx::{FromRow, Row as _};
 
 use crate::store::database::direct::DirectTransaction;
 use crate::store::database::rows::{
-    blocks, duration, in_order, insert, json, milliseconds, of_json,
+    blocks, duration, in_order, insert, json, list, milliseconds, of_json,
 };
 use crate::store::recipients::RecipientKey;
 use crate::store::{Connection, StoreError};
@@ -180,14 +181,72 @@ struct UnansweredRow {
     first_unanswered: bool,
 }
 
+/// Whether the kind of an event is an act by which a person had the message sent.
+fn is_restart(kind: &str) -> bool {
+    let acts = [EventKind::Retried, EventKind::Resent, EventKind::Released];
+    acts.iter().any(|act| act.as_str() == kind)
+}
+
 impl FromRow<'_, AnyRow> for UnansweredRow {
     fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
-        let acts = [EventKind::Retried, EventKind::Resent, EventKind::Released];
-        let kind: &str = row.try_get(1)?;
         Ok(Self {
             position: row.try_get(0)?,
-            restarts: acts.iter().any(|act| act.as_str() == kind),
+            restarts: is_restart(row.try_get(1)?),
             first_unanswered: row.try_get::<Option<i64>, _>(2)? == Some(1),
+        })
+    }
+}
+
+/// The relay, by host and port, at which each recipient of messages may have got it: the last one since a
+/// person had the message sent. Recipients without one are left out.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn may_have_arrived_at(
+    connection: &mut Connection,
+    message_ids: &[&str],
+) -> Result<HashMap<RecipientKey, Arc<str>>, StoreError> {
+    let mut relays = HashMap::new();
+    for block in blocks(message_ids) {
+        let sql = format!(
+            "SELECT message_id, position, kind, actor, may_have_arrived FROM delivery_event \
+             WHERE message_id IN ({}) ORDER BY message_id, position, at",
+            list(0, block.places)
+        );
+        let mut query = sqlx::query_as(in_order(connection, sql));
+        for id in block.iter() {
+            query = query.bind(id.copied());
+        }
+        let rows: Vec<ArrivalRow> = query.fetch_all(&mut *connection).await?;
+        for row in rows {
+            if row.restarts {
+                relays.remove(&row.key);
+            }
+            if let Some(relay) = row.relay {
+                relays.insert(row.key, relay);
+            }
+        }
+    }
+    Ok(relays)
+}
+
+/// The part of an event that [`may_have_arrived_at`] needs.
+struct ArrivalRow {
+    key: RecipientKey,
+    /// A person had the message sent.
+    restarts: bool,
+    /// The relay at which it may have arrived.
+    relay: Option<Arc<str>>,
+}
+
+impl FromRow<'_, AnyRow> for ArrivalRow {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let relay: Arc<str> = row.try_get::<&str, _>(3)?.into();
+        let may_have_arrived = row.try_get::<i64, _>(4)? != 0;
+        Ok(Self {
+            key: RecipientKey::from_row(row)?,
+            restarts: is_restart(row.try_get(2)?),
+            relay: may_have_arrived.then_some(relay),
         })
     }
 }

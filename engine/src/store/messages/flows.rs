@@ -25,6 +25,10 @@ const ACCOUNT_QUEUE: &str = "account:";
 /// commas between them, a slash, and the queue that it would wait in otherwise.
 const AVOIDING_QUEUE: &str = "avoiding:";
 
+/// The local queue of mail that stays with a relay has this prefix, then the relay's host and port, a slash,
+/// and the queue that the mail waits in. No flow in the database has it.
+const STAYING_QUEUE: &str = "staying:";
+
 /// The relays that the mail of a queue is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueTarget<'a> {
@@ -34,6 +38,13 @@ pub struct QueueTarget<'a> {
     pub rule: Option<&'a str>,
     /// The ids of relays of the organisation that are tried last, in this order, with commas between them.
     pub avoided: Option<&'a str>,
+    /// The host and port of the only relay that may get the mail, while it is one of those.
+    pub stays_with: Option<&'a str>,
+}
+
+/// Whether a queue is that of mail that stays with a relay.
+pub fn is_staying(queue: &str) -> bool {
+    queue.starts_with(STAYING_QUEUE)
 }
 
 /// Whether a queue is that of an account with a relay of its own.
@@ -62,11 +73,19 @@ impl<'a> QueueTarget<'a> {
             own,
             rule,
             avoided: None,
+            stays_with: None,
         }
     }
 
     /// The target of a queue.
     pub fn of(queue: &'a str) -> Self {
+        let staying = queue.strip_prefix(STAYING_QUEUE);
+        if let Some((relay, queue)) = staying.and_then(|queue| queue.split_once('/')) {
+            return Self {
+                stays_with: Some(relay),
+                ..Self::of(queue)
+            };
+        }
         let avoiding = queue.strip_prefix(AVOIDING_QUEUE);
         if let Some((avoided, queue)) = avoiding.and_then(|queue| queue.split_once('/')) {
             return Self {
@@ -119,6 +138,17 @@ pub struct QueueClass {
     /// The name of the queue.
     pub queue: Arc<str>,
     pub priority: Priority,
+}
+
+impl QueueClass {
+    /// The class of the messages of this one that only the relay with this host and port may get.
+    #[must_use]
+    pub fn staying_with(&self, relay: &str) -> Self {
+        Self {
+            queue: format!("{STAYING_QUEUE}{relay}/{}", self.queue).into(),
+            priority: self.priority,
+        }
+    }
 }
 
 /// The mail of an account in a priority class of a queue.
@@ -291,6 +321,23 @@ mod tests {
             let target = QueueTarget::new(own, rule);
             assert_eq!(QueueTarget::of(queue), target);
             assert_eq!(target.queue(), queue);
+        }
+    }
+
+    #[test]
+    fn a_local_queue_names_the_relay_that_its_mail_stays_with() {
+        for queue in ["global", "account:01JD0000000000000000000000/example.org"] {
+            let class = QueueClass {
+                queue: queue.into(),
+                priority: Priority::Normal,
+            };
+            let staying = class.staying_with("[::1]:25");
+            assert!(is_staying(&staying.queue) && !is_staying(queue));
+            let expected = QueueTarget {
+                stays_with: Some("[::1]:25"),
+                ..QueueTarget::of(queue)
+            };
+            assert_eq!(QueueTarget::of(&staying.queue), expected);
         }
     }
 

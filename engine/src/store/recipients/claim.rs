@@ -34,6 +34,11 @@ pub struct ClaimedRecipient {
     pub reports: WantedReports,
     /// The id of the webhook that gets the events of the message, once that is read.
     pub webhook: Option<Arc<str>>,
+    /// Whether a relay got or was to get it before.
+    pub was_tried: bool,
+    /// The host and port of the only relay that may get it, because it may have arrived there; read where it
+    /// was tried.
+    pub stays_with: Option<Arc<str>>,
 }
 
 impl FromRow<'_, AnyRow> for ClaimedRecipient {
@@ -46,6 +51,8 @@ impl FromRow<'_, AnyRow> for ClaimedRecipient {
             submitter: None,
             reports: WantedReports::default(),
             webhook: None,
+            was_tried: row.try_get::<Option<&str>, _>(4)?.is_some(),
+            stays_with: None,
         })
     }
 }
@@ -91,6 +98,8 @@ impl ClaimedRecipient {
             submitter: None,
             reports: WantedReports::default(),
             webhook: None,
+            was_tried: false,
+            stays_with: None,
         }
     }
 }
@@ -171,6 +180,8 @@ pub fn claim_directly(
                 submitter: None,
                 reports: WantedReports::default(),
                 webhook: None,
+                was_tried: row.get::<_, Option<String>>(4)?.is_some(),
+                stays_with: None,
             })
         })?);
     }
@@ -196,7 +207,7 @@ fn claim_sql(range: &str, expired_leases: bool, skip_locked: &str) -> String {
           ORDER BY due_at, message_id, position LIMIT $4{skip_locked}) \
          UPDATE recipient SET owner = $1, due_at = $2 FROM due \
          WHERE message_id = due.id AND position = due.place \
-         RETURNING message_id, position, address, attempts"
+         RETURNING message_id, position, address, attempts, relay"
     )
 }
 

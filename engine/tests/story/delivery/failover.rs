@@ -15,7 +15,7 @@ use crate::settings::relays::switched;
 use crate::wait::wait_for;
 use testkit::{Relay, RelayScript};
 
-const DOWN: &str = "421 4.3.2 shutting down\r\n";
+pub const DOWN: &str = "421 4.3.2 shutting down\r\n";
 
 impl TestEnv {
     /// Adds a relay with these settings, and with a rule for a From domain. Returns its id.
@@ -36,7 +36,7 @@ impl TestEnv {
     }
 
     /// Submits mails with the subjects `first`, `first + 1` … and returns their ids.
-    async fn submit_numbered(&self, actor: &Actor, first: usize, many: usize) -> Vec<String> {
+    pub async fn submit_numbered(&self, actor: &Actor, first: usize, many: usize) -> Vec<String> {
         self.submit_from(actor, None, first, many).await
     }
 

@@ -1,11 +1,13 @@
-//! Mail that may have arrived several times: it waits for a person.
+//! Mail that may have arrived: it stays with its relay, and after three times a person decides.
 
 use std::time::Duration;
 
 use domain::outbox::{EventKind, MessageAction, MessageView, RecipientState, Selection};
 
 use crate::environment::TestEnv;
+use crate::failover::DOWN;
 use crate::outbox::{TestWorker, is};
+use crate::wait::wait_for;
 use testkit::{Relay, RelayScript};
 
 async fn mail_that_may_have_arrived_three_times_waits_for_a_person(env: TestEnv) {
@@ -63,8 +65,64 @@ async fn mail_that_may_have_arrived_three_times_waits_for_a_person(env: TestEnv)
     works.end().await;
 }
 
+async fn mail_that_may_have_arrived_stays_with_its_relay(env: TestEnv) {
+    let (admin, first, second) = (
+        env.admin().await,
+        Relay::start(RelayScript::pipelining()),
+        Relay::start(RelayScript::pipelining()),
+    );
+    env.save(&admin, &first).await;
+    env.add_relay(&admin, &second, None).await;
+    let works = TestWorker::begin(&env, 1);
+    first.reply_to("END", "");
+    let doubtful = env.submit_numbered(&admin, 0, 2).await;
+    for id in &doubtful {
+        let message = env.until(&admin, id, is(RecipientState::Deferred)).await;
+        assert!(message.recipients[0].timeline[0].may_have_arrived);
+    }
+    first.reply_to("GREETING", DOWN);
+    let mut others = env.submit_numbered(&admin, 2, 5).await;
+    env.until_delivered(&admin, &others).await;
+    for number in 7..9 {
+        // They are due, and the relay fails its half-open attempt.
+        let greeted = first.count("GREETING");
+        env.pass(Duration::from_secs(3600));
+        first.wait_for("GREETING", greeted + 1).await;
+        others.extend(env.submit_numbered(&admin, number, 1).await);
+        env.until_delivered(&admin, &others).await;
+    }
+    for id in &doubtful {
+        let row = &env.message(&admin, id).await.recipients[0];
+        assert_eq!((row.state, row.attempts), (RecipientState::Deferred, 1));
+    }
+    let by_second = second.subjects();
+    assert_eq!(by_second.len(), 7, "{by_second:?}");
+
+    // A person may have one sent by any relay.
+    let one = Selection::Message(doubtful[0].clone());
+    wait_for("a retry", async || {
+        let outbox = env.postern.outbox();
+        let retried = outbox.act(&admin, MessageAction::Retry, &one, None).await;
+        (retried == Ok(1)).then_some(()).ok_or(retried)
+    })
+    .await;
+    env.until_delivered(&admin, &doubtful[..1]).await;
+    assert!(second.subjects().iter().any(|subject| subject == "0"));
+
+    first.reset();
+    env.pass(Duration::from_secs(3600));
+    let delivered = env.until_delivered(&admin, &doubtful[1..]).await;
+    let last = delivered[0].recipients[0].timeline.last();
+    let choice = last.and_then(|event| event.choice.as_ref());
+    let reason = choice.map(ToString::to_string);
+    assert_eq!(reason.as_deref(), Some("it may have arrived there"));
+    assert_eq!(first.subjects(), ["1"]);
+    works.end().await;
+}
+
 stories! {
     both {
         mail_that_may_have_arrived_three_times_waits_for_a_person;
+        mail_that_may_have_arrived_stays_with_its_relay;
     }
 }

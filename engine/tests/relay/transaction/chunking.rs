@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::{Fault, Label, Stage};
 use engine::smtp::OutgoingMessage;
 use futures::FutureExt as _;
+use tokio::io::AsyncWriteExt as _;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
@@ -287,6 +288,27 @@ async fn a_message_that_is_not_wholly_written_has_not_arrived() {
     assert!(results.is_empty());
     assert!(!broken.expect("a broken session").may_have_arrived);
     assert_eq!(session.unanswered(), [false; 2]);
+}
+
+#[tokio::test]
+async fn behind_a_plain_end_only_what_is_wholly_written_may_have_arrived() {
+    let (listener, client) = narrow();
+    tokio::spawn(async move {
+        // All of the first message, and the beginning of the second.
+        let mut tcp = part_of_a_mail(&listener, true).await;
+        tcp.shutdown().await.expect("closes its side");
+        // Reads no more, and keeps the connection.
+        std::future::pending::<()>().await;
+    });
+    let small = client.clone().message("Subject: Fire\r\n\r\nFire.\r\n");
+    let mails = [small.outgoing(), client.outgoing(), small.outgoing()];
+    let mut session = client.session().await;
+    let (results, broken) = send_ahead(&mut session, &mails).await;
+    assert!(results.is_empty());
+    let broken = broken.expect("a broken session");
+    assert_eq!(broken.failure.fault, Fault::Closed);
+    assert!(broken.may_have_arrived);
+    assert_eq!(session.unanswered(), [true, false, false]);
 }
 
 #[tokio::test]

@@ -164,6 +164,11 @@ impl Relay {
         self.shared.state.lock().lost_replies = Some(event.to_owned());
     }
 
+    /// Resets the connection at the beginning of the body of each mail to a recipient that begins so.
+    pub fn reset_within(&self, recipient: &str) {
+        self.shared.state.lock().reset_within = Some(recipient.to_owned());
+    }
+
     /// Withholds the reply to every end of a mail until [`Relay::reset`].
     pub fn stall(&self) {
         self.shared.state.lock().stalled = true;

@@ -190,6 +190,10 @@ impl Session<'_> {
         if self.answer("DATA", line, expected)? != "354" {
             return Ok(());
         }
+        if self.shared.resets_within(&self.recipients) {
+            self.read_line()?;
+            return self.perform(Action::Reset);
+        }
         self.read_content()?;
         self.end_of_mail()
     }
@@ -207,6 +211,10 @@ impl Session<'_> {
         let is_last = words.next() == Some("LAST");
         if let Some(action) = self.scripted("BDAT", line) {
             return self.perform(action);
+        }
+        if self.shared.resets_within(&self.recipients) {
+            self.read_octets(1)?;
+            return self.perform(Action::Reset);
         }
         self.read_octets(size)?;
         if self.recipients.is_empty() {

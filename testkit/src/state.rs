@@ -47,6 +47,8 @@ pub(crate) struct State {
     pub(crate) ends_on_pipelined: bool,
     /// The replies to an event that begins so and to all behind it are lost, once.
     pub(crate) lost_replies: Option<String>,
+    /// A connection is reset within the body of a mail to a recipient that begins so.
+    pub(crate) reset_within: Option<String>,
     pub(crate) stalled: bool,
     pub(crate) ended_sessions: usize,
 }
@@ -109,6 +111,12 @@ impl Shared {
     pub(crate) fn loses_replies_at(&self, event: &str) -> bool {
         let lost = |begin: &mut String| event.starts_with(begin.as_str());
         self.callback.is_none() && self.state.lock().lost_replies.take_if(lost).is_some()
+    }
+
+    /// Whether the connection is reset within the body of a mail to these recipients.
+    pub(crate) fn resets_within(&self, recipients: &[String]) -> bool {
+        let resets = |begin: &String| recipients.iter().any(|to| to.starts_with(begin.as_str()));
+        self.callback.is_none() && self.state.lock().reset_within.as_ref().is_some_and(resets)
     }
 
     pub(crate) fn is_stalled(&self) -> bool {

@@ -9,24 +9,42 @@ use crate::environment::TestEnv;
 use crate::outbox::{TestWorker, is, mail};
 use testkit::{Relay, RelayScript};
 
+/// The ids of a message that always ends the session, and of others.
+struct Submitted {
+    poison: String,
+    others: Vec<String>,
+}
+
+/// Submits a thousand messages beside one.
+async fn submit_beside(env: &TestEnv, admin: &Actor, poison: Submission) -> Submitted {
+    let other = || mail(&["desk@example.net"], "Fire");
+    let mut others = Vec::new();
+    for one in [poison, other(), other()] {
+        let mut mails: Vec<Submission> = (0..333).map(|_| other()).collect();
+        mails.insert(20, one);
+        let accepted = env.postern.outbox();
+        let accepted = accepted.accept(admin, Submissions::Many(mails), None).await;
+        others.extend(accepted.expect("accepted").ids);
+    }
+    Submitted {
+        poison: others.remove(20),
+        others,
+    }
+}
+
 /// Delivers a thousand messages beside one that always ends the session, and returns that one.
 async fn beside_one_that_ends_sessions(
     env: &TestEnv,
     admin: &Actor,
     relay: &Relay,
-    connections: usize,
+    poison: Submission,
 ) -> MessageView {
+    let connections = 2;
     env.save(admin, relay).await;
-    let mut ids = Vec::new();
-    for to in ["poison@example.net", "desk@example.net", "desk@example.net"] {
-        let mails = (0..333).map(|_| mail(&["desk@example.net"], "Fire"));
-        let mut mails: Vec<Submission> = mails.collect();
-        mails.insert(20, mail(&[to], "Fire"));
-        let accepted = env.postern.outbox();
-        let accepted = accepted.accept(admin, Submissions::Many(mails), None).await;
-        ids.extend(accepted.expect("accepted").ids);
-    }
-    let poison = ids.remove(20);
+    let Submitted {
+        poison,
+        others: ids,
+    } = submit_beside(env, admin, poison).await;
     let works = TestWorker::begin(env, connections);
     for message in env.until_delivered(admin, &ids).await {
         assert_eq!(message.recipients[0].attempts, 1);
@@ -64,7 +82,8 @@ async fn a_message_that_ends_sessions_by_421_backs_off_alone(env: TestEnv) {
     for script in [RelayScript::pipelining(), RelayScript::chunking()] {
         let (admin, relay) = (env.admin().await, Relay::start(script));
         relay.reply_to("RCPT TO:<poison", "421 4.7.0 go away");
-        let poison = beside_one_that_ends_sessions(&env, &admin, &relay, 2).await;
+        let poison = mail(&["poison@example.net"], "Fire");
+        let poison = beside_one_that_ends_sessions(&env, &admin, &relay, poison).await;
         let event = &poison.recipients[0].timeline[0];
         assert_eq!(event.reply, "421 4.7.0 go away");
         assert!(!event.may_have_arrived);
@@ -74,8 +93,56 @@ async fn a_message_that_ends_sessions_by_421_backs_off_alone(env: TestEnv) {
 async fn a_message_that_resets_sessions_backs_off_alone(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     relay.reply_to("RCPT TO:<poison", "");
-    let poison = beside_one_that_ends_sessions(&env, &admin, &relay, 2).await;
+    let poison = mail(&["poison@example.net"], "Fire");
+    let poison = beside_one_that_ends_sessions(&env, &admin, &relay, poison).await;
     assert!(!poison.recipients[0].timeline[0].may_have_arrived);
+}
+
+/// The relay reads the beginning of the body, and the buffers of both sockets hold less than the rest.
+async fn a_large_message_that_resets_sessions_in_its_body_backs_off_alone(env: TestEnv) {
+    for script in [RelayScript::pipelining(), RelayScript::chunking()] {
+        let (admin, relay) = (env.admin().await, Relay::start(script.narrow()));
+        relay.reset_within("poison@");
+        let poison = Submission {
+            text: Some(format!("{}\r\n", "x".repeat(70)).repeat(120_000)),
+            ..mail(&["poison@example.net"], "Fire")
+        };
+        let poison = beside_one_that_ends_sessions(&env, &admin, &relay, poison).await;
+        assert!(!poison.recipients[0].timeline[0].may_have_arrived);
+    }
+}
+
+/// All of it is written before the relay has read the beginning, so that it may have arrived.
+async fn a_small_message_that_resets_sessions_in_its_body_is_held(env: TestEnv) {
+    for script in [RelayScript::pipelining(), RelayScript::chunking()] {
+        let (admin, relay) = (env.admin().await, Relay::start(script));
+        env.save(&admin, &relay).await;
+        relay.reset_within("poison@");
+        let poison = mail(&["poison@example.net"], "Fire");
+        let Submitted { poison, others } = submit_beside(&env, &admin, poison).await;
+        let works = TestWorker::begin(&env, 2);
+        // What was in doubt behind it is deferred, too.
+        for id in others.iter().chain([&poison]) {
+            let tried = |message: &MessageView| {
+                let row = &message.recipients[0];
+                row.state != RecipientState::Queued
+            };
+            env.until(&admin, id, tried).await;
+        }
+        for attempts in 1..=3 {
+            let tried = |message: &MessageView| message.recipients[0].attempts == attempts;
+            let message = env.until(&admin, &poison, tried).await;
+            let event = message.recipients[0].timeline.last().expect("an event");
+            assert!(event.may_have_arrived);
+            env.pass(Duration::from_hours(2));
+            for message in env.until_delivered(&admin, &others).await {
+                assert_eq!(message.recipients[0].attempts, 1);
+            }
+        }
+        env.until(&admin, &poison, is(RecipientState::Held)).await;
+        works.end().await;
+        assert_eq!(relay.accepted().len(), 1001, "each once");
+    }
 }
 
 /// Its mail is not charged for that, although another relay delivers meanwhile.
@@ -122,5 +189,7 @@ stories! {
         a_relay_that_ends_every_session_fails_no_mail;
         a_message_that_ends_sessions_by_421_backs_off_alone;
         a_message_that_resets_sessions_backs_off_alone;
+        a_large_message_that_resets_sessions_in_its_body_backs_off_alone;
+        a_small_message_that_resets_sessions_in_its_body_is_held;
     }
 }

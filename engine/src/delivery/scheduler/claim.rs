@@ -152,18 +152,23 @@ impl Worker {
             })
         });
         let (mut emptied, mut backlog) = (Vec::new(), Vec::new());
+        let mut unqueued = Vec::new();
         let mut claimed = 0;
         let mut failure = None;
         let mut flows: Vec<Vec<QueuedMessage>> = Vec::new();
         for (share, written) in shares.iter().zip(join_all(claims).await) {
             let loaded = match written {
-                Ok(written) => {
+                Ok((written, leases)) => {
                     claimed += written.claimed.len();
                     match written.claimed.len() < share.limit {
                         true => emptied.push(&share.class),
                         false => backlog.push(&share.class),
                     }
-                    self.load(&share.class, written, since, now).await
+                    let loaded = self.load(&share.class, written, since, now).await;
+                    if loaded.is_ok() {
+                        unqueued.push(leases);
+                    }
+                    loaded
                 }
                 Err(refusal) => {
                     backlog.push(&share.class);
@@ -180,11 +185,13 @@ impl Worker {
             self.reservations.clear_backlog(class);
         }
         self.pool.enqueue(in_turn(flows));
+        for leases in unqueued {
+            leases.queued();
+        }
         failure.map_or(Ok(claimed), Err)
     }
 
-    /// The messages of claimed recipients; before, the settings to send them with. Where they cannot
-    /// be read, the leases are released.
+    /// The messages of claimed recipients; before, the settings to send them with.
     async fn load(
         self: &Arc<Self>,
         class: &QueueClass,
@@ -211,22 +218,13 @@ impl Worker {
             let stored = messages::load(&mut connection, &ids, size).await?;
             Ok::<_, Refusal>((stored, relays))
         };
-        let read = read.await;
-        match read {
-            Ok((stored, mut relays)) => {
-                for LeasedRecipient { recipient, .. } in &mut leased {
-                    recipient.stays_with = relays.remove(&recipient.key);
-                }
-                let grouped = group_by_message(class, leased, stored, &self.memory, now);
-                let messages = self.record_unsendable(grouped);
-                Ok(self.put_off_staying(messages).await)
-            }
-            Err(refusal) => {
-                let keys = leased.iter().map(|leased| leased.recipient.key.clone());
-                self.release_leases(keys.collect()).await;
-                Err(refusal)
-            }
+        let (stored, mut relays) = read.await?;
+        for LeasedRecipient { recipient, .. } in &mut leased {
+            recipient.stays_with = relays.remove(&recipient.key);
         }
+        let grouped = group_by_message(class, leased, stored, &self.memory, now);
+        let messages = self.record_unsendable(grouped);
+        Ok(self.put_off_staying(messages).await)
     }
 
     /// Puts off messages that stay with a relay which takes none now, although others may take the rest of

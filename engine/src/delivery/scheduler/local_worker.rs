@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::Refusal;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::delivery::limits::message_memory::SMALL;
@@ -11,6 +12,7 @@ use crate::delivery::worker::Worker;
 use crate::outbox::{Lease, LocalWorker, NewMessage, WriteRequest, WriteResult};
 use crate::store::messages::flows::QueueClass;
 use crate::store::messages::{StoredMessage, Submitter, parse_dsn};
+use crate::store::recipients::RecipientKey;
 
 /// A claim under way, until it is dropped: a worker that stops waits for it.
 struct ClaimReservation(Arc<Worker>);
@@ -22,16 +24,51 @@ impl Drop for ClaimReservation {
     }
 }
 
+/// The recipients that a claim leased, until they are in a local queue. Where this is dropped before, because
+/// they could not be read or the time of the claim was up, their leases are released.
+pub(in crate::delivery) struct UnqueuedLeases {
+    worker: Arc<Worker>,
+    keys: Vec<RecipientKey>,
+}
+
+impl UnqueuedLeases {
+    /// They are in a local queue.
+    pub fn queued(mut self) {
+        self.keys.clear();
+    }
+}
+
+impl Drop for UnqueuedLeases {
+    fn drop(&mut self) {
+        let keys = std::mem::take(&mut self.keys);
+        if !keys.is_empty()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let worker = self.worker.clone();
+            runtime.spawn(async move { worker.release_leases(keys).await });
+        }
+    }
+}
+
 impl Worker {
-    /// Writes a claim. It is finished also where the future is dropped: the leases are on disk then,
-    /// and shutdown releases them.
+    /// Writes a claim. It is finished also where the future is dropped: the leases are on disk then, and are
+    /// released. Where the outcome of its commit is unknown, they end by themselves.
     ///
     /// # Errors
     /// Those of [`Worker::write`].
-    pub async fn claim(self: &Arc<Self>, claim: WriteRequest) -> Result<WriteResult, Refusal> {
+    pub async fn claim(
+        self: &Arc<Self>,
+        claim: WriteRequest,
+    ) -> Result<(WriteResult, UnqueuedLeases), Refusal> {
         self.reservations.begin_claim();
         let reservation = ClaimReservation(self.clone());
-        let written = tokio::spawn(async move { reservation.0.write(claim).await });
+        let written = tokio::spawn(async move {
+            let worker = reservation.0.clone();
+            let written = worker.write(claim).await?;
+            let keys = written.claimed.iter().map(|leased| leased.key.clone());
+            let keys = keys.collect();
+            Ok::<_, Refusal>((written, UnqueuedLeases { worker, keys }))
+        });
         written.await.map_err(|_| Refusal::internal())?
     }
 }

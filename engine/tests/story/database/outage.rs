@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::Kind;
 use domain::outbox::{MessageView, RecipientState};
 use engine::{Config, Postern};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::environment::{TestEnv, execute};
 use crate::outbox::{TestWorker, is};
@@ -138,11 +138,39 @@ async fn mail_sent_during_an_outage_is_not_sent_by_another_node(env: TestEnv) {
     assert_eq!(relay.subjects(), ["First", "Second"], "each once");
 }
 
+/// The leases of a claim that is on disk, and whose messages cannot be read in time.
+async fn a_claim_that_is_cut_off_gives_its_leases_back(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
+    let mut lock = env.connection().await;
+    execute(&mut lock, "BEGIN; LOCK TABLE message_body").await;
+    let works = TestWorker::begin(&env, 1);
+    let mut connection = env.connection().await;
+    let begun = Instant::now();
+    for leased in [1, 0] {
+        wait_for("the lease", async || {
+            let sql = "SELECT COUNT(*) FROM recipient WHERE owner IS NOT NULL";
+            let number = sqlx::query_scalar(sql).fetch_one(&mut connection).await;
+            let number: i64 = number.expect("a number");
+            (number == leased).then_some(()).ok_or(number)
+        })
+        .await;
+    }
+    let passed = begun.elapsed();
+    assert!(passed < Duration::from_secs(50), "after {passed:?}");
+    drop(lock);
+    env.until_delivered(&admin, [&id]).await;
+    works.end().await;
+    assert_eq!(relay.subjects(), ["Fire"]);
+}
+
 stories! {
     postgres {
         delivery_recovers_from_a_database_outage;
         connections_commit_durably_and_end_when_the_node_is_gone;
         an_unreachable_database_has_stored_nothing;
         mail_sent_during_an_outage_is_not_sent_by_another_node;
+        a_claim_that_is_cut_off_gives_its_leases_back;
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use domain::event::Side;
 use domain::{Failure, Fault, Stage};
-use tokio::time::Instant;
 
 use super::in_flight::is_unknown;
 use super::{BrokenSession, Condition, Session};
@@ -74,7 +73,8 @@ impl Session {
     }
 
     /// Waits for the result of the oldest message on its way, and writes meanwhile. Nothing is lost
-    /// where the future is dropped. The relay has 3 min to take each 64 KiB, the time of
+    /// where the future is dropped. The relay has 3 min to take each 64 KiB, and has to take a message as a
+    /// whole at 4 KiB a second. It has the time of
     /// [`Session::use_delivery_timeouts`] for each reply to a command and 10 min for that to a message.
     ///
     /// # Errors
@@ -106,7 +106,7 @@ impl Session {
             let advanced = self.wire.advance(&mut self.in_flight.unwritten, deadline);
             let advanced = advanced.await;
             if advanced.is_ok() {
-                self.in_flight.progress = Instant::now();
+                self.in_flight.progressed();
             }
             match advanced {
                 Ok(None) if self.not_begun() > 0 => return Ok(None),
@@ -117,6 +117,7 @@ impl Session {
                     taken.map_err(|failure| self.broken(failure))?;
                 }
                 Err(error) => {
+                    let error = self.in_flight.explain(error);
                     let failure = self.wire.failure(awaited.stage(), error);
                     return Err(self.broken(failure));
                 }

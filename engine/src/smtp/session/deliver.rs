@@ -15,8 +15,8 @@ impl Session {
     ///
     /// A refusal by the relay, and what it does not offer and the message needs, are results; the
     /// session goes on. The relay has the time of [`Session::use_delivery_timeouts`] for each reply to a
-    /// command, 3 min for each 64 KiB of the message and 10 min after the end of data. Dropping the
-    /// future ends the session.
+    /// command, 3 min for each 64 KiB of the message, which it has to take as a whole at 4 KiB a second,
+    /// and 10 min after the end of data. Dropping the future ends the session.
     ///
     /// # Errors
     /// Where the session ended before the message had a result: a 421, a connection that was closed

@@ -4,7 +4,7 @@ use domain::event::Side;
 use domain::{Failure, Fault, Reply, Stage};
 use tokio::time::Instant;
 
-use super::timeouts::{DATA_BLOCK_TIMEOUT, DATA_END_TIMEOUT};
+use super::timeouts::{DATA_BLOCK_TIMEOUT, DATA_END_TIMEOUT, body_timeout};
 use super::{BrokenSession, Condition, Session};
 use crate::smtp::transaction::{
     BodyPieces, Command, CommandPlan, END_OF_DATA, PreparedMessage, RecipientResults,
@@ -131,16 +131,22 @@ impl Session {
         });
         observer.line(Side::Postern, || ".".to_owned());
         let mut may_end = Some(may_end);
+        let size = message.len() as u64;
+        let (mut begun, mut written) = (Instant::now(), 0);
         let mut pieces = BodyPieces::new(message);
         let mut piece = Vec::new();
         while pieces.next(&mut piece) {
             let body = piece.len();
             if pieces.ended()
                 && let Some(may_end) = may_end.take()
-                && !may_end.await
             {
-                let detail = "the mail was given up before its end of data";
-                return Err(Failure::new(Stage::Data, Fault::Closed, detail).into());
+                let waits = Instant::now();
+                if !may_end.await {
+                    let detail = "the mail was given up before its end of data";
+                    return Err(Failure::new(Stage::Data, Fault::Closed, detail).into());
+                }
+                // Not the time of the relay.
+                begun += waits.elapsed();
             }
             if pieces.ended()
                 && let Some(next) = next.take()
@@ -153,9 +159,10 @@ impl Session {
             self.in_doubt = pieces.ended();
             let commands = piece.len() - body;
             let mut rest = &piece[..];
-            let deadline = Deadline::after(DATA_BLOCK_TIMEOUT);
+            let whole = Deadline::since(begun, body_timeout(size));
+            let deadline = Deadline::after(DATA_BLOCK_TIMEOUT).earlier(whole);
             match self.wire.send_body(&mut rest, commands, deadline).await {
-                Ok(()) => {}
+                Ok(()) => written += body as u64,
                 // A refusal before the relay had all of the message.
                 Err(WireError::Refused(reply)) if reply.code != 421 => {
                     return Ok(Err(Failure::rejected(Stage::Data, reply.shown())));
@@ -163,6 +170,14 @@ impl Session {
                 Err(error) => {
                     let closing = matches!(error, WireError::Refused(_));
                     let body_written = pieces.ended() && rest.len() <= commands;
+                    let error = match error {
+                        WireError::TimedOut(_) => WireError::SlowBody {
+                            written,
+                            size,
+                            within: begun.elapsed(),
+                        },
+                        other => other,
+                    };
                     return Err(BrokenSession {
                         may_have_arrived: body_written && !closing,
                         ..self.wire.failure(Stage::Data, error).into()

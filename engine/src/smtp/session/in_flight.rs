@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 use domain::{Failure, Reply, Stage};
 use tokio::time::Instant;
 
-use super::timeouts::{DATA_BLOCK_TIMEOUT, TransactionTimeouts};
+use super::timeouts::{DATA_BLOCK_TIMEOUT, TransactionTimeouts, body_timeout};
 use crate::smtp::transaction::{
     Command, PreparedMessage, RecipientResults, TransactionState, missing_end, out_of_order,
 };
-use crate::smtp::wire::{Deadline, RawReply, Unwritten};
+use crate::smtp::wire::{Deadline, RawReply, Unwritten, WireError};
 
 /// The messages of a session that are on their way, oldest first.
 pub(super) struct InFlight {
@@ -35,6 +35,15 @@ struct SentMessage {
     final_octet: u64,
     /// It went out behind another one.
     behind: bool,
+    /// Since when it is being written; `None` before that is known.
+    writing_since: Option<Instant>,
+}
+
+impl SentMessage {
+    /// The octets of its commands and its content.
+    fn size(&self) -> u64 {
+        self.final_octet - self.first_octet
+    }
 }
 
 impl Default for InFlight {
@@ -75,6 +84,7 @@ impl InFlight {
             first_octet,
             final_octet: self.unwritten.queued(),
             behind,
+            writing_since: None,
             prepared,
         });
     }
@@ -87,11 +97,48 @@ impl InFlight {
 
     /// When the relay must have taken or sent something.
     pub fn deadline(&self, awaited: Command, timeouts: TransactionTimeouts) -> Deadline {
-        let within = match self.unwritten.is_done() {
-            true => timeouts.of(awaited),
-            false => DATA_BLOCK_TIMEOUT,
+        let Some(sent) = self.being_written() else {
+            return Deadline::since(self.progress, timeouts.of(awaited));
         };
-        Deadline::since(self.progress, within)
+        let block = Deadline::since(self.progress, DATA_BLOCK_TIMEOUT);
+        match sent.writing_since {
+            Some(since) => block.earlier(Deadline::since(since, body_timeout(sent.size()))),
+            None => block,
+        }
+    }
+
+    /// The message of which a part is not written, or not flushed; `None` where nothing is to be written.
+    fn being_written(&self) -> Option<&SentMessage> {
+        if self.unwritten.is_done() {
+            return None;
+        }
+        let written = self.unwritten.written();
+        let mut messages = self.messages.iter();
+        let found = messages.find(|sent| sent.final_octet > written);
+        found.or_else(|| self.messages.back())
+    }
+
+    /// The relay took or sent something.
+    pub fn progressed(&mut self) {
+        let now = Instant::now();
+        self.progress = now;
+        let written = self.unwritten.written();
+        let mut messages = self.messages.iter_mut();
+        if let Some(sent) = messages.find(|sent| sent.final_octet > written) {
+            sent.writing_since.get_or_insert(now);
+        }
+    }
+
+    /// A time-out while a message is written says how much of it was.
+    pub fn explain(&self, error: WireError) -> WireError {
+        match (error, self.being_written()) {
+            (WireError::TimedOut(within), Some(sent)) => WireError::SlowBody {
+                written: self.unwritten.written().saturating_sub(sent.first_octet),
+                size: sent.size(),
+                within: sent.writing_since.map_or(within, |since| since.elapsed()),
+            },
+            (other, _) => other,
+        }
     }
 
     /// Whether the oldest message went out behind another one, or others behind it.

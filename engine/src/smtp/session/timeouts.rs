@@ -7,6 +7,15 @@ use crate::smtp::transaction::Command;
 /// How long the relay may take to read a piece of the message (RFC 5321 section 4.5.3.2.5).
 pub(super) const DATA_BLOCK_TIMEOUT: Duration = Duration::from_secs(180);
 
+/// The slowest rate, in octets a second, at which a relay may take a message as a whole. A block of 64 KiB may
+/// take 3 min, at which rate a message of 25 MiB would keep its connection for 20 h.
+const SLOWEST_RATE: u64 = 4 * 1024;
+
+/// How long the relay may take to read a whole message of so many octets.
+pub(super) fn body_timeout(octets: u64) -> Duration {
+    DATA_BLOCK_TIMEOUT + Duration::from_secs(octets / SLOWEST_RATE)
+}
+
 /// How long the reply to the end of data may take (RFC 5321 section 4.5.3.2.6).
 pub(super) const DATA_END_TIMEOUT: Duration = Duration::from_secs(600);
 
@@ -60,6 +69,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::super::{BrokenSession, Relay, Session};
+    use super::body_timeout;
     use crate::smtp::{
         AddressPolicy, Dialer, Envelope, OutgoingMessage, Resolver, SessionObserver,
     };
@@ -185,6 +195,19 @@ mod tests {
         outcome.expect_err("no reply")
     }
 
+    #[test]
+    fn the_time_for_a_message_follows_from_its_size() {
+        for (octets, seconds) in [
+            (0, 180),
+            (4095, 180),
+            (64 * 1024, 196),
+            (256 * 1024, 244),
+            (25 * 1024 * 1024, 6580),
+        ] {
+            assert_eq!(body_timeout(octets).as_secs(), seconds, "{octets}");
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_relay_has_the_time_of_rfc_5321_at_each_stage() {
         // More than the buffers of both sockets hold.
@@ -206,6 +229,8 @@ mod tests {
             let case = format!("{silent:?}, chunking {chunking}");
             assert_eq!(failure, (stage, Fault::TimedOut), "{case}");
             assert_eq!(begun.elapsed().as_secs(), seconds, "{case}");
+            let is_slow = broken.failure.detail.contains("octets of the mail");
+            assert_eq!(is_slow, silent == Silent::Body, "{case}");
             // With BDAT the whole message goes out behind MAIL.
             let is_written = silent == Silent::End || chunking && silent != Silent::Body;
             assert_eq!(broken.may_have_arrived, is_written, "{case}");

@@ -25,4 +25,12 @@ impl Deadline {
             within,
         }
     }
+
+    /// The earlier one of two.
+    pub fn earlier(self, other: Self) -> Self {
+        match other.at < self.at {
+            true => other,
+            false => self,
+        }
+    }
 }

@@ -19,6 +19,16 @@ pub(crate) enum WireError {
     /// A part of a reply came within this time.
     #[error("a reply began and was not complete within {} s", .0.as_secs())]
     Unfinished(Duration),
+    /// The relay took a message too slowly, or no more of it.
+    #[error(
+        "{written} of {size} octets of the mail were written in {} s; the relay takes them too slowly",
+        .within.as_secs()
+    )]
+    SlowBody {
+        written: u64,
+        size: u64,
+        within: Duration,
+    },
     #[error("the connection was closed")]
     Closed,
     #[error(transparent)]
@@ -52,7 +62,7 @@ impl WireError {
                     ..Failure::new(stage, Fault::TimedOut, format!("{peer}: {self}"))
                 };
             }
-            Self::TimedOut(_) => Fault::TimedOut,
+            Self::TimedOut(_) | Self::SlowBody { .. } => Fault::TimedOut,
             Self::Closed => Fault::Closed,
             Self::Malformed(_) | Self::Extra(_) => Fault::Malformed,
             Self::LineBreak => Fault::LineBreak,

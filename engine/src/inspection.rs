@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use domain::{Host, Timestamp};
+use domain::Host;
 use sqlx::Connection as _;
 use tokio::time::timeout;
 
@@ -127,18 +127,17 @@ async fn relays(connection: &mut Connection) -> Result<RelayFindings, StoreError
 }
 
 async fn clock_ahead(connection: &mut Connection) -> Result<i64, StoreError> {
-    let clock = Clock::default();
-    let before = clock.now();
-    let Timestamp(server) = inspect::server_time(connection).await?;
-    let after = clock.now();
-    // What the answer took is no difference.
-    Ok(server - server.clamp(before.0, after.0.max(before.0)))
+    let asked_at = Clock::of_machine();
+    let server = inspect::server_time(connection).await?;
+    Ok(Clock::ahead_of_machine(server, asked_at))
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
     use std::fs;
+
+    use domain::Timestamp;
 
     use super::*;
     use crate::store::{Store, commit};

@@ -51,11 +51,14 @@ impl Worker {
             }
             self.record_turn();
         }
+        // Each heartbeat does it, too.
+        drop(in_time(self.compare_clocks()).await);
         let mut outage: Option<Instant> = None;
         loop {
             self.record_turn();
             // Leases that ended during an outage could not be renewed: their owners may live.
-            let expired_leases = outage.is_none_or(|outage| outage.elapsed() >= OUTAGE_GRACE);
+            let takes_over = outage.is_none_or(|outage| outage.elapsed() >= OUTAGE_GRACE);
+            let expired_leases = takes_over.then(|| self.lease_time());
             let next = match in_time(self.poll(expired_leases)).await {
                 Ok(Some(next)) => next,
                 Ok(None) => continue,
@@ -93,7 +96,10 @@ impl Worker {
 
     /// Claims once. Returns when to poll again without a notification; `None` for at once, because
     /// there is more to claim.
-    async fn poll(self: &Arc<Self>, expired_leases: bool) -> Result<Option<NextPoll>, Refusal> {
+    async fn poll(
+        self: &Arc<Self>,
+        expired_leases: Option<Timestamp>,
+    ) -> Result<Option<NextPoll>, Refusal> {
         self.pool.close_idle_connections();
         let (control, waiting) = {
             let mut connection = self.services.store.read().await?;
@@ -135,7 +141,7 @@ impl Worker {
     async fn claim_and_enqueue(
         self: &Arc<Self>,
         shares: Vec<ClaimShare>,
-        expired_leases: bool,
+        expired_leases: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<usize, Refusal> {
         let Some(last) = shares.iter().map(|share| share.flow).max() else {

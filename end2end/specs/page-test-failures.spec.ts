@@ -153,8 +153,9 @@ test('closing the page ends its test', async ({ page }) => {
 
 test('a test requires a valid recipient and a valid form', async ({ page }) => {
   const relay = await Relay.start();
-  const settings = await console.settings(page, await console.createAdmin());
-  await expect(settings.recipient, 'the address of the account').toHaveValue(/^admin\d*@example\.org$/);
+  const admin = await console.createAdmin();
+  const settings = await console.settings(page, admin);
+  await expect(settings.recipient, 'the address of the account').toHaveValue(admin);
   await settings.recipient.fill('');
   await expect(settings.sendTest, 'empty').toBeDisabled();
   for (const recipient of ['me', 'me@', 'me@example.org, you@example.org', ' ']) {

@@ -187,6 +187,28 @@ test('warnings about combinations are shown before saving, each with a repair bu
   }
 });
 
+test('a missing password is no warning before its field was left', async ({ page }) => {
+  const settings = await console.settings(page);
+  const warning = settings.form.getByText('Signing in needs a password');
+  await settings.fill({ 'User Name': 'alerts', 'Connection Type': 'TLS', 'Authentication Type': 'Plain' });
+  // Another warning beside the same field shows that warnings are up to date.
+  await settings.fill({ 'User Name': '' });
+  await expect(settings.form.getByText('Signing in needs a user name.')).toBeVisible();
+  await settings.fill({ 'User Name': 'alerts' });
+  await expect(settings.form.getByText('Signing in needs a user name.')).toBeHidden();
+  await expect(warning, 'the field was not entered').toHaveCount(0);
+
+  await settings.field('Password').focus();
+  await expect(warning, 'the field has the focus').toHaveCount(0);
+  await settings.field('Password').pressSequentially('secret');
+  await settings.field('Password').fill('');
+  await expect(warning, 'the password is being typed').toHaveCount(0);
+  await settings.field('User Name').focus();
+  await expect(warning).toBeVisible();
+  await settings.fill({ Password: 'secret' });
+  await expect(warning).toHaveCount(0);
+});
+
 const COMPLETE: FieldValues = { 'Email Address': 'alerts@example.org', 'Host Name': 'smtp.example.org', Port: '587' };
 
 test('more options are collapsed and show how many are set', async ({ page }) => {

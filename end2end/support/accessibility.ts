@@ -6,10 +6,13 @@ import { type Page, type TestInfo, expect } from '@playwright/test';
 export const SCHEMES = ['light', 'dark'] as const;
 export const WIDTHS = [1280, 360] as const;
 
+/** The smallest font size of visible text, in CSS pixels. */
+const SMALLEST_FONT_PX = 12;
+
 /** Screenshots are for people to look at, and take a third of the time of all specs. */
 const takesScreenshots = process.env.POSTERN_SCREENSHOTS !== undefined;
 
-/** Expects neither overflow nor violation in each width; takes screenshots where they are asked for. */
+/** Expects neither overflow, small text nor violation in each width; takes screenshots where they are asked for. */
 export async function expectAccessible(page: Page, info: TestInfo, name: string): Promise<void> {
   for (const width of WIDTHS) {
     const view = `${name} at ${width}`;
@@ -18,6 +21,7 @@ export async function expectAccessible(page: Page, info: TestInfo, name: string)
       await takeScreenshots(page, (scheme) => info.outputPath(`${name}-${scheme}-${width}.png`));
     }
     await expectNoOverflow(page, view);
+    await expectNoSmallText(page, view);
     // The schemes differ in colours only.
     await page.emulateMedia({ colorScheme: 'dark' });
     await expectNoViolation(page, `${view}, dark`, ['color-contrast']);
@@ -45,6 +49,34 @@ async function expectNoOverflow(page: Page, description: string): Promise<void> 
     return all.filter((element) => element.getBoundingClientRect().right > edge).map((element) => element.outerHTML);
   });
   expect(elements, `${description}: nothing is wider than the window`).toEqual([]);
+}
+
+/** Text for screen readers only and text of closed details is not visible. */
+async function expectNoSmallText(page: Page, description: string): Promise<void> {
+  const found = await page.evaluate((smallest) => {
+    const isVisible = (element: Element) => {
+      const { width, height } = element.getBoundingClientRect();
+      return width > 1 && height > 1 && element.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+    };
+    /** CSS pixels per unit: the text of a chart is scaled with the chart. */
+    const scale = (element: Element) => {
+      const matrix = element instanceof SVGGraphicsElement ? element.getScreenCTM() : null;
+      return matrix ? Math.sqrt(Math.abs(matrix.a * matrix.d - matrix.b * matrix.c)) : 1;
+    };
+    const elements = new Set<Element>(document.querySelectorAll('body :is(input, select, textarea)'));
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+      if (text.parentElement && text.textContent?.trim()) {
+        elements.add(text.parentElement);
+      }
+    }
+    return [...elements].flatMap((element) => {
+      const size = parseFloat(getComputedStyle(element).fontSize) * scale(element);
+      // Scales are not exact.
+      return size < smallest - 0.01 && isVisible(element) ? [`${size.toFixed(2)} px: ${element.outerHTML}`] : [];
+    });
+  }, SMALLEST_FONT_PX);
+  expect(found, `${description}: no text is smaller than ${SMALLEST_FONT_PX} px`).toEqual([]);
 }
 
 async function expectNoViolation(page: Page, description: string, rules?: string[]): Promise<void> {

@@ -1,8 +1,8 @@
 //! Console: login, logout, own password, own sessions, and accounts without administrator role.
 
 import type { Page } from '@playwright/test';
-import { ADMIN, TestConsole } from '../../support/test-console.ts';
-import { PASSWORD } from '../../support/test-server.ts';
+import { ADMIN, TestConsole } from '../../support/pages/test-console.ts';
+import { PASSWORD } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

@@ -1,10 +1,10 @@
 //! Console: accounts of others, invitations by mail, forgotten passwords.
 
 import type { Browser, Page } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility.ts';
-import { Relay } from '../../support/relay.ts';
-import { TestConsole } from '../../support/test-console.ts';
-import { PASSWORD, fields } from '../../support/test-server.ts';
+import { expectAccessible } from '../../support/pages/accessibility.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
+import { PASSWORD, fields } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

@@ -1,10 +1,10 @@
 //! Console: first start to first received mail for each connection type, with the password sealed.
 
 import type { Page } from '@playwright/test';
-import { CertificateAuthority } from '../../support/certificate.ts';
-import { EmailPage, LABELS } from '../../support/email-page.ts';
-import { Postern } from '../../support/postern.ts';
-import { Relay, type RelayOptions } from '../../support/relay.ts';
+import { CertificateAuthority } from '../../support/relays/certificate.ts';
+import { EmailPage, LABELS } from '../../support/pages/email-page.ts';
+import { Postern } from '../../support/program/postern.ts';
+import { Relay, type RelayOptions } from '../../support/relays/relay.ts';
 import { expect, test } from '../../support/test.ts';
 
 const SECRET = 'Zugbrücke & 42 Laternen';

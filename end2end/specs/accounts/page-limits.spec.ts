@@ -1,10 +1,10 @@
 //! Console: limits of accounts and tokens, set by an administrator, and what is left of them.
 
 import type { Page } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility.ts';
-import { bearer, mail, postMessage, submit } from '../../support/messages.ts';
-import { TestConsole } from '../../support/test-console.ts';
-import { parseResponse } from '../../support/test-server.ts';
+import { expectAccessible } from '../../support/pages/accessibility.ts';
+import { bearer, mail, postMessage, submit } from '../../support/mail/messages.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
+import { parseResponse } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

@@ -1,9 +1,9 @@
 //! Console: passkeys of a virtual authenticator: registration, sign-in, confirmation, removal.
 
 import type { Page } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility.ts';
-import { TestConsole } from '../../support/test-console.ts';
-import { PASSWORD, TestServer } from '../../support/test-server.ts';
+import { expectAccessible } from '../../support/pages/accessibility.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
+import { PASSWORD, TestServer } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

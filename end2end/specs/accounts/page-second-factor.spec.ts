@@ -1,13 +1,13 @@
 //! Console: second factor of one's own account, second step of a sign-in, confirmation, removal.
 
 import type { Page } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility.ts';
-import { postForm } from '../../support/forms.ts';
-import { sendRequest } from '../../support/http.ts';
-import { TestConsole } from '../../support/test-console.ts';
-import { PASSWORD } from '../../support/test-server.ts';
+import { expectAccessible } from '../../support/pages/accessibility.ts';
+import { postForm } from '../../support/api/forms.ts';
+import { sendRequest } from '../../support/api/http.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
+import { PASSWORD } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
-import { AuthenticatorApp } from '../../support/totp.ts';
+import { AuthenticatorApp } from '../../support/pages/totp.ts';
 
 test.describe.configure({ mode: 'default' });
 

@@ -1,11 +1,11 @@
 //! Console: sender addresses, confirmed by a mailed link or added by an administrator.
 
 import type { Page } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility.ts';
-import { bearer, mail, postMessage, submit } from '../../support/messages.ts';
-import { Relay } from '../../support/relay.ts';
-import { TestConsole } from '../../support/test-console.ts';
-import { fields } from '../../support/test-server.ts';
+import { expectAccessible } from '../../support/pages/accessibility.ts';
+import { bearer, mail, postMessage, submit } from '../../support/mail/messages.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
+import { fields } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

@@ -1,10 +1,10 @@
 //! Console: the sessions of all accounts, listed and ended by an administrator.
 
 import type { Browser, Page } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility.ts';
-import { bearer } from '../../support/messages.ts';
-import { ADMIN, TestConsole } from '../../support/test-console.ts';
-import { parseResponse } from '../../support/test-server.ts';
+import { expectAccessible } from '../../support/pages/accessibility.ts';
+import { bearer } from '../../support/mail/messages.ts';
+import { ADMIN, TestConsole } from '../../support/pages/test-console.ts';
+import { parseResponse } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

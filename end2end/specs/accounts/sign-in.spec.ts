@@ -2,13 +2,13 @@
 
 import { availableParallelism } from 'node:os';
 import { expect, test } from '@playwright/test';
-import { loopback } from '../../support/chroot.ts';
-import { expectCommandFailure } from '../../support/command-failure.ts';
-import { type Headers, cookie, deviceCookie, postForm, signIn } from '../../support/forms.ts';
-import { type HttpResponse, sendRequest } from '../../support/http.ts';
-import { Postern } from '../../support/postern.ts';
-import { runPostern as run } from '../../support/program.ts';
-import { PASSWORD, SETTINGS_PATH } from '../../support/test-server.ts';
+import { loopback } from '../../support/program/chroot.ts';
+import { expectCommandFailure } from '../../support/program/command-failure.ts';
+import { type Headers, cookie, deviceCookie, postForm, signIn } from '../../support/api/forms.ts';
+import { type HttpResponse, sendRequest } from '../../support/api/http.ts';
+import { Postern } from '../../support/program/postern.ts';
+import { runPostern as run } from '../../support/program/program.ts';
+import { PASSWORD, SETTINGS_PATH } from '../../support/api/test-server.ts';
 
 test.describe.configure({ mode: 'default' });
 

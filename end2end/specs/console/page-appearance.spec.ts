@@ -1,12 +1,12 @@
 //! Accessibility of every page: axe, 360 px width, keyboard operation.
 
-import { expectAccessible } from '../../support/accessibility.ts';
-import { type EmailPage, type FieldValues, LABELS } from '../../support/email-page.ts';
-import { Postern } from '../../support/postern.ts';
-import { Relay } from '../../support/relay.ts';
-import { tcpRelay } from '../../support/tcp-relay.ts';
-import { TestConsole } from '../../support/test-console.ts';
-import { fields } from '../../support/test-server.ts';
+import { expectAccessible } from '../../support/pages/accessibility.ts';
+import { type EmailPage, type FieldValues, LABELS } from '../../support/pages/email-page.ts';
+import { Postern } from '../../support/program/postern.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { tcpRelay } from '../../support/relays/tcp-relay.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
+import { fields } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

@@ -1,6 +1,6 @@
 //! Console assets: compressed, immutable, and from Postern's own origin only.
 
-import { Postern } from '../../support/postern.ts';
+import { Postern } from '../../support/program/postern.ts';
 import { expect, test } from '../../support/test.ts';
 
 test('assets are immutable and compressed', async ({ page }) => {

@@ -1,14 +1,14 @@
 //! Console: Home says whether mail can leave, what waits, what failed, and what to do first.
 
 import type { Page } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility.ts';
-import { signIn } from '../../support/forms.ts';
-import { expectState, requestOk } from '../../support/messages.ts';
-import { submitMail, submitMails } from '../../support/outbox-page.ts';
-import { Relay } from '../../support/relay.ts';
-import { closedPort } from '../../support/tcp-relay.ts';
-import { ADMIN, TestConsole } from '../../support/test-console.ts';
-import { PASSWORD, fields } from '../../support/test-server.ts';
+import { expectAccessible } from '../../support/pages/accessibility.ts';
+import { signIn } from '../../support/api/forms.ts';
+import { expectState, requestOk } from '../../support/mail/messages.ts';
+import { submitMail, submitMails } from '../../support/pages/outbox-page.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { closedPort } from '../../support/relays/tcp-relay.ts';
+import { ADMIN, TestConsole } from '../../support/pages/test-console.ts';
+import { PASSWORD, fields } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 const REASON = '550 5.1.1 No such user here';

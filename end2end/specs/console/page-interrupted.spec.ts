@@ -1,9 +1,9 @@
 //! Console: an expired session or a stopped server; edits on the form are kept.
 
-import { Postern } from '../../support/postern.ts';
-import { tcpRelay } from '../../support/tcp-relay.ts';
-import { ADMIN, TestConsole } from '../../support/test-console.ts';
-import { PASSWORD } from '../../support/test-server.ts';
+import { Postern } from '../../support/program/postern.ts';
+import { tcpRelay } from '../../support/relays/tcp-relay.ts';
+import { ADMIN, TestConsole } from '../../support/pages/test-console.ts';
+import { PASSWORD } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 /** Console messages of a browser that has lost its server. */

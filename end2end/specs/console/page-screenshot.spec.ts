@@ -1,7 +1,7 @@
 //! Takes the screenshot of the README; `POSTERN_SCREENSHOT` names the file to write.
 
-import { Relay } from '../../support/relay.ts';
-import { TestConsole } from '../../support/test-console.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
 import { expect, test } from '../../support/test.ts';
 
 const path = process.env.POSTERN_SCREENSHOT;

@@ -2,11 +2,11 @@
 
 import { TLSSocket, type TlsOptions } from 'node:tls';
 import { expect, test } from '@playwright/test';
-import { type Certificate, CertificateAuthority, type CertificateOptions, selfSigned } from '../../support/certificate.ts';
-import { Relay } from '../../support/relay.ts';
-import { type ReplyAction, type ReplyScript, closeConnection, resetConnection, scriptedRelay, sendNothing, tlsRelay } from '../../support/scripted-relay.ts';
-import { closedPort, unreachablePort } from '../../support/tcp-relay.ts';
-import { type DiagnosisRequest, type Fields, TestServer, fields } from '../../support/test-server.ts';
+import { type Certificate, CertificateAuthority, type CertificateOptions, selfSigned } from '../../support/relays/certificate.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { type ReplyAction, type ReplyScript, closeConnection, resetConnection, scriptedRelay, sendNothing, tlsRelay } from '../../support/relays/scripted-relay.ts';
+import { closedPort, unreachablePort } from '../../support/relays/tcp-relay.ts';
+import { type DiagnosisRequest, type Fields, TestServer, fields } from '../../support/api/test-server.ts';
 
 /** Starts a server and returns its port. */
 type RelayFactory = () => Promise<{ port: number; stop?(): Promise<void> }>;

@@ -1,8 +1,8 @@
 //! Causes derived from error replies: the relay's text, its codes and the stage.
 
 import { expect, test } from '@playwright/test';
-import { type ReplyScript, scriptedRelay } from '../../support/scripted-relay.ts';
-import { type Fields, TestServer, fields } from '../../support/test-server.ts';
+import { type ReplyScript, scriptedRelay } from '../../support/relays/scripted-relay.ts';
+import { type Fields, TestServer, fields } from '../../support/api/test-server.ts';
 
 type Stage = 'greeting' | 'ehlo' | 'starttls' | 'auth' | 'mail' | 'rcpt' | 'data';
 

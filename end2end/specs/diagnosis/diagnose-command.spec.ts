@@ -1,13 +1,13 @@
 //! `postern diagnose`: text for people, JSON lines for programs, exit codes.
 
 import { expect, test } from '@playwright/test';
-import { expectCommandFailure } from '../../support/command-failure.ts';
-import { NO_OWN_ADDRESS, OWN_ADDRESS } from '../../support/own-address.ts';
-import { runPostern as run } from '../../support/program.ts';
-import { Relay } from '../../support/relay.ts';
-import { scriptedRelay as following } from '../../support/scripted-relay.ts';
-import { closedPort } from '../../support/tcp-relay.ts';
-import { TestServer, fields } from '../../support/test-server.ts';
+import { expectCommandFailure } from '../../support/program/command-failure.ts';
+import { NO_OWN_ADDRESS, OWN_ADDRESS } from '../../support/relays/own-address.ts';
+import { runPostern as run } from '../../support/program/program.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { scriptedRelay as following } from '../../support/relays/scripted-relay.ts';
+import { closedPort } from '../../support/relays/tcp-relay.ts';
+import { TestServer, fields } from '../../support/api/test-server.ts';
 
 test.describe.configure({ mode: 'default' });
 

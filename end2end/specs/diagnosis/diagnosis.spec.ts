@@ -1,12 +1,12 @@
 //! `POST /api/diagnosis`: event stream and document, redaction, limits on concurrency and rate.
 
 import { expect, test } from '@playwright/test';
-import { CertificateAuthority } from '../../support/certificate.ts';
+import { CertificateAuthority } from '../../support/relays/certificate.ts';
 import { Queue } from '../../support/queue.ts';
-import { Relay } from '../../support/relay.ts';
-import { scriptedRelay as following, sendNothing } from '../../support/scripted-relay.ts';
-import { tcpRelay } from '../../support/tcp-relay.ts';
-import { type ApiResponse, type Fields, TestServer, fields, parseResponse } from '../../support/test-server.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { scriptedRelay as following, sendNothing } from '../../support/relays/scripted-relay.ts';
+import { tcpRelay } from '../../support/relays/tcp-relay.ts';
+import { type ApiResponse, type Fields, TestServer, fields, parseResponse } from '../../support/api/test-server.ts';
 
 const PATH = '/api/diagnosis';
 const SECRET = 'correct horse battery staple';

@@ -5,12 +5,12 @@ import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { CertificateAuthority } from '../../support/certificate.ts';
-import { runShell } from '../../support/program.ts';
-import { scriptedRelay, tlsRelay } from '../../support/scripted-relay.ts';
-import { type TcpRelay, tcpRelay } from '../../support/tcp-relay.ts';
+import { CertificateAuthority } from '../../support/relays/certificate.ts';
+import { runShell } from '../../support/program/program.ts';
+import { scriptedRelay, tlsRelay } from '../../support/relays/scripted-relay.ts';
+import { type TcpRelay, tcpRelay } from '../../support/relays/tcp-relay.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
-import { type Fields, TestServer, fields } from '../../support/test-server.ts';
+import { type Fields, TestServer, fields } from '../../support/api/test-server.ts';
 
 test.describe.configure({ mode: 'default' });
 

@@ -3,14 +3,14 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Locator } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility.ts';
-import { selfSigned } from '../../support/certificate.ts';
-import type { EmailPage } from '../../support/email-page.ts';
-import { NO_OWN_ADDRESS, OWN_ADDRESS } from '../../support/own-address.ts';
+import { expectAccessible } from '../../support/pages/accessibility.ts';
+import { selfSigned } from '../../support/relays/certificate.ts';
+import type { EmailPage } from '../../support/pages/email-page.ts';
+import { NO_OWN_ADDRESS, OWN_ADDRESS } from '../../support/relays/own-address.ts';
 import { Queue } from '../../support/queue.ts';
-import { Relay } from '../../support/relay.ts';
-import { tcpRelay } from '../../support/tcp-relay.ts';
-import { TestConsole } from '../../support/test-console.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { tcpRelay } from '../../support/relays/tcp-relay.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

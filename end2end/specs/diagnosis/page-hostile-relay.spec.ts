@@ -3,9 +3,9 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { tlsRelay } from '../../support/scripted-relay.ts';
+import { tlsRelay } from '../../support/relays/scripted-relay.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
-import { TestConsole } from '../../support/test-console.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
 import { expect, test } from '../../support/test.ts';
 
 let console: TestConsole;

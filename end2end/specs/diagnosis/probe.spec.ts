@@ -1,14 +1,14 @@
 //! The probe over REST and on the command line: attempts and recommendation.
 
 import { expect, test } from '@playwright/test';
-import { CertificateAuthority, selfSigned } from '../../support/certificate.ts';
-import { expectCommandFailure } from '../../support/command-failure.ts';
-import type { RequestOptions } from '../../support/http.ts';
-import { runPostern as run } from '../../support/program.ts';
+import { CertificateAuthority, selfSigned } from '../../support/relays/certificate.ts';
+import { expectCommandFailure } from '../../support/program/command-failure.ts';
+import type { RequestOptions } from '../../support/api/http.ts';
+import { runPostern as run } from '../../support/program/program.ts';
 import { Queue } from '../../support/queue.ts';
-import { Relay, type RelayOptions } from '../../support/relay.ts';
-import { closedPort, silentRelay, tcpRelay, unreachablePort } from '../../support/tcp-relay.ts';
-import { TestServer } from '../../support/test-server.ts';
+import { Relay, type RelayOptions } from '../../support/relays/relay.ts';
+import { closedPort, silentRelay, tcpRelay, unreachablePort } from '../../support/relays/tcp-relay.ts';
+import { TestServer } from '../../support/api/test-server.ts';
 
 test.describe.configure({ mode: 'default' });
 

@@ -1,11 +1,11 @@
 //! A diagnosis compared with swaks: same dialogue and TLS facts, without the secrets.
 
 import { expect, test } from '@playwright/test';
-import { CertificateAuthority } from '../../support/certificate.ts';
-import { Daemon, loopback, serversUnavailable } from '../../support/chroot.ts';
-import { Dovecot } from '../../support/dovecot.ts';
-import { MAILBOX, OWNED, OWNER, Postfix } from '../../support/postfix.ts';
-import { type DiagnosisReport, type Line, TestServer, fields } from '../../support/test-server.ts';
+import { CertificateAuthority } from '../../support/relays/certificate.ts';
+import { Daemon, loopback, serversUnavailable } from '../../support/program/chroot.ts';
+import { Dovecot } from '../../support/servers/dovecot.ts';
+import { MAILBOX, OWNED, OWNER, Postfix } from '../../support/servers/postfix.ts';
+import { type DiagnosisReport, type Line, TestServer, fields } from '../../support/api/test-server.ts';
 
 test.skip(serversUnavailable() !== undefined, serversUnavailable());
 test.describe.configure({ mode: 'default' });

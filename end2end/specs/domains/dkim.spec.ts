@@ -1,9 +1,9 @@
 //! DKIM: mail that a relay receives has valid signatures of the active keys of its From domain.
 
-import { signatures } from '../../support/dkim.ts';
-import { type Mail, mail, requestOk, startWithRelay, submit } from '../../support/messages.ts';
-import type { Relay } from '../../support/relay.ts';
-import { type TestServer, fields } from '../../support/test-server.ts';
+import { signatures } from '../../support/mail/dkim.ts';
+import { type Mail, mail, requestOk, startWithRelay, submit } from '../../support/mail/messages.ts';
+import type { Relay } from '../../support/relays/relay.ts';
+import { type TestServer, fields } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

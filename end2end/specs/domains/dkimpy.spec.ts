@@ -1,13 +1,13 @@
 //! dkimpy verifies what leaves, with the DNS records that Postern shows: RSA and Ed25519.
 
 import nodemailer from 'nodemailer';
-import { serversUnavailable } from '../../support/chroot.ts';
-import { signatures } from '../../support/dkim.ts';
-import { type VerifiedSignature, dkimpy } from '../../support/dkimpy.ts';
-import { type Mail, mail, requestOk, submit } from '../../support/messages.ts';
-import type { Relay } from '../../support/relay.ts';
-import { Submission, USER } from '../../support/submission.ts';
-import type { TestServer } from '../../support/test-server.ts';
+import { serversUnavailable } from '../../support/program/chroot.ts';
+import { signatures } from '../../support/mail/dkim.ts';
+import { type VerifiedSignature, dkimpy } from '../../support/mail/dkimpy.ts';
+import { type Mail, mail, requestOk, submit } from '../../support/mail/messages.ts';
+import type { Relay } from '../../support/relays/relay.ts';
+import { Submission, USER } from '../../support/mail/submission.ts';
+import type { TestServer } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.skip(serversUnavailable() !== undefined, serversUnavailable());

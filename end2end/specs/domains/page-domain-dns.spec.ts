@@ -1,15 +1,15 @@
 //! Domains against a DNS server: findings follow its records, and keys are activated.
 
 import type { Locator, Page } from '@playwright/test';
-import { loopback } from '../../support/chroot.ts';
-import { signatures } from '../../support/dkim.ts';
-import { DnsServer, type DnsTable, SERVFAIL } from '../../support/dns-server.ts';
-import { type Finding, keys, makeKey, readFinding, record } from '../../support/domains-page.ts';
-import { mail, requestOk, submit } from '../../support/messages.ts';
-import { nameServerUnavailable, posternWithNameServer } from '../../support/name-server.ts';
-import { Relay } from '../../support/relay.ts';
-import { signInContext } from '../../support/test-console.ts';
-import { TestServer, fields } from '../../support/test-server.ts';
+import { loopback } from '../../support/program/chroot.ts';
+import { signatures } from '../../support/mail/dkim.ts';
+import { DnsServer, type DnsTable, SERVFAIL } from '../../support/servers/dns-server.ts';
+import { type Finding, keys, makeKey, readFinding, record } from '../../support/pages/domains-page.ts';
+import { mail, requestOk, submit } from '../../support/mail/messages.ts';
+import { nameServerUnavailable, posternWithNameServer } from '../../support/program/name-server.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { signInContext } from '../../support/pages/test-console.ts';
+import { TestServer, fields } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.skip(nameServerUnavailable() !== undefined, nameServerUnavailable());

@@ -1,10 +1,10 @@
 //! Console: From domains, checked over DNS, and DKIM keys, made, activated and removed.
 
 import type { Page } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility.ts';
-import { keys, makeKey, record } from '../../support/domains-page.ts';
-import { mail, submit } from '../../support/messages.ts';
-import { TestConsole } from '../../support/test-console.ts';
+import { expectAccessible } from '../../support/pages/accessibility.ts';
+import { keys, makeKey, record } from '../../support/pages/domains-page.ts';
+import { mail, submit } from '../../support/mail/messages.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

@@ -2,11 +2,11 @@
 
 import { hostname } from 'node:os';
 import { expect, test } from '@playwright/test';
-import { loopback } from '../../support/chroot.ts';
-import { sendRequest } from '../../support/http.ts';
-import { actOnAll, type RecipientReplies, bearer, expectCounts, mail, mails, startWithRelay, submit } from '../../support/messages.ts';
-import { Postern } from '../../support/postern.ts';
-import { fields } from '../../support/test-server.ts';
+import { loopback } from '../../support/program/chroot.ts';
+import { sendRequest } from '../../support/api/http.ts';
+import { actOnAll, type RecipientReplies, bearer, expectCounts, mail, mails, startWithRelay, submit } from '../../support/mail/messages.ts';
+import { Postern } from '../../support/program/postern.ts';
+import { fields } from '../../support/api/test-server.ts';
 
 /** Samples by name and labels. */
 async function samples(base: string): Promise<Record<string, number>> {

@@ -1,12 +1,12 @@
 //! Diagnosis of Debian's Exim: correct settings, one mistake at a time, and refusals of its lists.
 
 import { expect, test } from '@playwright/test';
-import { CertificateAuthority, selfSigned } from '../../support/certificate.ts';
-import { loopback, serversUnavailable } from '../../support/chroot.ts';
-import { Exim } from '../../support/exim.ts';
-import { expectState, mail, message, submit } from '../../support/messages.ts';
-import { type Misconfiguration, diagnose, expectCause, settingsOf } from '../../support/misconfiguration.ts';
-import { TestServer } from '../../support/test-server.ts';
+import { CertificateAuthority, selfSigned } from '../../support/relays/certificate.ts';
+import { loopback, serversUnavailable } from '../../support/program/chroot.ts';
+import { Exim } from '../../support/servers/exim.ts';
+import { expectState, mail, message, submit } from '../../support/mail/messages.ts';
+import { type Misconfiguration, diagnose, expectCause, settingsOf } from '../../support/api/misconfiguration.ts';
+import { TestServer } from '../../support/api/test-server.ts';
 
 test.skip(serversUnavailable() !== undefined, serversUnavailable());
 test.describe.configure({ mode: 'default' });

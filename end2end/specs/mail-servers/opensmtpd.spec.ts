@@ -1,12 +1,12 @@
 //! Diagnosis of Debian's OpenSMTPD: correct settings, and one mistake or refusal at a time.
 
 import { expect, test } from '@playwright/test';
-import { CertificateAuthority } from '../../support/certificate.ts';
-import { loopback, serversUnavailable } from '../../support/chroot.ts';
-import { expectState, mail, message, submit } from '../../support/messages.ts';
-import { type Misconfiguration, diagnose, expectCause, settingsOf } from '../../support/misconfiguration.ts';
-import { OpenSmtpd, refuseData } from '../../support/opensmtpd.ts';
-import { TestServer } from '../../support/test-server.ts';
+import { CertificateAuthority } from '../../support/relays/certificate.ts';
+import { loopback, serversUnavailable } from '../../support/program/chroot.ts';
+import { expectState, mail, message, submit } from '../../support/mail/messages.ts';
+import { type Misconfiguration, diagnose, expectCause, settingsOf } from '../../support/api/misconfiguration.ts';
+import { OpenSmtpd, refuseData } from '../../support/servers/opensmtpd.ts';
+import { TestServer } from '../../support/api/test-server.ts';
 
 test.skip(serversUnavailable() !== undefined, serversUnavailable());
 test.describe.configure({ mode: 'default' });

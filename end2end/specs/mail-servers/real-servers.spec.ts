@@ -1,12 +1,12 @@
 //! Diagnosis of Debian's Postfix and Dovecot: correct settings, and one mistake at a time.
 
 import { expect, test } from '@playwright/test';
-import { CertificateAuthority } from '../../support/certificate.ts';
-import { loopback, serversUnavailable } from '../../support/chroot.ts';
-import { Dovecot } from '../../support/dovecot.ts';
-import { type Misconfiguration, diagnose as diagnoseSealed, expectReport } from '../../support/misconfiguration.ts';
-import { MAILBOX, OWNED, OWNER, Postfix } from '../../support/postfix.ts';
-import { type DiagnosisReport, type DiagnosisRequest, type Fields, TestServer, fields } from '../../support/test-server.ts';
+import { CertificateAuthority } from '../../support/relays/certificate.ts';
+import { loopback, serversUnavailable } from '../../support/program/chroot.ts';
+import { Dovecot } from '../../support/servers/dovecot.ts';
+import { type Misconfiguration, diagnose as diagnoseSealed, expectReport } from '../../support/api/misconfiguration.ts';
+import { MAILBOX, OWNED, OWNER, Postfix } from '../../support/servers/postfix.ts';
+import { type DiagnosisReport, type DiagnosisRequest, type Fields, TestServer, fields } from '../../support/api/test-server.ts';
 
 test.skip(serversUnavailable() !== undefined, serversUnavailable());
 test.describe.configure({ mode: 'default' });

@@ -1,16 +1,16 @@
 //! Outbox delivery to Debian's mail servers: of 300 messages each arrives exactly once.
 
 import { expect, test } from '@playwright/test';
-import { CertificateAuthority } from '../../support/certificate.ts';
-import { loopback, serversUnavailable } from '../../support/chroot.ts';
-import { Dovecot } from '../../support/dovecot.ts';
-import { Exim } from '../../support/exim.ts';
-import type { Maildir } from '../../support/maildir.ts';
-import { counts, expectCounts, mails, requestOk, submit } from '../../support/messages.ts';
-import { OpenSmtpd } from '../../support/opensmtpd.ts';
-import { Postfix } from '../../support/postfix.ts';
-import { Sendmail } from '../../support/sendmail.ts';
-import { type Fields, TestServer, fields } from '../../support/test-server.ts';
+import { CertificateAuthority } from '../../support/relays/certificate.ts';
+import { loopback, serversUnavailable } from '../../support/program/chroot.ts';
+import { Dovecot } from '../../support/servers/dovecot.ts';
+import { Exim } from '../../support/servers/exim.ts';
+import type { Maildir } from '../../support/mail/maildir.ts';
+import { counts, expectCounts, mails, requestOk, submit } from '../../support/mail/messages.ts';
+import { OpenSmtpd } from '../../support/servers/opensmtpd.ts';
+import { Postfix } from '../../support/servers/postfix.ts';
+import { Sendmail } from '../../support/servers/sendmail.ts';
+import { type Fields, TestServer, fields } from '../../support/api/test-server.ts';
 
 test.skip(serversUnavailable() !== undefined, serversUnavailable());
 

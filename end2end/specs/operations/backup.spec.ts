@@ -5,15 +5,15 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, statSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { expectCommandFailure } from '../../support/command-failure.ts';
-import { signIn } from '../../support/forms.ts';
-import { sendRequest } from '../../support/http.ts';
-import { expectState, mail, mails, overview, requestOk, submit } from '../../support/messages.ts';
-import { binary, environment, runPostern } from '../../support/program.ts';
-import { Relay } from '../../support/relay.ts';
-import { closedPort } from '../../support/tcp-relay.ts';
+import { expectCommandFailure } from '../../support/program/command-failure.ts';
+import { signIn } from '../../support/api/forms.ts';
+import { sendRequest } from '../../support/api/http.ts';
+import { expectState, mail, mails, overview, requestOk, submit } from '../../support/mail/messages.ts';
+import { binary, environment, runPostern } from '../../support/program/program.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { closedPort } from '../../support/relays/tcp-relay.ts';
 import { remove, temporaryFolder } from '../../support/temporary.ts';
-import { PASSWORD, SETTINGS_PATH, TestServer, fields } from '../../support/test-server.ts';
+import { PASSWORD, SETTINGS_PATH, TestServer, fields } from '../../support/api/test-server.ts';
 
 const NO_DELIVERY = { arguments: ['--no-delivery'] };
 

@@ -1,13 +1,13 @@
 //! The command line: results on standard output, errors on standard error, exit codes.
 
 import { expect, test } from '@playwright/test';
-import { expectCommandFailure } from '../../support/command-failure.ts';
-import { postForm, signIn } from '../../support/forms.ts';
-import { sendRequest } from '../../support/http.ts';
-import { runPostern as run, runShell } from '../../support/program.ts';
-import { Relay } from '../../support/relay.ts';
+import { expectCommandFailure } from '../../support/program/command-failure.ts';
+import { postForm, signIn } from '../../support/api/forms.ts';
+import { sendRequest } from '../../support/api/http.ts';
+import { runPostern as run, runShell } from '../../support/program/program.ts';
+import { Relay } from '../../support/relays/relay.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
-import { PASSWORD, SETTINGS_PATH, TestServer, fields } from '../../support/test-server.ts';
+import { PASSWORD, SETTINGS_PATH, TestServer, fields } from '../../support/api/test-server.ts';
 
 test.describe.configure({ mode: 'default' });
 

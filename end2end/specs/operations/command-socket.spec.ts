@@ -5,13 +5,13 @@ import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { type Server, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { expectCommandFailure } from '../../support/command-failure.ts';
-import { askAs, openFolder, otherUsersUnavailable } from '../../support/local-user.ts';
-import { Postern } from '../../support/postern.ts';
-import { runPostern } from '../../support/program.ts';
-import { Relay } from '../../support/relay.ts';
+import { expectCommandFailure } from '../../support/program/command-failure.ts';
+import { askAs, openFolder, otherUsersUnavailable } from '../../support/program/local-user.ts';
+import { Postern } from '../../support/program/postern.ts';
+import { runPostern } from '../../support/program/program.ts';
+import { Relay } from '../../support/relays/relay.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
-import { TestServer, fields } from '../../support/test-server.ts';
+import { TestServer, fields } from '../../support/api/test-server.ts';
 
 /** The ids of two users without rights; the first one is listed. */
 const [LISTED, UNLISTED] = [65_534, 65_533];

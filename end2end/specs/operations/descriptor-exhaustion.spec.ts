@@ -4,8 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { expect, test } from '@playwright/test';
-import { sendRequest } from '../../support/http.ts';
-import { Postern } from '../../support/postern.ts';
+import { sendRequest } from '../../support/api/http.ts';
+import { Postern } from '../../support/program/postern.ts';
 
 /** More than the connections to its database take, which the server opens when it needs them. */
 const FREE_DESCRIPTORS = 100;

@@ -3,15 +3,15 @@
 import { mkdirSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { expectCommandFailure } from '../../support/command-failure.ts';
-import { Disk, diskUnavailable } from '../../support/disk.ts';
-import { expectCounts, mail, message, postMessage, submit } from '../../support/messages.ts';
-import { Postern } from '../../support/postern.ts';
-import { runPostern as run } from '../../support/program.ts';
-import { Relay } from '../../support/relay.ts';
-import { closedPort } from '../../support/tcp-relay.ts';
+import { expectCommandFailure } from '../../support/program/command-failure.ts';
+import { Disk, diskUnavailable } from '../../support/program/disk.ts';
+import { expectCounts, mail, message, postMessage, submit } from '../../support/mail/messages.ts';
+import { Postern } from '../../support/program/postern.ts';
+import { runPostern as run } from '../../support/program/program.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { closedPort } from '../../support/relays/tcp-relay.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
-import { SETTINGS_PATH, TestServer, fields } from '../../support/test-server.ts';
+import { SETTINGS_PATH, TestServer, fields } from '../../support/api/test-server.ts';
 
 const reason = diskUnavailable();
 test.skip(reason !== undefined, reason);

@@ -3,9 +3,9 @@
 import { type Socket, connect } from 'node:net';
 import { once } from 'node:events';
 import { expect, test } from '@playwright/test';
-import { sendRequest } from '../../support/http.ts';
-import { SEND, bearer, mail, startWithRelay } from '../../support/messages.ts';
-import { Postern } from '../../support/postern.ts';
+import { sendRequest } from '../../support/api/http.ts';
+import { SEND, bearer, mail, startWithRelay } from '../../support/mail/messages.ts';
+import { Postern } from '../../support/program/postern.ts';
 
 const MIB = 1024 * 1024;
 

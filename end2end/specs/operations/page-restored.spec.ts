@@ -2,13 +2,13 @@
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { expectAccessible } from '../../support/accessibility.ts';
-import { expectState, mail, submit } from '../../support/messages.ts';
-import { runPostern } from '../../support/program.ts';
-import { Relay } from '../../support/relay.ts';
+import { expectAccessible } from '../../support/pages/accessibility.ts';
+import { expectState, mail, submit } from '../../support/mail/messages.ts';
+import { runPostern } from '../../support/program/program.ts';
+import { Relay } from '../../support/relays/relay.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
-import { signInContext } from '../../support/test-console.ts';
-import { TestServer, fields } from '../../support/test-server.ts';
+import { signInContext } from '../../support/pages/test-console.ts';
+import { TestServer, fields } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 /** A server on the backup of one that had a mail queued, and the id of that mail. */

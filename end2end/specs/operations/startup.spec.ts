@@ -6,13 +6,13 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync,
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { expectCommandFailure } from '../../support/command-failure.ts';
-import { sendRequest } from '../../support/http.ts';
-import { Postern } from '../../support/postern.ts';
-import { type CommandOptions, type ExitedProcess, runPostern } from '../../support/program.ts';
-import { closedPort, silentRelay } from '../../support/tcp-relay.ts';
+import { expectCommandFailure } from '../../support/program/command-failure.ts';
+import { sendRequest } from '../../support/api/http.ts';
+import { Postern } from '../../support/program/postern.ts';
+import { type CommandOptions, type ExitedProcess, runPostern } from '../../support/program/program.ts';
+import { closedPort, silentRelay } from '../../support/relays/tcp-relay.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
-import { TestServer, fields } from '../../support/test-server.ts';
+import { TestServer, fields } from '../../support/api/test-server.ts';
 
 function serve(data: string, args: string[] = [], options: CommandOptions = {}): Promise<ExitedProcess> {
   return runPostern(['serve', '--listen', '127.0.0.1:0', '--data', data, ...args], options);

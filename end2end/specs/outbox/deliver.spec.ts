@@ -2,13 +2,13 @@
 
 import { hostname } from 'node:os';
 import { expect, test } from '@playwright/test';
-import { expectCommandFailure } from '../../support/command-failure.ts';
-import { DeliverProcess } from '../../support/deliver-process.ts';
-import { counts, expectCounts, expectState, mail, mails, message, overview, postMessage, requestOk, submit } from '../../support/messages.ts';
-import { runPostern } from '../../support/program.ts';
-import { Relay } from '../../support/relay.ts';
-import { scriptedRelay, sendNothing } from '../../support/scripted-relay.ts';
-import { TestServer, fields } from '../../support/test-server.ts';
+import { expectCommandFailure } from '../../support/program/command-failure.ts';
+import { DeliverProcess } from '../../support/program/deliver-process.ts';
+import { counts, expectCounts, expectState, mail, mails, message, overview, postMessage, requestOk, submit } from '../../support/mail/messages.ts';
+import { runPostern } from '../../support/program/program.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { scriptedRelay, sendNothing } from '../../support/relays/scripted-relay.ts';
+import { TestServer, fields } from '../../support/api/test-server.ts';
 
 const NO_DELIVERY = { arguments: ['--no-delivery'] };
 

@@ -1,11 +1,11 @@
 //! Open tracking: a mail program loads the image, and the sender sees how often and when.
 
 import type { Browser } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility.ts';
-import { mail, message, postMessage } from '../../support/messages.ts';
-import { Relay } from '../../support/relay.ts';
-import { TestConsole } from '../../support/test-console.ts';
-import { fields } from '../../support/test-server.ts';
+import { expectAccessible } from '../../support/pages/accessibility.ts';
+import { mail, message, postMessage } from '../../support/mail/messages.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
+import { fields } from '../../support/api/test-server.ts';
 import { type ConsoleErrors, expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

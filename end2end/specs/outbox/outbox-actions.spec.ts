@@ -1,8 +1,8 @@
 //! Actions on messages over REST: single, bulk with a confirmed count, pause, suppressions.
 
 import { expect, test } from '@playwright/test';
-import { type RecipientReplies, actOnAll, counts, expectCounts, expectState, mail, mails, message, overview, requestOk, startWithRelay, submit } from '../../support/messages.ts';
-import { fields, parseResponse } from '../../support/test-server.ts';
+import { type RecipientReplies, actOnAll, counts, expectCounts, expectState, mail, mails, message, overview, requestOk, startWithRelay, submit } from '../../support/mail/messages.ts';
+import { fields, parseResponse } from '../../support/api/test-server.ts';
 
 test('one message is held, released, retried and cancelled', async () => {
   const moods: RecipientReplies = { moody: { code: 554, text: '5.7.1 Not today' } };

@@ -1,11 +1,11 @@
 //! Outbox queries over REST: states, delivery events, search, visibility per account.
 
 import { expect, test } from '@playwright/test';
-import { bearer, counts, expectCounts, expectState, mail, mails, message, overview, postMessage, startWithRelay, submit } from '../../support/messages.ts';
-import { Relay } from '../../support/relay.ts';
-import { resetConnection, scriptedRelay } from '../../support/scripted-relay.ts';
-import { closedPort } from '../../support/tcp-relay.ts';
-import { fields, parseResponse } from '../../support/test-server.ts';
+import { bearer, counts, expectCounts, expectState, mail, mails, message, overview, postMessage, startWithRelay, submit } from '../../support/mail/messages.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { resetConnection, scriptedRelay } from '../../support/relays/scripted-relay.ts';
+import { closedPort } from '../../support/relays/tcp-relay.ts';
+import { fields, parseResponse } from '../../support/api/test-server.ts';
 
 test('mail is queued until settings are saved', async () => {
   const { postern, relay, stop } = await startWithRelay();

@@ -1,12 +1,12 @@
 //! Console: actions of administrators on messages, and what other accounts cannot see.
 
 import type { Page } from '@playwright/test';
-import { postForm, signIn } from '../../support/forms.ts';
-import { requestOk } from '../../support/messages.ts';
-import { OutboxPage, submitMail, submitMails } from '../../support/outbox-page.ts';
-import { Relay } from '../../support/relay.ts';
-import { TestConsole } from '../../support/test-console.ts';
-import { fields } from '../../support/test-server.ts';
+import { postForm, signIn } from '../../support/api/forms.ts';
+import { requestOk } from '../../support/mail/messages.ts';
+import { OutboxPage, submitMail, submitMails } from '../../support/pages/outbox-page.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
+import { fields } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 /** A relay that refuses every recipient until `takes` is called. */

@@ -1,10 +1,10 @@
 //! Accessibility of the outbox pages in light and dark, wide and narrow.
 
-import { expectAccessible } from '../../support/accessibility.ts';
-import { OutboxPage, submitMail, submitMails } from '../../support/outbox-page.ts';
-import { Relay } from '../../support/relay.ts';
-import { TestConsole } from '../../support/test-console.ts';
-import { fields } from '../../support/test-server.ts';
+import { expectAccessible } from '../../support/pages/accessibility.ts';
+import { OutboxPage, submitMail, submitMails } from '../../support/pages/outbox-page.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
+import { fields } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 test('the outbox, empty and filled', async ({ page }, info) => {

@@ -1,12 +1,12 @@
 //! Console: the outbox list and message pages, live updates, search and states.
 
 import type { Request } from '@playwright/test';
-import { OutboxPage, submitMail, submitMails } from '../../support/outbox-page.ts';
-import { Postern } from '../../support/postern.ts';
-import { Relay } from '../../support/relay.ts';
-import { closedPort } from '../../support/tcp-relay.ts';
-import { TestConsole } from '../../support/test-console.ts';
-import { fields } from '../../support/test-server.ts';
+import { OutboxPage, submitMail, submitMails } from '../../support/pages/outbox-page.ts';
+import { Postern } from '../../support/program/postern.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { closedPort } from '../../support/relays/tcp-relay.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
+import { fields } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 /** Refuses `nobody…` permanently and `later…` transiently. */

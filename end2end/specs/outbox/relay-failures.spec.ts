@@ -1,11 +1,11 @@
 //! Delivery to a relay that fails at each command (Postfix's smtp-sink), and after its repair.
 
 import { expect, test } from '@playwright/test';
-import { serversUnavailable } from '../../support/chroot.ts';
-import { actOnAll, counts, expectCounts, mails, message, overview, submit } from '../../support/messages.ts';
-import { Relay } from '../../support/relay.ts';
-import { SmtpSink } from '../../support/smtp-sink.ts';
-import { TestServer, fields } from '../../support/test-server.ts';
+import { serversUnavailable } from '../../support/program/chroot.ts';
+import { actOnAll, counts, expectCounts, mails, message, overview, submit } from '../../support/mail/messages.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { SmtpSink } from '../../support/servers/smtp-sink.ts';
+import { TestServer, fields } from '../../support/api/test-server.ts';
 
 test.skip(serversUnavailable() !== undefined, serversUnavailable());
 test.describe.configure({ mode: 'default' });

@@ -1,10 +1,10 @@
 //! Reports of success (RFC 3461, RFC 3464), by whether the relay offers DSN.
 
 import { expect, test } from '@playwright/test';
-import { expectCounts, expectState } from '../../support/messages.ts';
-import { Relay } from '../../support/relay.ts';
-import { greeted, idOf } from '../../support/submission-listener.ts';
-import { TestServer, fields } from '../../support/test-server.ts';
+import { expectCounts, expectState } from '../../support/mail/messages.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { greeted, idOf } from '../../support/mail/submission-listener.ts';
+import { TestServer, fields } from '../../support/api/test-server.ts';
 
 const SENDER = 'app@example.org';
 const DESK = 'desk@example.net';

@@ -1,11 +1,11 @@
 //! The own relay of an account: set up, used, failed over from and removed, on page and over REST.
 
 import type { Page } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility.ts';
-import { EmailPage } from '../../support/email-page.ts';
-import { Relay } from '../../support/relay.ts';
-import { TestConsole } from '../../support/test-console.ts';
-import { TestServer, fields, parseResponse } from '../../support/test-server.ts';
+import { expectAccessible } from '../../support/pages/accessibility.ts';
+import { EmailPage } from '../../support/pages/email-page.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
+import { TestServer, fields, parseResponse } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

@@ -2,12 +2,12 @@
 
 import type { Socket } from 'node:net';
 import type { Locator, Page } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility.ts';
-import { bearer, mail, submit } from '../../support/messages.ts';
-import { Relay } from '../../support/relay.ts';
-import { scriptedRelay } from '../../support/scripted-relay.ts';
-import { TestConsole } from '../../support/test-console.ts';
-import { fields } from '../../support/test-server.ts';
+import { expectAccessible } from '../../support/pages/accessibility.ts';
+import { bearer, mail, submit } from '../../support/mail/messages.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { scriptedRelay } from '../../support/relays/scripted-relay.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
+import { fields } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

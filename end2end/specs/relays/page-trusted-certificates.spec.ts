@@ -1,10 +1,10 @@
 //! Console: adding, listing and removing trusted certificates.
 
 import type { Locator } from '@playwright/test';
-import { CertificateAuthority, selfSigned } from '../../support/certificate.ts';
-import type { EmailPage } from '../../support/email-page.ts';
-import { Relay } from '../../support/relay.ts';
-import { TestConsole } from '../../support/test-console.ts';
+import { CertificateAuthority, selfSigned } from '../../support/relays/certificate.ts';
+import type { EmailPage } from '../../support/pages/email-page.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

@@ -1,11 +1,11 @@
 //! Several relays: added, set up, ordered, switched off and removed, on the page and over REST.
 
 import type { Locator, Page } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility.ts';
-import { EmailPage } from '../../support/email-page.ts';
-import { Relay } from '../../support/relay.ts';
-import { TestConsole } from '../../support/test-console.ts';
-import { fields, parseResponse } from '../../support/test-server.ts';
+import { expectAccessible } from '../../support/pages/accessibility.ts';
+import { EmailPage } from '../../support/pages/email-page.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
+import { fields, parseResponse } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

@@ -3,9 +3,9 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { type Certificate, CertificateAuthority, selfSigned } from '../../support/certificate.ts';
-import { Relay } from '../../support/relay.ts';
-import { type ApiResponse, type Fields, TestServer, fields } from '../../support/test-server.ts';
+import { type Certificate, CertificateAuthority, selfSigned } from '../../support/relays/certificate.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { type ApiResponse, type Fields, TestServer, fields } from '../../support/api/test-server.ts';
 
 test.describe.configure({ mode: 'default' });
 

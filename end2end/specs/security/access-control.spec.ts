@@ -2,11 +2,11 @@
 
 import { hostname } from 'node:os';
 import { expect, test } from '@playwright/test';
-import { type Headers, postForm, signIn } from '../../support/forms.ts';
-import { sendRaw, sendRequest } from '../../support/http.ts';
-import { Postern } from '../../support/postern.ts';
-import { Relay } from '../../support/relay.ts';
-import { PASSWORD, SETTINGS_PATH, TestServer, fields, parseResponse } from '../../support/test-server.ts';
+import { type Headers, postForm, signIn } from '../../support/api/forms.ts';
+import { sendRaw, sendRequest } from '../../support/api/http.ts';
+import { Postern } from '../../support/program/postern.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { PASSWORD, SETTINGS_PATH, TestServer, fields, parseResponse } from '../../support/api/test-server.ts';
 
 test.describe.configure({ mode: 'default' });
 

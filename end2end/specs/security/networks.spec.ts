@@ -1,11 +1,11 @@
 //! Console: the networks of administrators, changed on the policy page, over REST and by command.
 
 import type { Browser, Page } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility.ts';
-import { postForm } from '../../support/forms.ts';
-import { bearer } from '../../support/messages.ts';
-import { ADMIN, TestConsole } from '../../support/test-console.ts';
-import { PASSWORD, parseResponse } from '../../support/test-server.ts';
+import { expectAccessible } from '../../support/pages/accessibility.ts';
+import { postForm } from '../../support/api/forms.ts';
+import { bearer } from '../../support/mail/messages.ts';
+import { ADMIN, TestConsole } from '../../support/pages/test-console.ts';
+import { PASSWORD, parseResponse } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

@@ -2,11 +2,11 @@
 
 import { readFile } from 'node:fs/promises';
 import type { Page } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility.ts';
-import { requestOk } from '../../support/messages.ts';
-import { runShell } from '../../support/program.ts';
-import { ADMIN, TestConsole } from '../../support/test-console.ts';
-import { parseResponse } from '../../support/test-server.ts';
+import { expectAccessible } from '../../support/pages/accessibility.ts';
+import { requestOk } from '../../support/mail/messages.ts';
+import { runShell } from '../../support/program/program.ts';
+import { ADMIN, TestConsole } from '../../support/pages/test-console.ts';
+import { parseResponse } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

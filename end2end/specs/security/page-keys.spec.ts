@@ -3,11 +3,11 @@
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility.ts';
-import { mail, submit } from '../../support/messages.ts';
-import { Relay } from '../../support/relay.ts';
-import { TestConsole, signInContext } from '../../support/test-console.ts';
-import { TestServer, fields, parseResponse } from '../../support/test-server.ts';
+import { expectAccessible } from '../../support/pages/accessibility.ts';
+import { mail, submit } from '../../support/mail/messages.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { TestConsole, signInContext } from '../../support/pages/test-console.ts';
+import { TestServer, fields, parseResponse } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

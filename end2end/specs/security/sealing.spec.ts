@@ -3,10 +3,10 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { expect, test } from '@playwright/test';
 import { CompactEncrypt, exportJWK } from 'jose';
-import { sendRequest } from '../../support/http.ts';
-import { Relay } from '../../support/relay.ts';
-import { type BrowserKey, seal } from '../../support/sealing.ts';
-import { TestServer, fields } from '../../support/test-server.ts';
+import { sendRequest } from '../../support/api/http.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { type BrowserKey, seal } from '../../support/api/sealing.ts';
+import { TestServer, fields } from '../../support/api/test-server.ts';
 
 test.describe.configure({ mode: 'default' });
 

@@ -3,11 +3,11 @@
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { CertificateAuthority } from '../../support/certificate.ts';
-import { postForm, signIn } from '../../support/forms.ts';
-import { sendRequest } from '../../support/http.ts';
-import { Relay } from '../../support/relay.ts';
-import { SETTINGS_PATH, TestServer, fields } from '../../support/test-server.ts';
+import { CertificateAuthority } from '../../support/relays/certificate.ts';
+import { postForm, signIn } from '../../support/api/forms.ts';
+import { sendRequest } from '../../support/api/http.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { SETTINGS_PATH, TestServer, fields } from '../../support/api/test-server.ts';
 
 /** Long and distinctive, so that a fragment is found too. */
 const RELAY_PASSWORD = 'Zq7-Oachkatzlschwoaf-für-den-Versand-9xK';

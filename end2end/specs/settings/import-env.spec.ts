@@ -3,11 +3,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { expectCommandFailure } from '../../support/command-failure.ts';
-import { runPostern } from '../../support/program.ts';
-import { Relay } from '../../support/relay.ts';
+import { expectCommandFailure } from '../../support/program/command-failure.ts';
+import { runPostern } from '../../support/program/program.ts';
+import { Relay } from '../../support/relays/relay.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
-import { TestServer, fields } from '../../support/test-server.ts';
+import { TestServer, fields } from '../../support/api/test-server.ts';
 
 test.describe.configure({ mode: 'default' });
 

@@ -3,11 +3,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { CertificateAuthority } from '../../support/certificate.ts';
-import { expectCommandFailure } from '../../support/command-failure.ts';
-import { Relay } from '../../support/relay.ts';
+import { CertificateAuthority } from '../../support/relays/certificate.ts';
+import { expectCommandFailure } from '../../support/program/command-failure.ts';
+import { Relay } from '../../support/relays/relay.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
-import { TestServer } from '../../support/test-server.ts';
+import { TestServer } from '../../support/api/test-server.ts';
 
 test.describe.configure({ mode: 'default' });
 

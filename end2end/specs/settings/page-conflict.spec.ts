@@ -1,8 +1,8 @@
 //! Console: the conflict of two administrators who save at the same time.
 
-import type { EmailPage } from '../../support/email-page.ts';
-import { TestConsole } from '../../support/test-console.ts';
-import { fields } from '../../support/test-server.ts';
+import type { EmailPage } from '../../support/pages/email-page.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
+import { fields } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

@@ -1,8 +1,8 @@
 //! Console: faults and warnings of the settings form while it is edited.
 
 import type { Page } from '@playwright/test';
-import { type EmailPage, type FieldName, type FieldValues, OPTIONS } from '../../support/email-page.ts';
-import { TestConsole } from '../../support/test-console.ts';
+import { type EmailPage, type FieldName, type FieldValues, OPTIONS } from '../../support/pages/email-page.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

@@ -2,16 +2,16 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expectAccessible } from '../../support/accessibility.ts';
-import { CertificateAuthority } from '../../support/certificate.ts';
-import { expectCommandFailure } from '../../support/command-failure.ts';
-import { EmailPage } from '../../support/email-page.ts';
-import { expectState, mail, submit } from '../../support/messages.ts';
-import { runPostern } from '../../support/program.ts';
-import { Relay } from '../../support/relay.ts';
+import { expectAccessible } from '../../support/pages/accessibility.ts';
+import { CertificateAuthority } from '../../support/relays/certificate.ts';
+import { expectCommandFailure } from '../../support/program/command-failure.ts';
+import { EmailPage } from '../../support/pages/email-page.ts';
+import { expectState, mail, submit } from '../../support/mail/messages.ts';
+import { runPostern } from '../../support/program/program.ts';
+import { Relay } from '../../support/relays/relay.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
-import { TestConsole, signInContext } from '../../support/test-console.ts';
-import { TestServer } from '../../support/test-server.ts';
+import { TestConsole, signInContext } from '../../support/pages/test-console.ts';
+import { TestServer } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 const SECRET = 'hunter2 of the environment';

@@ -1,10 +1,10 @@
 //! Console: undo, and clearing and restoring the password, which stays with its relay.
 
 import type { Page } from '@playwright/test';
-import { type RecordingRelay, recordingRelay } from '../../support/recording-relay.ts';
-import { Relay } from '../../support/relay.ts';
-import { TestConsole } from '../../support/test-console.ts';
-import { fields } from '../../support/test-server.ts';
+import { type RecordingRelay, recordingRelay } from '../../support/relays/recording-relay.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
+import { fields } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

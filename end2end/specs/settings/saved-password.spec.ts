@@ -1,11 +1,11 @@
 //! A saved password is not sent to another relay or in a weaker way, over REST.
 
 import { expect, test } from '@playwright/test';
-import { CertificateAuthority, selfSigned } from '../../support/certificate.ts';
-import { type RecordingRelay, recordingRelay } from '../../support/recording-relay.ts';
-import { Relay } from '../../support/relay.ts';
-import { seal } from '../../support/sealing.ts';
-import { type Fields, TestServer, fields } from '../../support/test-server.ts';
+import { CertificateAuthority, selfSigned } from '../../support/relays/certificate.ts';
+import { type RecordingRelay, recordingRelay } from '../../support/relays/recording-relay.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { seal } from '../../support/api/sealing.ts';
+import { type Fields, TestServer, fields } from '../../support/api/test-server.ts';
 
 test.describe.configure({ mode: 'default' });
 

@@ -1,7 +1,7 @@
 //! Settings over REST: reading, saving, faults by field, content types and sizes.
 
 import { expect, test } from '@playwright/test';
-import { type Fields, SETTINGS_PATH, TestServer, fields } from '../../support/test-server.ts';
+import { type Fields, SETTINGS_PATH, TestServer, fields } from '../../support/api/test-server.ts';
 
 test.describe.configure({ mode: 'default' });
 

@@ -2,8 +2,8 @@
 
 import { chmodSync, chownSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { expect, test } from '@playwright/test';
-import { Daemon, serversUnavailable } from '../../support/chroot.ts';
-import { Submission } from '../../support/submission.ts';
+import { Daemon, serversUnavailable } from '../../support/program/chroot.ts';
+import { Submission } from '../../support/mail/submission.ts';
 
 test.skip(serversUnavailable() !== undefined, serversUnavailable());
 test.describe.configure({ mode: 'default' });

@@ -2,11 +2,11 @@
 
 import { expect, test } from '@playwright/test';
 import nodemailer from 'nodemailer';
-import { CertificateAuthority } from '../../support/certificate.ts';
-import { Daemon, loopback, serversUnavailable } from '../../support/chroot.ts';
-import { Exim } from '../../support/exim.ts';
-import { Postfix } from '../../support/postfix.ts';
-import { type Arrived, Submission, USER } from '../../support/submission.ts';
+import { CertificateAuthority } from '../../support/relays/certificate.ts';
+import { Daemon, loopback, serversUnavailable } from '../../support/program/chroot.ts';
+import { Exim } from '../../support/servers/exim.ts';
+import { Postfix } from '../../support/servers/postfix.ts';
+import { type Arrived, Submission, USER } from '../../support/mail/submission.ts';
 
 test.skip(serversUnavailable() !== undefined, serversUnavailable());
 test.describe.configure({ mode: 'default' });

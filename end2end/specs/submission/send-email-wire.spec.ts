@@ -1,10 +1,10 @@
 //! Messages submitted over REST as the relay receives them: MIME, envelope, raw bytes.
 
 import { expect, test } from '@playwright/test';
-import { expectState, mail, submit } from '../../support/messages.ts';
-import { type Received, Relay } from '../../support/relay.ts';
-import { scriptedRelay } from '../../support/scripted-relay.ts';
-import { TestServer, fields } from '../../support/test-server.ts';
+import { expectState, mail, submit } from '../../support/mail/messages.ts';
+import { type Received, Relay } from '../../support/relays/relay.ts';
+import { scriptedRelay } from '../../support/relays/scripted-relay.ts';
+import { TestServer, fields } from '../../support/api/test-server.ts';
 
 test.describe.configure({ mode: 'default' });
 

@@ -1,9 +1,9 @@
 //! Submission over REST: 202 with ids, faults by field, size limits; refused mail is not kept.
 
 import { expect, test } from '@playwright/test';
-import { type Mail, bearer, expectState, mail, mails, postMessage, requestOk, submit } from '../../support/messages.ts';
-import { Relay } from '../../support/relay.ts';
-import { TestServer, fields } from '../../support/test-server.ts';
+import { type Mail, bearer, expectState, mail, mails, postMessage, requestOk, submit } from '../../support/mail/messages.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { TestServer, fields } from '../../support/api/test-server.ts';
 
 test.describe.configure({ mode: 'default' });
 

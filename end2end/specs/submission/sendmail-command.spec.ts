@@ -3,7 +3,7 @@
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { binary, runPostern, runShell } from '../../support/program.ts';
+import { binary, runPostern, runShell } from '../../support/program/program.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
 const MAIL = 'To: desk@example.net\nSubject: Fire\n\nOut.\n';

@@ -2,10 +2,10 @@
 
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@playwright/test';
-import { loopback } from '../../support/chroot.ts';
-import { sendRequest } from '../../support/http.ts';
-import { Postern } from '../../support/postern.ts';
-import { SmtpClient } from '../../support/smtp-client.ts';
+import { loopback } from '../../support/program/chroot.ts';
+import { sendRequest } from '../../support/api/http.ts';
+import { Postern } from '../../support/program/postern.ts';
+import { SmtpClient } from '../../support/mail/smtp-client.ts';
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;

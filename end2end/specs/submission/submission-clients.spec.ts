@@ -3,8 +3,8 @@
 import { symlinkSync } from 'node:fs';
 import { expect, test } from '@playwright/test';
 import nodemailer from 'nodemailer';
-import { serversUnavailable } from '../../support/chroot.ts';
-import { Submission, USER } from '../../support/submission.ts';
+import { serversUnavailable } from '../../support/program/chroot.ts';
+import { Submission, USER } from '../../support/mail/submission.ts';
 
 test.skip(serversUnavailable() !== undefined, serversUnavailable());
 test.describe.configure({ mode: 'default' });

@@ -2,12 +2,12 @@
 
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { askAs, openFolder, otherUsersUnavailable } from '../../support/local-user.ts';
-import { counts, expectState, message } from '../../support/messages.ts';
-import { Relay } from '../../support/relay.ts';
-import type { SmtpClient } from '../../support/smtp-client.ts';
-import { authPlain, greeted, idOf, withCertificate } from '../../support/submission-listener.ts';
-import { TestServer, fields } from '../../support/test-server.ts';
+import { askAs, openFolder, otherUsersUnavailable } from '../../support/program/local-user.ts';
+import { counts, expectState, message } from '../../support/mail/messages.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import type { SmtpClient } from '../../support/mail/smtp-client.ts';
+import { authPlain, greeted, idOf, withCertificate } from '../../support/mail/submission-listener.ts';
+import { TestServer, fields } from '../../support/api/test-server.ts';
 
 test.describe.configure({ mode: 'default' });
 

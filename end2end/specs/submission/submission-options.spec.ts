@@ -1,9 +1,9 @@
 //! The options of swaks and smtp-source, and the functions of Python's smtplib, against submission.
 
 import { expect, test } from '@playwright/test';
-import { serversUnavailable } from '../../support/chroot.ts';
-import { SUBMITTED, smtplibProgram } from '../../support/smtplib-api.ts';
-import { Submission, USER } from '../../support/submission.ts';
+import { serversUnavailable } from '../../support/program/chroot.ts';
+import { SUBMITTED, smtplibProgram } from '../../support/mail/smtplib-api.ts';
+import { Submission, USER } from '../../support/mail/submission.ts';
 
 test.skip(serversUnavailable() !== undefined, serversUnavailable());
 test.describe.configure({ mode: 'default' });

@@ -1,12 +1,12 @@
 //! Programs of other machines submit mail: inside TLS and signed in only.
 
 import { expect, test } from '@playwright/test';
-import { message } from '../../support/messages.ts';
-import { NO_OWN_ADDRESS, OWN_ADDRESS } from '../../support/own-address.ts';
-import { Relay } from '../../support/relay.ts';
-import type { SmtpClient } from '../../support/smtp-client.ts';
-import { authPlain, greeted, idOf, withCertificate } from '../../support/submission-listener.ts';
-import { TestServer, fields } from '../../support/test-server.ts';
+import { message } from '../../support/mail/messages.ts';
+import { NO_OWN_ADDRESS, OWN_ADDRESS } from '../../support/relays/own-address.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import type { SmtpClient } from '../../support/mail/smtp-client.ts';
+import { authPlain, greeted, idOf, withCertificate } from '../../support/mail/submission-listener.ts';
+import { TestServer, fields } from '../../support/api/test-server.ts';
 
 test.skip(OWN_ADDRESS === undefined, NO_OWN_ADDRESS);
 test.describe.configure({ mode: 'default' });

@@ -1,9 +1,9 @@
 //! Every connection type and authentication type against relays with and without TLS.
 
 import { expect, test } from '@playwright/test';
-import { CertificateAuthority } from '../../support/certificate.ts';
-import { type AuthMethod, Relay } from '../../support/relay.ts';
-import { TestServer, fields } from '../../support/test-server.ts';
+import { CertificateAuthority } from '../../support/relays/certificate.ts';
+import { type AuthMethod, Relay } from '../../support/relays/relay.ts';
+import { TestServer, fields } from '../../support/api/test-server.ts';
 
 const CONNECTIONS = ['None', 'SSL', 'TLS'] as const;
 const AUTHENTICATIONS = ['None', 'Plain', 'Login', 'Cram_MD5'] as const;

@@ -2,8 +2,8 @@
 
 import type { Socket } from 'node:net';
 import { expect, test } from '@playwright/test';
-import { silentRelay, tcpRelay } from '../../support/tcp-relay.ts';
-import { TestServer, fields } from '../../support/test-server.ts';
+import { silentRelay, tcpRelay } from '../../support/relays/tcp-relay.ts';
+import { TestServer, fields } from '../../support/api/test-server.ts';
 
 /** Answers every command after 25 s. */
 function replySlowly(socket: Socket): void {

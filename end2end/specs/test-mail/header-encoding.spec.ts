@@ -2,9 +2,9 @@
 
 import { domainToASCII } from 'node:url';
 import { expect, test } from '@playwright/test';
-import { recordingRelay } from '../../support/recording-relay.ts';
-import { type Received, Relay } from '../../support/relay.ts';
-import { type Fields, TestServer, fields } from '../../support/test-server.ts';
+import { recordingRelay } from '../../support/relays/recording-relay.ts';
+import { type Received, Relay } from '../../support/relays/relay.ts';
+import { type Fields, TestServer, fields } from '../../support/api/test-server.ts';
 
 test.describe.configure({ mode: 'default' });
 

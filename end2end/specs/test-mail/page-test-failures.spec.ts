@@ -1,11 +1,11 @@
 //! Console: the report of a failed test email, and cancelling one that hangs.
 
-import { selfSigned } from '../../support/certificate.ts';
-import { type EmailPage, type FieldValues } from '../../support/email-page.ts';
+import { selfSigned } from '../../support/relays/certificate.ts';
+import { type EmailPage, type FieldValues } from '../../support/pages/email-page.ts';
 import { Queue } from '../../support/queue.ts';
-import { Relay } from '../../support/relay.ts';
-import { closedPort, tcpRelay, unreachablePort } from '../../support/tcp-relay.ts';
-import { TestConsole } from '../../support/test-console.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { closedPort, tcpRelay, unreachablePort } from '../../support/relays/tcp-relay.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

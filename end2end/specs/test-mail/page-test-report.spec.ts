@@ -1,10 +1,10 @@
 //! Console: the place of the report of a test or diagnosis, and its notice about later edits.
 
 import type { Locator, Page } from '@playwright/test';
-import type { EmailPage, FieldValues } from '../../support/email-page.ts';
-import { Relay } from '../../support/relay.ts';
-import { closedPort } from '../../support/tcp-relay.ts';
-import { TestConsole } from '../../support/test-console.ts';
+import type { EmailPage, FieldValues } from '../../support/pages/email-page.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { closedPort } from '../../support/relays/tcp-relay.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
 import { expect, test } from '../../support/test.ts';
 
 test.describe.configure({ mode: 'default' });

@@ -1,11 +1,11 @@
 //! Failed test mails over REST: 502 or 504 with the relay's reply, and the same by a diagnosis.
 
 import { expect, test } from '@playwright/test';
-import { CertificateAuthority, selfSigned } from '../../support/certificate.ts';
+import { CertificateAuthority, selfSigned } from '../../support/relays/certificate.ts';
 import { Queue } from '../../support/queue.ts';
-import { Relay, type RelayOptions } from '../../support/relay.ts';
-import { closedPort, silentRelay, tcpRelay, unreachablePort } from '../../support/tcp-relay.ts';
-import { type ApiResponse, type Fields, TestServer, fields } from '../../support/test-server.ts';
+import { Relay, type RelayOptions } from '../../support/relays/relay.ts';
+import { closedPort, silentRelay, tcpRelay, unreachablePort } from '../../support/relays/tcp-relay.ts';
+import { type ApiResponse, type Fields, TestServer, fields } from '../../support/api/test-server.ts';
 
 test.describe.configure({ mode: 'default' });
 

@@ -1,13 +1,13 @@
 //! Console: webhooks of an account, which get the events of the messages that name them.
 
 import type { Locator, Page } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility.ts';
-import { bearer, expectState, mail, postMessage, submit } from '../../support/messages.ts';
-import { Relay } from '../../support/relay.ts';
-import { TestConsole } from '../../support/test-console.ts';
-import { fields, parseResponse } from '../../support/test-server.ts';
+import { expectAccessible } from '../../support/pages/accessibility.ts';
+import { bearer, expectState, mail, postMessage, submit } from '../../support/mail/messages.ts';
+import { Relay } from '../../support/relays/relay.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
+import { fields, parseResponse } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
-import { type ReceivedEvent, WebhookReceiver, isSigned } from '../../support/webhook-receiver.ts';
+import { type ReceivedEvent, WebhookReceiver, isSigned } from '../../support/servers/webhook-receiver.ts';
 
 test.describe.configure({ mode: 'default' });
 

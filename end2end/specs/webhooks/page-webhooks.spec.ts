@@ -1,11 +1,11 @@
 //! Console: webhooks, added, tested, switched and removed; the receiver verifies signatures.
 
 import type { Locator, Page } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility.ts';
-import { TestConsole } from '../../support/test-console.ts';
-import { parseResponse } from '../../support/test-server.ts';
+import { expectAccessible } from '../../support/pages/accessibility.ts';
+import { TestConsole } from '../../support/pages/test-console.ts';
+import { parseResponse } from '../../support/api/test-server.ts';
 import { expect, test } from '../../support/test.ts';
-import { WebhookReceiver, isSigned } from '../../support/webhook-receiver.ts';
+import { WebhookReceiver, isSigned } from '../../support/servers/webhook-receiver.ts';
 
 test.describe.configure({ mode: 'default' });
 

@@ -2,9 +2,9 @@
 
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync } from 'node:fs';
-import type { Certificate } from './certificate.ts';
-import { Daemon, ServerFolder } from './chroot.ts';
-import { Maildir } from './maildir.ts';
+import type { Certificate } from '../relays/certificate.ts';
+import { Daemon, ServerFolder } from '../program/chroot.ts';
+import { Maildir } from '../mail/maildir.ts';
 
 /** A further port, like port 25. */
 export interface OpenSmtpdPort {

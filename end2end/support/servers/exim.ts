@@ -2,10 +2,10 @@
 
 import { chownSync, mkdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import type { Certificate } from './certificate.ts';
-import { Daemon, ServerFolder } from './chroot.ts';
-import { Maildir } from './maildir.ts';
-import type { Smarthost } from './submission.ts';
+import type { Certificate } from '../relays/certificate.ts';
+import { Daemon, ServerFolder } from '../program/chroot.ts';
+import { Maildir } from '../mail/maildir.ts';
+import type { Smarthost } from '../mail/submission.ts';
 
 /** The access control lists of Exim that a port can begin with lines of its own. */
 const LISTS = ['connect', 'helo', 'mail', 'rcpt', 'data'] as const;

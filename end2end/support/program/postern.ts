@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { binary, environment } from './program.ts';
-import { remove, temporaryFolder } from './temporary.ts';
+import { remove, temporaryFolder } from '../temporary.ts';
 
 /** The time limit of a start on a busy machine. */
 const START_TIMEOUT_MS = 30_000;

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync } from 'node:fs';
-import { temporaryFolder } from './temporary.ts';
+import { temporaryFolder } from '../temporary.ts';
 
 /** The reason why there is no process of another user; `undefined` where there can be one. */
 export function otherUsersUnavailable(): string | undefined {

@@ -3,11 +3,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from '@playwright/test';
-import { CertificateAuthority } from './certificate.ts';
+import { CertificateAuthority } from '../relays/certificate.ts';
 import { requestOk } from './messages.ts';
 import { SmtpClient } from './smtp-client.ts';
-import { temporaryFolder } from './temporary.ts';
-import type { TestServer } from './test-server.ts';
+import { temporaryFolder } from '../temporary.ts';
+import type { TestServer } from '../api/test-server.ts';
 
 /** The reply to a mail that is on disk, with its id. */
 export const ON_DISK = /^250 2\.0\.0 Queued as (\S+)\r\n$/;

@@ -1,10 +1,10 @@
 //! The web console of a test server: signed-in browser contexts and the settings page.
 
 import type { BrowserContext, Page } from '@playwright/test';
-import { CertificateAuthority } from './certificate.ts';
+import { CertificateAuthority } from '../relays/certificate.ts';
 import { EmailPage } from './email-page.ts';
-import { signIn } from './forms.ts';
-import { PASSWORD, TestServer } from './test-server.ts';
+import { signIn } from '../api/forms.ts';
+import { PASSWORD, TestServer } from '../api/test-server.ts';
 
 /** The administrator of every Postern under test. */
 export const ADMIN = 'admin@example.org';

@@ -1,8 +1,8 @@
 //! A Postern process with an administrator, and a client of its REST API.
 
 import { type HttpResponse, type RequestOptions, sendRequest } from './http.ts';
-import { Postern, type PosternOptions } from './postern.ts';
-import { type CommandOptions, type ExitedProcess, runPostern } from './program.ts';
+import { Postern, type PosternOptions } from '../program/postern.ts';
+import { type CommandOptions, type ExitedProcess, runPostern } from '../program/program.ts';
 import { type BrowserKey, seal } from './sealing.ts';
 
 /** The password of every account. */

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
 import { Worker } from 'node:worker_threads';
-import { Queue } from './queue.ts';
+import { Queue } from '../queue.ts';
 
 export interface TcpRelay {
   port: number;

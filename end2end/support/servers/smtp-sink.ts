@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect } from '@playwright/test';
-import { Daemon, loopback } from './chroot.ts';
+import { Daemon, loopback } from '../program/chroot.ts';
 
 export class SmtpSink {
   readonly host = loopback();

@@ -4,8 +4,8 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Server, createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { CertificateAuthority } from './certificate.ts';
-import { Queue } from './queue.ts';
+import type { CertificateAuthority } from '../relays/certificate.ts';
+import { Queue } from '../queue.ts';
 
 /** A request as it arrived. */
 export interface ReceivedEvent {

@@ -1,8 +1,8 @@
 //! Dovecot: its submission service relays to Postfix, which uses its SASL socket.
 
 import { chmodSync, mkdirSync } from 'node:fs';
-import type { Certificate } from './certificate.ts';
-import { Daemon, ServerFolder } from './chroot.ts';
+import type { Certificate } from '../relays/certificate.ts';
+import { Daemon, ServerFolder } from '../program/chroot.ts';
 
 export interface DovecotOptions {
   /** The listening address: port 587 with StartTLS, port 465 with implicit TLS. */

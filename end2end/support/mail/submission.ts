@@ -3,12 +3,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { expect } from '@playwright/test';
-import type { CertificateAuthority } from './certificate.ts';
-import { Daemon, ServerFolder } from './chroot.ts';
+import type { CertificateAuthority } from '../relays/certificate.ts';
+import { Daemon, ServerFolder } from '../program/chroot.ts';
 import { requestOk } from './messages.ts';
-import { type Received, Relay, type RelayOptions } from './relay.ts';
+import { type Received, Relay, type RelayOptions } from '../relays/relay.ts';
 import { withCertificate } from './submission-listener.ts';
-import { TestServer, fields } from './test-server.ts';
+import { TestServer, fields } from '../api/test-server.ts';
 
 /** The address of the account. */
 export const USER = 'app@example.org';

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { binary } from './program.ts';
-import { temporaryFolder } from './temporary.ts';
+import { temporaryFolder } from '../temporary.ts';
 
 /** Mounts the file for this process only, and becomes the program with the arguments of the script. */
 const SCRIPT = `#!/bin/sh

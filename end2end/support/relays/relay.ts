@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { type ParsedMail, simpleParser } from 'mailparser';
 import { SMTPServer, type SMTPServerError, type SMTPServerSession } from 'smtp-server';
 import { type Certificate, selfSigned } from './certificate.ts';
-import { Queue } from './queue.ts';
+import { Queue } from '../queue.ts';
 
 export type AuthMethod = 'PLAIN' | 'LOGIN' | 'CRAM-MD5';
 

@@ -1,9 +1,9 @@
 //! Submits messages over REST and reads their states.
 
 import { expect } from '@playwright/test';
-import type { RequestOptions } from './http.ts';
-import { Relay } from './relay.ts';
-import { type ApiResponse, TestServer, parseResponse } from './test-server.ts';
+import type { RequestOptions } from '../api/http.ts';
+import { Relay } from '../relays/relay.ts';
+import { type ApiResponse, TestServer, parseResponse } from '../api/test-server.ts';
 
 export const SEND = '/api/messages/send-email';
 

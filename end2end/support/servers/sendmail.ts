@@ -3,9 +3,9 @@
 import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { expect } from '@playwright/test';
-import type { Certificate } from './certificate.ts';
-import { Daemon, ServerFolder } from './chroot.ts';
-import { Maildir } from './maildir.ts';
+import type { Certificate } from '../relays/certificate.ts';
+import { Daemon, ServerFolder } from '../program/chroot.ts';
+import { Maildir } from '../mail/maildir.ts';
 
 export interface SendmailOptions {
   /** The listening address. */

@@ -1,7 +1,7 @@
 //! Verifies DKIM signatures with dkimpy, Debian's python3-dkim, which asks no DNS server here.
 
 import { writeFileSync } from 'node:fs';
-import { Daemon, ServerFolder } from './chroot.ts';
+import { Daemon, ServerFolder } from '../program/chroot.ts';
 
 /** A signature, as dkimpy reads it. */
 export interface VerifiedSignature {

@@ -15,7 +15,7 @@ use engine::OPEN_IMAGE_PATH;
 
 use super::monitoring::probes;
 use super::state::AppState;
-use crate::rest::INTAKE;
+use crate::rest::mail::INTAKE;
 
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-opener-policy");

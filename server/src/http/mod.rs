@@ -1,6 +1,6 @@
 //! HTTP: the router of pages, forms, REST and assets, and its middleware.
 
-mod authentication;
+pub mod authentication;
 mod bearer;
 pub mod body;
 mod cookies;
@@ -13,8 +13,9 @@ mod open_image;
 mod origin;
 mod outbox;
 mod pages;
+pub mod refusal_status;
 mod refuse;
-mod state;
+pub mod state;
 #[cfg(test)]
 mod test_browser;
 
@@ -23,18 +24,15 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use tower::ServiceBuilder;
 
-pub use authentication::Caller;
 pub use origin::address::TrustedProxies;
 pub use origin::allowed_hosts::AllowedHosts;
 pub use origin::public_url::PublicUrl;
-pub use refuse::with_status;
-#[cfg(test)]
-pub use state::test_interface;
-pub use state::{AppState, SharedState};
 
 use crate::assets;
 use crate::compression::compress_pages;
 use crate::rest;
+use crate::rest::response::refusal::method_not_allowed;
+use state::AppState;
 
 /// The router of the whole HTTP interface. Requests are checked for their host, authenticated once, and
 /// checked for their origin.
@@ -52,7 +50,7 @@ pub fn router(state: AppState) -> Router {
         .merge(rest::router())
         .route(
             "/metrics",
-            get(monitoring::metrics::metrics).fallback(rest::method_not_allowed),
+            get(monitoring::metrics::metrics).fallback(method_not_allowed),
         )
         .layer(
             ServiceBuilder::new()
@@ -89,7 +87,7 @@ pub fn metrics_router(state: AppState) -> Router {
     Router::new()
         .route(
             "/metrics",
-            get(monitoring::metrics::open).fallback(rest::method_not_allowed),
+            get(monitoring::metrics::open).fallback(method_not_allowed),
         )
         .merge(monitoring::probes::router())
         .with_state(state)

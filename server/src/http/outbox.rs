@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::authentication::Caller;
-use super::refuse::with_status;
+use super::refusal_status::with_status;
 use super::state::AppState;
 
 pub fn router() -> Router<AppState> {

@@ -2,33 +2,19 @@
 
 use axum::body::HttpBody as _;
 use axum::extract::Request;
-use axum::http::header::{CONNECTION, RETRY_AFTER};
-use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
-use domain::{Kind, Refusal};
+use domain::Refusal;
 use leptos::server_fn::error::FromServerFnError;
 
-use crate::rest;
-
-/// Sets status and Retry-After of a refusal, and announces the end of the connection where the rest of
-/// the body is not read.
-pub fn with_status(mut response: Response, refusal: &Refusal) -> Response {
-    *response.status_mut() =
-        StatusCode::from_u16(refusal.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if matches!(refusal.kind, Kind::TooLarge | Kind::RequestTimedOut) {
-        close_after(&mut response);
-    }
-    if let Some(seconds) = refusal.retry_after {
-        response.headers_mut().insert(RETRY_AFTER, seconds.into());
-    }
-    response
-}
+use super::refusal_status::{close_after, with_status};
+use crate::rest::response::refusal::refuse_at;
 
 /// The form of its operations for REST, the serialised refusal for server functions, plain text for pages.
 pub fn refuse(uri: &Uri, refusal: Refusal) -> Response {
     let path = uri.path();
     if path == "/api" || path.starts_with("/api/") {
-        return rest::refuse_at(path, refusal);
+        return refuse_at(path, refusal);
     }
     let words = if path.starts_with("/fn/") {
         refusal.ser().into_response()
@@ -48,15 +34,12 @@ pub fn refuse_unread(request: &Request, refusal: Refusal) -> Response {
     response
 }
 
-/// Announces that the connection ends after this response (RFC 9112 section 9.6).
-fn close_after(response: &mut Response) {
-    let close = HeaderValue::from_static("close");
-    response.headers_mut().insert(CONNECTION, close);
-}
-
 #[cfg(test)]
 mod tests {
     use axum::body::{Body, to_bytes};
+    use axum::http::StatusCode;
+    use axum::http::header::{CONNECTION, RETRY_AFTER};
+    use domain::Kind;
     use serde_json::Value;
 
     use super::*;

@@ -13,7 +13,8 @@ use domain::view::Role;
 use engine::{Actor, Clock, Config, Postern};
 use tower::ServiceExt;
 
-use super::{AllowedHosts, PublicUrl, SharedState, TrustedProxies, router, test_interface};
+use super::state::{SharedState, test_interface};
+use super::{AllowedHosts, PublicUrl, TrustedProxies, router};
 
 pub const PASSWORD: &str = "correct horse battery staple";
 

@@ -16,7 +16,7 @@ use super::response::envelope::{Refused, SUCCESS};
 use super::response::errors::{Always, Restricted};
 use crate::audit_lines::AuditLine;
 use crate::cli::AuditFormat;
-use crate::http::AppState;
+use crate::http::state::AppState;
 
 /// Which rows, for the document: [`AuditSearch::take`] reads them. An absent or empty value matches everything.
 #[derive(IntoParams)]

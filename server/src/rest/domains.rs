@@ -12,7 +12,7 @@ use super::request::extract::{AdminBody, Administrative, PathParams, SignedIn};
 use super::request::json::lenient;
 use super::response::envelope::{Nothing, Refused, Success};
 use super::response::errors::{Always, JsonRefused, KeyConflict, Missing, Restricted};
-use crate::http::AppState;
+use crate::http::state::AppState;
 
 /// The check of a domain.
 #[derive(Serialize, ToSchema)]

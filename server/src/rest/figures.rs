@@ -16,7 +16,7 @@ use super::request::extract::{QueryPairs, SignedIn};
 use super::response::envelope::{Refused, Success};
 use super::response::errors::{Always, Missing, Restricted};
 use super::response::event_stream::accepts;
-use crate::http::AppState;
+use crate::http::state::AppState;
 
 /// The media type of CSV (RFC 4180).
 const CSV: &str = "text/csv";

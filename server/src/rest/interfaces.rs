@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::request::extract::SignedIn;
 use super::response::envelope::{Refused, Success};
 use super::response::errors::{Always, Restricted};
-use crate::http::AppState;
+use crate::http::state::AppState;
 
 /// An open interface.
 #[derive(Serialize, ToSchema)]

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::request::extract::{PathParams, SignedIn};
 use super::response::envelope::{Refused, Success};
 use super::response::errors::{Always, KeyInUse, Missing, Restricted, Throttled};
-use crate::http::AppState;
+use crate::http::state::AppState;
 
 /// How many values of a kind a key seals.
 #[derive(Serialize, ToSchema)]

@@ -10,7 +10,7 @@ use super::response::errors::{Always, Clashing, JsonRefused, Missing, Restricted
 use super::webhooks::{
     ApiWebhook, ApiWebhookDelivery, CreatedWebhook, NewWebhookRequest, WebhookSecret, WebhookUpdate,
 };
-use crate::http::AppState;
+use crate::http::state::AppState;
 
 fn webhooks(state: &AppState) -> Webhooks<'_> {
     state

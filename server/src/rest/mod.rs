@@ -15,30 +15,24 @@ mod examples;
 mod figures;
 mod interfaces;
 mod keys;
-mod mail;
+pub mod mail;
 mod message_webhooks;
 pub mod openapi;
 mod relays;
-mod request;
-mod response;
+pub mod request;
+pub mod response;
 mod smtp_settings;
 mod status;
 mod webhooks;
 
 use axum::Router;
-use axum::http::Uri;
 use axum::middleware::from_fn;
-use axum::response::Response;
 use axum::routing::{any, get};
-use domain::{Kind, Refusal};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use mail::send_email::INTAKE;
-pub use request::body_budget::BodyPermit;
-pub use response::envelope::refuse;
-
-use crate::http::AppState;
+use crate::http::state::AppState;
+use response::refusal::{method_not_allowed, not_found};
 
 /// Every operation.
 fn operations() -> OpenApiRouter<AppState> {
@@ -144,22 +138,4 @@ pub fn router() -> Router<AppState> {
         .method_not_allowed_fallback(method_not_allowed)
         .route("/api/", any(not_found))
         .route("/api/{*path}", any(not_found))
-}
-
-/// The response to a request that is refused before its operation runs, as those at this path answer.
-pub fn refuse_at(path: &str, refusal: Refusal) -> Response {
-    match path.starts_with(smtp_settings::FOLDER) {
-        true => smtp_settings::refuse(path, refusal),
-        false => refuse(refusal),
-    }
-}
-
-async fn not_found(uri: Uri) -> Response {
-    let text = "There is nothing at this path; check its spelling.";
-    refuse_at(uri.path(), Refusal::new(Kind::NotFound, text))
-}
-
-pub async fn method_not_allowed(uri: Uri) -> Response {
-    let text = "This path does not support this method; the header Allow lists those it supports.";
-    refuse_at(uri.path(), Refusal::new(Kind::MethodNotAllowed, text))
 }

@@ -11,7 +11,7 @@ use utoipa::{Modify, OpenApi as _};
 
 use super::examples;
 use super::response::envelope::ErrorEnvelope;
-use super::smtp_settings::SmtpError;
+use super::smtp_settings::refusals::SmtpError;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(

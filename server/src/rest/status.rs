@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::request::extract::SignedIn;
 use super::response::envelope::{Refused, Success};
 use super::response::errors::{Always, Restricted};
-use crate::http::AppState;
+use crate::http::state::AppState;
 
 /// Whether mail can leave.
 #[derive(Serialize, ToSchema)]

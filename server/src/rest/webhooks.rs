@@ -12,7 +12,7 @@ use super::request::extract::{AdminBody, Administrative, PathParams, SignedIn};
 use super::request::json::lenient;
 use super::response::envelope::{Nothing, Refused, Success};
 use super::response::errors::{Always, Clashing, JsonRefused, Missing, Restricted};
-use crate::http::AppState;
+use crate::http::state::AppState;
 
 /// A delivery of an event.
 #[derive(Serialize, ToSchema)]

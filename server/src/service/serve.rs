@@ -15,7 +15,8 @@ use crate::cli::{CommandSocketArgs, DeliveryArgs, HealthArgs, ListenArgs, Submis
 use crate::command_socket::CommandSocket;
 use crate::commands::bootstrap::{Bootstrap, host};
 use crate::http::listener::Limits;
-use crate::http::{self, AllowedHosts, AppState, PublicUrl, SharedState, TrustedProxies};
+use crate::http::state::{AppState, SharedState};
+use crate::http::{self, AllowedHosts, PublicUrl, TrustedProxies};
 use crate::process::service_manager::ServiceManager;
 use crate::process::signals::{GRACE, Signals};
 use crate::process::{data_folder, open_files};

@@ -25,7 +25,8 @@ use tower::ServiceExt;
 use url::form_urlencoded;
 
 use super::tenant::{NO_DOMAIN, SPECS, Spec, Tenant};
-use crate::http::{self, AllowedHosts, PublicUrl, SharedState, TrustedProxies};
+use crate::http::state::SharedState;
+use crate::http::{self, AllowedHosts, PublicUrl, TrustedProxies};
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -138,7 +139,7 @@ impl TenantServer {
         let router = http::router(
             SharedState {
                 hosts: AllowedHosts::new([url.host()]),
-                interface: http::test_interface(&postern),
+                interface: http::state::test_interface(&postern),
                 postern: postern.clone(),
                 url,
                 program: ProgramFile::default(),

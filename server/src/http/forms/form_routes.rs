@@ -10,7 +10,7 @@ use super::session::{decode, page};
 use crate::http::authentication::Caller;
 use crate::http::body::{BODY_MAX, FORM_MAX};
 use crate::http::cookies::flash;
-use crate::http::refuse::with_status;
+use crate::http::refusal_status::with_status;
 use crate::http::state::AppState;
 
 pub fn router() -> Router<AppState> {

@@ -24,7 +24,7 @@ use crate::http::body::{self, BODY_MAX, FORM_MAX};
 use crate::http::cookies::{flash, second_step_cookie, sessions};
 use crate::http::origin::public_url::PublicUrl;
 use crate::http::pages;
-use crate::http::refuse::with_status;
+use crate::http::refusal_status::with_status;
 use crate::http::state::AppState;
 
 pub fn router() -> Router<AppState> {

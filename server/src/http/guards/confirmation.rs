@@ -42,7 +42,8 @@ use url::form_urlencoded;
 use crate::http::authentication::Caller;
 use crate::http::body::{self, BODY_MAX};
 use crate::http::forms::session::{again, filled_in, page};
-use crate::http::refuse::{refuse, with_status};
+use crate::http::refusal_status::with_status;
+use crate::http::refuse::refuse;
 use crate::http::state::AppState;
 
 /// What needs a sign-in or a confirmation within the last 10 minutes, by method and route. Of pages it is

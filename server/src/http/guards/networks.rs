@@ -10,7 +10,8 @@ use leptos::prelude::provide_context;
 
 use crate::http::authentication::Caller;
 use crate::http::forms::session::page;
-use crate::http::refuse::{refuse_unread, with_status};
+use crate::http::refusal_status::with_status;
+use crate::http::refuse::refuse_unread;
 use crate::http::state::AppState;
 
 /// What such an administrator can do: sign out, and sign in with another account.

@@ -15,7 +15,7 @@ use crate::http::authentication::Caller;
 use crate::http::origin::allowed_hosts::is_loopback;
 use crate::http::origin::host;
 use crate::http::state::AppState;
-use crate::rest::refuse;
+use crate::rest::response::envelope::refuse;
 
 /// For administrators, and for clients on this machine where nothing stands before Postern.
 pub async fn metrics(State(state): State<AppState>, caller: Caller, request: Request) -> Response {

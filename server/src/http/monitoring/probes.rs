@@ -10,7 +10,7 @@ use engine::{DeliveryPulse, ReadinessReport};
 use serde_json::{Value, json};
 
 use crate::http::state::AppState;
-use crate::rest;
+use crate::rest::response::refusal::method_not_allowed;
 
 /// The path that answers while the process does.
 pub const HEALTH: &str = "/healthz";
@@ -21,8 +21,8 @@ pub const READINESS: &str = "/readyz";
 /// Both paths. They are open to all, as probes have no token: the answers name nobody.
 pub fn router() -> Router<AppState> {
     Router::new()
-        .route(HEALTH, get(health).fallback(rest::method_not_allowed))
-        .route(READINESS, get(readiness).fallback(rest::method_not_allowed))
+        .route(HEALTH, get(health).fallback(method_not_allowed))
+        .route(READINESS, get(readiness).fallback(method_not_allowed))
 }
 
 async fn health() -> Response {
@@ -83,9 +83,8 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::http::{
-        AllowedHosts, PublicUrl, SharedState, TrustedProxies, metrics_router, test_interface,
-    };
+    use crate::http::state::{SharedState, test_interface};
+    use crate::http::{AllowedHosts, PublicUrl, TrustedProxies, metrics_router};
 
     async fn ask(router: &Router, method: &str, path: &str) -> (u16, Value) {
         let request = Request::builder().method(method).uri(path);

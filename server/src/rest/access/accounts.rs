@@ -7,7 +7,7 @@ use engine::{AccountChange, Action, Invited, LinkDelivery};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::http::AppState;
+use crate::http::state::AppState;
 use crate::rest::request::extract::{AdminBody, Administrative, PathParams, SignedIn};
 use crate::rest::request::json::lenient;
 use crate::rest::response::envelope::{Nothing, Refused, Success};

@@ -5,7 +5,7 @@ use engine::{ADMINISTRATOR_NETWORKS, Action, NetworksChange};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::http::AppState;
+use crate::http::state::AppState;
 use crate::rest::request::extract::{AdminBody, Administrative, SignedIn};
 use crate::rest::request::json::lenient;
 use crate::rest::response::envelope::{Refused, Success};

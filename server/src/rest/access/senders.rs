@@ -6,7 +6,7 @@ use engine::{Action, SenderState, SenderView};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::http::AppState;
+use crate::http::state::AppState;
 use crate::rest::request::extract::{AdminBody, Administrative, JsonBody, PathParams, SignedIn};
 use crate::rest::request::json::lenient;
 use crate::rest::response::envelope::{Nothing, Refused, Success};

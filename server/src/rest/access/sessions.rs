@@ -6,7 +6,7 @@ use engine::Account;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::AppState;
+use crate::http::state::AppState;
 use crate::rest::request::extract::{PathParams, SignedIn};
 use crate::rest::response::envelope::{Nothing, Refused, Success};
 use crate::rest::response::errors::{Always, Missing, Restricted};

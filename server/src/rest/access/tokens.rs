@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::limits::{ApiLimits, LimitsRequest};
-use crate::http::AppState;
+use crate::http::state::AppState;
 use crate::rest::request::extract::{JsonBody, PathParams, SignedIn};
 use crate::rest::request::json::lenient;
 use crate::rest::response::envelope::{Nothing, Refused, Success};

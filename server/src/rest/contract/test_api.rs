@@ -17,7 +17,8 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::schema::check;
-use crate::http::{self, AllowedHosts, PublicUrl, SharedState, TrustedProxies};
+use crate::http::state::SharedState;
+use crate::http::{self, AllowedHosts, PublicUrl, TrustedProxies};
 use crate::rest::openapi;
 
 /// The only address of this machine that the relays of accounts may have.
@@ -92,7 +93,7 @@ impl Api {
         let router = http::router(
             SharedState {
                 hosts: AllowedHosts::new([url.host()]),
-                interface: http::test_interface(&postern),
+                interface: http::state::test_interface(&postern),
                 postern: postern.clone(),
                 url,
                 program: ProgramFile::default(),

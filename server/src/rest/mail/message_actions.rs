@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::messages::MessageQuery;
-use crate::http::AppState;
+use crate::http::state::AppState;
 use crate::rest::request::extract::{AdminBody, Administrative, PathParams, SignedIn};
 use crate::rest::request::json::{Faults, lenient};
 use crate::rest::response::envelope::{Nothing, Refused, Success};

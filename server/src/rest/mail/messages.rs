@@ -11,7 +11,7 @@ use domain::{Failure, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::http::AppState;
+use crate::http::state::AppState;
 use crate::rest::request::extract::{PathParams, QueryPairs, SignedIn};
 use crate::rest::request::json::lenient;
 use crate::rest::response::envelope::{Refused, SUCCESS, Success};

@@ -8,3 +8,6 @@ mod submission;
 #[cfg(test)]
 mod submission_tests;
 pub mod suppressions;
+
+/// The path of submissions.
+pub const INTAKE: &str = "/api/messages/send-email";

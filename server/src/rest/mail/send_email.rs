@@ -13,14 +13,11 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::submission::{self, SendEmailBody};
-use crate::http::AppState;
+use crate::http::state::AppState;
 use crate::rest::request::body_budget;
 use crate::rest::request::extract::{SignedIn, require_json};
 use crate::rest::response::envelope::Refused;
 use crate::rest::response::errors::{Always, AtLimit, JsonRefused, Restricted, StillRunning};
-
-/// The path of submissions.
-pub const INTAKE: &str = "/api/messages/send-email";
 
 /// Bodies of more bytes are decoded on a thread for blocking work.
 const LARGE: usize = 512 * 1024;

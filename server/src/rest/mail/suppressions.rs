@@ -7,7 +7,7 @@ use engine::Action;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::http::AppState;
+use crate::http::state::AppState;
 use crate::rest::request::extract::{AdminBody, Administrative, PathParams, QueryPairs, SignedIn};
 use crate::rest::request::json::{Faults, lenient};
 use crate::rest::response::envelope::{Nothing, Refused, Success};

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::settings_fields::{Absent, SettingsFields};
-use crate::http::AppState;
+use crate::http::state::AppState;
 use crate::rest::request::extract::{AdminBody, Administrative};
 use crate::rest::request::json::{Faults, lenient};
 use crate::rest::response::envelope::{Refused, Success};

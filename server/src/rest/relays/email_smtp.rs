@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::field_origin::Origins;
 use super::settings_fields::{Absent, SavedFields, SettingsFields};
-use crate::http::AppState;
+use crate::http::state::AppState;
 use crate::rest::request::extract::{AdminBody, Administrative, SignedIn};
 use crate::rest::request::json::{Faults, lenient};
 use crate::rest::response::envelope::{Nothing, Refused, SUCCESS, Success};

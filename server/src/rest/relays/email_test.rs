@@ -4,7 +4,7 @@ use axum::extract::State;
 use domain::{Kind, Refusal};
 use engine::{Actor, Diagnosis, RECIPIENT};
 
-use crate::http::AppState;
+use crate::http::state::AppState;
 use crate::rest::request::extract::{PathParams, SignedIn};
 use crate::rest::response::envelope::{Refused, Success};
 use crate::rest::response::errors::{Always, RelayRefusals, Restricted, Throttled};

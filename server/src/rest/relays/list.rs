@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::email_smtp::VerifiedState;
 use super::health::ApiHealth;
-use crate::http::AppState;
+use crate::http::state::AppState;
 use crate::rest::figures::milliseconds;
 use crate::rest::request::extract::{AdminBody, Administrative, PathParams, SignedIn};
 use crate::rest::request::json::{Faults, lenient};

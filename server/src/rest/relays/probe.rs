@@ -8,7 +8,7 @@ use engine::Action;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::http::AppState;
+use crate::http::state::AppState;
 use crate::rest::request::extract::{AdminBody, Administrative};
 use crate::rest::request::json::{Faults, lenient};
 use crate::rest::response::envelope::{Refused, Success};

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::email_smtp::revision_of;
 use super::list::change;
-use crate::http::AppState;
+use crate::http::state::AppState;
 use crate::rest::request::extract::{JsonBody, PathParams, SignedIn};
 use crate::rest::request::json::{Faults, lenient};
 use crate::rest::response::envelope::{Refused, Success};

@@ -9,7 +9,7 @@ use super::diagnosis::DiagnosisRequest;
 use super::email_smtp::{SaveSettings, SavedSettings, answer};
 use super::email_test::not_utf8;
 use super::{diagnosis, email_test};
-use crate::http::AppState;
+use crate::http::state::AppState;
 use crate::rest::request::extract::{AdminBody, PathParams, SignedIn};
 use crate::rest::response::envelope::{Nothing, Refused, Success};
 use crate::rest::response::errors::{

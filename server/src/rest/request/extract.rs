@@ -11,8 +11,9 @@ use engine::{Action, Actor};
 use serde::de::DeserializeOwned;
 
 use super::json::{self, Faults, Json};
+use crate::http::authentication::Caller;
 use crate::http::body::{self, BODY_MAX};
-use crate::http::{AppState, Caller};
+use crate::http::state::AppState;
 use crate::rest::response::envelope::Refused;
 
 /// A body that is a JSON object, decoded, with the faults of its types. Validation adds its own, so

@@ -10,7 +10,7 @@ use domain::{Kind, Refusal};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::with_status;
+use crate::http::refusal_status::with_status;
 
 /// The response to a request that succeeded.
 #[derive(Serialize, ToSchema)]

@@ -3,3 +3,4 @@
 pub mod envelope;
 pub mod errors;
 pub mod event_stream;
+pub mod refusal;

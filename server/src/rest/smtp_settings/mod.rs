@@ -1,7 +1,7 @@
 //! `/api/smtp/…`: the own relay of an account, in the form of the per-user SMTP service.
 
 mod answers;
-mod refusals;
+pub mod refusals;
 mod request;
 mod test;
 
@@ -9,9 +9,8 @@ use axum::Json;
 use axum::extract::State;
 use engine::AccountRelay;
 
-use crate::http::AppState;
+use crate::http::state::AppState;
 use answers::{Changed, CurrentSettings, Removed};
-pub use refusals::{FOLDER, SmtpError, refuse};
 use refusals::{SmtpFailures, SmtpRefusals, SmtpRefused};
 use request::{SmtpBody, SmtpCaller, SmtpSettingsRequest};
 use test::TestPassed;

@@ -13,7 +13,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
-use crate::http::with_status;
+use crate::http::refusal_status::with_status;
 use crate::rest::response::envelope::Refused;
 
 /// What the paths of these operations begin with.

@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 use utoipa::ToSchema;
 
 use super::refusals::SmtpRefused;
-use crate::http::AppState;
+use crate::http::state::AppState;
 use crate::rest::request::extract::{JsonBody, QueryPairs, SignedIn};
 use crate::rest::request::json::{Faults, lenient};
 

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::refusals::SmtpRefused;
 use super::request::SmtpBody;
-use crate::http::AppState;
+use crate::http::state::AppState;
 use crate::test_mail::explained;
 
 /// The relay accepts the sign-in.

@@ -16,7 +16,7 @@ use super::deadline::Deadline;
 use super::outgoing::Outgoing;
 use super::stream::{SubmissionStream, shut_down};
 use super::times::SessionTimes;
-use crate::rest::BodyPermit;
+use crate::rest::request::body_budget::BodyPermit;
 use crate::submission::client::SubmissionPeer;
 use crate::submission::protocol::authentication::{self, SmtpCredentials};
 use crate::submission::protocol::bdat::ChunkReader;

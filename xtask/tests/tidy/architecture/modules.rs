@@ -143,10 +143,18 @@ fn module_path(file: &str) -> Path {
     }
 }
 
-/// Without comments, strings and the tests at the end.
+/// Without comments, strings, the declarations of tests in other files and the tests at the end.
 fn code(text: &str) -> String {
-    let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-    let lines = text.lines().map(|line| match line.find("//") {
+    let mut pieces = text.split("#[cfg(test)]\nmod ");
+    let mut without_tests = pieces.next().unwrap_or_default().to_owned();
+    // A declaration ends its line, a module with the tests themselves opens a block.
+    for rest in pieces.map_while(|piece| {
+        let (declared, rest) = piece.split_once('\n')?;
+        declared.ends_with(';').then_some(rest)
+    }) {
+        without_tests.push_str(rest);
+    }
+    let lines = without_tests.lines().map(|line| match line.find("//") {
         Some(at) if !line[..at].contains('"') => &line[..at],
         _ => line,
     });

@@ -172,7 +172,8 @@ impl Session {
                     let body_written = pieces.ended() && rest.len() <= commands;
                     let error = match error {
                         WireError::TimedOut(_) => WireError::SlowBody {
-                            written,
+                            // Of the mail: not the stuffed dots.
+                            written: written.min(size),
                             size,
                             within: begun.elapsed(),
                         },

@@ -44,6 +44,17 @@ impl SentMessage {
     fn size(&self) -> u64 {
         self.final_octet - self.first_octet
     }
+
+    /// The octets of its content.
+    fn mail_size(&self) -> u64 {
+        self.prepared.outgoing.message.len() as u64
+    }
+
+    /// How many octets of its content are written, where `written` are of everything.
+    fn mail_written(&self, written: u64) -> u64 {
+        let begin = self.first_octet + self.prepared.plan.lines().len() as u64;
+        written.saturating_sub(begin).min(self.mail_size())
+    }
 }
 
 impl Default for InFlight {
@@ -133,8 +144,8 @@ impl InFlight {
     pub fn explain(&self, error: WireError) -> WireError {
         match (error, self.being_written()) {
             (WireError::TimedOut(within), Some(sent)) => WireError::SlowBody {
-                written: self.unwritten.written().saturating_sub(sent.first_octet),
-                size: sent.size(),
+                written: sent.mail_written(self.unwritten.written()),
+                size: sent.mail_size(),
                 within: sent.writing_since.map_or(within, |since| since.elapsed()),
             },
             (other, _) => other,

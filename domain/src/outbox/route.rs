@@ -18,9 +18,9 @@ pub struct RelayChoice {
     /// name and its rule.
     #[serde(skip)]
     pub unnamed: bool,
-    /// Whether no other relay may get the message: it may have arrived at this one.
+    /// Whether the message is pinned to this relay: it may have arrived there, and no other may get it.
     #[serde(default, skip_serializing_if = "is_false")]
-    pub stays: bool,
+    pub pinned: bool,
     /// The From domain of the rule that sends the message through relays of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
@@ -90,8 +90,8 @@ impl RelayChoice {
             }
             _ => Some(format!("failover: {conditions}")),
         };
-        let stays = self.stays.then(|| "it may have arrived there".to_owned());
-        let reasons: Vec<String> = rule.chain(stays).chain(skipped).collect();
+        let pinned = self.pinned.then(|| "it may have arrived there".to_owned());
+        let reasons: Vec<String> = rule.chain(pinned).chain(skipped).collect();
         match reasons.as_slice() {
             [] if self.own => "own relay".to_owned(),
             [] if self.unnamed => "no own relay".to_owned(),
@@ -114,7 +114,7 @@ impl RelayChoice {
             relay: "The organisation's relay".to_owned(),
             own: false,
             unnamed: true,
-            stays: self.stays,
+            pinned: self.pinned,
             rule: None,
             skipped: own.collect(),
         }
@@ -206,7 +206,7 @@ mod tests {
                 relay: "smtp-d".to_owned(),
                 own: false,
                 unnamed: false,
-                stays: false,
+                pinned: false,
                 rule: rule.map(str::to_owned),
                 skipped,
             };
@@ -223,19 +223,19 @@ mod tests {
             relay: "Main relay".to_owned(),
             own: false,
             unnamed: false,
-            stays: false,
+            pinned: false,
             rule: None,
             skipped: Vec::new(),
         };
         let stored = serde_json::to_string(&first).expect("text");
         assert_eq!(stored, r#"{"relay":"Main relay"}"#);
-        let stays = RelayChoice {
-            stays: true,
+        let pinned = RelayChoice {
+            pinned: true,
             ..first
         };
-        assert_eq!(stays.to_string(), "it may have arrived there");
-        let stored = serde_json::to_string(&stays).expect("text");
-        assert_eq!(stored, r#"{"relay":"Main relay","stays":true}"#);
+        assert_eq!(pinned.to_string(), "it may have arrived there");
+        let stored = serde_json::to_string(&pinned).expect("text");
+        assert_eq!(stored, r#"{"relay":"Main relay","pinned":true}"#);
     }
 
     #[test]
@@ -245,7 +245,7 @@ mod tests {
             relay: "Own relay".to_owned(),
             own: true,
             unnamed: false,
-            stays: false,
+            pinned: false,
             rule: None,
             skipped: Vec::new(),
         };
@@ -255,7 +255,7 @@ mod tests {
             relay: "smtp-b".to_owned(),
             own: false,
             unnamed: false,
-            stays: false,
+            pinned: false,
             rule: Some("example.org".to_owned()),
             skipped: vec![skipped("smtp-a", backs_off())],
         };

@@ -116,11 +116,11 @@ impl Worker {
 
     /// Releases leases without an attempt. Where that cannot be written, they end by themselves.
     pub async fn release_leases(&self, keys: Vec<RecipientKey>) {
-        self.put_off(keys, Duration::ZERO).await;
+        self.defer(keys, Duration::ZERO).await;
     }
 
     /// As [`Worker::release_leases`]; the recipients are due after `wait`.
-    pub async fn put_off(&self, keys: Vec<RecipientKey>, wait: Duration) {
+    pub async fn defer(&self, keys: Vec<RecipientKey>, wait: Duration) {
         if keys.is_empty() {
             return;
         }

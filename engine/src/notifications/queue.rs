@@ -158,7 +158,7 @@ impl Notifications {
                 webhook_deliveries::give_up(work, webhook, created, GIVEN_UP_MAX, GIVEN_UP).await?;
             // Where there are more, the next attempt follows now: new events wait for this transaction.
             if given_up < GIVEN_UP_MAX.unsigned_abs() {
-                webhook_deliveries::put_off(work, webhook, next).await?;
+                webhook_deliveries::defer(work, webhook, next).await?;
             }
         }
         Ok(())

@@ -32,7 +32,7 @@ fn recipient(position: i64, attempts: i64) -> ClaimedRecipient {
         reports: WantedReports::default(),
         webhook: None,
         was_tried: false,
-        stays_with: None,
+        pinned_to: None,
     }
 }
 

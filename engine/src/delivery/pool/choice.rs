@@ -1,4 +1,4 @@
-//! Why a relay takes the messages of a queue, and how long those wait that stay with one.
+//! Why a relay takes the messages of a queue, and how long those wait that are pinned to one.
 
 use std::time::Duration;
 
@@ -9,17 +9,19 @@ use super::Pool;
 use super::state::{Choice, State};
 use crate::delivery::relay::route::Route;
 use crate::settings::OWN_RELAY;
-use crate::store::messages::flows::{QueueClass, QueueTarget, is_staying};
+use crate::store::messages::flows::{QueueClass, QueueTarget, is_pinned};
 
-/// How soon, and how late, a message that stays with a relay is claimed again while the relay takes none.
+/// The shortest time until a pinned message is claimed again while its relay takes none.
 const SHORTEST_WAIT: Duration = Duration::from_secs(10);
+
+/// The longest time until it is claimed again.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 impl Pool {
-    /// How long messages of a class wait for the relay that they stay with. `None` for those that it takes
-    /// now, and for those that stay with none.
-    pub fn staying_wait(&self, class: &QueueClass, now: Instant) -> Option<Duration> {
-        if !is_staying(&class.queue) {
+    /// How long messages of a class wait for the relay that they are pinned to. `None` for those that it
+    /// takes now, and for those that are pinned to none.
+    pub fn pinned_wait(&self, class: &QueueClass, now: Instant) -> Option<Duration> {
+        if !is_pinned(&class.queue) {
             return None;
         }
         match self.state().choose(&class.queue, now) {
@@ -75,7 +77,7 @@ impl State {
             relay: self.title(route),
             own: route.scope.is_own(),
             unnamed: false,
-            stays: target.stays_with == Some(&*route.name),
+            pinned: target.pinned_to == Some(&*route.name),
             rule: route.from_domain.clone(),
             skipped: avoided.chain(skipped).collect(),
         }

@@ -308,7 +308,7 @@ fn queued(index: usize, mail: &Mail) -> QueuedMessage {
         reports: WantedReports::default(),
         webhook: None,
         was_tried: false,
-        stays_with: None,
+        pinned_to: None,
     };
     let mut message = QueuedMessage::of(vec![recipient]);
     message.id = index.to_string();

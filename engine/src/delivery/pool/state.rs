@@ -19,7 +19,7 @@ use crate::delivery::relay::route::Route;
 use crate::delivery::task::connection::RelayConnection;
 use crate::delivery::task::queued_message::QueuedMessage;
 use crate::store::Scope;
-use crate::store::messages::flows::{QueueClass, QueueTarget, is_of_account, is_staying};
+use crate::store::messages::flows::{QueueClass, QueueTarget, is_of_account, is_pinned};
 
 /// A relay of the pool. Nothing of it outlives its settings.
 pub(super) struct PooledRelay {
@@ -226,17 +226,17 @@ impl State {
     }
 
     /// The positions of the relays for the messages of a queue, in the order in which they are tried. Of those
-    /// that stay with a relay no other is one, unless that relay was removed or switched off.
+    /// that are pinned to a relay no other is one, unless that relay was removed or switched off.
     pub fn candidates<'a>(&'a self, queue: &'a str) -> impl Iterator<Item = usize> + 'a {
         let target = QueueTarget::of(queue);
         let is_named =
-            move |index: usize| target.stays_with == Some(&*self.relays[index].route.name);
-        let stays = target.stays_with.is_some() && self.of_target(target).any(is_named);
+            move |index: usize| target.pinned_to == Some(&*self.relays[index].route.name);
+        let pinned = target.pinned_to.is_some() && self.of_target(target).any(is_named);
         self.of_target(target)
-            .filter(move |index| !stays || is_named(*index))
+            .filter(move |index| !pinned || is_named(*index))
     }
 
-    /// The positions of the relays for a target, whichever it stays with.
+    /// The positions of the relays for a target, whichever it is pinned to.
     fn of_target<'a>(&'a self, target: QueueTarget<'a>) -> impl Iterator<Item = usize> + 'a {
         let own = target.own.and_then(|scope| self.own.get(&scope)).copied();
         let takes_over = own.is_none() || self.fallback;
@@ -298,7 +298,7 @@ impl State {
         let mut message = self.queue(&name).pop(lease)?;
         message.choice = Some(Arc::new(self.choice(&name, index, now)));
         // There can be as many as accounts, and as relays for each.
-        if self.is_queue_empty(&name) && (is_of_account(&name) || is_staying(&name)) {
+        if self.is_queue_empty(&name) && (is_of_account(&name) || is_pinned(&name)) {
             self.queues.remove(&name);
         }
         self.served.record(name);

@@ -60,16 +60,16 @@ fn the_first_healthy_relay_takes_the_mail() {
 }
 
 #[test]
-fn mail_that_may_have_arrived_stays_with_its_relay() {
+fn mail_that_may_have_arrived_is_pinned_to_its_relay() {
     let (mut state, now) = (state(&[None, None, RULE]), Instant::now());
-    let staying = |relay: &str| {
+    let pinned = |relay: &str| {
         let class = QueueClass {
             queue: "global".into(),
             priority: Priority::Normal,
         };
-        class.staying_with(relay).queue
+        class.pinned_to(relay).queue
     };
-    let queue = staying("smtp-0");
+    let queue = pinned("smtp-0");
     assert_eq!(state.choose(&queue, now), Choice::Relay(0));
     let reason = state.choice(&queue, 0, now).to_string();
     assert_eq!(reason, "it may have arrived there");
@@ -77,9 +77,9 @@ fn mail_that_may_have_arrived_stays_with_its_relay() {
     assert_eq!(state.choose("global", now), Choice::Relay(1));
     assert!(matches!(state.choose(&queue, now), Choice::After(_)));
     // Also one behind others that are healthy.
-    assert_eq!(state.choose(&staying("smtp-1"), now), Choice::Relay(1));
+    assert_eq!(state.choose(&pinned("smtp-1"), now), Choice::Relay(1));
     for gone in ["smtp-2", "smtp-9"] {
-        let queue = staying(gone);
+        let queue = pinned(gone);
         assert_eq!(state.choose(&queue, now), Choice::Relay(1), "{gone}");
         let reason = state.choice(&queue, 1, now).to_string();
         assert!(reason.starts_with("failover: smtp-0"), "{reason}");

@@ -226,28 +226,28 @@ impl Worker {
         };
         let (stored, mut relays) = read.await?;
         for LeasedRecipient { recipient, .. } in &mut leased {
-            recipient.stays_with = relays.remove(&recipient.key);
+            recipient.pinned_to = relays.remove(&recipient.key);
         }
         let grouped = group_by_message(class, leased, stored, &self.memory, now);
         let messages = self.record_unsendable(grouped);
-        Ok(self.put_off_staying(messages).await)
+        Ok(self.defer_pinned(messages).await)
     }
 
-    /// Puts off messages that stay with a relay which takes none now, although others may take the rest of
+    /// Defers messages that are pinned to a relay which takes none now, although others may take the rest of
     /// their queue. Returns the others.
-    async fn put_off_staying(&self, messages: Vec<QueuedMessage>) -> Vec<QueuedMessage> {
+    async fn defer_pinned(&self, messages: Vec<QueuedMessage>) -> Vec<QueuedMessage> {
         let now = self.services.clock.monotonic();
         let (mut ready, mut waiting) = (Vec::with_capacity(messages.len()), Vec::new());
         for message in messages {
-            match self.pool.staying_wait(&message.class, now) {
+            match self.pool.pinned_wait(&message.class, now) {
                 None => ready.push(message),
                 Some(wait) => waiting.push((message, wait)),
             }
         }
-        let put_off = waiting
+        let deferred = waiting
             .iter()
-            .map(|(message, wait)| self.put_off(message.keys().collect(), *wait));
-        join_all(put_off).await;
+            .map(|(message, wait)| self.defer(message.keys().collect(), *wait));
+        join_all(deferred).await;
         ready
     }
 

@@ -50,7 +50,7 @@ pub(in crate::delivery) struct GroupedMessages {
     pub unsendable: Vec<SettledRecipient>,
 }
 
-/// Groups leased recipients of a class by message, with the bytes that there is memory for. Those that stay with
+/// Groups leased recipients of a class by message, with the bytes that there is memory for. Those pinned to
 /// a relay are in messages of their own. Recipients fail here whose address is suppressed, and those whose row or
 /// message somebody changed in the database.
 pub(in crate::delivery) fn group_by_message(
@@ -90,9 +90,9 @@ pub(in crate::delivery) fn group_by_message(
             continue;
         };
         let id = &recipient.key.message_id;
-        let class = match &recipient.stays_with {
+        let class = match &recipient.pinned_to {
             None => class.clone(),
-            Some(relay) => class.staying_with(relay),
+            Some(relay) => class.pinned_to(relay),
         };
         let is_same = |message: &&mut QueuedMessage| message.id == *id && message.class == class;
         if let Some(message) = queued.last_mut().filter(is_same) {

@@ -294,7 +294,7 @@ mod tests {
             relay: "Main".to_owned(),
             own: false,
             unnamed: false,
-            stays: false,
+            pinned: false,
             rule: None,
             skipped: Vec::new(),
         };

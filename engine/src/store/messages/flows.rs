@@ -25,9 +25,9 @@ const ACCOUNT_QUEUE: &str = "account:";
 /// commas between them, a slash, and the queue that it would wait in otherwise.
 const AVOIDING_QUEUE: &str = "avoiding:";
 
-/// The local queue of mail that stays with a relay has this prefix, then the relay's host and port, a slash,
+/// The local queue of mail that is pinned to a relay has this prefix, then the relay's host and port, a slash,
 /// and the queue that the mail waits in. No flow in the database has it.
-const STAYING_QUEUE: &str = "staying:";
+const PINNED_QUEUE: &str = "pinned:";
 
 /// The relays that the mail of a queue is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,12 +39,12 @@ pub struct QueueTarget<'a> {
     /// The ids of relays of the organisation that are tried last, in this order, with commas between them.
     pub avoided: Option<&'a str>,
     /// The host and port of the only relay that may get the mail, while it is one of those.
-    pub stays_with: Option<&'a str>,
+    pub pinned_to: Option<&'a str>,
 }
 
-/// Whether a queue is that of mail that stays with a relay.
-pub fn is_staying(queue: &str) -> bool {
-    queue.starts_with(STAYING_QUEUE)
+/// Whether a queue is that of mail that is pinned to a relay.
+pub fn is_pinned(queue: &str) -> bool {
+    queue.starts_with(PINNED_QUEUE)
 }
 
 /// Whether a queue is that of an account with a relay of its own.
@@ -73,16 +73,16 @@ impl<'a> QueueTarget<'a> {
             own,
             rule,
             avoided: None,
-            stays_with: None,
+            pinned_to: None,
         }
     }
 
     /// The target of a queue.
     pub fn of(queue: &'a str) -> Self {
-        let staying = queue.strip_prefix(STAYING_QUEUE);
-        if let Some((relay, queue)) = staying.and_then(|queue| queue.split_once('/')) {
+        let pinned = queue.strip_prefix(PINNED_QUEUE);
+        if let Some((relay, queue)) = pinned.and_then(|queue| queue.split_once('/')) {
             return Self {
-                stays_with: Some(relay),
+                pinned_to: Some(relay),
                 ..Self::of(queue)
             };
         }
@@ -143,9 +143,9 @@ pub struct QueueClass {
 impl QueueClass {
     /// The class of the messages of this one that only the relay with this host and port may get.
     #[must_use]
-    pub fn staying_with(&self, relay: &str) -> Self {
+    pub fn pinned_to(&self, relay: &str) -> Self {
         Self {
-            queue: format!("{STAYING_QUEUE}{relay}/{}", self.queue).into(),
+            queue: format!("{PINNED_QUEUE}{relay}/{}", self.queue).into(),
             priority: self.priority,
         }
     }
@@ -325,19 +325,19 @@ mod tests {
     }
 
     #[test]
-    fn a_local_queue_names_the_relay_that_its_mail_stays_with() {
+    fn a_local_queue_names_the_relay_that_its_mail_is_pinned_to() {
         for queue in ["global", "account:01JD0000000000000000000000/example.org"] {
             let class = QueueClass {
                 queue: queue.into(),
                 priority: Priority::Normal,
             };
-            let staying = class.staying_with("[::1]:25");
-            assert!(is_staying(&staying.queue) && !is_staying(queue));
+            let pinned = class.pinned_to("[::1]:25");
+            assert!(is_pinned(&pinned.queue) && !is_pinned(queue));
             let expected = QueueTarget {
-                stays_with: Some("[::1]:25"),
+                pinned_to: Some("[::1]:25"),
                 ..QueueTarget::of(queue)
             };
-            assert_eq!(QueueTarget::of(&staying.queue), expected);
+            assert_eq!(QueueTarget::of(&pinned.queue), expected);
         }
     }
 

@@ -15,7 +15,7 @@ use crate::store::{Connection, StoreError};
 /// The longest time until a mail that failed is tried again.
 pub const MAIL_BACKOFF_MAX: Duration = Duration::from_hours(1);
 
-/// A mail that is due later was put off by a clock that was ahead. It is due now.
+/// A mail that is due later was deferred by a clock that was ahead. It is due now.
 fn horizon(now: Timestamp) -> Timestamp {
     now + MAIL_BACKOFF_MAX + CLOCK_SKEW
 }

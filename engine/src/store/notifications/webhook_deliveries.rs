@@ -161,7 +161,7 @@ fn lease_horizon(now: Timestamp) -> Timestamp {
     now + LEASE + CLOCK_SKEW
 }
 
-/// A delivery that is due later was put off by a clock that was ahead. It is due now.
+/// A delivery that is due later was deferred by a clock that was ahead. It is due now.
 fn due_horizon(now: Timestamp) -> Timestamp {
     now + WEBHOOK_BACKOFF_MAX + CLOCK_SKEW
 }
@@ -344,7 +344,7 @@ pub async fn give_up(
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn put_off(
+pub async fn defer(
     connection: &mut Connection,
     webhook: &str,
     until: Timestamp,

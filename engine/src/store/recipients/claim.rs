@@ -38,7 +38,7 @@ pub struct ClaimedRecipient {
     pub was_tried: bool,
     /// The host and port of the only relay that may get it, because it may have arrived there; read where it
     /// was tried.
-    pub stays_with: Option<Arc<str>>,
+    pub pinned_to: Option<Arc<str>>,
 }
 
 impl FromRow<'_, AnyRow> for ClaimedRecipient {
@@ -52,7 +52,7 @@ impl FromRow<'_, AnyRow> for ClaimedRecipient {
             reports: WantedReports::default(),
             webhook: None,
             was_tried: row.try_get::<Option<&str>, _>(4)?.is_some(),
-            stays_with: None,
+            pinned_to: None,
         })
     }
 }
@@ -99,7 +99,7 @@ impl ClaimedRecipient {
             reports: WantedReports::default(),
             webhook: None,
             was_tried: false,
-            stays_with: None,
+            pinned_to: None,
         }
     }
 }
@@ -211,7 +211,7 @@ pub fn claim_directly(
                 reports: WantedReports::default(),
                 webhook: None,
                 was_tried: row.get::<_, Option<String>>(4)?.is_some(),
-                stays_with: None,
+                pinned_to: None,
             })
         })?);
     }

@@ -1,4 +1,4 @@
-//! Mail that may have arrived: it stays with its relay, and after three times a person decides.
+//! Mail that may have arrived: it is pinned to its relay, and after three times a person decides.
 
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ async fn mail_that_may_have_arrived_three_times_waits_for_a_person(env: TestEnv)
     works.end().await;
 }
 
-async fn mail_that_may_have_arrived_stays_with_its_relay(env: TestEnv) {
+async fn mail_that_may_have_arrived_is_pinned_to_its_relay(env: TestEnv) {
     let (admin, first, second) = (
         env.admin().await,
         Relay::start(RelayScript::pipelining()),
@@ -123,6 +123,6 @@ async fn mail_that_may_have_arrived_stays_with_its_relay(env: TestEnv) {
 stories! {
     both {
         mail_that_may_have_arrived_three_times_waits_for_a_person;
-        mail_that_may_have_arrived_stays_with_its_relay;
+        mail_that_may_have_arrived_is_pinned_to_its_relay;
     }
 }

@@ -29,7 +29,7 @@ impl Clock {
 
     /// The time of day by the clock of this machine, to compare it with that of another one.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
-    pub fn of_machine() -> Timestamp {
+    pub(crate) fn of_machine() -> Timestamp {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -38,7 +38,7 @@ impl Clock {
 
     /// By how many milliseconds another clock, which says `other` now, is ahead of that of this machine, which
     /// said `asked_at` before the question. What the answer took is no difference.
-    pub fn ahead_of_machine(other: Timestamp, asked_at: Timestamp) -> i64 {
+    pub(crate) fn ahead_of_machine(other: Timestamp, asked_at: Timestamp) -> i64 {
         let answered_at = Self::of_machine().max(asked_at);
         other.0 - other.0.clamp(asked_at.0, answered_at.0)
     }

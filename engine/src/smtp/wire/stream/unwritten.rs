@@ -5,11 +5,11 @@ use std::io;
 use std::sync::Arc;
 
 /// About how much of a message is written at once, in octets.
-pub(crate) const PIECE_SIZE: usize = 64 * 1024;
+pub(in crate::smtp) const PIECE_SIZE: usize = 64 * 1024;
 
 /// What is to be written, in order.
 #[derive(Default)]
-pub(crate) struct Unwritten {
+pub(in crate::smtp) struct Unwritten {
     parts: VecDeque<Part>,
     /// The piece that is being written.
     piece: Vec<u8>,
@@ -100,7 +100,7 @@ impl Unwritten {
     }
 
     /// The next octets to write. Empty when all are written.
-    pub(crate) fn piece(&mut self) -> &[u8] {
+    pub(super) fn piece(&mut self) -> &[u8] {
         if self.at == self.piece.len() {
             self.piece.clear();
             self.at = 0;
@@ -137,7 +137,7 @@ impl Unwritten {
         self.error = Some(error);
     }
 
-    pub(crate) fn take_error(&mut self) -> Option<io::Error> {
+    pub fn take_error(&mut self) -> Option<io::Error> {
         self.error.take()
     }
 }

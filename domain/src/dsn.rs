@@ -10,7 +10,7 @@ use crate::refusal::TextFault;
 pub const ENVID_MAX: usize = 100;
 
 /// The longest ORCPT, in octets as it is sent.
-const LONGEST_ORCPT: usize = 500;
+const ORCPT_MAX: usize = 500;
 
 /// How much of the message a report of a failure has: the parameter RET (RFC 3461 section 4.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,7 +213,7 @@ pub fn check_envid(text: &str) -> Result<(), TextFault> {
 /// # Errors
 /// The fault, as a sentence.
 pub fn check_orcpt(text: &str) -> Result<(), TextFault> {
-    if text.len() > LONGEST_ORCPT {
+    if text.len() > ORCPT_MAX {
         return Err("ORCPT has at most 500 characters.");
     }
     let (kind, address) = text

@@ -131,14 +131,16 @@ mod tests {
                 .with(Label::AuthenticationType, authentication)
                 .with(Label::Username, user);
             let found = settings_warnings(&form, password);
-            let offered: Vec<&str> = found.iter().map(|pair| pair.repair.button).collect();
+            let offered: Vec<&str> = found.iter().map(|warning| warning.repair.button).collect();
             assert_eq!(offered, repairs, "{port} {connection} {authentication}");
-            for pair in found {
-                let mended = form.clone().with(pair.repair.label, pair.repair.value);
+            for warning in found {
+                let mended = form
+                    .clone()
+                    .with(warning.repair.label, warning.repair.value);
                 assert!(
-                    !settings_warnings(&mended, password).contains(&pair),
+                    !settings_warnings(&mended, password).contains(&warning),
                     "{} does not mend {port} {connection}",
-                    pair.repair.button
+                    warning.repair.button
                 );
             }
         }

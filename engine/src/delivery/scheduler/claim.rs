@@ -51,7 +51,7 @@ impl Worker {
             }
             self.record_turn();
         }
-        // Each heartbeat does it, too.
+        // The first claim takes over leases by the clock of the server; each heartbeat compares again.
         drop(in_time(self.compare_clocks()).await);
         let mut outage: Option<Instant> = None;
         loop {

@@ -1,8 +1,9 @@
-//! The database, SQLite or PostgreSQL: connections and units of work, and one module per table.
+//! The database, SQLite or PostgreSQL: connections and units of work, and its tables by subject.
 //!
-//! `database` opens, migrates and copies it, and has the helpers of SQL. The other modules have the tables:
-//! `accounts` those of sign-in and tokens too, `messages` those of flows and idempotency keys too, `delivery` its
-//! events, workers and suppressions, `relays` their health, `settings` the settings of relays and the policy.
+//! `database` opens, migrates and copies it, with helpers of SQL; `dialect` has the differences of SQLite and
+//! PostgreSQL, `scope` the columns of that name, `search` the searches, `transfer` the move to PostgreSQL. The other
+//! folders have the tables: `accounts` those of sign-in and tokens too, `messages` flows and idempotency keys,
+//! `delivery` events, workers and suppressions, `settings` the policy, `notifications` webhooks.
 
 pub mod accounts;
 pub mod audit;

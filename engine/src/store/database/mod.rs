@@ -1,4 +1,4 @@
-//! What the tables stand on: opening, migrations, differences of the two databases, SQL helpers.
+//! The base of the tables: opening, migrations, differences of the two databases, SQL helpers.
 
 mod checkpoint;
 pub mod direct;

@@ -1,4 +1,4 @@
-//! Changes of the health of relays to report: events of webhooks, and mail.
+//! Tables of webhooks, their deliveries and mail about relays; the reports of changes of health.
 
 pub mod health_mail;
 pub mod webhook_deliveries;

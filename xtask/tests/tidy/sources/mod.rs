@@ -1,4 +1,4 @@
-//! What source files contain: their form, and rules that a compiler does not know.
+//! The content of source files: their form, and rules that no compiler checks.
 
 mod audit;
 mod causes;

@@ -32,7 +32,8 @@
 //!   recording results.
 //! - Rows as one JSON parameter, with statements of constant text, are not faster on PostgreSQL than a block
 //!   of placeholders: 7,087 and 5,102/s beside 6,490 and 7,552/s in alternating runs. Processor time there is
-//!   spread: of a mail that is delivered two fifths in Postern, a third in PostgreSQL, nothing above 3 %.
+//!   spread: of a mail that is delivered two fifths in Postern, a third in PostgreSQL; no single
+//!   function above 3 %.
 
 mod benchmarks;
 mod machine;

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::Clock;
 use crate::delivery::{DeliveryPulse, LastTurn};
-use crate::store::recipients::recipient_counts;
+use crate::store::recipients::counts;
 use crate::store::{Connection, Store, StoreError, keys};
 use crate::vault::Vault;
 
@@ -156,7 +156,7 @@ impl Readiness {
             .find(|key| key.is_active())
             .is_some_and(|newest| self.vault.has_key(&newest.kid));
         let now = self.clock.now();
-        let counts = recipient_counts::counts(connection, None, now).await?;
+        let counts = counts::by_state(connection, None, now).await?;
         let waits = |state| matches!(state, RecipientState::Queued | RecipientState::Deferred);
         let waiting = counts.iter().filter(|count| waits(count.state));
         let oldest = waiting.filter_map(|count| count.oldest).min();

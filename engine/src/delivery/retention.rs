@@ -13,7 +13,7 @@ use crate::store::delivery::suppressions;
 use crate::store::keys::dkim;
 use crate::store::messages::{idempotency, retention};
 use crate::store::notifications::webhook_deliveries;
-use crate::store::recipients::recipient_counts;
+use crate::store::recipients::counts;
 use crate::store::relays::{health_changes, pipelining_trials, usage};
 use crate::store::{Store, StoreError, audit, commit, figures};
 
@@ -83,9 +83,9 @@ async fn delete_old(kept: Retention, store: &Store, clock: &Clock) -> Result<(),
     commit(work).await?;
     let mut work = store.begin().await?;
     if !store.is_local() {
-        recipient_counts::merge_shards(&mut work).await?;
+        counts::merge_shards(&mut work).await?;
     }
-    recipient_counts::delete_before(&mut work, now - 2 * COUNTED).await?;
+    counts::delete_before(&mut work, now - 2 * COUNTED).await?;
     usage::delete_old(&mut work, now).await?;
     health_changes::delete_before(&mut work, now - HEALTH_HISTORY).await?;
     commit(work).await?;

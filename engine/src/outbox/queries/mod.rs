@@ -23,7 +23,7 @@ use crate::audit::Action;
 use crate::mail::{self, ParsedMessage};
 use crate::store::delivery::{events, pause, workers};
 use crate::store::messages::{self, MessageRow, flows, opens};
-use crate::store::recipients::{self, Recipient, recipient_counts};
+use crate::store::recipients::{self, Recipient, counts};
 use crate::store::relays::health;
 use crate::store::search::ListPage;
 use crate::store::{Connection, StoreError, accounts, search};
@@ -58,7 +58,7 @@ impl Outbox {
         let now = self.clock.now();
         let mut connection = self.store.reporting().await?;
         let since = now - COUNTED;
-        let counts = recipient_counts::counts(&mut connection, only_of(actor), since).await?;
+        let counts = counts::by_state(&mut connection, only_of(actor), since).await?;
         let paused = pause::read(&mut connection).await?;
         let mut processes = workers::all(&mut connection, now - HEARTBEAT_TIMEOUT).await?;
         for worker in &mut processes.workers {
@@ -127,7 +127,7 @@ impl Outbox {
         Actor::must_read_metrics(actor, local)?;
         let mut connection = self.store.metrics().await?;
         let day = self.clock.now() - COUNTED;
-        let counts = recipient_counts::counts(&mut connection, None, day).await?;
+        let counts = counts::by_state(&mut connection, None, day).await?;
         let relays = health::of_organisation(&mut connection).await?;
         Ok(MetricsSnapshot {
             reading: self.meter.read(),

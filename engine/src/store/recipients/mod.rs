@@ -2,10 +2,10 @@
 
 mod change;
 mod claim;
+pub mod counts;
 mod lease;
 mod oldest;
 pub mod recent_failures;
-pub mod recipient_counts;
 mod settle;
 
 use std::time::Duration;

@@ -41,7 +41,7 @@ fn bucket(at: Timestamp) -> String {
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn counts(
+pub async fn by_state(
     connection: &mut Connection,
     account: Option<&str>,
     since: Timestamp,

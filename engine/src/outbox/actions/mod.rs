@@ -1,7 +1,6 @@
 //! Actions of administrators on messages, with their audit rows and delivery events.
 
 pub(super) mod bulk;
-pub(super) mod hold;
 pub(super) mod last_limits;
 mod pause;
 mod suppressions;

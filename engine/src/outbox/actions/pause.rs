@@ -3,10 +3,10 @@
 use domain::view::Stamp;
 use domain::{Refusal, Timestamp};
 
-use super::hold::expired_at;
 use crate::Actor;
 use crate::audit::Action;
-use crate::outbox::{HEARTBEAT_TIMEOUT, Outbox};
+use crate::outbox::Outbox;
+use crate::outbox::processes::{HEARTBEAT_TIMEOUT, expired_at};
 use crate::store::delivery::{pause, workers};
 use crate::store::{StoreError, commit};
 

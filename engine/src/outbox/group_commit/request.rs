@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::figures::ShardRows;
 use crate::outbox::accept::limits::{LimitHolder, LimitRefusal};
-use crate::outbox::actions::hold::HEARTBEAT_TIMEOUT;
+use crate::outbox::processes::HEARTBEAT_TIMEOUT;
 use crate::store::audit::Entry;
 use crate::store::database::direct::DirectTransaction;
 use crate::store::delivery::events;

@@ -3,26 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::Timestamp;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use super::processes::{HEARTBEAT_INTERVAL, forget_processes};
 use crate::Clock;
 use crate::store::delivery::{pause, workers};
-use crate::store::{Connection, Store, StoreError, commit, in_time};
-
-/// A process whose last heartbeat is older is gone: its worker and its hold.
-pub(crate) const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// The time between two heartbeats of a process.
-pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
+use crate::store::{Store, StoreError, commit, in_time};
 
 /// The time until a heartbeat that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The hold of this process. Dropped without [`Hold::end`], it ends [`HEARTBEAT_TIMEOUT`] after its
-/// last heartbeat.
+/// The hold of this process. Dropped without [`Hold::end`], it ends
+/// [`HEARTBEAT_TIMEOUT`](super::processes::HEARTBEAT_TIMEOUT) after its last heartbeat.
 pub(crate) struct Hold {
     row: Arc<HoldRow>,
     heartbeats: JoinHandle<()>,
@@ -95,33 +89,6 @@ impl HoldRow {
         forget_processes(&mut work, Some(&self.id), now).await?;
         commit(work).await
     }
-}
-
-/// When the hold of a process that is gone without [`Hold::end`] ended; `None` without such a row.
-///
-/// # Errors
-/// Where the database fails.
-pub(super) async fn expired_at(
-    connection: &mut Connection,
-    now: Timestamp,
-) -> Result<Option<Timestamp>, StoreError> {
-    let last = workers::last_hold(connection, now - HEARTBEAT_TIMEOUT).await?;
-    Ok(last.map(|last| last + HEARTBEAT_TIMEOUT))
-}
-
-/// Deletes the rows of the processes that are gone, and the one with this id.
-///
-/// # Errors
-/// Where the database fails.
-pub(crate) async fn forget_processes(
-    connection: &mut Connection,
-    id: Option<&str>,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    if let Some(at) = expired_at(connection, now).await? {
-        pause::resumed(connection, at).await?;
-    }
-    workers::forget(connection, id, now - HEARTBEAT_TIMEOUT).await
 }
 
 async fn send_heartbeats(row: Arc<HoldRow>) {

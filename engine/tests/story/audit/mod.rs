@@ -1,6 +1,6 @@
 //! The audit log: repeated refusals are counted, no refusal has a commit of its own, retention.
 
-mod audit_chain;
+mod chain;
 
 use std::time::Duration;
 

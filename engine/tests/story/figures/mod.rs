@@ -1,7 +1,7 @@
 //! Figures of mail: they equal what happened, and stay after restarts and compaction.
 
 mod counting;
-mod figures_year;
+mod year;
 
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
 //! The health of relays: checked at intervals by one node, and its changes reported once.
 
-mod health_access;
-mod health_mail;
-mod health_reports;
+mod access;
+mod mail;
 mod readiness;
+mod reports;
 
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
 //! Home: whether mail can leave and since when, why not, and what to do first.
 
-mod home_since;
 mod interfaces;
 mod recent_failures;
 mod relay_activity;
+mod since;
 
 use domain::health::HealthState;
 use domain::home::{HomeFacts, MailStatus, NextStep, next_step};

@@ -12,7 +12,7 @@ use engine::{Actor, Postern};
 use testkit::{Relay, RelayScript};
 
 use crate::environment::TestEnv;
-use crate::keys::key_rotation::{SETTLED, copy, in_state, keys, password, rotate, save, seal_anew};
+use crate::keys::rotation::{SETTLED, copy, in_state, keys, password, rotate, save, seal_anew};
 use crate::outbox::{TestWorker, is};
 use crate::second_factor::second_step;
 use crate::wait::wait_for;

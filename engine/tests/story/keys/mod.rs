@@ -1,9 +1,9 @@
 //! Sealed values: what opens, what does not, and what happens when a key is gone.
 
 mod dkim;
-mod key_nodes;
-mod key_rotation;
 mod lost_keys;
+mod nodes;
+mod rotation;
 mod sealing;
 
 use std::fs;

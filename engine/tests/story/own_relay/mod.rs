@@ -1,7 +1,7 @@
 //! The own relay of an account: used for its mail, taken over from, forbidden and removed.
 
-mod own_relay_fairness;
-mod own_relay_limits;
+mod fairness;
+mod limits;
 
 use std::time::Duration;
 

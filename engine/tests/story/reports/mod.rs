@@ -1,7 +1,7 @@
 //! Reports to the sender of a message that failed, is delayed or was passed on (RFC 3464).
 
-mod report_never;
-mod report_queue;
+mod never;
+mod queue;
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Webhooks: endpoints of administrators, and events sent in order, once, and again after failures.
 
 mod message_webhooks;
-mod webhook_outages;
+mod outages;
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use engine::Actor;
 
 use crate::environment::{TestEnv, execute};
-use crate::keys::key_rotation::{SETTLED, copy, keys, rotate, save, seal_anew};
+use crate::keys::rotation::{SETTLED, copy, keys, rotate, save, seal_anew};
 use crate::webhooks::organisation_webhooks;
 
 /// Longer than a node counts that does not report its key files.

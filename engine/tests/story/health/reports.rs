@@ -12,7 +12,7 @@ use testkit::pki::PrivateAuthority;
 use testkit::{AcceptedMail, Relay, RelayScript};
 
 use crate::environment::TestEnv;
-use crate::health::health_mail::text;
+use crate::health::mail::text;
 use crate::health::{CLOSED, MINUTE};
 use crate::outbox::{TestWorker, through};
 use crate::own_relay::{own_form, relay};

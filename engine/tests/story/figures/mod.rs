@@ -1,6 +1,5 @@
 //! Figures of mail: they equal what happened, and stay after restarts and compaction.
 
-mod counting;
 mod year;
 
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! Acceptance and delivery, and the helpers of all outbox stories.
 
 mod acting;
+mod counting;
 mod feed;
 mod holding;
 mod local_leases;

@@ -99,7 +99,7 @@ impl Administrative for AccountRequest {
         "role": "user",
         "state": "invited",
         "created": "2026-10-02T08:00:00Z",
-        "invitation_expires": "2026-10-05T08:00:00Z",
+        "invitation_expires": "2026-10-09T08:00:00Z",
     },
     "mailed": true,
     "link": null,

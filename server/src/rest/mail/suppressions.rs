@@ -27,7 +27,7 @@ pub struct Suppression {
     #[schema(format = DateTime)]
     listed: String,
     /// When mail to the address is sent again.
-    #[schema(format = DateTime, example = "2026-12-20T05:13:30Z")]
+    #[schema(format = DateTime, example = "2027-05-19T05:13:30Z")]
     expires: String,
     /// The id of the message that was refused.
     #[schema(example = "01M7VN6S40K7W3P9R5S1T8VXYZ")]

@@ -27,7 +27,7 @@ pub struct ApiHealth {
     #[schema(format = DateTime, example = "2026-11-20T05:13:00Z")]
     checked_at: Option<String>,
     /// When the next check is due; null while one is under way.
-    #[schema(format = DateTime, example = "2026-11-20T05:14:00Z")]
+    #[schema(format = DateTime, example = "2026-11-20T05:18:00Z")]
     next_check_at: Option<String>,
 }
 

@@ -255,9 +255,10 @@ struct DeliveryEvent {
     /// Other accounts than administrators see their own relay or that of the organisation, without its name.
     #[schema(example = "smtp-b")]
     relay: Option<String>,
-    /// Why this relay was chosen: `own relay`, `first`, `rule` with the From domain, `failover` or `limit`
-    /// with the relays before it and why they took no mail. For other accounts than administrators it is
-    /// `own relay`, `no own relay`, or why their own took none. Null where `relay` is.
+    /// Why this relay was chosen: `own relay`, `first`, `rule` with the From domain, `it may have arrived there`,
+    /// `failover` or `limit` with the relays before it and why they took no mail; several are joined by `; `.
+    /// For other accounts than administrators it is `own relay`, `no own relay`, `it may have arrived there`, or
+    /// why their own took none. Null where `relay` is.
     #[schema(example = "failover: smtp-a backs off since 2026-11-20T05:09:12Z")]
     reason: Option<String>,
     /// The relay's reply, or what was observed; of a report, its Message-ID or why none was sent.

@@ -29,9 +29,11 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use cli::{Cli, Command};
-use commands::bootstrap::{self, Bootstrap};
+use commands::bootstrap::Bootstrap;
 use commands::relay::{check_domain, diagnose, probe};
-use commands::{account, audit, backup, command_error, export, keys, migrate, policy};
+use commands::{
+    account, audit, backup, command_error, export, keys, migrate, policy, setup_link, token,
+};
 use process::{core_dumps, log, memory, open_files, stderr};
 use service::{deliver, serve};
 
@@ -110,10 +112,10 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
                 delivery, health, ..
             } => deliver::deliver(bootstrap, delivery, health).await,
             Command::SetupLink { public_url, .. } => {
-                bootstrap::setup_link(bootstrap, &public_url).await
+                setup_link::setup_link(bootstrap, &public_url).await
             }
             Command::Account(account) => account::account(bootstrap, account).await,
-            Command::Token(token) => bootstrap::token(bootstrap, token).await,
+            Command::Token(token) => token::token(bootstrap, token).await,
             Command::Audit(audit) => audit::audit(bootstrap, audit).await,
             Command::Keys(command) => keys::keys(bootstrap, command).await,
             Command::Policy(command) => policy::policy(bootstrap, command).await,

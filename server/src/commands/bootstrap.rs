@@ -1,18 +1,15 @@
-//! Opening Postern for a command, and the commands `setup-link` and `token`.
+//! How a command opens Postern, its actor and host name, and the passwords that it prompts for.
 
 use std::error::Error;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
-use app::entrance::setup_path;
-use domain::outbox::PriorityLimits;
+use domain::SecretString;
 use domain::smtp_environment::ReadEnvironment;
-use domain::{SecretString, SendingLimits};
 use engine::smtp::{AddressPolicy, PublicAddresses};
-use engine::{Actor, Clock, Config, Inspection, NewToken, Postern, Token, inspect_data};
+use engine::{Actor, Clock, Config, Inspection, Postern, inspect_data};
 
-use crate::cli::{Command, TokenCommand};
+use crate::cli::Command;
 use crate::http::PublicUrl;
 use crate::process::{data_folder, private_file, stderr};
 use crate::smtp_variables;
@@ -183,114 +180,6 @@ pub fn warn_of_loopback(url: &PublicUrl) {
              --public-url changes it"
         ));
     }
-}
-
-/// Prints a link to create the first administrator.
-pub async fn setup_link(
-    bootstrap: Bootstrap,
-    public_url: &str,
-) -> Result<ExitCode, Box<dyn Error>> {
-    let url = PublicUrl::parse(public_url)?;
-    let postern = bootstrap.open(url.to_string()).await?;
-    let token = postern.accounts().setup_token().await?;
-    postern.close().await;
-    let Some(token) = token else {
-        return Err(
-            "an account exists already; `postern account create` creates more, and \
-                    `postern account passwd` sets a password"
-                .into(),
-        );
-    };
-    writeln!(io::stdout(), "{url}{}", setup_path(&token))?;
-    warn_of_loopback(&url);
-    Ok(ExitCode::SUCCESS)
-}
-
-pub async fn token(
-    bootstrap: Bootstrap,
-    command: TokenCommand,
-) -> Result<ExitCode, Box<dyn Error>> {
-    let postern = bootstrap.open(String::new()).await?;
-    match command {
-        TokenCommand::Create {
-            account,
-            name,
-            scope,
-            expires,
-            sender,
-            any_sender,
-            default_priority,
-            highest_priority,
-            limits,
-            ..
-        } => {
-            let new = NewToken {
-                scopes: scope,
-                expires_days: expires,
-                senders: sender,
-                any_sender,
-                default_priority,
-                highest_priority,
-                limits: limits.or(SendingLimits::default()),
-                ..NewToken::new(&account, &name)
-            };
-            let secret = postern.accounts().create_token(&operator(), new).await?;
-            writeln!(io::stdout(), "{secret}")?;
-        }
-        TokenCommand::List { .. } => {
-            for token in postern.accounts().tokens(&operator()).await? {
-                writeln!(io::stdout(), "{}", token_line(&token))?;
-            }
-        }
-        TokenCommand::Revoke { id, .. } => {
-            postern.accounts().revoke_token(&operator(), &id).await?;
-            stderr::line("revoked");
-        }
-    }
-    postern.close().await;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// A line of `token list`.
-fn token_line(token: &Token) -> String {
-    let scopes: Vec<&str> = token.scopes.iter().map(Into::into).collect();
-    let mut parts = vec![
-        token.id.clone(),
-        token.account.email.clone(),
-        token.name.clone(),
-        format!("made {}", token.created_at),
-        scopes.join(","),
-    ];
-    if !token.senders.is_empty() {
-        parts.push(format!("from {}", token.senders.join(",")));
-    } else if token.any_sender {
-        parts.push("from any address".to_owned());
-    }
-    if token.priorities != PriorityLimits::default() {
-        let PriorityLimits { default, highest } = token.priorities;
-        parts.push(format!(
-            "priority {} up to {}",
-            default.as_str(),
-            highest.as_str()
-        ));
-    }
-    if !token.quota.limits.is_empty() {
-        parts.push(format!("at most {}", token.quota.limits.text()));
-    }
-    parts.push(match token.last_used_at {
-        Some(at) => format!("used {at}"),
-        None => "never used".to_owned(),
-    });
-    let is_expired = token.is_expired(Clock::default().now());
-    if let Some(at) = token.expires_at {
-        parts.push(format!("expires {at}"));
-    }
-    parts.push(match token.revoked_at {
-        Some(at) => format!("revoked {at}"),
-        None if is_expired => "expired".to_owned(),
-        None => "in use".to_owned(),
-    });
-    parts.join("  ")
 }
 
 /// Prompts for a password without echo, or reads a line where standard input is not a terminal.

@@ -11,3 +11,5 @@ pub mod migrate;
 pub mod policy;
 pub mod relay;
 mod senders;
+pub mod setup_link;
+pub mod token;

@@ -6,7 +6,8 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
 
-use super::session::{decode, page};
+use super::decode::decode;
+use super::page::page;
 use crate::http::authentication::Caller;
 use crate::http::body::{BODY_MAX, FORM_MAX};
 use crate::http::cookies::flash;

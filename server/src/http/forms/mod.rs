@@ -1,8 +1,10 @@
-//! The forms of the console: their routes, their decoding, and those that begin or end a session.
+//! The forms of the console: routes, decoding, pages, and those that begin or end a session.
 
 #[cfg(test)]
 mod account_forms_tests;
+pub mod decode;
 pub mod form_routes;
+pub mod page;
 pub mod second_step;
 pub mod session;
 #[cfg(test)]

@@ -11,7 +11,9 @@ use axum::routing::post;
 use domain::{Refusal, SecretString};
 use tower_sessions::Session;
 
-use super::session::{again_with, signed_in_at, typed, with_device};
+use super::decode::typed;
+use super::page::again_with;
+use super::session::{signed_in_at, with_device};
 use crate::http::authentication::Caller;
 use crate::http::cookies::{second_step_cookie, sessions};
 use crate::http::state::AppState;

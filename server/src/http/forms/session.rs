@@ -1,30 +1,26 @@
-//! The forms that set or remove a cookie, and what all forms need: their decoding and their pages.
+//! The forms that begin or end a session, or renew the device cookie.
 //!
-//! Login, logout, the first administrator and a new password begin or end a session or renew the device cookie, which
-//! are headers of a response: `app` knows none, and handles the other forms (`form_routes`). They work without
-//! WebAssembly. A refused form is rendered again with its values, except passwords.
+//! They are login, logout, the first administrator and a new password. Their cookies are headers of a response: `app`
+//! knows none, and handles the other forms (`form_routes`). They work without WebAssembly. A refused form is rendered
+//! again with its values, except passwords.
 
+use app::Flash;
 use app::account::{ACCOUNT, CHANGE_PASSWORD, PasswordForm};
 use app::entrance::{LOGIN, LOGOUT, LoginForm, LoginQuery, SETUP, SetupForm, setup_path};
-use app::{Flash, FormReply, unreadable_form};
-use axum::extract::{Form, Query, Request, State};
+use axum::Router;
+use axum::extract::{Query, Request, State};
 use axum::http::header::SET_COOKIE;
-use axum::http::{Method, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use axum::routing::post;
-use axum::{RequestExt, Router};
-use domain::{Kind, Refusal, SecretString};
+use domain::SecretString;
 use engine::Origin;
-use leptos::prelude::provide_context;
-use serde::de::DeserializeOwned;
 use tower_sessions::Session;
 
+use super::decode::{filled_in, typed};
+use super::page::again;
 use crate::http::authentication::Caller;
-use crate::http::body::{self, BODY_MAX, FORM_MAX};
 use crate::http::cookies::{flash, second_step_cookie, sessions};
 use crate::http::origin::public_url::PublicUrl;
-use crate::http::pages;
-use crate::http::refusal_status::with_status;
 use crate::http::state::AppState;
 
 pub fn router() -> Router<AppState> {
@@ -33,96 +29,6 @@ pub fn router() -> Router<AppState> {
         .route(LOGOUT, post(logout))
         .route(SETUP, post(create_first_account))
         .route(CHANGE_PASSWORD, post(change_password))
-}
-
-/// The fields of a small form, and whether it could be decoded.
-pub async fn typed<T>(request: Request) -> (T, Result<(), Refusal>)
-where
-    T: DeserializeOwned + Default + 'static,
-{
-    match decode(request, FORM_MAX).await {
-        Ok(typed) => (typed, Ok(())),
-        Err(refusal) => (T::default(), Err(refusal)),
-    }
-}
-
-/// Decodes a form.
-pub async fn filled_in<T: DeserializeOwned + 'static>(request: Request) -> Result<T, Refusal> {
-    decode(request, BODY_MAX).await
-}
-
-/// Decodes a form of at most `max` bytes.
-pub async fn decode<T: DeserializeOwned + 'static>(
-    request: Request,
-    max: usize,
-) -> Result<T, Refusal> {
-    let (parts, body) = request.into_parts();
-    let body = body::read(body, max).await?;
-    let request = Request::from_parts(parts, body.into());
-    match request.extract::<Form<T>, _>().await {
-        Ok(Form(typed)) => Ok(typed),
-        Err(rejection) => {
-            let kind = match rejection.status() {
-                StatusCode::UNSUPPORTED_MEDIA_TYPE => Kind::UnsupportedMediaType,
-                _ => Kind::BadRequest,
-            };
-            Err(unreadable_form(kind))
-        }
-    }
-}
-
-/// Renders the page at `path` for a refused form, with the status of the refusal.
-pub async fn again(
-    state: AppState,
-    caller: Caller,
-    path: &str,
-    email: String,
-    refusal: Refusal,
-) -> Response {
-    let reply = FormReply {
-        refusal: refusal.clone(),
-        email,
-    };
-    let page = page(state, caller, path, move || {
-        provide_context(reply.clone());
-    })
-    .await;
-    with_status(page, &refusal)
-}
-
-/// As [`again`], with `shown` in the context of the page: what was typed.
-pub async fn again_with(
-    state: AppState,
-    caller: Caller,
-    path: &str,
-    shown: impl Clone + Send + Sync + 'static,
-    refusal: Refusal,
-) -> Response {
-    let reply = FormReply {
-        refusal: refusal.clone(),
-        email: String::new(),
-    };
-    let more = move || {
-        provide_context(reply.clone());
-        provide_context(shown.clone());
-    };
-    with_status(page(state, caller, path, more).await, &refusal)
-}
-
-/// Renders the page at `path` in answer to a form, with `more` in its context.
-pub async fn page(
-    state: AppState,
-    caller: Caller,
-    path: &str,
-    more: impl Fn() + Clone + Send + Sync + 'static,
-) -> Response {
-    let mut request = Request::default();
-    *request.method_mut() = Method::GET;
-    match path.parse() {
-        Ok(uri) => *request.uri_mut() = uri,
-        Err(_) => return ().into_response(),
-    }
-    pages::render(state, caller, request, more).await
 }
 
 async fn login(

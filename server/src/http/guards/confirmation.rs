@@ -41,7 +41,8 @@ use url::form_urlencoded;
 
 use crate::http::authentication::Caller;
 use crate::http::body::{self, BODY_MAX};
-use crate::http::forms::session::{again, filled_in, page};
+use crate::http::forms::decode::filled_in;
+use crate::http::forms::page::{again, page};
 use crate::http::refusal_status::with_status;
 use crate::http::refuse::refuse;
 use crate::http::state::AppState;

@@ -9,7 +9,7 @@ use domain::Kind;
 use leptos::prelude::provide_context;
 
 use crate::http::authentication::Caller;
-use crate::http::forms::session::page;
+use crate::http::forms::page::page;
 use crate::http::refusal_status::with_status;
 use crate::http::refuse::refuse_unread;
 use crate::http::state::AppState;

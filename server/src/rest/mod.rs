@@ -54,11 +54,14 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(relays::email_test::send))
         .routes(routes!(relays::diagnosis::diagnose))
         .routes(routes!(relays::probe::probe))
-        .routes(routes!(relays::list::list, relays::list::create))
         .routes(routes!(
-            relays::list::read,
-            relays::list::change_one,
-            relays::list::remove
+            relays::collection::list,
+            relays::collection::create
+        ))
+        .routes(routes!(
+            relays::collection::read,
+            relays::collection::change_one,
+            relays::collection::remove
         ))
         .routes(routes!(relays::health::read))
         .routes(routes!(relays::health::check))

@@ -10,8 +10,8 @@ use domain::{Label, Refusal};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::collection::change;
 use super::email_smtp::revision_of;
-use super::list::change;
 use crate::http::state::AppState;
 use crate::rest::request::extract::{JsonBody, PathParams, SignedIn};
 use crate::rest::request::json::{Faults, lenient};

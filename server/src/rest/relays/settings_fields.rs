@@ -75,7 +75,7 @@ impl PartialSchema for SavedFields {
 impl ToSchema for SavedFields {}
 
 /// The saved configuration of examples.
-pub fn example_form() -> Form {
+pub(super) fn example_form() -> Form {
     Form::default()
         .with(Label::FromAddress, "alerts@example.org")
         .with(Label::Username, "postern")

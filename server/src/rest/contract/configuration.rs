@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-pub const SETTINGS: &str = "/api/setup/email_smtp";
+/// The path of the SMTP settings of the organisation's relay.
+pub const SETTINGS_PATH: &str = "/api/setup/email_smtp";
 
 /// Settings of a relay that does not exist: nothing listens at port 1.
 pub fn settings() -> Value {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::configuration::{SETTINGS, settings};
+use super::configuration::{SETTINGS_PATH, settings};
 use super::operations::accounts::{accounts, limits, sessions};
 use super::operations::audit::audit;
 use super::operations::domains::domains;
@@ -72,23 +72,23 @@ fn headers_have_a_pattern(document: &Value) {
 }
 
 async fn configuration(api: &mut Api) {
-    let (status, before) = api.call("get", SETTINGS, Call::default()).await;
+    let (status, before) = api.call("get", SETTINGS_PATH, Call::default()).await;
     assert_eq!((status, &before["revision"]), (200, &json!(0)));
     let saved = api
-        .call("post", SETTINGS, body(json!({ "data": settings() })))
+        .call("post", SETTINGS_PATH, body(json!({ "data": settings() })))
         .await;
     assert_eq!(saved.0, 200);
-    let (_, after) = api.call("get", SETTINGS, Call::default()).await;
+    let (_, after) = api.call("get", SETTINGS_PATH, Call::default()).await;
     assert_eq!(after["data"]["smtp_port"], "1");
     // The answer may be posted back.
-    assert_eq!(api.call("post", SETTINGS, body(after)).await.0, 200);
+    assert_eq!(api.call("post", SETTINGS_PATH, body(after)).await.0, 200);
     let stale = Call {
         headers: &[("if-match", "\"0\"")],
         ..body(json!({ "data": settings() }))
     };
-    assert_eq!(api.call("post", SETTINGS, stale).await.0, 409);
+    assert_eq!(api.call("post", SETTINGS_PATH, stale).await.0, 409);
     let wrong = body(json!({ "data": { "smtp_port": true, "x": 1 }, "revision": "7" }));
-    let (status, refused) = api.call("post", SETTINGS, wrong).await;
+    let (status, refused) = api.call("post", SETTINGS_PATH, wrong).await;
     assert_eq!(status, 422);
     let fields: Vec<_> = refused["errors"]
         .as_object()

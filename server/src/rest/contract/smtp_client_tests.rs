@@ -8,7 +8,7 @@ use engine::{Actor, Origin};
 use serde_json::{Value, json};
 use testkit::{Action, Relay, RelayScript};
 
-use super::configuration::{SETTINGS as ORGANISATION, settings as organisation};
+use super::configuration::{SETTINGS_PATH, settings as organisation};
 use super::operations::smtp_settings::{SETTINGS, TEST, token};
 use super::test_api::{Api, Call, HTTP, OWN_RELAYS, body};
 
@@ -149,7 +149,7 @@ async fn the_organisations_relay_is_shown_without_its_user() {
     }
     let saved = client
         .api
-        .call("post", ORGANISATION, body(json!({ "data": fields })))
+        .call("post", SETTINGS_PATH, body(json!({ "data": fields })))
         .await;
     assert_eq!(saved.0, 200, "{}", saved.1);
     let global = json!({

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::rest::contract::configuration::{SETTINGS, settings};
+use crate::rest::contract::configuration::{SETTINGS_PATH, settings};
 use crate::rest::contract::test_api::{Api, Call, body, path};
 
 pub async fn relays(api: &mut Api) {
@@ -46,7 +46,7 @@ pub async fn relays(api: &mut Api) {
         ..with(json!({ "data": settings() }))
     };
     assert_eq!(api.call("post", smtp, stale).await.0, 409);
-    let (_, global) = api.call("get", SETTINGS, Call::default()).await;
+    let (_, global) = api.call("get", SETTINGS_PATH, Call::default()).await;
     assert_eq!(global["data"]["smtp_port"], "1", "another relay");
     let (status, read) = api.call("get", one, path(id)).await;
     assert_eq!(

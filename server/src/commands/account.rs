@@ -11,7 +11,7 @@ use engine::{AccountChange, Invited, LinkDelivery, Postern};
 use super::bootstrap::{Bootstrap, operator, password, warn_of_loopback};
 use super::senders::senders;
 use crate::cli::{AccountArgs, AccountCommand, RoleArg, SecondFactorCommand};
-use crate::http::PublicUrl;
+use crate::http::origin::public_url::PublicUrl;
 use crate::process::stderr;
 
 impl From<RoleArg> for Role {

@@ -10,7 +10,7 @@ use engine::smtp::{AddressPolicy, PublicAddresses};
 use engine::{Actor, Clock, Config, Inspection, Postern, inspect_data};
 
 use crate::cli::Command;
-use crate::http::PublicUrl;
+use crate::http::origin::public_url::PublicUrl;
 use crate::process::{data_folder, private_file, stderr};
 use crate::smtp_variables;
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use app::entrance::setup_path;
 
 use super::bootstrap::{Bootstrap, warn_of_loopback};
-use crate::http::PublicUrl;
+use crate::http::origin::public_url::PublicUrl;
 
 /// Prints a link to create the first administrator.
 pub async fn setup_link(

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use engine::RelayFindings;
 
 use super::finding::Finding;
-use crate::http::{PublicUrl, TrustedProxies};
+use crate::http::origin::address::TrustedProxies;
+use crate::http::origin::public_url::PublicUrl;
 
 /// The public URL, where `listen` is the address of HTTP, with TLS or without.
 pub fn public_url(configured: Option<&str>, listen: SocketAddr, has_tls: bool) -> Finding {

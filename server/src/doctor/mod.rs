@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::cli::DoctorArgs;
 use crate::command_socket;
 use crate::commands::bootstrap::Bootstrap;
-use crate::http::PublicUrl;
+use crate::http::origin::public_url::PublicUrl;
 use crate::process::terminal::Terminal;
 use finding::{Finding, FindingState};
 use network::{Listening, Spoken};

@@ -10,7 +10,7 @@ mod headers;
 pub mod listener;
 mod monitoring;
 mod open_image;
-mod origin;
+pub mod origin;
 mod outbox;
 mod pages;
 pub mod refusal_status;
@@ -23,10 +23,6 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use tower::ServiceBuilder;
-
-pub use origin::address::TrustedProxies;
-pub use origin::allowed_hosts::AllowedHosts;
-pub use origin::public_url::PublicUrl;
 
 use crate::assets;
 use crate::compression::compress_pages;

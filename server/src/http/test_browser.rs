@@ -13,8 +13,11 @@ use domain::view::Role;
 use engine::{Actor, Clock, Config, Postern};
 use tower::ServiceExt;
 
+use super::origin::address::TrustedProxies;
+use super::origin::allowed_hosts::AllowedHosts;
+use super::origin::public_url::PublicUrl;
+use super::router;
 use super::state::{SharedState, test_interface};
-use super::{AllowedHosts, PublicUrl, TrustedProxies, router};
 
 pub const PASSWORD: &str = "correct horse battery staple";
 

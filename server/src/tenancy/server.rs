@@ -25,8 +25,11 @@ use tower::ServiceExt;
 use url::form_urlencoded;
 
 use super::tenant::{NO_DOMAIN, SPECS, Spec, Tenant};
+use crate::http;
+use crate::http::origin::address::TrustedProxies;
+use crate::http::origin::allowed_hosts::AllowedHosts;
+use crate::http::origin::public_url::PublicUrl;
 use crate::http::state::SharedState;
-use crate::http::{self, AllowedHosts, PublicUrl, TrustedProxies};
 
 const PASSWORD: &str = "correct horse battery staple";
 

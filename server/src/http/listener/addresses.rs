@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::http::TrustedProxies;
+use crate::http::origin::address::TrustedProxies;
 
 /// The shortest time between two warnings that a client has too many connections.
 const WARNING: Duration = Duration::from_secs(60);

@@ -18,7 +18,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::waiting::MOST_CANCELLED;
 use super::*;
-use crate::http::TrustedProxies;
+use crate::http::origin::address::TrustedProxies;
 use crate::tls::{self, CertificateFiles, CertificateUse, HTTP2};
 
 const LONG: Duration = Duration::from_secs(3600);

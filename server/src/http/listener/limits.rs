@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::http::TrustedProxies;
+use crate::http::origin::address::TrustedProxies;
 
 /// How long a client may be silent before a request head is complete: the first, or the next after a
 /// response. Proxies keep idle connections open for a minute.

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::http::TrustedProxies;
+use crate::http::origin::address::TrustedProxies;
 
 const LONG: Duration = Duration::from_secs(3600);
 /// More than the system keeps for a client that does not read.

@@ -83,8 +83,11 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
+    use crate::http::metrics_router;
+    use crate::http::origin::address::TrustedProxies;
+    use crate::http::origin::allowed_hosts::AllowedHosts;
+    use crate::http::origin::public_url::PublicUrl;
     use crate::http::state::{SharedState, test_interface};
-    use crate::http::{AllowedHosts, PublicUrl, TrustedProxies, metrics_router};
 
     async fn ask(router: &Router, method: &str, path: &str) -> (u16, Value) {
         let request = Request::builder().method(method).uri(path);

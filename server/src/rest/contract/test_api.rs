@@ -17,8 +17,11 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::schema::check;
+use crate::http;
+use crate::http::origin::address::TrustedProxies;
+use crate::http::origin::allowed_hosts::AllowedHosts;
+use crate::http::origin::public_url::PublicUrl;
 use crate::http::state::SharedState;
-use crate::http::{self, AllowedHosts, PublicUrl, TrustedProxies};
 use crate::rest::openapi;
 
 /// The only address of this machine that the relays of accounts may have.

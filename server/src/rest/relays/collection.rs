@@ -1,4 +1,4 @@
-//! `/api/relays` and `/api/relays/{id}`: the relays in their order, added, read, changed and removed.
+//! `/api/relays` and `/api/relays/{id}`: relays, listed, added, read, changed and removed.
 
 use std::collections::BTreeMap;
 

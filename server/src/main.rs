@@ -31,9 +31,7 @@ use clap::error::ErrorKind;
 use cli::{Cli, Command};
 use commands::bootstrap::Bootstrap;
 use commands::relay::{check_domain, diagnose, probe};
-use commands::{
-    account, audit, backup, command_error, export, keys, migrate, policy, setup_link, token,
-};
+use commands::{account, audit, backup, error, export, keys, migrate, policy, setup_link, token};
 use process::{core_dumps, log, memory, open_files, stderr};
 use service::{deliver, serve};
 
@@ -65,8 +63,8 @@ fn main() -> ExitCode {
     let verifies_audit = cli.command.verifies_audit();
     match run(cli.command) {
         Ok(code) => code,
-        Err(error) if verifies_audit => command_error::report_not_verified(&*error),
-        Err(error) => command_error::report(&*error),
+        Err(error) if verifies_audit => error::report_not_verified(&*error),
+        Err(error) => error::report(&*error),
     }
 }
 

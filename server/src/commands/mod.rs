@@ -4,7 +4,7 @@ pub mod account;
 pub mod audit;
 pub mod backup;
 pub mod bootstrap;
-pub mod command_error;
+pub mod error;
 pub mod export;
 pub mod keys;
 pub mod migrate;

@@ -39,7 +39,7 @@ pub fn router(state: AppState) -> Router {
     Router::new()
         .merge(pages::router())
         .merge(forms::session::router())
-        .merge(forms::form_routes::router())
+        .merge(forms::routes::router())
         .merge(forms::second_step::router())
         .merge(guards::confirmation::router())
         .merge(outbox::router())

@@ -16,7 +16,7 @@ use leptos_axum::generate_route_list;
 
 use super::authentication::Caller;
 use super::body::{self, BODY_MAX};
-use super::cookies::{flash, second_step_cookie};
+use super::cookies::{flash, second_step};
 use super::refuse;
 use super::state::AppState;
 use crate::assets;
@@ -65,7 +65,7 @@ async fn page(State(state): State<AppState>, caller: Caller, request: Request) -
         let text = "This is not a proxy. Request a path.";
         return refuse::refuse(request.uri(), Refusal::new(Kind::BadRequest, text));
     }
-    let pending = second_step_cookie::read(request.headers(), &state.url);
+    let pending = second_step::read(request.headers(), &state.url);
     let flash = flash::read(request.headers(), &state.url);
     let (url, has_flash) = (state.url.clone(), flash.is_some());
     let page = render(state, caller, request, move || {

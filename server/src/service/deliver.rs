@@ -9,7 +9,7 @@ use engine::{DeliveryConfig, Postern, Retention};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::open_service::open_service;
+use super::open::open_service;
 use super::{health_checks, key_maintenance};
 use crate::cli::{DeliveryArgs, HealthArgs};
 use crate::commands::bootstrap::{Bootstrap, host};

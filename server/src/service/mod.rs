@@ -3,7 +3,7 @@
 pub mod deliver;
 mod health_checks;
 mod key_maintenance;
-mod open_service;
+mod open;
 pub mod serve;
 mod webhooks;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use app::interfaces::ProgramFile;
 use domain::interface::{InterfaceEncryption, InterfaceKind};
 
 use super::deliver::{self, Deliverer};
-use super::open_service::open_service;
+use super::open::open_service;
 use super::{health_checks, key_maintenance, webhooks};
 use crate::cli::{CommandSocketArgs, DeliveryArgs, HealthArgs, ListenArgs, SubmissionArgs};
 use crate::command_socket::CommandSocket;

@@ -2,5 +2,5 @@
 
 pub mod flash;
 mod names;
-pub mod second_step_cookie;
+pub mod second_step;
 pub mod sessions;

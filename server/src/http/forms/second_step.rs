@@ -15,7 +15,7 @@ use super::decode::typed;
 use super::page::again_with;
 use super::session::{signed_in_at, with_device};
 use crate::http::authentication::Caller;
-use crate::http::cookies::{second_step_cookie, sessions};
+use crate::http::cookies::{second_step, sessions};
 use crate::http::state::AppState;
 
 pub fn router() -> Router<AppState> {
@@ -33,7 +33,7 @@ async fn second_step(
     let here = request.uri().path_and_query();
     let here = here.map_or_else(|| SECOND_STEP.to_owned(), ToString::to_string);
     let origin = with_device(&state, &caller, &request);
-    let secret = second_step_cookie::read(request.headers(), &state.url);
+    let secret = second_step::read(request.headers(), &state.url);
     let (typed, arrived) = typed::<SecondStepForm>(request).await;
     let signed_in = async {
         arrived?;
@@ -45,7 +45,7 @@ async fn second_step(
     };
     match signed_in.await {
         Ok(device) => {
-            let removal = second_step_cookie::removal(&state.url);
+            let removal = second_step::removal(&state.url);
             let response = signed_in_at(query.next(), &device, &state.url);
             (AppendHeaders([(SET_COOKIE, removal)]), response).into_response()
         }

@@ -19,7 +19,7 @@ use tower_sessions::Session;
 use super::decode::{filled_in, typed};
 use super::page::again;
 use crate::http::authentication::Caller;
-use crate::http::cookies::{flash, second_step_cookie, sessions};
+use crate::http::cookies::{flash, second_step, sessions};
 use crate::http::origin::public_url::PublicUrl;
 use crate::http::state::AppState;
 
@@ -48,11 +48,7 @@ async fn login(
         let accounts = state.postern.accounts();
         let login = accounts.login(&typed.email, password, &origin).await?;
         if let Some(secret) = accounts.begin_second_step(&login).await? {
-            return Ok(second_step_cookie::redirect(
-                query.next(),
-                &secret,
-                &state.url,
-            ));
+            return Ok(second_step::redirect(query.next(), &secret, &state.url));
         }
         sessions::begin(&session, &login, &origin).await?;
         let device = accounts.device_cookie(&login, &origin);

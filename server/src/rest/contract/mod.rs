@@ -1,8 +1,8 @@
 //! Tests of the REST interface as its clients see it, against the `OpenAPI` document.
 
 mod configuration;
-mod contract_tests;
 mod document_examples;
+mod document_tests;
 mod open_tracking_tests;
 mod operations;
 mod schema;

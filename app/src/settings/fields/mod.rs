@@ -1,5 +1,7 @@
 //! The fields of the settings form: their inputs, hints, faults and warnings.
 
+#[cfg(feature = "ssr")]
+mod certificate_box;
 mod certificates;
 mod control;
 mod earlier_passwords;
@@ -9,6 +11,8 @@ mod password;
 mod row;
 mod warnings;
 
+#[cfg(feature = "ssr")]
+pub use certificate_box::CertificateBox;
 pub use certificates::{add_pasted, stop_at_unadded, trust};
 pub use field::Field;
 pub use password::Password;

@@ -1,6 +1,5 @@
 //! The page of the SMTP settings, and its island for the page of a relay.
 
-mod certificate_box;
 mod environment_card;
 mod providers;
 
@@ -11,13 +10,13 @@ use domain::view::SettingsView;
 use engine::{Actor, Postern};
 
 use super::SettingsEditor;
+use super::fields::CertificateBox;
 use super::state::InitialState;
 use super::static_parts::{CERTIFICATE_BOX, PROVIDERS, TEMPLATE};
 use crate::components::refused;
 use crate::history::HistoryLink;
 use crate::layout::console_page;
 use crate::server_prelude::*;
-use certificate_box::CertificateBox;
 pub use environment_card::EnvironmentCard;
 use providers::Providers;
 

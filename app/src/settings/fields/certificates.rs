@@ -110,7 +110,7 @@ pub fn trust(editor: Editor, text: String, authorities: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::state::form_state_tests::state;
+    use crate::settings::state::form_tests::state;
 
     #[test]
     fn a_certificate_is_listed_by_its_description() {

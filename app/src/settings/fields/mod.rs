@@ -6,7 +6,7 @@ mod certificates;
 mod control;
 mod earlier_passwords;
 mod entries;
-mod field;
+mod input;
 mod password;
 mod row;
 mod warnings;
@@ -14,5 +14,5 @@ mod warnings;
 #[cfg(feature = "ssr")]
 pub use certificate_box::CertificateBox;
 pub use certificates::{add_pasted, stop_at_unadded, trust};
-pub use field::Field;
+pub use input::Field;
 pub use password::Password;

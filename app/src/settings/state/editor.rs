@@ -7,7 +7,7 @@ use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
 
 use super::action::{Preset, Username};
-use super::form_state::FormState;
+use super::form::FormState;
 use super::initial::InitialState;
 use super::password_plan::PasswordChoice;
 use crate::element;

@@ -3,9 +3,9 @@
 mod action;
 mod editor;
 mod faults;
-mod form_state;
+mod form;
 #[cfg(test)]
-pub mod form_state_tests;
+pub mod form_tests;
 mod initial;
 mod outcome;
 mod password_plan;
@@ -13,7 +13,7 @@ mod password_plan;
 pub use action::{Preset, SettingsAction, Username};
 pub use editor::Editor;
 pub use faults::of_no_field;
-pub use form_state::FormState;
+pub use form::FormState;
 pub use initial::{ID, InitialState};
 pub use outcome::FormOutcome;
 pub use password_plan::{PasswordChoice, PasswordPlan};

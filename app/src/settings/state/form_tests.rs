@@ -3,7 +3,7 @@
 use domain::view::{PasswordState, SettingsView, Verification};
 use domain::{Form, Kind, Label, Refusal};
 
-use super::form_state::FormState;
+use super::form::FormState;
 use super::initial::InitialState;
 use super::outcome::FormOutcome;
 use super::password_plan::{PasswordChoice, PasswordPlan};

@@ -2,6 +2,7 @@
 
 mod configuration;
 mod document_examples;
+mod document_limits;
 mod document_tests;
 mod open_tracking_tests;
 mod operations;

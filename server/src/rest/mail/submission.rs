@@ -39,7 +39,7 @@ pub fn decode(body: &[u8]) -> Result<Submissions, Refusal> {
         }
         Json::Array(mails) => {
             if !(1..=Submissions::MAX).contains(&mails.len()) {
-                let text = "An array has 1 to 500 mails.";
+                let text = format!("An array has 1 to {} mails.", Submissions::MAX);
                 return Err(Refusal::new(Kind::Invalid, text));
             }
             let mails = mails
@@ -61,7 +61,7 @@ fn decode_mail(value: Json<'_>, path: Path<'_>, faults: &Faults) -> Submission {
     }
 }
 
-/// The body as a whole: a mail, or an array of 1 to 500.
+/// The body as a whole: a mail, or an array of 1 to [`Submissions::MAX`].
 pub struct SendEmailBody;
 
 impl PartialSchema for SendEmailBody {

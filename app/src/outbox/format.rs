@@ -173,16 +173,16 @@ mod tests {
 
     #[test]
     fn a_duration_has_its_largest_unit() {
-        const DAY: i64 = 86_400_000;
+        const DAY_MS: i64 = 86_400_000;
         let now = Timestamp(1_795_151_610_000);
         for (milliseconds, length, past, future) in [
             (-5, "< 1 min", "just now", "within 1 min"),
             (59_999, "< 1 min", "just now", "within 1 min"),
             (60_000, "1 min", "1 min ago", "in 1 min"),
             (3_599_999, "59 min", "59 min ago", "in 59 min"),
-            (DAY - 1, "23 h", "23 h ago", "in 23 h"),
-            (DAY, "1 day", "1 day ago", "in 1 day"),
-            (5 * DAY, "5 days", "5 days ago", "in 5 days"),
+            (DAY_MS - 1, "23 h", "23 h ago", "in 23 h"),
+            (DAY_MS, "1 day", "1 day ago", "in 1 day"),
+            (5 * DAY_MS, "5 days", "5 days ago", "in 5 days"),
         ] {
             let before = Timestamp(now.0 - milliseconds);
             assert_eq!(age(before, now), length);

@@ -1,4 +1,4 @@
-//! The commands that act and end, how they open Postern, and how they report that they failed.
+//! The commands other than services: how each opens Postern, and how its errors are reported.
 
 pub mod account;
 pub mod audit;

@@ -1,4 +1,4 @@
-//! What concerns the process: its data folder, files, limits, signals, logs and messages.
+//! The process: its data folder, private files, limits, signals, service manager, log and terminal.
 
 pub mod core_dumps;
 pub mod data_folder;

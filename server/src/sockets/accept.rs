@@ -1,4 +1,4 @@
-//! Accepts connections: again after a pause where that fails.
+//! Accepts the next connection of a listener, and retries after a pause where that fails.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};

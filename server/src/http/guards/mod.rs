@@ -1,4 +1,4 @@
-//! What is asked of people before their requests: a network, a second factor, a confirmation.
+//! Middleware for sessions: administrator networks, second-factor enrolment, confirmation.
 
 pub mod confirmation;
 #[cfg(test)]

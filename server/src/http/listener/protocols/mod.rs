@@ -1,4 +1,4 @@
-//! What a connection speaks: TLS, HTTP/1.1 or HTTP/2, and its requests.
+//! The protocols of a connection: TLS, HTTP/1.1 or HTTP/2, and the requests in them.
 
 pub mod connection;
 mod http1;

@@ -11,6 +11,7 @@ use utoipa::{Modify, OpenApi as _};
 
 use super::examples;
 use super::response::envelope::ErrorEnvelope;
+use super::response::errors::Anonymous;
 use super::smtp_settings::refusals::SmtpError;
 
 #[derive(utoipa::OpenApi)]
@@ -140,16 +141,19 @@ fn close(part: &mut Value, names: &mut Vec<String>) {
     path = "/api/openapi.json",
     tag = "About",
     security(()),
-    responses((
-        status = 200,
-        description = "The document",
-        body = Object,
-        example = json!({
-            "openapi": "3.1.0",
-            "info": { "title": "Postern", "version": env!("CARGO_PKG_VERSION") },
-            "paths": {},
-        })
-    ))
+    responses(
+        (
+            status = 200,
+            description = "The document",
+            body = Object,
+            example = json!({
+                "openapi": "3.1.0",
+                "info": { "title": "Postern", "version": env!("CARGO_PKG_VERSION") },
+                "paths": {},
+            })
+        ),
+        Anonymous,
+    )
 )]
 pub async fn document() -> Json<&'static Value> {
     Json(published())

@@ -1,6 +1,7 @@
 //! Tests of the REST interface as its clients see it, against the `OpenAPI` document.
 
 mod configuration;
+mod declaration_tests;
 mod document_examples;
 mod document_limits;
 mod document_tests;

@@ -49,6 +49,7 @@ pub struct Call<'c> {
     /// Values of the parameters in the path.
     pub path: &'c [(&'c str, &'c str)],
     pub query: &'c str,
+    /// Those beside Accept, and beside Host where they have none.
     pub headers: &'c [(&'c str, &'c str)],
     pub body: Option<Value>,
 }
@@ -152,8 +153,10 @@ impl Api {
         let mut request = Request::builder()
             .method(method.to_uppercase().as_str())
             .uri(format!("{uri}{}", call.query))
-            .header(HOST, "127.0.0.1:3000")
             .header(ACCEPT, "application/json");
+        if call.headers.iter().all(|(name, _)| *name != "host") {
+            request = request.header(HOST, "127.0.0.1:3000");
+        }
         if !token.is_empty() {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }

@@ -9,9 +9,15 @@ use utoipa::{IntoResponses, ToSchema};
 
 use super::envelope::ErrorEnvelope;
 
+/// When a request has a foreign host, as every operation documents it.
+pub const MISDIRECTED: &str = "The host name in the request is not one of this console's. A request with a token may have any.";
+
+/// When Postern itself fails, as every operation documents it.
+pub const INTERNAL: &str = "A fault of Postern itself. Its log has the cause.";
+
 /// Declares types that stand for refusals in `#[utoipa::path(responses(…))]`.
 macro_rules! refusals {
-    ($($(#[$doc:meta])* $name:ident { $($status:literal: $text:literal),+ $(,)? })+) => {$(
+    ($($(#[$doc:meta])* $name:ident { $($status:literal: $text:expr),+ $(,)? })+) => {$(
         $(#[$doc])*
         pub struct $name;
 
@@ -24,18 +30,26 @@ macro_rules! refusals {
 }
 
 refusals! {
-    /// Responses of every operation.
+    /// Responses of every operation with authentication or parameters.
     Always {
         "400": "The request is malformed: its Host, or its body, which is not JSON, has a name twice in one object, or is incomplete.",
         "422": "Fields or parameters are missing, unknown or invalid; all of them are reported.",
-        "421": "The host name in the request is not one of this console's. A request with a token may have any.",
-        "500": "A fault of Postern itself. Its log has the cause.",
+        "421": MISDIRECTED,
+        "500": INTERNAL,
         "503": "The database does not answer, its disk is full, or a search took longer than 2 s. Nothing was changed; try again after Retry-After.",
+    }
+    /// Operations that need no authentication and read no parameters and no body.
+    Anonymous {
+        "400": "The request has not one Host, or a malformed one.",
+        "403": "The request comes with the session or the token of an administrator: from a network that is not allowed, or without the second factor that the organisation requires.",
+        "421": MISDIRECTED,
+        "500": INTERNAL,
+        "503": "The database does not answer. Try again after Retry-After.",
     }
     /// Operations for accounts and tokens.
     Restricted {
         "401": "Not signed in, or the token is not valid.",
-        "403": "The account may not do this; or an administrator comes from a network that is not allowed; or a browser sent a cookie from a page of another site. Under `confirmation`: the session neither began nor was confirmed within the last 10 minutes; /confirm asks its person. Tokens are not asked.",
+        "403": "The account may not do this; or an administrator comes from a network that is not allowed, or has not the second factor that the organisation requires; or a browser sent a cookie from a page of another site. Under `confirmation`: the session neither began nor was confirmed within the last 10 minutes; /confirm asks its person. Tokens are not asked.",
     }
     /// Operations that take a JSON body.
     JsonRefused {

@@ -15,6 +15,7 @@ use utoipa::{IntoResponses, ToSchema};
 
 use crate::http::refusal_status::with_status;
 use crate::rest::response::envelope::Refused;
+use crate::rest::response::errors::{INTERNAL, MISDIRECTED};
 
 /// What the paths of these operations begin with.
 pub const FOLDER: &str = "/api/smtp/";
@@ -124,16 +125,22 @@ pub struct SmtpRefusals;
 impl IntoResponses for SmtpRefusals {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
         let refusals = [
-            ("400", "The body is not JSON, or has a name twice."),
+            (
+                "400",
+                "The request is malformed: its Host, or its body, which is not JSON, or has a name twice in one object.",
+            ),
             ("401", "Not signed in, or the token is not valid."),
             (
                 "403",
                 "The token has not the scope `read` (to read) or `admin` (to change and to test), or \
-                 the organisation does not allow own relays.",
+                 the organisation does not allow own relays; or an administrator comes from a network that is \
+                 not allowed, or has not the second factor that the organisation requires; or a browser sent a \
+                 cookie from a page of another site.",
             ),
             ("408", "The body did not arrive in time."),
             ("413", "The body is too large."),
             ("415", "The Content-Type is not `application/json`."),
+            ("421", MISDIRECTED),
             (
                 "422",
                 "Fields are missing, unknown or invalid; all of them are reported.",
@@ -142,7 +149,7 @@ impl IntoResponses for SmtpRefusals {
                 "429",
                 "Too many at a time or in a minute. Try again after Retry-After.",
             ),
-            ("500", "A fault of Postern itself. Its log has the cause."),
+            ("500", INTERNAL),
             ("503", "The database does not answer. Nothing was changed."),
         ];
         refusals.into_iter().map(refusal).collect()

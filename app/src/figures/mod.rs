@@ -12,5 +12,5 @@ mod table;
 
 pub use chart::FiguresChart;
 pub use last_day::RelayLastDay;
-pub use page::FiguresPage;
+pub use page::{FIGURES_FILE, FiguresPage};
 pub use request::{FIGURES, figures_path};

@@ -13,8 +13,8 @@ use crate::layout::console_page;
 use crate::request::{queries, with_query};
 use crate::server_prelude::*;
 
-/// The figures over REST.
-const API: &str = "/api/figures";
+/// The figures as files, over REST.
+pub const FIGURES_FILE: &str = "/api/figures";
 
 #[component]
 pub fn FiguresPage() -> impl IntoView {
@@ -131,7 +131,7 @@ fn Files(query: FigureQuery) -> AnyView {
     let path = |format: &str| {
         let mut pairs = query.pairs();
         pairs.push(("format", format.to_owned()));
-        with_query(API, pairs)
+        with_query(FIGURES_FILE, pairs)
     };
     view! {
         <p class="figures-files">

@@ -1,6 +1,10 @@
 //! Tests of the `OpenAPI` document against what every operation answers and reads.
 
+use app::audit::EXPORT_FILE;
+use app::figures::FIGURES_FILE;
+
 use super::test_api::{Api, Call};
+use crate::rest::openapi;
 
 #[tokio::test]
 async fn every_operation_documents_the_refusal_of_a_host() {
@@ -20,5 +24,14 @@ async fn every_operation_documents_the_refusal_of_a_host() {
                 assert_eq!(status, expected, "{method} {path}");
             }
         }
+    }
+}
+
+#[test]
+fn files_of_pages_are_documented_operations() {
+    let _ = crate::rest::router();
+    let paths = &openapi::published()["paths"];
+    for file in [EXPORT_FILE, FIGURES_FILE] {
+        assert!(paths[file]["get"].is_object(), "{file}");
     }
 }

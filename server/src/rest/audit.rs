@@ -30,7 +30,7 @@ pub struct AuditParams {
     /// What the act is on: `account`, `session`, `token`, `sender`, `limits`, `settings`, `relay`, `policy`,
     /// `webhook`, `domain`, `mail`, `suppression`, `key` or `system`.
     object: Option<String>,
-    /// `done` or `refused`.
+    /// `done`, `refused`, `begun` or `failed`.
     outcome: Option<String>,
     /// A part of the detail, in any case.
     detail: Option<String>,
@@ -160,18 +160,22 @@ pub async fn export(
 
 #[cfg(test)]
 mod tests {
-    use domain::audit::AuditObject;
+    use domain::audit::{AuditObject, AuditOutcome};
 
     use super::*;
 
     #[test]
-    fn the_description_names_every_kind_of_object() {
+    fn the_descriptions_name_every_kind_of_object_and_outcome() {
         let parameters = AuditParams::into_params(|| None);
-        let object = parameters.iter().find(|given| given.name == "object");
-        let description = object.and_then(|given| given.description.clone());
-        let description = description.expect("a text");
-        for object in AuditObject::ALL {
-            let name = format!("`{}`", object.as_str());
+        let objects = AuditObject::ALL.iter().map(|object| object.as_str());
+        let objects = objects.map(|name| ("object", name));
+        let outcomes = AuditOutcome::ALL.iter().map(|outcome| outcome.as_str());
+        let outcomes = outcomes.map(|name| ("outcome", name));
+        for (parameter, name) in objects.chain(outcomes) {
+            let given = parameters.iter().find(|given| given.name == parameter);
+            let description = given.and_then(|given| given.description.clone());
+            let description = description.expect("a text");
+            let name = format!("`{name}`");
             assert!(description.contains(&name), "{name}: {description}");
         }
     }

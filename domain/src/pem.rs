@@ -1,4 +1,8 @@
-//! PEM texts (RFC 7468): the one reader of their blocks, and limits on a text with certificates.
+//! PEM texts (RFC 7468): the reader of their blocks, and limits on a text with certificates.
+//!
+//! Certificates of settings and keys of exports are read here. The files of the server's own certificate
+//! and key are the exception: rustls reads them, whose base64 of a private key has no table look-ups that
+//! depend on it.
 
 /// The maximum size of a text with certificates, in bytes: sixteen of them with descriptions.
 pub const TEXT_MAX: usize = 48 * 1024;

@@ -1,4 +1,7 @@
 //! TLS of HTTP and SMTP: a certificate chain and its key from PEM files that may change.
+//!
+//! rustls reads the files, and not `domain::pem`: its base64 of a private key has no table look-ups that depend
+//! on it, and it accepts explanatory text that is not UTF-8.
 
 use std::fs;
 use std::io;
@@ -232,8 +235,10 @@ mod tests {
         let ((certificate, key), (_, other)) = (pair(), pair());
         fs::write(path("cert"), certificate).expect("written");
         fs::write(path("key"), key).expect("written");
-        fs::write(path("other"), other).expect("written");
+        fs::write(path("other"), &other).expect("written");
         fs::write(path("empty"), "").expect("written");
+        let encrypted = other.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+        fs::write(path("encrypted"), encrypted).expect("written");
         let load = |certificate: &str, key: &str| {
             let files = CertificateFiles {
                 certificate: path(certificate),
@@ -249,6 +254,7 @@ mod tests {
             ("missing", "key", "missing cannot be read"),
             ("cert", "missing", "missing cannot be read"),
             ("cert", "other", "cannot be used"),
+            ("cert", "encrypted", "encrypted has no private key"),
         ] {
             let fault = load(certificate, key).expect_err("refused");
             assert!(fault.contains(named), "{fault}");

@@ -22,7 +22,7 @@ use crate::interfaces::Interfaces;
 use crate::keys::{KeyServices, SealingKeys};
 use crate::limits::Limits;
 use crate::notifications::{NotificationServices, Notifications};
-use crate::outbox::{DiskSpace, Hold, LiveFeed, Outbox};
+use crate::outbox::{DiskSpace, Hold, LiveFeed, Outbox, OutboxServices};
 use crate::policy::Policy;
 use crate::readiness::Readiness;
 use crate::senders::Senders;
@@ -223,12 +223,17 @@ impl Postern {
             .is_local()
             .then(|| DiskSpace::new(config.data, config.queue_minfree));
         let outbox = Outbox::start(
-            store.clone(),
-            clock.clone(),
-            (audit.clone(), refusals),
-            (settings.clone(), dkim_signers),
-            (hold, disk_space),
-            reported.clone(),
+            OutboxServices {
+                store: store.clone(),
+                clock: clock.clone(),
+                audit: audit.clone(),
+                refusals,
+                settings: settings.clone(),
+                dkim_signers,
+                hold,
+                disk_space,
+                events_queued: reported.clone(),
+            },
             &config.public_url,
         );
         let account_mail = AccountMail::new(accounts.clone(), outbox.clone(), &config.public_url);

@@ -39,5 +39,6 @@ pub use queries::feed::{FeedItem, LiveFeed, OutboxQuery, OutboxView, TimedView};
 pub use relays::mail_outage::MailOutage;
 pub use relays::status::RelayStatus;
 pub use service::Outbox;
+pub(crate) use service::OutboxServices;
 #[cfg(feature = "otel")]
 pub use spans::{MailAttempt, MailSpan, MailSpans, MailStep};

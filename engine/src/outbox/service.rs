@@ -70,6 +70,23 @@ pub(super) struct AccountKey {
     pub key: String,
 }
 
+/// What the service uses.
+pub(crate) struct OutboxServices {
+    pub store: Store,
+    pub clock: Clock,
+    pub audit: Audit,
+    /// Rows of the audit log that the group commit writes.
+    pub refusals: mpsc::Receiver<QueuedEntry>,
+    pub settings: Settings,
+    pub dkim_signers: Arc<LastDkimSigners>,
+    /// Pauses delivery from the start.
+    pub hold: Option<Hold>,
+    /// Of an SQLite database.
+    pub disk_space: Option<DiskSpace>,
+    /// Notified when events of webhooks are queued.
+    pub events_queued: Arc<Notify>,
+}
+
 /// The outbox service.
 pub struct Outbox {
     pub(super) store: Store,
@@ -110,17 +127,19 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Starts the service. With a hold delivery is paused from the start. `refusals` are rows of the
-    /// audit log to write. `events_queued` is notified when events of webhooks are queued.
-    pub(crate) fn start(
-        store: Store,
-        clock: Clock,
-        (audit, refusals): (Audit, mpsc::Receiver<QueuedEntry>),
-        (settings, dkim_signers): (Settings, Arc<LastDkimSigners>),
-        (hold, disk_space): (Option<Hold>, Option<DiskSpace>),
-        events_queued: Arc<Notify>,
-        public_url: &str,
-    ) -> Arc<Self> {
+    /// Starts the service.
+    pub(crate) fn start(services: OutboxServices, public_url: &str) -> Arc<Self> {
+        let OutboxServices {
+            store,
+            clock,
+            audit,
+            refusals,
+            settings,
+            dkim_signers,
+            hold,
+            disk_space,
+            events_queued,
+        } = services;
         let changes = watch::Sender::new(0);
         let notify = Arc::new(Notify::new());
         if !store.is_local() {

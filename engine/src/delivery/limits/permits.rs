@@ -72,11 +72,12 @@ impl RelayPermits {
     fn grant(&self) {
         loop {
             let next = self.0.lock().grant(oneshot::Sender::is_closed);
-            let Some((relay, number, waiter)) = next else {
+            let Some(granted) = next else {
                 return;
             };
+            let permit = self.of(Some(granted.relay), granted.permits);
             // One that stopped waiting leaves its permits to the next.
-            drop(waiter.send(self.of(Some(relay), number)));
+            drop(granted.waiter.send(permit));
         }
     }
 }

@@ -48,6 +48,15 @@ struct Waiting<W> {
     waiter: W,
 }
 
+/// Permits that a message got after it waited for them.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::delivery) struct Granted<W> {
+    /// The relay that is charged them.
+    pub relay: Scope,
+    pub permits: usize,
+    pub waiter: W,
+}
+
 impl<W> Share<W> {
     fn new() -> Self {
         Self {
@@ -112,14 +121,17 @@ impl<W> RelayShares<W> {
         });
     }
 
-    /// Takes permits for the first message that waits and has room, and returns it with its relay and their
-    /// number. Those that gave up get none.
-    pub fn grant(&mut self, gave_up: impl Fn(&W) -> bool) -> Option<(Scope, usize, W)> {
+    /// Takes permits for the first message that waits and has room. Those that gave up get none.
+    pub fn grant(&mut self, gave_up: impl Fn(&W) -> bool) -> Option<Granted<W>> {
         while let Some(relay) = self.next_relay() {
             let next = self.share(relay).waiting.pop_front()?;
             if !gave_up(&next.waiter) {
                 self.enter(relay, next.wanted);
-                return Some((relay, next.wanted, next.waiter));
+                return Some(Granted {
+                    relay,
+                    permits: next.wanted,
+                    waiter: next.waiter,
+                });
             }
             self.forget_idle(relay);
         }
@@ -220,7 +232,7 @@ mod tests {
         }
         let grant = |window: &mut RelayShares<&'static str>| {
             let granted = window.grant(|waiter| *waiter == "gone");
-            granted.map(|(_, _, waiter)| waiter)
+            granted.map(|granted| granted.waiter)
         };
         assert_eq!(grant(&mut window), None);
         // The first one's relay holds more than are free.
@@ -252,6 +264,11 @@ mod tests {
         shares.wait(relay(4), MAX, (), |()| false);
         assert!(shares.grant(|()| false).is_none());
         shares.leave(Some(relay(3)), MAX);
-        assert_eq!(shares.grant(|()| false), Some((relay(4), MAX, ())));
+        let granted = Granted {
+            relay: relay(4),
+            permits: MAX,
+            waiter: (),
+        };
+        assert_eq!(shares.grant(|()| false), Some(granted));
     }
 }

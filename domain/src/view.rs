@@ -1,7 +1,9 @@
 //! Views of the saved configuration, of accounts and sessions, and the password change of a save.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 
+use crate::refusal::TextFault;
 use crate::{Form, Label, Timestamp};
 
 /// Whether there is a password, and which. The password itself is never read back.
@@ -99,13 +101,29 @@ pub enum PasswordChange {
 }
 
 /// The role of an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(
+    serialize_all = "lowercase",
+    parse_err_ty = TextFault,
+    parse_err_fn = unknown_role
+)]
 pub enum Role {
     /// Manages settings, accounts and the outbox.
     Admin,
     /// Submits mail and sees its own messages.
     User,
+}
+
+impl Role {
+    /// The name in the database, in JSON and in forms.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+fn unknown_role(_: &str) -> TextFault {
+    "Choose administrator or user."
 }
 
 /// A login session of the requesting account.
@@ -153,4 +171,21 @@ pub struct AccountView {
     pub created: Timestamp,
     /// When its invitation expires or expired; `None` without one.
     pub invitation_expires: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_have_one_name_in_the_database_in_json_and_in_forms() {
+        for (role, name) in [(Role::Admin, "admin"), (Role::User, "user")] {
+            assert_eq!(role.as_str(), name);
+            assert_eq!(name.parse(), Ok(role));
+            assert_eq!(serde_json::to_value(role).expect("serialises"), name);
+        }
+        for unknown in ["", "Admin", "owner"] {
+            assert!(unknown.parse::<Role>().is_err(), "{unknown}");
+        }
+    }
 }

@@ -168,8 +168,8 @@ fn Access(account: AccountView, is_deletable: bool) -> AnyView {
             }
         });
     let (role, text) = match account.role {
-        Role::Admin => ("user", "Make it a user"),
-        Role::User => ("admin", "Make it an administrator"),
+        Role::Admin => (Role::User, "Make it a user"),
+        Role::User => (Role::Admin, "Make it an administrator"),
     };
     let (disabled, switch, class) = match account.state {
         AccountState::Disabled => ("0", "Enable", "button button-secondary"),
@@ -230,7 +230,7 @@ fn Access(account: AccountView, is_deletable: bool) -> AnyView {
                     <Button
                         action=CHANGE_ACCOUNT
                         class="button button-secondary"
-                        fields=vec![("id", account.id.clone()), ("role", role.to_owned())]
+                        fields=vec![("id", account.id.clone()), ("role", role.as_str().to_owned())]
                         text=text
                     />
                     <Button

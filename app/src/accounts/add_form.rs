@@ -1,5 +1,6 @@
 //! The form that adds an account: with a password, or by an invitation.
 
+use domain::view::Role;
 use engine::MailOutage;
 
 use super::ACCOUNTS;
@@ -26,7 +27,7 @@ pub fn AddAccount(outage: Option<MailOutage>) -> AnyView {
              once, within 7 days."
         ),
     };
-    let is_admin = typed.role == "admin";
+    let is_admin = typed.role.parse::<Role>() == Ok(Role::Admin);
     view! {
         <section class="card" aria-labelledby="add-title">
             <header class="card-head">
@@ -46,10 +47,10 @@ pub fn AddAccount(outage: Option<MailOutage>) -> AnyView {
                 <div class="narrow field">
                     <label for="role">"Role"</label>
                     <select class="control" id="role" name="role" aria-describedby="role-hint">
-                        <option value="user" selected=!is_admin>
+                        <option value=Role::User.as_str() selected=!is_admin>
                             "User"
                         </option>
-                        <option value="admin" selected=is_admin>
+                        <option value=Role::Admin.as_str() selected=is_admin>
                             "Administrator"
                         </option>
                     </select>

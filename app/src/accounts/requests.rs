@@ -22,15 +22,8 @@ pub struct InvitationLink {
 
 /// The role with this name.
 fn role(fields: &mut Fields<'_>) -> Option<Role> {
-    match fields.take("role") {
-        None => None,
-        Some("admin") => Some(Role::Admin),
-        Some("user") => Some(Role::User),
-        Some(_) => {
-            fields.add("role", "Choose administrator or user.");
-            None
-        }
-    }
+    let role = fields.take("role")?.parse::<Role>();
+    role.map_err(|fault| fields.add("role", fault)).ok()
 }
 
 /// A form that adds an account.

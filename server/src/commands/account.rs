@@ -90,7 +90,7 @@ async fn run(postern: &Postern, command: AccountCommand) -> Result<(), Box<dyn E
                 ..AccountChange::default()
             };
             let account = change(postern, &email, role).await?;
-            let role = role_name(account.role);
+            let role = account.role.as_str();
             stderr::line(&format!("the role of {email} is {role}"));
         }
         AccountCommand::Delete(AccountArgs { email, .. }) => {
@@ -198,13 +198,6 @@ async fn invite(postern: &Postern, email: &str, role: Role) -> Result<Invited, R
     }
 }
 
-fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Admin => "admin",
-        Role::User => "user",
-    }
-}
-
 /// A line of `account list`.
 fn line(account: &AccountView) -> String {
     let state = match (account.state, account.invitation_expires) {
@@ -213,7 +206,7 @@ fn line(account: &AccountView) -> String {
         (AccountState::Invited, Some(at)) => format!("invited until {at}"),
         (AccountState::Invited, None) => "invited".to_owned(),
     };
-    let (role, made) = (role_name(account.role), account.created);
+    let (role, made) = (account.role.as_str(), account.created);
     [
         account.email.as_str(),
         role,

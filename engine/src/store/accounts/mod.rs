@@ -36,10 +36,12 @@ pub struct Account {
 impl Account {
     /// Reads the columns `id`, `email` and `role`, the first at index `first`.
     pub(super) fn from_columns(row: &AnyRow, first: usize) -> Result<Self, sqlx::Error> {
+        let role: &str = row.try_get(first + 2)?;
         Ok(Self {
             id: row.try_get(first)?,
             email: row.try_get(first + 1)?,
-            role: role(row.try_get(first + 2)?),
+            // An unknown role has the fewest rights.
+            role: role.parse().unwrap_or(Role::User),
         })
     }
 }
@@ -47,22 +49,6 @@ impl Account {
 impl FromRow<'_, AnyRow> for Account {
     fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
         Self::from_columns(row, 0)
-    }
-}
-
-/// An unknown role has the fewest rights.
-fn role(text: &str) -> Role {
-    if text == "admin" {
-        Role::Admin
-    } else {
-        Role::User
-    }
-}
-
-fn role_text(role: Role) -> &'static str {
-    match role {
-        Role::Admin => "admin",
-        Role::User => "user",
     }
 }
 
@@ -160,7 +146,7 @@ pub async fn add(
     )
     .bind(&account.id)
     .bind(&account.email)
-    .bind(role_text(account.role))
+    .bind(account.role.as_str())
     .bind(password_hash)
     .bind(at.0)
     .execute(connection)
@@ -301,7 +287,7 @@ pub async fn other_admins(connection: &mut Connection, id: &str) -> Result<i64, 
 pub async fn set_role(connection: &mut Connection, id: &str, role: Role) -> Result<(), StoreError> {
     sqlx::query("UPDATE account SET role = $2 WHERE id = $1")
         .bind(id)
-        .bind(role_text(role))
+        .bind(role.as_str())
         .execute(connection)
         .await?;
     Ok(())

@@ -128,6 +128,10 @@ fn unknown_object(_: &str) -> TextFault {
      key or system."
 }
 
+/// The outcome in a row of a test mail that proved a revision of settings. A search finds it as
+/// [`AuditOutcome::Done`].
+pub const VERIFIED: &str = "verified";
+
 /// How an act ended.
 #[derive(
     Clone,
@@ -163,9 +167,24 @@ impl AuditOutcome {
     /// Every outcome.
     pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
 
-    /// The name in a query.
+    /// The name in a query, and in a row unless it was refused.
     pub fn as_str(self) -> &'static str {
         self.into()
+    }
+
+    /// The outcome in a row of what was refused with an HTTP status: `refused (403)`.
+    pub fn refused_with(status: u16) -> String {
+        format!("{} ({status})", Self::Refused.as_str())
+    }
+
+    /// How the act of a row ended that has this outcome: a name, or that of a refusal with its status. `None` for
+    /// any other text.
+    pub fn of_row(outcome: &str) -> Option<Self> {
+        let name = outcome.split(' ').next().unwrap_or_default();
+        match name {
+            VERIFIED => Some(Self::Done),
+            name => name.parse().ok(),
+        }
     }
 
     /// The title on the page.
@@ -338,6 +357,22 @@ mod tests {
         let fields: Vec<&String> = refusal.fields.keys().collect();
         let expected = ["acter", "actor", "before", "object", "outcome", "since"];
         assert_eq!(fields, expected);
+    }
+
+    #[test]
+    fn the_outcome_of_a_row_is_known() {
+        assert_eq!(AuditOutcome::refused_with(403), "refused (403)");
+        for (outcome, expected) in [
+            ("done", Some(AuditOutcome::Done)),
+            ("verified", Some(AuditOutcome::Done)),
+            ("refused (403)", Some(AuditOutcome::Refused)),
+            ("begun", Some(AuditOutcome::Begun)),
+            ("failed", Some(AuditOutcome::Failed)),
+            ("", None),
+            ("maybe", None),
+        ] {
+            assert_eq!(AuditOutcome::of_row(outcome), expected, "{outcome}");
+        }
     }
 
     #[test]

@@ -1,16 +1,15 @@
 //! A row of the audit log on its page.
 
-use domain::audit::AuditRow;
+use domain::audit::{AuditOutcome, AuditRow};
 
 use crate::components::exact;
 use crate::server_prelude::*;
 
 #[component]
 pub fn Row(row: AuditRow) -> AnyView {
-    let is_bad = row.outcome.starts_with("refused") || row.outcome == "failed";
-    let badge = match is_bad {
-        true => "badge badge-warn",
-        false => "badge badge-plain",
+    let badge = match AuditOutcome::of_row(&row.outcome) {
+        Some(AuditOutcome::Refused | AuditOutcome::Failed) => "badge badge-warn",
+        Some(AuditOutcome::Done | AuditOutcome::Begun) | None => "badge badge-plain",
     };
     let actor = match row.actor.as_str() {
         "" => "Several names".to_owned(),

@@ -9,6 +9,7 @@ mod verification;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use domain::audit::{AuditOutcome, VERIFIED};
 use domain::{Refusal, Timestamp};
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
@@ -106,7 +107,8 @@ impl Audit {
         action: Action,
         detail: impl Into<String>,
     ) -> Result<(), StoreError> {
-        let entry = self.entry(by.into(), action, "done".to_owned(), detail.into());
+        let outcome = AuditOutcome::Done.as_str().to_owned();
+        let entry = self.entry(by.into(), action, outcome, detail.into());
         audit::add(work, &[entry]).await
     }
 
@@ -120,10 +122,11 @@ impl Audit {
         action: Action,
         detail: impl Into<String>,
     ) -> Result<(), StoreError> {
-        self.record_outcome(by, action, "done", detail).await
+        self.record_outcome(by, action, AuditOutcome::Done, detail)
+            .await
     }
 
-    /// Records in a transaction of its own how far an act has come that takes long: `begun`, `done` or `failed`.
+    /// Records in a transaction of its own how far an act has come that takes long: begun, done or failed.
     ///
     /// # Errors
     /// Where the database fails.
@@ -131,10 +134,11 @@ impl Audit {
         &self,
         by: impl Into<Signature>,
         action: Action,
-        outcome: &str,
+        outcome: AuditOutcome,
         detail: impl Into<String>,
     ) -> Result<(), StoreError> {
-        let entry = self.entry(by.into(), action, outcome.to_owned(), detail.into());
+        let outcome = outcome.as_str().to_owned();
+        let entry = self.entry(by.into(), action, outcome, detail.into());
         let mut work = self.store.begin().await?;
         audit::add(&mut work, &[entry]).await?;
         commit(work).await
@@ -151,7 +155,7 @@ impl Audit {
         actor: &Actor,
         detail: String,
     ) -> Result<(), StoreError> {
-        let verified = "verified".to_owned();
+        let verified = VERIFIED.to_owned();
         let entry = self.entry(actor.into(), Action::SendTest, verified, detail);
         audit::add(work, &[entry]).await
     }
@@ -227,7 +231,12 @@ impl Audit {
         let (done, written) = oneshot::channel();
         let entry = Entry {
             at,
-            ..self.entry(by, action, outcome(status), fields.join(", "))
+            ..self.entry(
+                by,
+                action,
+                AuditOutcome::refused_with(status),
+                fields.join(", "),
+            )
         };
         // The group commit logs what it cannot write, and ends with the process.
         if self
@@ -244,10 +253,6 @@ impl Audit {
     fn entry(&self, by: Signature, action: Action, outcome: String, detail: String) -> Entry {
         entry(&self.node, self.clock.now(), by, action, outcome, detail)
     }
-}
-
-fn outcome(status: u16) -> String {
-    format!("refused ({status})")
 }
 
 fn entry(
@@ -272,7 +277,7 @@ fn entry(
 /// The row of refusals that repeat one.
 fn counted_entry(node: &str, (key, count): (RefusalKey, RefusalCount)) -> Entry {
     let detail = format!("repeated {} times in a minute", count.repeated);
-    let outcome = outcome(key.status);
+    let outcome = AuditOutcome::refused_with(key.status);
     entry(node, count.at, key.by, key.action, outcome, detail)
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use domain::audit::AuditOutcome;
 use tokio::task::spawn_blocking;
 
 use super::error::BackupError;
@@ -81,11 +82,11 @@ pub async fn back_up(
         return Err(BackupError::SameFile(request.file));
     }
     // Before the copy, so that the backup has this row too.
-    let begun = is_recorded(&request, actor, "begun").await;
+    let begun = is_recorded(&request, actor, AuditOutcome::Begun).await;
     let made = copy(&request, file, key_file, keys, interrupted).await;
     let outcome = match made {
-        Ok(_) => "done",
-        Err(_) => "failed",
+        Ok(_) => AuditOutcome::Done,
+        Err(_) => AuditOutcome::Failed,
     };
     let recorded = begun && is_recorded(&request, actor, outcome).await;
     Ok(BackedUp { recorded, ..made? })
@@ -150,7 +151,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 /// Writes a row of the audit log with this outcome. Returns whether it is there.
-async fn is_recorded(request: &BackupRequest, actor: &Actor, outcome: &str) -> bool {
+async fn is_recorded(request: &BackupRequest, actor: &Actor, outcome: AuditOutcome) -> bool {
     match record(request, actor, outcome).await {
         Ok(recorded) => recorded,
         Err(error) => {
@@ -165,7 +166,11 @@ async fn is_recorded(request: &BackupRequest, actor: &Actor, outcome: &str) -> b
 }
 
 /// Writes a row of the audit log. Returns `false` for a database of another version, which would be migrated.
-async fn record(request: &BackupRequest, actor: &Actor, outcome: &str) -> Result<bool, StoreError> {
+async fn record(
+    request: &BackupRequest,
+    actor: &Actor,
+    outcome: AuditOutcome,
+) -> Result<bool, StoreError> {
     if !snapshot::is_current(&request.data)? {
         return Ok(false);
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 
 use crate::refusal::TextFault;
 
@@ -12,36 +13,34 @@ pub const ENVID_MAX: usize = 100;
 /// The longest ORCPT, in octets as it is sent.
 const ORCPT_MAX: usize = 500;
 
-/// How much of the message a report of a failure has: the parameter RET (RFC 3461 section 4.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How much of the message a report of a failure has: the parameter RET (RFC 3461 section 4.3). It is parsed in
+/// any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr)]
+#[strum(
+    ascii_case_insensitive,
+    parse_err_ty = TextFault,
+    parse_err_fn = unknown_return_content
+)]
 pub enum ReturnContent {
     /// The whole message.
     #[serde(rename = "FULL")]
+    #[strum(serialize = "FULL")]
     Full,
     /// Its header.
     #[serde(rename = "HDRS")]
+    #[strum(serialize = "HDRS")]
     Headers,
 }
 
 impl ReturnContent {
-    /// Parses `FULL` or `HDRS`, in any case.
-    ///
-    /// # Errors
-    /// Where it is another word.
-    pub fn parse(text: &str) -> Result<Self, TextFault> {
-        let all = [Self::Full, Self::Headers];
-        let mut all = all.into_iter();
-        let found = all.find(|content| text.eq_ignore_ascii_case(content.as_str()));
-        found.ok_or("RET is FULL or HDRS.")
-    }
-
     /// The value as in MAIL.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Full => "FULL",
-            Self::Headers => "HDRS",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
+}
+
+fn unknown_return_content(_: &str) -> TextFault {
+    "RET is FULL or HDRS."
 }
 
 /// On what the sender asks for a report: the parameter NOTIFY (RFC 3461 section 4.1).
@@ -287,7 +286,7 @@ mod tests {
             ("HEADERS", None),
             ("FULL,HDRS", None),
         ] {
-            assert_eq!(ReturnContent::parse(text).ok(), expected, "{text}");
+            assert_eq!(text.parse::<ReturnContent>().ok(), expected, "{text}");
         }
     }
 

@@ -135,7 +135,7 @@ impl SendmailOptions {
                 Ok(notify) => self.notify = Some(notify),
                 Err(fault) => self.warn('N', fault),
             },
-            'R' => match ReturnContent::parse(&value) {
+            'R' => match value.parse::<ReturnContent>() {
                 Ok(ret) => self.ret = Some(ret),
                 Err(fault) => self.warn('R', fault),
             },

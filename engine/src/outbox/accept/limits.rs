@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use domain::rate_window::ReachedLimit;
 use domain::{Kind, Refusal, SendingLimits, Timestamp};
+use strum::IntoStaticStr;
 
 use crate::Actor;
 use crate::store::accounts::sending_limits::QuotasById;
 
 /// Whose limit it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum HolderKind {
     /// The account that submits.
     Account,
@@ -18,11 +20,8 @@ pub enum HolderKind {
 }
 
 impl HolderKind {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Account => "account",
-            Self::Token => "token",
-        }
+    fn name(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -221,7 +221,8 @@ fn mail(argument: &str) -> Result<MailCommand<'_>, CommandFault> {
             }
             !std::mem::replace(&mut command.is_smtputf8, true)
         } else if is("RET") {
-            let ret = ReturnContent::parse(value.unwrap_or_default()).map_err(invalid)?;
+            let ret = value.unwrap_or_default().parse::<ReturnContent>();
+            let ret = ret.map_err(invalid)?;
             command.ret.replace(ret).is_none()
         } else if is("ENVID") {
             let envid = value.unwrap_or_default();

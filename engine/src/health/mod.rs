@@ -85,8 +85,8 @@ impl Health {
                 false => actor.administers()?,
             }
             let what = "At most twelve checks a minute are allowed.";
-            let moment = services.clock.monotonic();
-            self.0.requests.take(actor.name(), moment, what)?;
+            let monotonic = services.clock.monotonic();
+            self.0.requests.take(actor.name(), monotonic, what)?;
             self.refresh().await?;
             let mut work = services.store.begin().await?;
             self.require(&mut work, scope).await?;

@@ -66,12 +66,12 @@ impl SealingKeys {
     /// Reports the key files of this node, and has a key seal that waits until every node has its file.
     async fn report(&self, known: &[SealingKey]) -> Result<(), Refusal> {
         let waits = known.iter().any(SealingKey::is_waiting);
-        let (now, moment) = (self.clock.now(), self.clock.monotonic());
+        let (now, monotonic) = (self.clock.now(), self.clock.monotonic());
         let folder = self.vault.key_folder();
         let is_reported = {
             let last = self.reported.lock();
             last.as_ref().is_some_and(|(before, at)| {
-                *before == folder && moment.saturating_duration_since(*at) < HEARTBEAT
+                *before == folder && monotonic.saturating_duration_since(*at) < HEARTBEAT
             })
         };
         // A database of this machine has one folder.
@@ -86,7 +86,7 @@ impl SealingKeys {
                 .await?;
         }
         commit(work).await?;
-        *self.reported.lock() = Some((folder, moment));
+        *self.reported.lock() = Some((folder, monotonic));
         self.follow().await?;
         Ok(())
     }

@@ -2,10 +2,11 @@
 //!
 //! It runs beside processes that have them open and changes nothing: no table is migrated, no key is made.
 
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use domain::Host;
+use domain::{Host, Timestamp};
 use sqlx::Connection as _;
 use tokio::time::timeout;
 
@@ -37,10 +38,46 @@ pub struct DatabaseFindings {
     /// What is damaged in the file of SQLite; `None` where that is not known: after 20 s, and for
     /// PostgreSQL.
     pub damage: Option<Vec<String>>,
-    /// By how many milliseconds the clock of the PostgreSQL server is ahead of this machine's.
-    pub clock_ahead: Option<i64>,
+    /// How the clock of the PostgreSQL server differs from this machine's; `None` for SQLite.
+    pub clock_difference: Option<ClockDifference>,
     /// The relays with settings; `None` where the tables are of another version.
     pub relays: Option<RelayFindings>,
+}
+
+/// How another clock differs from this machine's. It is displayed in whole seconds, as in `6 s ahead`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockDifference {
+    /// It agrees, or is ahead by this time.
+    Ahead(Duration),
+    /// It is behind by this time.
+    Behind(Duration),
+}
+
+impl ClockDifference {
+    /// The difference of a clock that says `other` when this machine's says `own`.
+    fn between(other: Timestamp, own: Timestamp) -> Self {
+        match other >= own {
+            true => Self::Ahead(other.saturating_since(own)),
+            false => Self::Behind(own.saturating_since(other)),
+        }
+    }
+
+    /// How large it is.
+    pub const fn length(self) -> Duration {
+        match self {
+            Self::Ahead(length) | Self::Behind(length) => length,
+        }
+    }
+}
+
+impl fmt::Display for ClockDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.length().as_secs();
+        match self {
+            Self::Ahead(_) => write!(f, "{seconds} s ahead"),
+            Self::Behind(_) => write!(f, "{seconds} s behind"),
+        }
+    }
 }
 
 /// The relays that have settings.
@@ -98,9 +135,9 @@ async fn read(
         }
         SchemaVersion::Behind(_) | SchemaVersion::Ahead => None,
     };
-    let clock_ahead = match is_sqlite {
+    let clock_difference = match is_sqlite {
         true => None,
-        false => Some(clock_ahead(connection).await?),
+        false => Some(clock_difference(connection).await?),
     };
     let damage = match is_sqlite {
         true => match timeout(DAMAGE_TIMEOUT, inspect::damage(connection)).await {
@@ -112,7 +149,7 @@ async fn read(
     Ok(DatabaseFindings {
         schema,
         damage,
-        clock_ahead,
+        clock_difference,
         relays,
     })
 }
@@ -126,18 +163,22 @@ async fn relays(connection: &mut Connection) -> Result<RelayFindings, StoreError
     })
 }
 
-async fn clock_ahead(connection: &mut Connection) -> Result<i64, StoreError> {
-    let asked_at = Clock::of_machine();
+async fn clock_difference(connection: &mut Connection) -> Result<ClockDifference, StoreError> {
+    let clock = Clock::default();
+    let before = clock.now();
     let server = inspect::server_time(connection).await?;
-    Ok(Clock::ahead_of_machine(server, asked_at))
+    let after = clock.now().max(before);
+    // What the answer took is no difference.
+    Ok(ClockDifference::between(
+        server,
+        server.clamp(before, after),
+    ))
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
     use std::fs;
-
-    use domain::Timestamp;
 
     use super::*;
     use crate::store::{Store, commit};
@@ -163,6 +204,18 @@ mod tests {
         let inspection = inspect_data(folder, None, false).await;
         assert!(files(folder) == before, "a file was changed");
         inspection
+    }
+
+    #[test]
+    fn a_difference_of_clocks_has_a_direction() {
+        for (other, own, text) in [
+            (7_000, 7_000, "0 s ahead"),
+            (7_999, 1_000, "6 s ahead"),
+            (1_000, 7_999, "6 s behind"),
+        ] {
+            let difference = ClockDifference::between(Timestamp(other), Timestamp(own));
+            assert_eq!(difference.to_string(), text);
+        }
     }
 
     #[tokio::test]

@@ -60,7 +60,7 @@ pub use domains::{DkimActivation, Domains};
 pub use figures::FigureReader;
 pub use health::Health;
 pub use home::{Home, HomeView};
-pub use inspection::{DatabaseFindings, Inspection, RelayFindings, inspect_data};
+pub use inspection::{ClockDifference, DatabaseFindings, Inspection, RelayFindings, inspect_data};
 pub use interfaces::{Interfaces, OpenInterface};
 pub use keys::{KeyFigures, SealingKeys};
 pub use limits::{Limits, OwnLimits};

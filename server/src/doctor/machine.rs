@@ -5,13 +5,13 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use domain::Timestamp;
-use engine::Clock;
+use engine::{Clock, ClockDifference};
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::finding::Finding;
 
 /// By how much clocks of nodes may differ.
-const DIFFERENCE: i64 = 5_000;
+const DIFFERENCE: Duration = Duration::from_secs(5);
 
 /// A file that was written later than that after now shows that the clock is behind.
 const LATER: Duration = Duration::from_secs(300);
@@ -39,23 +39,17 @@ pub fn open_files() -> Finding {
     }
 }
 
-/// The time of day, compared with the files of the folder and with the PostgreSQL server, which is ahead
-/// by so many milliseconds.
-pub fn clock(folder: &Path, server_ahead: Option<i64>) -> Finding {
+/// The time of day, compared with the files of the folder and with the clock of the PostgreSQL server.
+pub fn clock(folder: &Path, server: Option<ClockDifference>) -> Finding {
     let database = fs::metadata(folder.join("postern.db"));
     let written = database.and_then(|file| file.modified()).ok();
-    judge_clock(
-        Clock::default().now(),
-        written,
-        server_ahead,
-        is_synchronised(),
-    )
+    judge_clock(Clock::default().now(), written, server, is_synchronised())
 }
 
 fn judge_clock(
     now: Timestamp,
     written: Option<SystemTime>,
-    server_ahead: Option<i64>,
+    server: Option<ClockDifference>,
     is_synchronised: Option<bool>,
 ) -> Finding {
     const CHECK: &str = "clock";
@@ -66,9 +60,8 @@ fn judge_clock(
         let text = format!("{time} is before the database was written");
         return Finding::fault(CHECK, text, REPAIR);
     }
-    if let Some(ahead) = server_ahead.filter(|ahead| ahead.abs() > DIFFERENCE) {
-        let seconds = ahead / 1000;
-        let text = format!("{time}; PostgreSQL is {seconds} s ahead, and nodes must agree");
+    if let Some(difference) = server.filter(|found| found.length() > DIFFERENCE) {
+        let text = format!("{time}; PostgreSQL is {difference}, and nodes must agree");
         return Finding::fault(CHECK, text, REPAIR);
     }
     match is_synchronised {
@@ -111,15 +104,17 @@ mod tests {
     fn a_clock_is_compared_with_what_is_known() {
         let now = Timestamp(1_800_000_000_000);
         let at = |seconds: u64| Some(UNIX_EPOCH + Duration::from_secs(seconds));
-        for (written, ahead, synchronised, expected) in [
+        let ahead = |seconds| Some(ClockDifference::Ahead(Duration::from_secs(seconds)));
+        let behind = Some(ClockDifference::Behind(Duration::from_secs(6)));
+        for (written, server, synchronised, expected) in [
             (at(1_800_000_100), None, Some(true), FindingState::Ok),
             (at(1_800_001_000), None, Some(true), FindingState::Fault),
-            (None, Some(4_000), None, FindingState::Ok),
-            (None, Some(-6_000), None, FindingState::Fault),
-            (None, Some(6_000), None, FindingState::Fault),
+            (None, ahead(4), None, FindingState::Ok),
+            (None, behind, None, FindingState::Fault),
+            (None, ahead(6), None, FindingState::Fault),
             (None, None, Some(false), FindingState::Warning),
         ] {
-            let finding = judge_clock(now, written, ahead, synchronised);
+            let finding = judge_clock(now, written, server, synchronised);
             assert_eq!(finding.state, expected, "{finding:?}");
             assert!(
                 finding.text.starts_with("2027-01-15T08:00:00Z"),

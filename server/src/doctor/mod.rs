@@ -28,11 +28,11 @@ use network::{Listening, Spoken};
 pub async fn doctor(bootstrap: &Bootstrap, args: &DoctorArgs) -> Result<ExitCode, Box<dyn Error>> {
     let inspection = bootstrap.inspect().await;
     let mut findings = of_storage(bootstrap, args, &inspection);
-    let server_ahead = match &inspection.database {
-        Ok(Some(found)) => found.clock_ahead,
+    let clock_difference = match &inspection.database {
+        Ok(Some(found)) => found.clock_difference,
         _ => None,
     };
-    findings.push(machine::clock(&bootstrap.data, server_ahead));
+    findings.push(machine::clock(&bootstrap.data, clock_difference));
     findings.push(machine::open_files());
     findings.extend(of_certificates(args));
     for listening in listeners(args) {

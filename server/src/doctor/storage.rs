@@ -155,7 +155,7 @@ mod tests {
             database: Ok(Some(DatabaseFindings {
                 schema,
                 damage,
-                clock_ahead: None,
+                clock_difference: None,
                 relays: None,
             })),
             keys: Ok(1),

@@ -86,7 +86,7 @@ async fn an_inspection_finds_what_is_there(env: TestEnv) {
         let found = inspection.database.expect("readable").expect("a database");
         assert_eq!(found.schema, SchemaVersion::Current);
         assert_eq!(found.damage.is_some(), database.is_none());
-        assert_eq!(found.clock_ahead.is_some(), database.is_some());
+        assert_eq!(found.clock_difference.is_some(), database.is_some());
         let relays = found.relays.expect("tables of this version");
         assert_eq!(relays.number, number);
         let host = relays.host.map(|host| host.to_string());

@@ -1,10 +1,12 @@
 //! What the page Home shows: the `HomeView` of the actor, and the figures of the day.
 
+use std::time::Duration;
+
 use domain::figures::{FigureQuery, FigureStep, FigureSubject, Figures};
 use domain::{Refusal, Timestamp};
 use engine::{Actor, HomeView, Postern};
 
-const HOUR: i64 = 3_600_000;
+const DAY: Duration = Duration::from_hours(24);
 
 /// What the page shows.
 pub struct HomeData {
@@ -27,13 +29,7 @@ impl HomeData {
 
 /// The last 24 hours with the one that has begun.
 fn day(now: Timestamp) -> FigureQuery {
-    let hour = now.0 - now.0.rem_euclid(HOUR);
-    FigureQuery {
-        subject: FigureSubject::All,
-        step: FigureStep::Hour,
-        from: Timestamp(hour - 23 * HOUR),
-        until: Timestamp(hour + HOUR),
-    }
+    FigureQuery::last(FigureSubject::All, FigureStep::Hour, DAY, now)
 }
 
 #[cfg(test)]
@@ -42,10 +38,12 @@ mod tests {
 
     #[test]
     fn the_day_is_24_whole_hours() {
-        for within in [0, 1, HOUR - 1] {
-            let query = day(Timestamp(100 * HOUR + within));
-            assert_eq!(query.from, Timestamp(77 * HOUR));
-            assert_eq!(query.until, Timestamp(101 * HOUR));
+        let hour = |number| Timestamp(0) + Duration::from_hours(number);
+        let millisecond = Duration::from_millis(1);
+        for now in [hour(100), hour(100) + millisecond, hour(101) - millisecond] {
+            let query = day(now);
+            assert_eq!(query.from, hour(77));
+            assert_eq!(query.until, hour(101));
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The macro that makes two tests of a story: `sqlite::name` and `postgres::name`.
 
-/// Lists the stories of a module. Those under `both` run on each database, those under `postgres`
-/// only there: they are about several writers, which SQLite does not have.
+/// Lists the stories of a module. Those under `both` run on each database, those under `sqlite` only
+/// there: they are about files beside it, or about what it alone stores. Those under `postgres` are
+/// about several writers, which SQLite does not have.
 macro_rules! stories {
     (
         $(both { $($both:ident;)* })?
         $(both_multi_thread { $($multi:ident;)* })?
+        $(sqlite { $($sqlite:ident;)* })?
         $(postgres { $($postgres:ident;)* })?
     ) => {
         mod sqlite {
@@ -21,6 +23,13 @@ macro_rules! stories {
                 async fn $multi() {
                     let env = crate::environment::TestEnv::sqlite().await;
                     crate::wait::run(super::$multi(env)).await;
+                }
+            )*)?
+            $($(
+                #[tokio::test]
+                async fn $sqlite() {
+                    let env = crate::environment::TestEnv::sqlite().await;
+                    crate::wait::run(super::$sqlite(env)).await;
                 }
             )*)?
         }

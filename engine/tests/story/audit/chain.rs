@@ -149,9 +149,7 @@ async fn a_row_that_another_program_changed_is_found(env: TestEnv) {
 }
 
 /// SQLite keeps a text in a column of numbers, so that a row is changed and cannot be read.
-#[tokio::test]
-async fn a_row_that_cannot_be_read_is_changed() {
-    let env = TestEnv::sqlite().await;
+async fn a_row_that_cannot_be_read_is_changed(env: TestEnv) {
     env.act_often(5).await;
     for (statement, number) in [
         ("UPDATE audit SET number = 'fifth' WHERE number = 5", 5),
@@ -453,6 +451,9 @@ stories! {
         the_anchor_of_a_chain_outlives_retention;
         rows_from_before_the_chains_are_counted_until_retention_removes_them;
         the_audit_log_is_searched_in_pages;
+    }
+    sqlite {
+        a_row_that_cannot_be_read_is_changed;
     }
     postgres {
         a_text_with_letters_beyond_ascii_is_found;

@@ -97,9 +97,7 @@ async fn password(env: &TestEnv) -> PasswordState {
     view.expect("readable").password
 }
 
-#[tokio::test]
-async fn a_restored_backup_sends_nothing_until_a_person_resumes_delivery() {
-    let env = TestEnv::sqlite().await;
+async fn a_restored_backup_sends_nothing_until_a_person_resumes_delivery(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     let mail = env.postern.account_mail();
     let invited = mail.invite(&admin, "guest@example.org", Role::User).await;
@@ -155,9 +153,7 @@ async fn a_restored_backup_sends_nothing_until_a_person_resumes_delivery() {
     works.end().await;
 }
 
-#[tokio::test]
-async fn a_backup_opens_its_passwords_with_its_keys_only() {
-    let env = TestEnv::sqlite().await;
+async fn a_backup_opens_its_passwords_with_its_keys_only(env: TestEnv) {
     let admin = env.admin().await;
     save_password(&env, &admin).await;
     let folder = tempdir().expect("a folder");
@@ -196,9 +192,7 @@ async fn a_backup_opens_its_passwords_with_its_keys_only() {
     assert_eq!(password(&with_keys).await, PasswordState::Saved);
 }
 
-#[tokio::test]
-async fn what_cannot_be_restored_leaves_the_data_folder_as_it_was() {
-    let env = TestEnv::sqlite().await;
+async fn what_cannot_be_restored_leaves_the_data_folder_as_it_was(env: TestEnv) {
     let folder = tempdir().expect("a folder");
     back_up(&env, folder.path()).await.expect("a backup");
     let backup = folder.path().join("backup");
@@ -239,9 +233,7 @@ async fn what_cannot_be_restored_leaves_the_data_folder_as_it_was() {
     assert_eq!(names(data.path()), ["postern.db"]);
 }
 
-#[tokio::test]
-async fn a_backup_with_another_schema_is_not_restored() {
-    let env = TestEnv::sqlite().await;
+async fn a_backup_with_another_schema_is_not_restored(env: TestEnv) {
     let folder = tempdir().expect("a folder");
     back_up(&env, folder.path()).await.expect("a backup");
     for (change, text) in [
@@ -287,9 +279,7 @@ async fn backups_in_log(env: &TestEnv) -> Vec<String> {
     outcomes.expect("the rows of backups")
 }
 
-#[tokio::test]
-async fn a_backup_overwrites_nothing_and_an_interrupted_one_leaves_nothing() {
-    let env = TestEnv::sqlite().await;
+async fn a_backup_overwrites_nothing_and_an_interrupted_one_leaves_nothing(env: TestEnv) {
     env.tamper("INSERT INTO message_body (id, bytes) VALUES ('large', zeroblob(4000000))")
         .await;
     let folder = tempdir().expect("a folder");
@@ -347,9 +337,7 @@ async fn a_backup_overwrites_nothing_and_an_interrupted_one_leaves_nothing() {
     assert!(names(empty.path()).is_empty());
 }
 
-#[tokio::test]
-async fn keys_without_their_backup_do_not_hinder_the_next_one() {
-    let env = TestEnv::sqlite().await;
+async fn keys_without_their_backup_do_not_hinder_the_next_one(env: TestEnv) {
     let folder = tempdir().expect("a folder");
     let [backup, keys] = ["backup", "keys"].map(|name| folder.path().join(name));
     back_up(&env, folder.path()).await.expect("a backup");
@@ -382,9 +370,7 @@ async fn keys_without_their_backup_do_not_hinder_the_next_one() {
 }
 
 /// Their file may be that of the other one, which has replaced it.
-#[tokio::test]
-async fn a_backup_that_loses_its_name_to_another_leaves_the_keys() {
-    let env = TestEnv::sqlite().await;
+async fn a_backup_that_loses_its_name_to_another_leaves_the_keys(env: TestEnv) {
     let folder = tempdir().expect("a folder");
     let [backup, keys] = ["backup", "keys"].map(|name| folder.path().join(name));
     // Both files are begun by then, and neither has its name.
@@ -403,9 +389,7 @@ async fn a_backup_that_loses_its_name_to_another_leaves_the_keys() {
     assert_eq!(made.keys, Some(1));
 }
 
-#[tokio::test]
-async fn a_backup_of_an_earlier_version_is_migrated_when_it_is_restored() {
-    let env = TestEnv::sqlite().await;
+async fn a_backup_of_an_earlier_version_is_migrated_when_it_is_restored(env: TestEnv) {
     let folder = tempdir().expect("a folder");
     let config = on(&env, folder.path());
     let mut connection = connect(&config).await;
@@ -434,4 +418,17 @@ async fn a_backup_of_an_earlier_version_is_migrated_when_it_is_restored() {
     let admin = other.admin().await;
     let overview = other.postern.outbox().overview(&admin).await;
     assert!(overview.expect("there").pause.is_some());
+}
+
+stories! {
+    sqlite {
+        a_restored_backup_sends_nothing_until_a_person_resumes_delivery;
+        a_backup_opens_its_passwords_with_its_keys_only;
+        what_cannot_be_restored_leaves_the_data_folder_as_it_was;
+        a_backup_with_another_schema_is_not_restored;
+        a_backup_overwrites_nothing_and_an_interrupted_one_leaves_nothing;
+        keys_without_their_backup_do_not_hinder_the_next_one;
+        a_backup_that_loses_its_name_to_another_leaves_the_keys;
+        a_backup_of_an_earlier_version_is_migrated_when_it_is_restored;
+    }
 }

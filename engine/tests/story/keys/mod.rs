@@ -69,9 +69,7 @@ async fn a_value_moved_to_another_row_does_not_open(env: TestEnv) {
     assert!(test.err().expect("does not open").fields["smtp_password"].contains("Enter it again"));
 }
 
-#[tokio::test]
-async fn no_stored_file_contains_the_password() {
-    let env = TestEnv::sqlite().await;
+async fn no_stored_file_contains_the_password(env: TestEnv) {
     let sealed = env.sealed("a very unusual password").await;
     assert_eq!(save(&env, sealed).await, Ok(PasswordState::Saved));
     env.postern.close().await;
@@ -84,9 +82,7 @@ async fn no_stored_file_contains_the_password() {
     }
 }
 
-#[tokio::test]
-async fn a_key_that_others_can_read_is_refused() {
-    let env = TestEnv::sqlite().await;
+async fn a_key_that_others_can_read_is_refused(env: TestEnv) {
     let key = env.key_files().remove(0);
     fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).expect("chmod");
     let error = Postern::open(env.config.clone())
@@ -207,6 +203,10 @@ stories! {
         a_value_moved_to_another_row_does_not_open;
         a_damaged_key_file_differs_from_a_lost_one;
         a_lost_key_is_restored_or_its_values_are_entered_again;
+    }
+    sqlite {
+        no_stored_file_contains_the_password;
+        a_key_that_others_can_read_is_refused;
     }
     postgres {
         of_nodes_that_start_together_one_creates_the_key;

@@ -1,13 +1,9 @@
 //! Administration of accounts: roles, disabling, deletion, and the last administrator.
 
-use std::time::Duration;
-
 use domain::view::{AccountState, AccountView, Role};
 use domain::{Kind, Label, Refusal, SecretString};
-use engine::{AccountChange, Actor, FeedItem, NewToken, Origin, OutboxQuery, Postern, Submissions};
-use futures::StreamExt;
+use engine::{AccountChange, Actor, FeedItem, NewToken, Origin, Postern, Submissions};
 use futures::future::join_all;
-use tokio::time::timeout;
 
 use crate::environment::{PASSWORD, TestEnv, execute, form};
 use crate::outbox::mail;
@@ -80,19 +76,13 @@ async fn a_disabled_account_is_ended_at_once_and_enabled_again(env: TestEnv) {
     let ann = env.sign_in("ann@example.org", Role::User).await;
     let token = env.unlimited_token("ann@example.org").await;
     assert!(env.token_actor(&token).await.is_some());
-    let query = OutboxQuery::List {
-        search: domain::outbox::Search::default(),
-        before: None,
-    };
-    let feed = env.postern.feed().watch(ann.clone(), query).await;
-    let mut feed = feed.expect("opens").boxed();
-    assert!(matches!(feed.next().await, Some(FeedItem::View(_))));
+    let mut feed = env.watch(&ann).await;
+    feed.view().await;
 
     let disabled = env.change(&admin, "ann@example.org", DISABLE).await;
     assert_eq!(disabled.expect("changes").state, AccountState::Disabled);
     assert!(env.token_actor(&token).await.is_none());
-    let ended = timeout(Duration::from_secs(60), feed.next()).await;
-    assert!(matches!(ended.expect("ends"), Some(FeedItem::Expired)));
+    assert!(matches!(feed.next().await, Some(FeedItem::Expired)));
     let unknown = env.signs_in("nobody@example.org").await;
     assert_eq!(env.signs_in("ann@example.org").await, unknown, "the same");
     let accounts = env.postern.accounts();
@@ -171,13 +161,8 @@ async fn a_changed_role_counts_at_once(env: TestEnv) {
     let eve = env.sign_in("eve@example.org", Role::Admin).await;
     let token = env.unlimited_token("eve@example.org").await;
     let accounts = env.postern.accounts();
-    let query = OutboxQuery::List {
-        search: domain::outbox::Search::default(),
-        before: None,
-    };
-    let feed = env.postern.feed().watch(eve, query).await;
-    let mut feed = feed.expect("opens").boxed();
-    assert!(matches!(feed.next().await, Some(FeedItem::View(_))));
+    let mut feed = env.watch(&eve).await;
+    feed.view().await;
     let app = env.token_actor(&token).await.expect("valid");
     accounts.list(&app, "").await.expect("an administrator");
 
@@ -187,8 +172,7 @@ async fn a_changed_role_counts_at_once(env: TestEnv) {
     let refused = accounts.list(&app, "").await.expect_err("a user");
     assert_eq!(refused.kind, Kind::Forbidden);
     // It showed the mail of everybody.
-    let ended = timeout(Duration::from_secs(60), feed.next()).await;
-    assert!(matches!(ended.expect("ends"), Some(FeedItem::Expired)));
+    assert!(matches!(feed.next().await, Some(FeedItem::Expired)));
 }
 
 async fn a_new_administrator_keeps_tokens_that_only_send(env: TestEnv) {

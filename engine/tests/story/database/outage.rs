@@ -1,5 +1,6 @@
 //! Outages of PostgreSQL, and the recovery from them.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use domain::Kind;
@@ -18,14 +19,20 @@ async fn delivery_recovers_from_a_database_outage(env: TestEnv) {
     env.save(&admin, &relay).await;
     let works = TestWorker::begin(&env, 4);
     let lock = env.lock_out().await;
+    let is_silent = Cell::new(false);
     let meanwhile = async {
         env.until_locked().await;
         wire.goes_silent();
+        is_silent.set(true);
     };
     let asked = env.keyed(&admin, "k", 1, "Fire");
     let answer = async { tokio::join!(asked, meanwhile).0 };
     let answer = timeout(Duration::from_secs(50), answer).await;
-    let refusal = answer.expect("an answer").expect_err("not accepted");
+    let Ok(answer) = answer else {
+        let seen = is_silent.get();
+        panic!("no answer within 50 s; the statement was held up and the wire silent: {seen}");
+    };
+    let refusal = answer.expect_err("not accepted");
     assert_eq!(refusal.kind, Kind::Unavailable);
     assert!(refusal.retry_after.is_some());
     let said = &refusal.fields["request"];

@@ -10,6 +10,7 @@ use tokio::task::yield_now;
 
 use crate::environment::TestEnv;
 use crate::outbox::TestWorker;
+use crate::wait::wait_for;
 use testkit::{Relay, RelayScript};
 
 /// The recipients of a message: the most that one has.
@@ -161,19 +162,11 @@ async fn an_action_ends_with_a_row_when_the_process_stops(env: TestEnv) {
         }
     };
     let act = tokio::spawn(act);
-    let runs = async {
-        while outbox
-            .overview(&admin)
-            .await
-            .expect("an overview")
-            .act
-            .is_none()
-        {
-            yield_now().await;
-        }
-    };
-    let begun = tokio::time::timeout(std::time::Duration::from_secs(30), runs);
-    begun.await.expect("it begins within 30 s");
+    wait_for("the action to begin", async || {
+        let overview = outbox.overview(&admin).await.expect("an overview");
+        overview.act.is_some().then_some(()).ok_or(overview.counts)
+    })
+    .await;
     env.postern.close().await;
     let done = act.await.expect("no panic").expect("stopped");
     let mut connection = env.connection().await;

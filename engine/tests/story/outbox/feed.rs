@@ -14,33 +14,45 @@ use futures::stream::BoxStream;
 use tokio::time::timeout;
 
 use crate::environment::TestEnv;
+use crate::wait::within;
 use testkit::{Action, Relay, RelayScript};
 
 /// How long an item may take: far longer than the second between two reads.
 const LIMIT: Duration = Duration::from_secs(60);
 
-struct TestFeed(BoxStream<'static, FeedItem>);
+pub struct TestFeed {
+    items: BoxStream<'static, FeedItem>,
+    /// The item before.
+    last: Option<FeedItem>,
+}
 
 impl TestEnv {
     /// A feed of the first page of the list.
-    async fn watch(&self, actor: &Actor) -> TestFeed {
+    pub async fn watch(&self, actor: &Actor) -> TestFeed {
         let query = OutboxQuery::List {
             search: Search::default(),
             before: None,
         };
         let feed = self.postern.feed().watch(actor.clone(), query).await;
-        TestFeed(feed.expect("opens").boxed())
+        TestFeed {
+            items: feed.expect("opens").boxed(),
+            last: None,
+        }
     }
 }
 
 impl TestFeed {
-    async fn next(&mut self) -> Option<FeedItem> {
-        timeout(LIMIT, self.0.next())
-            .await
-            .expect("an item or the end")
+    /// The next item; `None` at the end.
+    pub async fn next(&mut self) -> Option<FeedItem> {
+        let Ok(item) = timeout(LIMIT, self.items.next()).await else {
+            let last = &self.last;
+            panic!("waited {LIMIT:?} for an item or the end; last seen: {last:#?}");
+        };
+        self.last.clone_from(&item);
+        item
     }
 
-    async fn view(&mut self) -> Arc<TimedView> {
+    pub async fn view(&mut self) -> Arc<TimedView> {
         match self.next().await {
             Some(FeedItem::View(view)) => view,
             other => panic!("no view: {other:?}"),
@@ -148,15 +160,23 @@ async fn a_run_ends_with_the_session_or_token(env: TestEnv) {
         let run = env.postern.diagnosis();
         let run = run.diagnose(actor, DiagnosisRequest::default()).await;
         let mut events = run.expect("begins").boxed();
-        let first = timeout(LIMIT, events.next()).await.expect("an event");
+        let first = within("the first event", events.next()).await;
         assert!(matches!(first, Some(Event::Started { .. })), "{first:?}");
         env.postern.accounts().logout(actor).await.expect("ends");
         if std::ptr::eq(actor, &raw const token) {
             env.revoke(&id).await;
         }
-        let mut rest = timeout(LIMIT, events.collect::<Vec<_>>())
-            .await
-            .expect("the end");
+        let mut rest = Vec::new();
+        let end = async {
+            while let Some(event) = events.next().await {
+                rest.push(event);
+            }
+        };
+        let ended = timeout(LIMIT, end).await;
+        assert!(
+            ended.is_ok(),
+            "waited {LIMIT:?} for the end; seen: {rest:#?}"
+        );
         rest.retain(|event| matches!(event, Event::Tick { .. } | Event::Finished(_)));
         assert!(rest.is_empty(), "{rest:?}");
     }

@@ -358,7 +358,15 @@ async fn a_cancelled_action_leaves_no_transaction_open(env: TestEnv) {
         drop(act);
         let none = env.until_no_transaction_is_idle();
         let left = timeout(Duration::from_secs(10), none).await;
-        assert!(left.is_ok(), "one is open, given up after {steps} steps");
+        if left.is_err() {
+            let open = sqlx::query_scalar(
+                "SELECT query FROM pg_stat_activity \
+                 WHERE datname = current_database() AND state LIKE 'idle in transaction%'",
+            );
+            let open = open.fetch_all(&mut env.connection().await).await;
+            let open: Vec<String> = open.expect("an answer");
+            panic!("given up after {steps} steps; the last statements: {open:?}");
+        }
         steps += 1;
     }
 }

@@ -51,6 +51,20 @@ async fn a_sealed_password_is_bound_to_its_first_use(env: TestEnv) {
         let refusal = test.err().expect("bound to another relay");
         assert!(refusal.fields.contains_key("smtp_password"), "{label:?}");
     }
+    // A session without a sign-in sends no password, and so asks for none.
+    let none = form().with(Label::AuthenticationType, "None");
+    let elsewhere = none.clone().with(Label::Host, "smtp.attacker.example");
+    for (without, password) in [
+        (&none, &PasswordChange::Keep),
+        (&elsewhere, &PasswordChange::Keep),
+        (&elsewhere, &sealed),
+    ] {
+        env.pass(Duration::from_secs(10));
+        let to = "desk@example.net".to_owned();
+        let diagnosis = env.postern.diagnosis();
+        let test = diagnosis.test(&admin, Some(without.clone()), password.clone(), to);
+        drop(test.await.expect("begins"));
+    }
     let same = form().with(Label::FromName, "Alerts");
     assert_eq!(env.save_with(&admin, same, &sealed).await, Ok(()));
     let anew = env.sealed("hunter2").await;

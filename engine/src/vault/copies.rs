@@ -197,8 +197,13 @@ mod tests {
         assert_eq!((read.len(), read.lacks(&in_use(&copies))), (2, Vec::new()));
 
         let other = folder.path().join("other");
+        // As a process leaves it that is killed while it writes this key.
+        let left = other.join(format!("{}.unfinished", in_use(&copies)[0].kid));
+        fs::create_dir(&other).expect("a folder");
+        fs::write(&left, "half a k").expect("written");
         for _ in 0..2 {
             read.write_to(&other).expect("the same keys again");
+            assert!(!left.exists());
         }
         let found = KeyCopies::of_folder(&other).expect("readable");
         assert!(found.lacks(&in_use(&copies)).is_empty());

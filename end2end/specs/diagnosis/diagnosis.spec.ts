@@ -159,6 +159,7 @@ test('an invalid request is refused by field, before a connection is opened', as
     [{ data: fields(place), to: 'a@example.net\r\nRCPT TO:<b@example.net>' }, ['to']],
     [{ data: fields(place), send: true }, ['to']],
     [{ data: await workingSettings({ smtp_port: place.port, smtp_password: 'hunter2' }), to: 'me@example.net' }, ['smtp_password']],
+    [{ data: await workingSettings({ smtp_port: place.port, smtp_password: 'hunter2', smtp_authentication_type: 'None' }) }, ['smtp_password']],
   ] as Array<[unknown, string[]]>) {
     const refused: ApiResponse = parseResponse(await postern.request(PATH, requestDiagnosis(body, { accept: 'application/json' })));
     expect(refused.status, JSON.stringify(body)).toBe(422);

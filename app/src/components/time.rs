@@ -15,3 +15,15 @@ pub fn exact(at: Timestamp) -> String {
     let (date, time) = text.split_once('T').unwrap_or_default();
     format!("{date} {} UTC", time.trim_end_matches('Z'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_one_minute_differ_by_their_seconds() {
+        let texts = [0, 1_000, 59_999].map(|at| exact(Timestamp(at)));
+        let expected = ["00", "01", "59"].map(|second| format!("1970-01-01 00:00:{second} UTC"));
+        assert_eq!(texts, expected);
+    }
+}

@@ -128,7 +128,7 @@ test('one of the last three passwords is restored', async ({ page }) => {
   await expect(earlier).toHaveCount(3);
   const label = `alerts at 127.0.0.1:${relay.port}`;
   for (const [nth, by] of ['admin@example.org', 'jonas@example.org', 'admin@example.org'].entries()) {
-    await expect(earlier.nth(nth)).toContainText(new RegExp(`${label}.*Saved \\d{4}-\\d\\d-\\d\\d .* UTC by ${by}`));
+    await expect(earlier.nth(nth)).toContainText(new RegExp(`${label}.*Saved \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d UTC by ${by}`));
   }
 
   const use = earlier.nth(1).getByRole('button', { name: /^Use the password saved .* by jonas/ });

@@ -85,9 +85,14 @@ impl Default for Minute {
 }
 
 impl Minute {
-    /// The slot of this second, after clearing those of seconds without deliveries.
+    /// The slot of this second.
     fn now(&mut self) -> &mut [u32; LATENCY_BOUNDS.len() + 1] {
-        let second = self.begun.elapsed().as_secs();
+        self.at(Instant::now())
+    }
+
+    /// The slot of the second of `moment`, after clearing those of seconds without deliveries.
+    fn at(&mut self, moment: Instant) -> &mut [u32; LATENCY_BOUNDS.len() + 1] {
+        let second = moment.saturating_duration_since(self.begun).as_secs();
         let passed = second.saturating_sub(self.second).min(SLOTS as u64);
         for back in 0..passed {
             self.slots[((second - back) % SLOTS as u64) as usize] = [0; LATENCY_BOUNDS.len() + 1];
@@ -194,6 +199,30 @@ mod tests {
         assert_eq!((reading.delivered, reading.per_minute), (7, 7));
         assert_eq!(reading.latency, Some(Duration::from_millis(100)));
         assert_eq!(reading.times, [2, 1, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn a_delivery_counts_for_a_minute() {
+        let meter = Meter::default();
+        let begin = meter.minute.lock().begun;
+        let per_minute = |second| {
+            let at = begin + Duration::from_secs(second);
+            let mut minute = meter.minute.lock();
+            minute.at(at);
+            let all = minute.slots.iter().flatten();
+            all.sum::<u32>()
+        };
+        for second in [0, 1, 30, 30] {
+            let at = begin + Duration::from_secs(second);
+            meter.minute.lock().at(at)[0] += 1;
+        }
+        for (second, number) in [(30, 4), (59, 4), (60, 3), (61, 2), (89, 2), (90, 0)] {
+            assert_eq!(per_minute(second), number, "second {second}");
+        }
+        // Longer than a minute without deliveries clears every slot.
+        meter.minute.lock().at(begin + Duration::from_secs(95))[1] += 1;
+        assert_eq!(per_minute(95), 1);
+        assert_eq!(per_minute(1_000), 0);
     }
 
     #[test]

@@ -66,6 +66,23 @@ impl TestEnv {
     }
 }
 
+async fn signing_out_is_one_row(env: TestEnv) {
+    let (admin, ann) = (
+        env.admin().await,
+        env.sign_in("ann@example.org", Role::User).await,
+    );
+    let accounts = env.postern.accounts();
+    let trail = async || env.postern.audit().trail(&admin, 100).await.expect("rows");
+    let before = trail().await.len();
+    accounts.logout(&ann).await.expect("signs out");
+    let rows = trail().await;
+    let new = rows.len() - before;
+    let of_ann = rows.iter().filter(|row| row.action == "logout");
+    let of_ann: Vec<_> = of_ann.map(|row| (&*row.actor, &*row.outcome)).collect();
+    assert_eq!((new, of_ann), (1, vec![("ann@example.org", "done")]));
+    assert!(accounts.sessions(&ann).await.expect("asks").is_empty());
+}
+
 async fn throttled_logins_are_one_row_a_minute(env: TestEnv) {
     let login = async |number: usize| {
         let email = format!("a{number}@example.org");
@@ -232,6 +249,7 @@ async fn audit_rows_are_deleted_after_their_retention(env: TestEnv) {
 
 stories! {
     both {
+        signing_out_is_one_row;
         throttled_logins_are_one_row_a_minute;
         refusals_that_repeat_are_one_row_a_minute;
         guesses_of_a_setup_link_from_many_networks_fill_no_log;

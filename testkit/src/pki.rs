@@ -57,7 +57,10 @@ pub fn by_unknown_authority(names: &[&str], from: i32, to: i32) -> ServerTls {
 pub struct PrivateAuthority(Authority);
 
 impl PrivateAuthority {
-    #[allow(clippy::new_without_default)]
+    #[allow(
+        clippy::new_without_default,
+        reason = "each is another authority, and a default would be the same each time"
+    )]
     pub fn new() -> Self {
         Self(new_authority("Private authority"))
     }

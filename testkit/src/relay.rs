@@ -268,7 +268,10 @@ impl Drop for Relay {
 }
 
 /// Serves a connection in a thread of its own.
-#[cfg_attr(not(feature = "tls"), allow(unused_mut))]
+#[cfg_attr(
+    not(feature = "tls"),
+    allow(unused_mut, reason = "only certificates change the script")
+)]
 fn serve(shared: &Arc<Shared>, tcp: TcpStream, mut script: RelayScript) {
     let shared = Arc::clone(shared);
     let open = shared.open.fetch_add(1, Ordering::AcqRel) + 1;

@@ -1,4 +1,4 @@
-//! The macro that makes two tests of a story: `sqlite::name` and `postgres::name`.
+//! The macro that makes the tests of a story: `sqlite::name`, `postgres::name`, or both.
 
 /// Lists the stories of a module. Those under `both` run on each database, those under `sqlite` only
 /// there: they are about files beside it, or about what it alone stores. Those under `postgres` are

@@ -34,18 +34,18 @@ impl<'t> Iterator for Lines<'t> {
 pub fn push(out: &mut Vec<u8>, mut line: &[u8]) {
     let mut is_cut = false;
     loop {
-        let room = LINE_MAX - usize::from(is_cut);
+        let width = LINE_MAX - usize::from(is_cut);
         if is_cut {
             out.push(b' ');
         }
-        if line.len() <= room {
+        if line.len() <= width {
             out.extend_from_slice(line);
             out.extend_from_slice(b"\r\n");
             return;
         }
-        let at = white_space(&line[..=room]);
+        let at = white_space(&line[..=width]);
         is_cut = at.is_none();
-        let (part, rest) = line.split_at(at.unwrap_or_else(|| character(line, room)));
+        let (part, rest) = line.split_at(at.unwrap_or_else(|| character(line, width)));
         out.extend_from_slice(part);
         out.extend_from_slice(b"\r\n");
         line = rest;

@@ -128,7 +128,7 @@ fn listing(messages: &[MessageView], is_cut: bool) -> Vec<String> {
         }
         number += 1;
         octets += message.size;
-        lines.push(head(message));
+        lines.push(message_line(message));
         for recipient in waiting {
             let last = recipient.timeline.last();
             if let Some(reason) = last.filter(|event| !event.reply.is_empty()) {
@@ -157,7 +157,7 @@ fn listing(messages: &[MessageView], is_cut: bool) -> Vec<String> {
 }
 
 /// The line of a message. Behind its id `*` says that it is being delivered, and `!` that it is held.
-fn head(message: &MessageView) -> String {
+fn message_line(message: &MessageView) -> String {
     let mut waiting = message.recipients.iter().filter(|one| is_waiting(one));
     let is_active = message.recipients.iter().any(|recipient| recipient.leased);
     let is_held = waiting.all(|recipient| recipient.state == RecipientState::Held);

@@ -147,8 +147,8 @@ async fn beginning(response: Response<Incoming>) -> String {
     let mut bytes = Vec::new();
     let read = async {
         while let Some(Ok(chunk)) = chunks.next().await {
-            let room = ANSWER_MAX - bytes.len();
-            bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            let free = ANSWER_MAX - bytes.len();
+            bytes.extend_from_slice(&chunk[..chunk.len().min(free)]);
             if bytes.len() == ANSWER_MAX {
                 break;
             }

@@ -260,8 +260,8 @@ impl Attempt<'_> {
         result.settled.push(settled);
     }
 
-    /// Why the sender of the message may ask to be told of a failed attempt; `None` where nothing is
-    /// decided, and the message is not delayed.
+    /// Which report on a failed attempt the sender of the message may have asked for; `None` where
+    /// nothing is decided, and the message is not delayed.
     fn report_cause(
         &self,
         disposition: Disposition,

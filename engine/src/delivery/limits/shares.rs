@@ -143,8 +143,8 @@ impl<W> RelayShares<W> {
         let shares = self.shares.iter();
         let turns = shares.filter_map(|(relay, share)| {
             let first = share.waiting.front()?;
-            let has_room = self.may_enter(*relay, share.charged, first.wanted);
-            has_room.then_some((first.turn, *relay))
+            let has_capacity = self.may_enter(*relay, share.charged, first.wanted);
+            has_capacity.then_some((first.turn, *relay))
         });
         turns.min().map(|(_, relay)| relay)
     }

@@ -26,8 +26,8 @@ use state::{Choice, State};
 /// The pool of a worker.
 pub(super) struct Pool {
     state: Mutex<State>,
-    /// A local queue has room.
-    pub room: Notify,
+    /// A local queue has free capacity.
+    pub capacity_freed: Notify,
     /// The status in the heartbeat changed.
     pub status_changed: Notify,
     /// A relay began to back off.
@@ -68,7 +68,7 @@ impl Pool {
         Self {
             leases: Leases::new(clock.clone()),
             state: Mutex::new(State::new(clock)),
-            room: Notify::new(),
+            capacity_freed: Notify::new(),
             status_changed: Notify::new(),
             backoff_began: Notify::new(),
             none_may_begin: Notify::new(),
@@ -182,9 +182,9 @@ impl Pool {
         let message = state.pop_for(route, self.lease, now);
         if message
             .as_ref()
-            .is_none_or(|message| state.has_room(&message.class, now))
+            .is_none_or(|message| state.has_capacity(&message.class, now))
         {
-            self.room.notify_one();
+            self.capacity_freed.notify_one();
         }
         message
     }
@@ -229,7 +229,7 @@ impl Pool {
         if state.tasks == 0 {
             self.idle.notify_one();
         }
-        self.room.notify_one();
+        self.capacity_freed.notify_one();
     }
 
     /// Whether no task is under way.

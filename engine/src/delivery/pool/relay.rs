@@ -249,7 +249,7 @@ impl Pool {
         };
         if relay.circuit.on_reply(!deferred, now) {
             self.status_changed.notify_one();
-            self.room.notify_one();
+            self.capacity_freed.notify_one();
         }
     }
 

@@ -26,7 +26,7 @@ pub(super) struct PooledRelay {
     pub route: Arc<Route>,
     pub circuit: RelayCircuit,
     pub idle_connections: Vec<RelayConnection>,
-    /// Whether the relay bears pipelined next transactions.
+    /// Whether the relay supports pipelined next transactions.
     pub pipelining: PipeliningTrials,
     /// Whether the relay refuses any message.
     pub refusals: RefusalStreak,
@@ -182,7 +182,7 @@ impl State {
     }
 
     /// Whether more messages of a class should be claimed.
-    pub fn has_room(&self, class: &QueueClass, now: Instant) -> bool {
+    pub fn has_capacity(&self, class: &QueueClass, now: Instant) -> bool {
         match self.choose(&class.queue, now) {
             Choice::Relay(index) => {
                 let capacity = self.relays[index].queue_capacity();

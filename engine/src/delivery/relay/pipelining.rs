@@ -13,7 +13,7 @@ pub(in crate::delivery) const VALID: Duration = Duration::from_secs(7 * 24 * 360
 /// After so many consecutive breaks a relay for which a trial succeeded is taken for one that breaks.
 const MAX_BREAKS: u32 = 2;
 
-/// The greetings that are told apart. A relay with more is not pipelined to.
+/// The maximum number of greetings that are remembered. A relay with more is not pipelined to.
 const MAX_GREETINGS: usize = 16;
 
 /// What is known about a greeting.
@@ -51,7 +51,7 @@ pub(in crate::delivery) enum PipeliningPermit {
 #[derive(Debug, Default)]
 pub(in crate::delivery) struct PipeliningTrials {
     known: HashMap<String, Knowledge>,
-    /// Whether the relay knows BDAT, for those that bear pipelining.
+    /// Whether the relay knows BDAT, for those that support pipelined next transactions.
     chunking: HashMap<String, bool>,
     /// A session ended with several messages in doubt, and no message was accepted since.
     interrupted: bool,
@@ -74,8 +74,8 @@ impl PipeliningTrials {
         }
     }
 
-    /// Whether messages may go in chunks to a relay with this greeting: where it bears pipelining,
-    /// and knows BDAT or has not been asked.
+    /// Whether messages may go in chunks to a relay with this greeting: where it supports
+    /// pipelined next transactions, and knows BDAT or has not been asked.
     pub fn chunking(&self, greeting: &str, now: Timestamp) -> PipeliningPermit {
         let known = self.known.get(greeting).filter(|known| known.is_valid(now));
         match self.chunking.get(greeting) {

@@ -26,7 +26,7 @@ pub(in crate::delivery) struct Route {
     /// Whether it may be used.
     pub enabled: bool,
     pub limits: RelayLimits,
-    /// Whether the relay bears pipelined next transactions, as it was tried.
+    /// Whether the relay supports pipelined next transactions, as it was tried.
     pub pipelining: Vec<PipeliningTrial>,
 }
 

@@ -1,4 +1,4 @@
-//! Claiming messages that are due, as many as the local queue has room for.
+//! Claiming messages that are due, as many as the local queue has capacity for.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,8 +35,8 @@ const UNSENDABLE: usize = 100;
 /// When to poll again.
 struct NextPoll {
     at: Instant,
-    /// Messages are due that the local queues have no room for: poll as soon as one has. Without them
-    /// a poll on every free place would cost more than the messages themselves.
+    /// Messages are due that the local queues have no capacity for: poll as soon as one has. Without them
+    /// a poll on every freed slot would cost more than the messages themselves.
     backlog: bool,
 }
 
@@ -76,7 +76,7 @@ impl Worker {
                 () = sleep_until(until) => {}
                 () = self.services.outbox.woken() => {}
                 () = self.wake.notified() => {}
-                () = self.pool.room.notified(), if next.backlog => {}
+                () = self.pool.capacity_freed.notified(), if next.backlog => {}
             }
         }
     }
@@ -121,9 +121,9 @@ impl Worker {
         let mut shares = Vec::new();
         for class in classes(&due) {
             match self.pool.demand(&class[0].class, monotonic) {
-                Demand::Messages(room) => {
+                Demand::Messages(capacity) => {
                     let after = self.last_claimed.load(Ordering::Relaxed);
-                    shares.extend(claim_shares(&class, room, after));
+                    shares.extend(claim_shares(&class, capacity, after));
                 }
                 Demand::After(wait) => until = until.min(wait),
                 Demand::None => {}

@@ -1,4 +1,4 @@
-//! How many recipients to claim of each flow: the accounts of a class share its room equally.
+//! How many recipients to claim of each flow: the accounts of a class share its capacity equally.
 
 use crate::store::messages::flows::{QueueClass, WaitingFlow};
 
@@ -12,20 +12,20 @@ pub(in crate::delivery) struct ClaimShare {
     pub limit: usize,
 }
 
-/// Divides the room of a class among its flows that are due, those with ids above `after` first: with
-/// more flows than room the claims take turns.
+/// Divides the free capacity of a class among its flows that are due, those with ids above `after` first:
+/// with more flows than capacity the claims take turns.
 pub(in crate::delivery) fn claim_shares(
     due: &[&WaitingFlow],
-    room: usize,
+    capacity: usize,
     after: i64,
 ) -> Vec<ClaimShare> {
     let mut flows = due.to_vec();
     flows.sort_by_key(|flow| (flow.id <= after, flow.id));
-    flows.truncate(room);
+    flows.truncate(capacity);
     let share = |index: usize, flow: &WaitingFlow| ClaimShare {
         class: flow.class.clone(),
         flow: flow.id,
-        limit: room / flows.len() + usize::from(index < room % flows.len()),
+        limit: capacity / flows.len() + usize::from(index < capacity % flows.len()),
     };
     let flows = flows.iter().enumerate();
     flows.map(|(index, flow)| share(index, flow)).collect()
@@ -54,7 +54,7 @@ mod tests {
 
     use super::*;
 
-    fn shares(ids: &[i64], room: usize, after: i64) -> Vec<(i64, usize)> {
+    fn shares(ids: &[i64], capacity: usize, after: i64) -> Vec<(i64, usize)> {
         let flow = |id: &i64| WaitingFlow {
             id: *id,
             class: QueueClass {
@@ -65,7 +65,7 @@ mod tests {
         };
         let due: Vec<WaitingFlow> = ids.iter().map(flow).collect();
         let due: Vec<&WaitingFlow> = due.iter().collect();
-        let shares = claim_shares(&due, room, after);
+        let shares = claim_shares(&due, capacity, after);
         shares
             .iter()
             .map(|share| (share.flow, share.limit))
@@ -73,8 +73,8 @@ mod tests {
     }
 
     #[test]
-    fn flows_share_the_room_and_take_turns_where_it_is_short() {
-        for (ids, room, after, expected) in [
+    fn flows_share_the_capacity_and_take_turns_where_it_is_short() {
+        for (ids, capacity, after, expected) in [
             (&[][..], 8, 0, &[][..]),
             (&[1], 8, 0, &[(1, 8)]),
             (&[1, 2, 3], 8, 0, &[(1, 3), (2, 3), (3, 2)]),
@@ -82,7 +82,11 @@ mod tests {
             (&[1, 2, 3], 2, 2, &[(3, 1), (1, 1)]),
             (&[1, 2, 3], 0, 2, &[]),
         ] {
-            assert_eq!(shares(ids, room, after), expected, "{ids:?} {room} {after}");
+            assert_eq!(
+                shares(ids, capacity, after),
+                expected,
+                "{ids:?} {capacity} {after}"
+            );
         }
     }
 

@@ -29,15 +29,15 @@ struct Ahead<'a> {
     sent: VecDeque<Sent>,
     /// The message that is sent next.
     next: Option<QueuedMessage>,
-    /// Room for it, where it had to be waited for.
-    room: Option<InDoubtPermit>,
+    /// Its permit, where it had to be waited for.
+    permit: Option<InDoubtPermit>,
 }
 
 /// What ended the wait for a reply.
 enum Event {
     Answered(RecipientResults),
     Broke(BrokenSession),
-    Room(InDoubtPermit),
+    Permitted(InDoubtPermit),
     /// Something was written, or no transaction may begin any more.
     Recheck,
     Abandoned,
@@ -97,7 +97,7 @@ impl DeliveryTask {
             connection,
             sent: VecDeque::new(),
             next: Some(first),
-            room: None,
+            permit: None,
         };
         ahead.run().await
     }
@@ -127,14 +127,14 @@ impl Ahead<'_> {
                     Ok(None) => Event::Recheck,
                     Err(broken) => Event::Broke(broken),
                 },
-                room = task.worker.in_doubt.enter(relay), if is_full => Event::Room(room),
+                permit = task.worker.in_doubt.enter(relay), if is_full => Event::Permitted(permit),
                 () = none_may_begin, if not_begun => Event::Recheck,
                 () = is_set(&mut abandoned) => Event::Abandoned,
             };
             match event {
                 Event::Answered(results) => self.answered(&results).await,
                 Event::Broke(broken) => return self.broke(broken).await,
-                Event::Room(room) => self.room = Some(room),
+                Event::Permitted(permit) => self.permit = Some(permit),
                 Event::Recheck => {}
                 Event::Abandoned => {
                     let arrived = self.connection.session.unanswered();
@@ -157,13 +157,15 @@ impl Ahead<'_> {
         healthy && usable && self.task.may_begin()
     }
 
-    /// Sends messages while there are some and room for them. Returns whether only room is missing.
+    /// Sends messages while there are some and permits for them. Returns whether only a permit is missing.
     async fn fill(&mut self) -> Result<bool, BrokenSession> {
         while self.goes_on() {
             let in_doubt = &self.task.worker.in_doubt;
             let relay = self.task.route.scope;
-            let room = self.room.take().or_else(|| in_doubt.try_enter(relay));
-            let Some(room) = room else { return Ok(true) };
+            let permit = self.permit.take().or_else(|| in_doubt.try_enter(relay));
+            let Some(permit) = permit else {
+                return Ok(true);
+            };
             let next = self.next.take();
             let Some(message) = next.or_else(|| self.task.next_message()) else {
                 return Ok(false);
@@ -172,10 +174,10 @@ impl Ahead<'_> {
                 self.next = Some(message);
                 return Ok(false);
             }
-            self.send(message, room).await?;
+            self.send(message, permit).await?;
         }
         // Others may need it.
-        self.room = None;
+        self.permit = None;
         Ok(false)
     }
 

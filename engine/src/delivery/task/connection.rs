@@ -26,7 +26,7 @@ pub(in crate::delivery) struct RelayConnection {
     messages: usize,
     /// The relay accepted a message on it.
     has_delivered: bool,
-    /// It tries whether the relay bears a pipelined next transaction.
+    /// It tries whether the relay supports a pipelined next transaction.
     is_trial: bool,
 }
 

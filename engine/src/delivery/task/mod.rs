@@ -42,7 +42,7 @@ struct DataTransaction<'a> {
 /// What is known of a transaction at its end of data.
 #[derive(Default)]
 struct EndOfData {
-    /// The room of the message among those in doubt.
+    /// The permit of the message among those in doubt.
     permit: Option<InDoubtPermit>,
     /// Its leases had ended, so the end of data was not sent.
     is_withdrawn: bool,
@@ -317,7 +317,7 @@ impl DeliveryTask {
             pipelined_next,
         } = transaction;
         let mut abandoned = self.worker.abandoned.subscribe();
-        // The wait for room may outlast the leases.
+        // The wait for a permit may outlast the leases.
         let may_end = async {
             let permit = self.worker.in_doubt.enter(self.route.scope).await;
             end.is_withdrawn = !message.is_leased(self.worker.config.lease);

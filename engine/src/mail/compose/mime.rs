@@ -204,8 +204,8 @@ fn quoted_line(line: &[u8], out: &mut Vec<u8>) {
     let (mut at, mut column) = (0, 0);
     while at < line.len() {
         // A line that continues needs its last column for a soft line break `=`.
-        let room = QUOTED - 1 - column;
-        let fitting = line[at..kept].iter().take(room);
+        let free = QUOTED - 1 - column;
+        let fitting = line[at..kept].iter().take(free);
         let run = fitting.take_while(|byte| plain(byte)).count();
         out.extend_from_slice(&line[at..at + run]);
         at += run;

@@ -1,4 +1,4 @@
-//! The table `pipelining_trial`: whether a relay bears a pipelined next transaction.
+//! The table `pipelining_trial`: whether a relay supports a pipelined next transaction.
 
 use std::collections::HashMap;
 

@@ -43,8 +43,8 @@ impl AsyncRead for FirstBytes {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let outcome = Pin::new(&mut self.tcp).poll_read(context, buffer);
-        let room = KEPT - self.kept.len();
-        let read = buffer.filled()[before..].iter().take(room);
+        let free = KEPT - self.kept.len();
+        let read = buffer.filled()[before..].iter().take(free);
         self.kept.extend(read);
         outcome
     }

@@ -38,8 +38,8 @@ pub fn builder() -> Builder<TokioExecutor> {
     http
 }
 
-/// Serves requests until the connection ends. The client is told to open no more streams once the process
-/// stops, once its slot is needed, and where nothing came or went for the time that a connection may be
+/// Serves requests until the connection ends. A GOAWAY frame ends the opening of streams once the process
+/// stops, once the slot is needed, and where nothing came or went for the time that a connection may be
 /// idle; what is under way is answered, unless the client takes nothing of it. One whose slot is needed gives
 /// it up soon, whether it answers to that or not. One that cancels its requests again and again is cut off.
 pub async fn serve(http: &Builder<TokioExecutor>, stream: ClientStream, client: Client) {

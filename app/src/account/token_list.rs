@@ -1,7 +1,8 @@
 //! A list of API tokens with a button that revokes each, of the own account or of another.
 
+use domain::Timestamp;
 use domain::figures::FigureSubject;
-use engine::{Clock, NewestTokens, Token};
+use engine::{NewestTokens, Token};
 
 use crate::components::{HiddenFields, Time};
 use crate::figures::figures_path;
@@ -9,10 +10,11 @@ use crate::limits::{LimitLines, LimitsTarget};
 use crate::server_prelude::*;
 
 /// `action` is the form that revokes one; `fields` are sent with its id. With `changes_limits` each has a
-/// link to the page that changes its limits.
+/// link to the page that changes its limits. Tokens that expire before `now` are marked.
 #[component]
 pub fn TokenList(
     newest: NewestTokens,
+    now: Timestamp,
     action: &'static str,
     #[prop(optional)] changes_limits: bool,
     #[prop(optional)] fields: Vec<(&'static str, String)>,
@@ -24,7 +26,7 @@ pub fn TokenList(
     let rows = newest
         .tokens
         .into_iter()
-        .map(|token| view! { <Row token action changes_limits fields=fields.clone() /> });
+        .map(|token| view! { <Row token now action changes_limits fields=fields.clone() /> });
     view! {
         <p class="card-body">{number}</p>
         <ul class="card-body sessions">{rows.collect_view()}</ul>
@@ -45,12 +47,12 @@ fn count(newest: &NewestTokens) -> String {
 #[component]
 fn Row(
     token: Token,
+    now: Timestamp,
     action: &'static str,
     changes_limits: bool,
     fields: Vec<(&'static str, String)>,
 ) -> AnyView {
     let mut fields = fields;
-    let now = Clock::default().now();
     let limits = changes_limits.then(|| {
         let href = LimitsTarget::Token(token.id.clone()).path();
         view! {

@@ -73,7 +73,10 @@ fn Listed(actor: Actor) -> AnyView {
     let postern = expect_context::<Postern>();
     let list = Suspend::new(async move {
         match postern.accounts().newest_tokens(&actor).await {
-            Ok(newest) => view! { <TokenList newest action=REVOKE_TOKEN /> }.into_any(),
+            Ok(newest) => {
+                let now = postern.accounts().now();
+                view! { <TokenList newest now action=REVOKE_TOKEN /> }.into_any()
+            }
             Err(refusal) => refused(&refusal),
         }
     });

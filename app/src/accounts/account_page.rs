@@ -100,6 +100,7 @@ pub fn AccountDetailsPage() -> impl IntoView {
                         </header>
                         <TokenList
                             newest=details.tokens
+                            now=postern.accounts().now()
                             action=REVOKE_TOKEN_OF
                             changes_limits=true
                             fields=vec![("account", account.id)]

@@ -77,7 +77,7 @@ pub fn MyRelayPage() -> impl IntoView {
                 <div class="page">
                     {fault.map(|text| view! { <ErrorNotice text /> })}
                     {done.map(|text| view! { <SuccessNotice text /> })}
-                    <State relay status is_down />
+                    <State relay status is_down now />
                     {last_day}
                     {editor}
                     {history}

@@ -2,7 +2,7 @@
 
 use domain::Timestamp;
 use domain::outbox::RelayState;
-use engine::{AccountRelay, Clock, RelayStatus};
+use engine::{AccountRelay, RelayStatus};
 
 use super::{MY_RELAY, REMOVE_MY_RELAY};
 use crate::outbox::Backoff;
@@ -21,14 +21,13 @@ struct Text {
 
 /// `is_down`: the own relay fails its checks.
 #[component]
-pub fn State(relay: AccountRelay, status: RelayStatus, is_down: bool) -> AnyView {
+pub fn State(relay: AccountRelay, status: RelayStatus, is_down: bool, now: Timestamp) -> AnyView {
     let Text {
         tone,
         title,
         address,
         detail,
     } = text(&relay, &status, is_down);
-    let now: Timestamp = Clock::default().now();
     let failure = status.own.filter(|_| relay.uses_own()).map(|backoff| {
         let diagnose = Some(MY_RELAY.to_owned());
         view! { <Backoff backoff name=None diagnose now /> }

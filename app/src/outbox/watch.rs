@@ -1,7 +1,7 @@
 //! The views of the outbox, for a page and for the snapshots that keep it up to date.
 
-use domain::Refusal;
 use domain::outbox::{MessageView, Search};
+use domain::{Refusal, Timestamp};
 use engine::{Actor, FeedItem, OutboxQuery, OutboxView, Postern};
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -19,6 +19,8 @@ use crate::server_prelude::*;
 #[derive(Clone, Debug)]
 pub struct PageView {
     view: OutboxView,
+    /// When it was read.
+    at: Timestamp,
     query: OutboxQuery,
 }
 
@@ -36,6 +38,7 @@ impl PageView {
         let read = postern.feed().view(actor, &query).await?;
         Ok(Self {
             view: read.view,
+            at: read.at,
             query,
         })
     }
@@ -57,7 +60,8 @@ impl PageView {
     }
 
     /// The two elements that snapshots replace; the second one is empty on a message page.
-    pub fn parts(self, viewer: Viewer) -> (AnyView, AnyView) {
+    pub fn parts(self, actor: &Actor, url: &PublicUrl) -> (AnyView, AnyView) {
+        let viewer = Viewer::new(actor, url, self.at);
         match (self.view, self.query) {
             (OutboxView::List { overview, rows }, OutboxQuery::List { search, before }) => {
                 let counts = overview.counts.clone();
@@ -92,9 +96,10 @@ pub async fn snapshots(
             let html = read.rendered(|read| {
                 let page = PageView {
                     view: read.view.clone(),
+                    at: read.at,
                     query: query.clone(),
                 };
-                let (first, second) = page.parts(Viewer::new(&actor, &public_url));
+                let (first, second) = page.parts(&actor, &public_url);
                 first.to_html() + &second.to_html()
             });
             Snapshot {

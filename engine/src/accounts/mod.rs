@@ -25,7 +25,7 @@ pub use tokens::request::NewToken;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use domain::view::Role;
-use domain::{EmailAddress, Kind, Refusal, SecretString};
+use domain::{EmailAddress, Kind, Refusal, SecretString, Timestamp};
 use rand::RngCore;
 use rand::rngs::OsRng;
 use sha2::{Digest, Sha256};
@@ -126,6 +126,11 @@ impl Accounts {
             reset_limits: Arc::default(),
             networks: Arc::default(),
         }
+    }
+
+    /// The time as of which sessions and tokens have expired.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Validates a new account and hashes its password. Nothing is stored.

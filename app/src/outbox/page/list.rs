@@ -18,12 +18,12 @@ pub fn ListPage() -> impl IntoView {
     console_page("Outbox", |actor| {
         let (request, result) = (PageRequest::new(actor), form_result());
         Suspend::new(async move {
-            let admin = request.viewer.admin;
+            let admin = request.is_admin();
             match request.view().await {
                 Ok(view) => {
                     let search = view.search();
                     let source = request.source();
-                    let (overview, messages) = view.parts(request.viewer);
+                    let (overview, messages) = view.parts(&request.actor, &request.url);
                     view! {
                         <div class="page page-wide" id=live::ID data-source=source>
                             <PageHead admin>

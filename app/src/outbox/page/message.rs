@@ -22,17 +22,17 @@ pub fn MessagePage() -> impl IntoView {
                 Err(refusal) => return refused(&refusal),
             };
             let content = match view.message() {
-                Some(message) if request.viewer.admin && message.confidential => {
+                Some(message) if request.is_admin() && message.confidential => {
                     Some(view! { <Confidential /> }.into_any())
                 }
-                Some(message) if request.viewer.admin && message.kept => {
+                Some(message) if request.is_admin() && message.kept => {
                     Some(content(&request.postern, &request.actor, &message.id).await)
                 }
                 _ => None,
             };
             let heading = view.message().map(title);
             let source = request.source();
-            let (message, _) = view.parts(request.viewer);
+            let (message, _) = view.parts(&request.actor, &request.url);
             view! {
                 <div class="page" id=live::ID data-source=source>
                     <header class="page-head outbox-head">

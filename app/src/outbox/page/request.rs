@@ -1,11 +1,10 @@
-//! What the list page and the message page begin with: the viewer and the first view.
+//! What the list page and the message page begin with: the actor and the first view.
 
 use domain::Refusal;
 use engine::{Actor, Postern};
 
 use crate::outbox::paths::OutboxPage;
 use crate::outbox::public_url::PublicUrl;
-use crate::outbox::viewer::Viewer;
 use crate::outbox::watch::PageView;
 use crate::request::page_url;
 use crate::server_prelude::*;
@@ -14,7 +13,7 @@ use crate::server_prelude::*;
 pub struct PageRequest {
     pub postern: Postern,
     pub actor: Actor,
-    pub viewer: Viewer,
+    pub url: PublicUrl,
     page: Result<OutboxPage, Refusal>,
 }
 
@@ -23,10 +22,15 @@ impl PageRequest {
     pub fn new(actor: Actor) -> Self {
         Self {
             postern: expect_context::<Postern>(),
-            viewer: Viewer::new(&actor, &expect_context::<PublicUrl>()),
+            url: expect_context::<PublicUrl>(),
             page: OutboxPage::parse(&page_url()),
             actor,
         }
+    }
+
+    /// Whether the actor is an administrator.
+    pub fn is_admin(&self) -> bool {
+        self.actor.administers().is_ok()
     }
 
     /// The path and query that snapshots are requested for.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use axum::http::HeaderMap;
-use domain::Refusal;
+use domain::{Refusal, Timestamp};
 use engine::{DEVICE_LIFETIME, Login, Origin, Postern};
 use tower_sessions::cookie::time::{Duration, OffsetDateTime};
 use tower_sessions::cookie::{Cookie, SameSite};
@@ -89,6 +89,12 @@ impl fmt::Debug for Store {
     }
 }
 
+/// A day after `now`. tower-sessions does not read when a record expires: the engine ends sessions.
+fn tomorrow(now: Timestamp) -> OffsetDateTime {
+    let since_epoch = Duration::milliseconds(now.0);
+    OffsetDateTime::UNIX_EPOCH.saturating_add(since_epoch + Duration::days(1))
+}
+
 /// tower-sessions passes on only a text of a store's error.
 fn failed(refusal: Refusal) -> Error {
     Error::Backend(serde_json::to_string(&refusal).unwrap_or_default())
@@ -148,7 +154,7 @@ impl SessionStore for Store {
         Ok(actor.map(|_| Record {
             id: *id,
             data: HashMap::new(),
-            expiry_date: OffsetDateTime::now_utc() + Duration::days(1),
+            expiry_date: tomorrow(self.0.accounts().now()),
         }))
     }
 

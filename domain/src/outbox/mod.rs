@@ -1,6 +1,7 @@
 //! The outbox: recipient states, actions on messages, retry schedules, reports and views.
 
 mod backoff;
+mod delivery_status;
 mod disposition;
 mod failures;
 mod priority;
@@ -20,6 +21,7 @@ pub use backoff::{
     Jitter, MAXIMAL_BACKOFF, MAXIMAL_QUEUE_LIFETIME, is_expired, message_backoff, relay_backoff,
     remaining_lifetime,
 };
+pub use delivery_status::DeliveryStatus;
 pub use disposition::{
     Disposition, MAXIMAL_UNANSWERED, disposition, exceeds_recipients_limit, is_suppressible,
     relay_wide_refusal,

@@ -1,6 +1,6 @@
-//! The delivery status: whether delivery is running, and what stops it if not.
+//! The card with the delivery status: whether delivery is running, and what stops it if not.
 
-use domain::outbox::{BackoffView, Overview, Pause, RelayState, Worker};
+use domain::outbox::{BackoffView, DeliveryStatus, Overview, Pause, RelayState};
 use domain::relay::MAIN;
 use domain::{Fault, Timestamp};
 
@@ -12,56 +12,6 @@ use crate::outbox::viewer::Viewer;
 use crate::relays::relay_path;
 use crate::server_prelude::*;
 use crate::settings::SETTINGS;
-
-/// The delivery status: the first variant that applies, in this order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum DeliveryStatus {
-    Paused(Pause),
-    NoSettings,
-    NoWorker,
-    /// Relays are in backoff: all of every worker (`whole`), or some.
-    BackingOff {
-        /// By relay, the one that began first.
-        backoffs: Vec<BackoffView>,
-        whole: bool,
-    },
-    /// No relay is in backoff; the last attempts at these failed, and the next message tries them again.
-    HalfOpen(Vec<BackoffView>),
-    Running,
-}
-
-fn status(overview: &Overview) -> DeliveryStatus {
-    if let Some(pause) = &overview.pause {
-        return DeliveryStatus::Paused(pause.clone());
-    }
-    if !overview.configured {
-        return DeliveryStatus::NoSettings;
-    }
-    if overview.workers.is_empty() {
-        return DeliveryStatus::NoWorker;
-    }
-    let workers = overview.workers.iter();
-    let mut backoffs: Vec<BackoffView> = workers.flat_map(|w| w.backoffs.clone()).collect();
-    if backoffs.is_empty() {
-        return DeliveryStatus::Running;
-    }
-    backoffs.sort_by(|a, b| (key(a), a.state, a.since).cmp(&(key(b), b.state, b.since)));
-    backoffs.dedup_by(|later, first| key(later) == key(first));
-    backoffs.sort_by(|a, b| (&a.relay, &a.name).cmp(&(&b.relay, &b.name)));
-    if stopped(&backoffs) == 0 {
-        return DeliveryStatus::HalfOpen(backoffs);
-    }
-    let is_whole = |worker: &Worker| stopped(&worker.backoffs) as i64 >= worker.relays;
-    DeliveryStatus::BackingOff {
-        backoffs,
-        whole: overview.workers.iter().all(is_whole),
-    }
-}
-
-/// What is the same in the backoffs of all workers from one relay. Several may have the same address.
-fn key(backoff: &BackoffView) -> &str {
-    backoff.id.as_deref().unwrap_or(&backoff.relay)
-}
 
 /// The relay by its name and address, where the name is known.
 fn label(backoff: &BackoffView) -> String {
@@ -79,17 +29,11 @@ pub fn diagnosis_page(backoff: &BackoffView) -> String {
     }
 }
 
-/// How many relays take no messages.
-fn stopped(backoffs: &[BackoffView]) -> usize {
-    let stopped = |backoff: &&BackoffView| backoff.state != RelayState::HalfOpen;
-    backoffs.iter().filter(stopped).count()
-}
-
 #[component]
 pub fn DeliveryStatusCard(overview: Overview, viewer: Viewer) -> AnyView {
     let now = viewer.now;
     let queue = queue(&overview, now);
-    let status = status(&overview);
+    let status = DeliveryStatus::of(&overview);
     let (class, title) = match &status {
         DeliveryStatus::Paused(_) => ("warn", "Delivery is paused.".to_owned()),
         DeliveryStatus::NoSettings => (
@@ -100,8 +44,12 @@ pub fn DeliveryStatusCard(overview: Overview, viewer: Viewer) -> AnyView {
             "bad",
             "Messages are queued: no worker is running.".to_owned(),
         ),
-        DeliveryStatus::BackingOff { backoffs, whole } => {
-            let relay = match (backoffs.as_slice(), stopped(backoffs)) {
+        DeliveryStatus::BackingOff {
+            backoffs,
+            stopped,
+            whole,
+        } => {
+            let relay = match (backoffs.as_slice(), stopped) {
                 ([backoff], _) if viewer.admin => format!("{} is", label(backoff)),
                 ([_], _) => "the relay is".to_owned(),
                 (_, 1) => "1 relay is".to_owned(),
@@ -288,101 +236,39 @@ pub fn Backoff(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use domain::{Failure, Stage};
 
-    fn worker(backoff: Option<i64>) -> Worker {
-        Worker {
-            host: "gate".to_owned(),
-            connections: 3,
-            per_minute: 100,
-            latency: Some(Duration::from_millis(40)),
-            relays: 1,
-            backoffs: Vec::from_iter(backoff.map(|since| BackoffView {
-                relay: "smtp.example.org:587".to_owned(),
-                id: None,
-                name: None,
-                account: None,
-                state: RelayState::BackingOff,
-                failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),
-                cause: None,
-                since: Timestamp(since),
-                next: Timestamp(since + 1),
-            })),
-        }
-    }
-
-    #[test]
-    fn the_first_status_that_applies_is_shown() {
-        let mut overview = Overview::default();
-        assert_eq!(status(&overview), DeliveryStatus::NoSettings);
-        overview.configured = true;
-        assert_eq!(status(&overview), DeliveryStatus::NoWorker);
-        overview.workers = vec![worker(None)];
-        assert_eq!(status(&overview), DeliveryStatus::Running);
-        overview.workers.extend([worker(Some(9)), worker(Some(5))]);
-        let DeliveryStatus::BackingOff { backoffs, whole } = status(&overview) else {
-            panic!("{overview:?}");
-        };
-        let shown: Vec<_> = backoffs.iter().map(|backoff| backoff.since).collect();
-        assert_eq!((shown, whole), (vec![Timestamp(5)], false), "one relay");
-        overview.workers[0].backoffs = vec![overview.workers[1].backoffs[0].clone()];
-        assert!(matches!(
-            status(&overview),
-            DeliveryStatus::BackingOff { whole: true, .. }
-        ));
-        let workers = overview.workers.iter_mut();
-        for backoff in workers.flat_map(|worker| &mut worker.backoffs) {
-            backoff.state = RelayState::HalfOpen;
-        }
-        assert!(matches!(status(&overview), DeliveryStatus::HalfOpen(_)));
-        let pause = Pause {
-            since: None,
-            by: String::new(),
-        };
-        overview.pause = Some(pause.clone());
-        assert_eq!(status(&overview), DeliveryStatus::Paused(pause));
-    }
-
     #[test]
     fn relays_at_the_same_address_are_told_apart() {
-        let of_relay = |id: &str, name: &str, since| {
-            let mut worker = worker(Some(since));
-            worker.relays = 2;
-            worker.backoffs[0].id = Some(id.to_owned());
-            worker.backoffs[0].name = Some(name.to_owned());
-            worker
+        let backoff = |id: &str, name: &str| BackoffView {
+            relay: "smtp.example.org:587".to_owned(),
+            id: Some(id.to_owned()),
+            name: Some(name.to_owned()),
+            account: None,
+            state: RelayState::BackingOff,
+            failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),
+            cause: None,
+            since: Timestamp(5),
+            next: Timestamp(6),
         };
-        let main = |since| of_relay(MAIN, "Main relay", since);
-        let backup = of_relay("01JD0000000000000000000001", "Backup", 7);
-        let overview = Overview {
-            configured: true,
-            workers: vec![main(9), backup, main(5)],
-            ..Overview::default()
-        };
-        let DeliveryStatus::BackingOff { backoffs, .. } = status(&overview) else {
-            panic!("{overview:?}");
-        };
-        let shown: Vec<_> = backoffs
-            .iter()
-            .map(|backoff| format!("{} since {}", label(backoff), backoff.since.0))
-            .collect();
-        assert_eq!(
-            shown,
-            [
-                "Backup (smtp.example.org:587) since 7",
-                "Main relay (smtp.example.org:587) since 5",
-            ]
-        );
-        let pages: Vec<_> = backoffs.iter().map(diagnosis_page).collect();
-        assert_eq!(
-            pages,
-            [
+        for (id, name, shown, page) in [
+            (
+                "01JD0000000000000000000001",
+                "Backup",
+                "Backup (smtp.example.org:587)",
                 "/settings/relays/01JD0000000000000000000001",
-                "/settings/email"
-            ]
-        );
+            ),
+            (
+                MAIN,
+                "Main relay",
+                "Main relay (smtp.example.org:587)",
+                "/settings/email",
+            ),
+        ] {
+            let backoff = backoff(id, name);
+            assert_eq!(label(&backoff), shown);
+            assert_eq!(diagnosis_page(&backoff), page);
+        }
     }
 }

@@ -26,6 +26,7 @@ pub mod jwe;
 pub mod keys;
 pub mod label;
 pub mod outbox;
+pub mod password;
 pub mod pem;
 pub mod policy;
 pub mod probe;

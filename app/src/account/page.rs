@@ -1,5 +1,6 @@
 //! The account page.
 
+use domain::password::password_rule;
 use engine::{Actor, Postern};
 
 use super::second_factor::SecondFactorSection;
@@ -94,7 +95,7 @@ fn Password(name: String) -> AnyView {
                         name="new"
                         label="New password"
                         autocomplete="new-password"
-                        hint="12 to 128 characters."
+                        hint=format!("{}.", password_rule())
                         fault=fault("new")
                     />
                 </div>

@@ -1,5 +1,6 @@
 //! The form that adds an account: with a password, or by an invitation.
 
+use domain::password::password_rule;
 use domain::view::Role;
 use engine::MailOutage;
 
@@ -64,7 +65,7 @@ pub fn AddAccount(outage: Option<MailOutage>) -> AnyView {
                         label="Password, in the place of an invitation"
                         autocomplete="new-password"
                         required=false
-                        hint="12 to 128 characters. An invited person sets it."
+                        hint=format!("{}. An invited person sets it.", password_rule())
                         fault=fault("password")
                     />
                 </div>

@@ -12,7 +12,7 @@ pub fn FormField(
     label: &'static str,
     autocomplete: &'static str,
     #[prop(optional)] value: String,
-    #[prop(optional)] hint: &'static str,
+    #[prop(optional, into)] hint: String,
     /// The kind of keyboard; of no use for a password.
     #[prop(default = "email")]
     inputmode: &'static str,

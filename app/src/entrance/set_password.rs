@@ -1,8 +1,16 @@
 //! The form that sets a password by a link.
 
+use domain::password::password_rule;
+
 use crate::components::{ErrorNotice, FormField};
 use crate::request::{fault, other_fault};
 use crate::server_prelude::*;
+
+/// The hint of a field for a new password.
+pub fn new_password_hint() -> String {
+    let rule = password_rule();
+    format!("{rule}. A sentence is easier to remember than symbols.")
+}
 
 #[component]
 pub fn SetPassword(action: &'static str, token: String, email: String) -> AnyView {
@@ -16,7 +24,7 @@ pub fn SetPassword(action: &'static str, token: String, email: String) -> AnyVie
                 name="password"
                 label="Password"
                 autocomplete="new-password"
-                hint="12 to 128 characters. A sentence is easier to remember than symbols."
+                hint=new_password_hint()
                 fault=fault("password")
                 first=true
             />

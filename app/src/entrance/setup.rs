@@ -3,6 +3,7 @@
 use domain::Kind;
 use engine::Postern;
 
+use super::set_password::new_password_hint;
 use super::{EntranceCard, LOGIN, SETUP};
 use crate::components::{ErrorNotice, FormField};
 use crate::request::{fault, other_fault, query, set_status, typed_email};
@@ -64,7 +65,7 @@ fn form(token: String) -> AnyView {
                     name="password"
                     label="Password"
                     autocomplete="new-password"
-                    hint="12 to 128 characters. A sentence is easier to remember than symbols."
+                    hint=new_password_hint()
                     fault=fault("password")
                 />
                 <button class="button button-primary" type="submit">

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
+use domain::password::{PASSWORD_LENGTH, password_rule};
 use domain::{Kind, Refusal, SecretString};
 use rand::RngCore;
 use rand::rngs::OsRng;
@@ -17,9 +18,6 @@ use zeroize::Zeroizing;
 use zxcvbn::{Score, zxcvbn};
 
 use crate::shares::{FullShare, Share, ShareLimit, Shares};
-
-/// The permitted length of a password, in characters.
-const LENGTH: std::ops::RangeInclusive<usize> = 12..=128;
 
 /// How many passwords wait to be hashed, of one account and in all. With two cores the last one waits
 /// for 2 s.
@@ -126,10 +124,10 @@ fn check_strength(password: &SecretString, email: &str) -> Result<(), Refusal> {
 /// # Errors
 /// [`Kind::Invalid`] under `password`.
 pub fn check(password: &SecretString) -> Result<(), Refusal> {
-    if LENGTH.contains(&password.expose().chars().count()) {
+    if PASSWORD_LENGTH.contains(&password.expose().chars().count()) {
         return Ok(());
     }
-    let text = "A password has 12 to 128 characters.";
+    let text = format!("A password has {}.", password_rule());
     Err(Refusal::of(Kind::Invalid, "password", text))
 }
 

@@ -294,3 +294,17 @@ pub async fn delete(
     state.postern.accounts().delete(&actor, &id).await?;
     Ok(Success::new(Nothing {}))
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::password::password_rule;
+    use utoipa::PartialSchema;
+
+    use super::*;
+
+    #[test]
+    fn the_length_of_a_password_is_documented() {
+        let schema = serde_json::to_string(&AccountRequest::schema()).expect("JSON");
+        assert!(schema.contains(&password_rule()), "{schema}");
+    }
+}

@@ -65,8 +65,8 @@ pub use interfaces::{Interfaces, OpenInterface};
 pub use keys::{KeyFigures, SealingKeys};
 pub use limits::{Limits, OwnLimits};
 pub use mail::{
-    Attachment, EnvelopeRecipient, EnvelopeSubmission, MAIL_MAX, ParsedAttachment, ParsedMessage,
-    Received, Repair, Submission, SubmittedEnvelope,
+    Attachment, ENVELOPE_RECIPIENTS_MAX, EnvelopeRecipient, EnvelopeSubmission, MAIL_MAX,
+    ParsedAttachment, ParsedMessage, Received, Repair, Submission, SubmittedEnvelope,
 };
 pub use notifications::{
     NewWebhook, Notifications, OWN_RELAY_PATH, RELAYS_PATH, WebhookAttempt, WebhookOutcome,

@@ -16,11 +16,7 @@ const MAX_RECEIVED: usize = 50;
 
 /// The maximum number of recipients of an envelope. Mail servers take at least 100 (RFC 5321 section
 /// 4.5.3.1.8), and clients that send to lists expect more.
-const MAX_RECIPIENTS: usize = 1000;
-
-const TOO_MANY: &str = "A mail has at most 1000 recipients; send the others in another one.";
-
-const LOOP: &str = "Mail loop: this mail has more than 50 Received headers.";
+pub const ENVELOPE_RECIPIENTS_MAX: usize = 1000;
 
 const NOBODY: &str = "A mail needs at least one recipient.";
 
@@ -104,7 +100,9 @@ impl EnvelopeSubmission {
             return Err(faults);
         }
         if header.named("Received").nth(MAX_RECEIVED).is_some() {
-            faults.add("received", LOOP);
+            let text =
+                format!("Mail loop: this mail has more than {MAX_RECEIVED} Received headers.");
+            faults.add("received", text);
         }
         if let Some(fault) = raw::authors_fault(&header) {
             faults.add("raw", fault);
@@ -166,8 +164,9 @@ fn check(envelope: SubmittedEnvelope, faults: &mut Refusal) -> CheckedEnvelope {
         if list.add("to", &recipient) {
             parameters.push(dsn);
         }
-        if list.addresses.len() > MAX_RECIPIENTS {
-            faults.add("to", TOO_MANY);
+        if list.addresses.len() > ENVELOPE_RECIPIENTS_MAX {
+            let rule = format!("A mail has at most {ENVELOPE_RECIPIENTS_MAX} recipients");
+            faults.add("to", format!("{rule}; send the others in another one."));
             break;
         }
     }

@@ -19,7 +19,9 @@ pub use addresses::sender_identity::{AccountSenders, SenderIdentity, SenderSet, 
 pub use addresses::senders::SenderLimits;
 pub use compose::lines::Repair;
 pub use dkim::{DKIM_SCOPE, DkimSigner, DkimSigners, NewDkimKey};
-pub use envelope::{EnvelopeRecipient, EnvelopeSubmission, SubmittedEnvelope};
+pub use envelope::{
+    ENVELOPE_RECIPIENTS_MAX, EnvelopeRecipient, EnvelopeSubmission, SubmittedEnvelope,
+};
 pub use header::received::Received;
 pub use parse::{ParsedAttachment, ParsedMessage, parse};
 pub use submission::{Attachment, ComposedMessage, DefaultSender, MAIL_MAX, Submission};

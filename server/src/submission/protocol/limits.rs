@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use engine::ENVELOPE_RECIPIENTS_MAX;
+
 /// What a session may take. Tests have shorter times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionLimits {
@@ -30,7 +32,7 @@ impl Default for SessionLimits {
             errors: 20,
             commands_without_mail: 100,
             recheck: Duration::from_secs(1),
-            recipients: 1000,
+            recipients: ENVELOPE_RECIPIENTS_MAX,
         }
     }
 }

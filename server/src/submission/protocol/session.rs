@@ -14,7 +14,7 @@ use super::replies::{self, SmtpReply};
 use super::session_replies::{
     AUTH_AFTER_TLS, CHUNKS, EHLO_FIRST, HAS_TLS, HELP, IN_MAIL, MAIL_FIRST, NEEDS_SMTPUTF8,
     NO_CERTIFICATE, NO_LOCAL_ACCOUNT, NO_RECIPIENT, NO_TLS, RCPT_FIRST, SIGN_IN_FIRST, SIGNED_IN,
-    START_TLS_FIRST, TOO_MANY_RECIPIENTS, VRFY,
+    START_TLS_FIRST, VRFY, too_many_recipients,
 };
 
 /// What a session is opened with.
@@ -416,7 +416,7 @@ impl Session {
             return Err(CHUNKS);
         }
         if transaction.envelope.recipients.len() >= self.start.limits.recipients {
-            return Err(TOO_MANY_RECIPIENTS);
+            return Err(too_many_recipients(self.start.limits.recipients));
         }
         if rcpt.address.is_empty() {
             return Err(NO_RECIPIENT);

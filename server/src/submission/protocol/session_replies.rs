@@ -36,11 +36,6 @@ pub const NO_LOCAL_ACCOUNT: SmtpReply = SmtpReply::new(
      later, or sign in with AUTH",
 );
 pub const NO_RECIPIENT: SmtpReply = SmtpReply::new(550, "5.1.3", "A recipient has an address");
-pub const TOO_MANY_RECIPIENTS: SmtpReply = SmtpReply::new(
-    452,
-    "4.5.3",
-    "A mail has at most 1000 recipients; send the others in another one",
-);
 pub const NEEDS_SMTPUTF8: SmtpReply = SmtpReply::new(
     553,
     "5.6.7",
@@ -52,3 +47,9 @@ pub const HELP: SmtpReply = SmtpReply::new(
     "Commands: EHLO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP QUIT",
 );
 pub const VRFY: SmtpReply = SmtpReply::new(252, "2.1.5", "Addresses are not verified here");
+
+/// `most`: the maximum number of recipients of a mail.
+pub fn too_many_recipients(most: usize) -> SmtpReply {
+    let text = format!("A mail has at most {most} recipients; send the others in another one");
+    SmtpReply::made(452, "4.5.3", &text)
+}

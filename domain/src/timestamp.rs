@@ -117,7 +117,8 @@ impl Sub<Duration> for Timestamp {
     }
 }
 
-fn milliseconds(time: Duration) -> i64 {
+/// A duration in whole milliseconds; it saturates.
+pub fn milliseconds(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 

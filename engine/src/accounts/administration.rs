@@ -3,7 +3,7 @@
 use domain::view::{AccountState, AccountView, Role, SessionView};
 use domain::{Kind, Refusal};
 
-use super::{Accounts, NewestTokens};
+use super::{Accounts, LISTED, NewestTokens};
 use crate::Actor;
 use crate::audit::Action;
 use crate::store::accounts::{self, links, sessions, tokens};
@@ -11,9 +11,6 @@ use crate::store::notifications::webhooks;
 use crate::store::relays::routing;
 use crate::store::settings::{information, revisions};
 use crate::store::{Connection, Scope, commit, messages};
-
-/// How many accounts are listed at once.
-const LISTED: i64 = 200;
 
 /// Accounts that match a search.
 #[derive(Clone, Debug)]

@@ -44,6 +44,9 @@ use crate::store::{Connection, Store, commit};
 use crate::vault::Vault;
 use crate::{Actor, Clock, Origin};
 
+/// How many accounts or sessions administrators see at once; a search finds others.
+const LISTED: i64 = 200;
+
 /// 256 random bits in base64url.
 pub(crate) fn random_secret() -> String {
     let mut bytes = [0; 32];

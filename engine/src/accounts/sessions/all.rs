@@ -5,13 +5,10 @@ use domain::{Kind, Refusal};
 
 use super::{ABSOLUTE, IDLE, view};
 use crate::Actor;
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, LISTED};
 use crate::audit::Action;
 use crate::store::accounts::{Account, sessions};
 use crate::store::commit;
-
-/// How many sessions are listed at once.
-const LISTED: i64 = 200;
 
 /// A session and its account.
 #[derive(Clone, Debug)]

@@ -20,8 +20,8 @@ use crate::store::{Store, StoreError, dialect};
 /// How long to wait for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long to wait before a locked file is tried again.
-const RETRY: Duration = Duration::from_millis(20);
+/// How long to wait before a locked file or page is tried again.
+pub(super) const LOCK_RETRY: Duration = Duration::from_millis(20);
 
 /// FULL: an acknowledged commit survives a power cut.
 const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
@@ -218,8 +218,8 @@ async fn try_connection(
             .map_err(|_| StoreError::Timeout)?
             .map_err(StoreError::from);
         match tried {
-            Err(error) if error.is_locked() && Instant::now() + RETRY < deadline => {
-                sleep(RETRY).await;
+            Err(error) if error.is_locked() && Instant::now() + LOCK_RETRY < deadline => {
+                sleep(LOCK_RETRY).await;
             }
             tried => return tried,
         }

@@ -11,11 +11,6 @@ use crate::store::Connection;
 /// The maximum number of rows of a statement.
 const MAX_ROWS: usize = 64;
 
-/// A duration as stored, in milliseconds.
-pub fn milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
 /// The duration of so many milliseconds, as stored; zero where the number is negative.
 pub fn duration(milliseconds: i64) -> Duration {
     Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default())

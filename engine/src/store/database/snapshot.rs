@@ -13,7 +13,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{ErrorCode, OpenFlags};
 
 use super::migrations;
-use super::open::{SQLITE_FILE, refuse_links};
+use super::open::{LOCK_RETRY, SQLITE_FILE, refuse_links};
 use crate::store::{Connection, StoreError};
 
 /// How many pages are copied at a time: 1 MiB.
@@ -21,9 +21,6 @@ const PAGES: i32 = 256;
 
 /// How long to wait for a lock.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long to wait before a locked page is tried again.
-const RETRY: Duration = Duration::from_millis(20);
 
 /// Where the header of a file says how it is journaled, and the value for a file without a log
 /// (<https://www.sqlite.org/fileformat2.html#file_format_version_numbers>).
@@ -118,7 +115,7 @@ pub fn copy(
             StepResult::Done => break,
             StepResult::More if !goes_on() => return Ok(false),
             StepResult::More => {}
-            _ => thread::sleep(RETRY),
+            _ => thread::sleep(LOCK_RETRY),
         }
     }
     drop(backup);

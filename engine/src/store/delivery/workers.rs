@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use domain::Timestamp;
 use domain::outbox::Worker;
+use domain::timestamp::milliseconds;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
-use crate::store::database::rows::{duration, json, milliseconds, of_json};
+use crate::store::database::rows::{duration, json, of_json};
 use crate::store::{Connection, StoreError};
 
 /// The number of open connections by the id of the relay, without relays that have none.

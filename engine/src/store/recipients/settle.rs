@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::outbox::{RecipientState, RelayChoice, ReportedResult};
+use domain::timestamp::milliseconds;
 use domain::webhook::WebhookEvent;
 use rusqlite::params;
 use sqlx::FromRow as _;
 
 use super::RecipientKey;
 use crate::store::database::direct::DirectTransaction;
-use crate::store::database::rows::{blocks, in_order, json, milliseconds, values};
+use crate::store::database::rows::{blocks, in_order, json, values};
 use crate::store::messages::Submitter;
 use crate::store::{Connection, Scope, StoreError};
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use domain::Timestamp;
+use domain::timestamp::milliseconds;
 use tokio::time::Instant;
 
 /// The clocks of the nodes may differ by so much.
@@ -65,11 +66,6 @@ impl Clock {
     fn advanced(&self) -> Duration {
         Duration::from_millis(self.advanced_by.load(Ordering::Relaxed))
     }
-}
-
-/// Whole milliseconds, saturating.
-fn milliseconds(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ pub mod interface;
 pub mod jwe;
 pub mod keys;
 pub mod label;
+pub mod mailed_link;
 pub mod outbox;
 pub mod password;
 pub mod pem;

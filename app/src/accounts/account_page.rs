@@ -1,6 +1,7 @@
 //! The page of an account: its role and state, its sender addresses, its sessions and its tokens.
 
 use domain::figures::FigureSubject;
+use domain::mailed_link::{INVITATION_LIFETIME, lifetime_in_words};
 use domain::view::{AccountState, AccountView, Role, SessionView};
 use domain::{Refusal, SendingQuota, Timestamp};
 use engine::{Actor, NewestTokens, Postern, SenderView};
@@ -118,7 +119,8 @@ fn done(flash: Flash) -> Option<String> {
     match flash {
         Flash::AccountCreated(email) => Some(format!("{email} can sign in now.")),
         Flash::AccountInvited(email) => Some(format!(
-            "An invitation is mailed to {email}. Its link works once, within 7 days."
+            "An invitation is mailed to {email}. Its link works once, within {}.",
+            lifetime_in_words(INVITATION_LIFETIME)
         )),
         Flash::AccountChanged(email) => Some(format!("{email} is changed.")),
         Flash::AccountDisabled(email) => Some(format!(
@@ -141,7 +143,8 @@ fn HandOver(link: InvitationLink, email: String) -> AnyView {
         <div class="notice notice-warn" role="status">
             <p>
                 "No invitation was mailed: " {link.reason} ". Give this link to " {email}
-                ". It works once, within 7 days, and is not shown again."
+                ". It works once, within " {lifetime_in_words(INVITATION_LIFETIME)}
+                ", and is not shown again."
             </p>
             <code class="token-secret">{link.link}</code>
         </div>

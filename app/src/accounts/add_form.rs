@@ -1,5 +1,6 @@
 //! The form that adds an account: with a password, or by an invitation.
 
+use domain::mailed_link::{INVITATION_LIFETIME, lifetime_in_words};
 use domain::password::password_rule;
 use domain::view::Role;
 use engine::MailOutage;
@@ -17,15 +18,15 @@ pub const ADDED: [&str; 3] = ["email", "role", "password"];
 #[component]
 pub fn AddAccount(outage: Option<MailOutage>) -> AnyView {
     let typed = use_context::<TypedAccount>().unwrap_or_default();
+    let lifetime = lifetime_in_words(INVITATION_LIFETIME);
     let way = match &outage {
-        None => {
+        None => format!(
             "An invitation is mailed to the address: a link that sets the password, once, within \
-                 7 days."
-                .to_owned()
-        }
+             {lifetime}."
+        ),
         Some(outage) => format!(
             "Mail cannot leave now: {outage}. You get the link of the invitation to hand over; it works \
-             once, within 7 days."
+             once, within {lifetime}."
         ),
     };
     let is_admin = typed.role.parse::<Role>() == Ok(Role::Admin);

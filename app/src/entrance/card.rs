@@ -6,7 +6,11 @@ use crate::server_prelude::*;
 
 /// A page for visitors without a session.
 #[component]
-pub fn EntranceCard(title: &'static str, intro: &'static str, children: Children) -> AnyView {
+pub fn EntranceCard(
+    title: &'static str,
+    #[prop(into)] intro: String,
+    children: Children,
+) -> AnyView {
     view! {
         <Title text=title />
         <main class="entrance">

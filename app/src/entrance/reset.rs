@@ -1,6 +1,7 @@
 //! The pages of a forgotten password: the request of a link, and the new password.
 
 use domain::Kind;
+use domain::mailed_link::{RESET_LIFETIME, lifetime_in_words};
 use engine::Postern;
 
 use super::set_password::SetPassword;
@@ -27,7 +28,13 @@ fn request() -> AnyView {
     Suspend::new(async move {
         match postern.account_mail().outage().await {
             Ok(None) => view! {
-                <EntranceCard title="Forgotten your password?" intro="A link that sets a new one is mailed to you. It works once, within 30 minutes.">
+                <EntranceCard
+                    title="Forgotten your password?"
+                    intro=format!(
+                        "A link that sets a new one is mailed to you. It works once, within {}.",
+                        lifetime_in_words(RESET_LIFETIME),
+                    )
+                >
                     {other.map(|text| view! { <ErrorNotice text /> })}
                     <form method="post" action=RESET>
                         <FormField
@@ -70,8 +77,14 @@ fn request() -> AnyView {
 
 /// The answer to every request, whether or not there is such an account.
 fn requested() -> AnyView {
+    let lifetime = lifetime_in_words(RESET_LIFETIME);
+    let intro = format!(
+        "If there is an account with this address, a link is on its way to it. It works once, within \
+         {lifetime}; a newer one ends the one before. After three of them no more are mailed until \
+         {lifetime} are over: use the newest."
+    );
     view! {
-        <EntranceCard title="Check your mail" intro="If there is an account with this address, a link is on its way to it. It works once, within 30 minutes; a newer one ends the one before. After three of them no more are mailed until 30 minutes are over: use the newest.">
+        <EntranceCard title="Check your mail" intro>
             <SignIn />
         </EntranceCard>
     }

@@ -1,5 +1,6 @@
 //! The page of the addresses that one's own account sends from.
 
+use domain::mailed_link::{SENDER_LINK_LIFETIME, lifetime_in_words};
 use engine::{Actor, Postern};
 
 use super::{REMOVE_SENDER, SEND_AGAIN, SENDERS, SenderForm, SenderList};
@@ -35,8 +36,9 @@ pub fn SendersPage() -> impl IntoView {
 fn done(flash: Flash) -> Option<String> {
     match flash {
         Flash::SenderAsked(address) => Some(format!(
-            "A link is mailed to {address}. It works once, within 7 days; until it is used, you cannot \
-             send from the address."
+            "A link is mailed to {address}. It works once, within {}; until it is used, you cannot \
+             send from the address.",
+            lifetime_in_words(SENDER_LINK_LIFETIME)
         )),
         Flash::SenderRemoved => Some("The address is removed.".to_owned()),
         _ => None,

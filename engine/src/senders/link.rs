@@ -1,7 +1,6 @@
 //! The mailed link with which the holder of an address lets an account send from it.
 
-use std::time::Duration;
-
+use domain::mailed_link::SENDER_LINK_LIFETIME;
 use domain::{Kind, Refusal};
 
 use super::view::SenderView;
@@ -16,9 +15,6 @@ use crate::{Actor, Origin};
 
 /// The path of the page that confirms an address, whose query has the token of the mailed link.
 pub const SENDER_CONFIRMATION_PATH: &str = "/senders/confirm";
-
-/// How long a link can be used.
-const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
 
 /// What the holder of an address is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +84,7 @@ impl Senders {
             return Err(Refusal::new(Kind::Unavailable, MAIL_IS_DOWN));
         }
         let now = self.clock.now();
-        let (token, expires_at) = (random_secret(), now + LIFETIME);
+        let (token, expires_at) = (random_secret(), now + SENDER_LINK_LIFETIME);
         let mut work = self.store.begin().await?;
         lock(&mut work, account).await?;
         let waiting = self.unconfirmed(&mut work, account, &new.key).await?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::Timestamp;
+use domain::mailed_link::{INVITATION_LIFETIME, RESET_LIFETIME};
 use strum::IntoStaticStr;
 
 use super::Account;
@@ -22,8 +23,8 @@ impl LinkPurpose {
     /// How long a link can be used.
     pub fn lifetime(self) -> Duration {
         match self {
-            Self::Invitation => Duration::from_secs(7 * 86_400),
-            Self::Reset => Duration::from_secs(30 * 60),
+            Self::Invitation => INVITATION_LIFETIME,
+            Self::Reset => RESET_LIFETIME,
         }
     }
 

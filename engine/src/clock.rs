@@ -23,25 +23,13 @@ pub struct Clock {
 impl Clock {
     /// The time of day, to be stored and displayed. The system clock may step forward or back at
     /// any time, so durations are measured with [`Clock::monotonic`].
-    pub fn now(&self) -> Timestamp {
-        let now = Self::of_machine() + self.advanced();
-        Timestamp(now.0 + self.day_offset.load(Ordering::Relaxed))
-    }
-
-    /// The time of day by the clock of this machine, to compare it with that of another one.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
-    pub(crate) fn of_machine() -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        Timestamp(milliseconds(now))
-    }
-
-    /// By how many milliseconds another clock, which says `other` now, is ahead of that of this machine, which
-    /// said `asked_at` before the question. What the answer took is no difference.
-    pub(crate) fn ahead_of_machine(other: Timestamp, asked_at: Timestamp) -> i64 {
-        let answered_at = Self::of_machine().max(asked_at);
-        other.0 - other.0.clamp(asked_at.0, answered_at.0)
+        let now = Timestamp(milliseconds(now)) + self.advanced();
+        Timestamp(now.0 + self.day_offset.load(Ordering::Relaxed))
     }
 
     /// Monotonic time, unaffected by changes of the time of day. Timeouts, backoffs and rate limits
@@ -65,21 +53,5 @@ impl Clock {
 
     fn advanced(&self) -> Duration {
         Duration::from_millis(self.advanced_by.load(Ordering::Relaxed))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_difference_of_clocks_is_more_than_the_time_of_the_answer() {
-        let now = Clock::of_machine();
-        let asked_at = now - Duration::from_secs(5);
-        let second = Duration::from_secs(1);
-        assert_eq!(Clock::ahead_of_machine(now - second, asked_at), 0);
-        assert_eq!(Clock::ahead_of_machine(asked_at - second, asked_at), -1000);
-        let ahead = Clock::ahead_of_machine(now + Duration::from_hours(1), asked_at);
-        assert!((3_500_000..=3_600_000).contains(&ahead), "{ahead}");
     }
 }

@@ -1,10 +1,10 @@
 //! A worker: its parts, its writes through the group commit, and its shutdown.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use domain::{Refusal, Timestamp};
+use domain::Refusal;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
@@ -15,9 +15,7 @@ use super::limits::message_memory::MessageMemory;
 use super::pool::Pool;
 use super::scheduler::reservations::Reservations;
 
-use crate::Clock;
 use crate::outbox::{Lease, WriteRequest, WriteResult};
-use crate::store::database::inspect;
 use crate::store::recipients::{self, RecipientKey};
 use crate::store::{StoreError, commit, in_time};
 
@@ -34,8 +32,6 @@ pub(super) struct Worker {
     pub config: DeliveryConfig,
     pub pool: Pool,
     pub reservations: Reservations,
-    /// By how many milliseconds the clock of the PostgreSQL server is ahead of this machine's.
-    server_ahead: AtomicI64,
     /// The greatest flow that the last claim took from.
     pub last_claimed: AtomicI64,
     /// The messages whose result is not on disk.
@@ -56,7 +52,6 @@ impl Worker {
             id: ulid::Ulid::new().to_string().into(),
             pool: Pool::new(config.connections, config.lease, services.clock.clone()),
             reservations: Reservations::default(),
-            server_ahead: AtomicI64::new(0),
             last_claimed: AtomicI64::new(0),
             in_doubt: InDoubt::new(config.in_doubt),
             interruptions: Interruptions::default(),
@@ -76,32 +71,8 @@ impl Worker {
     pub fn new_lease(&self) -> Lease {
         Lease {
             owner: self.id.clone(),
-            end: self.lease_time() + self.config.lease,
+            end: self.services.clock.now() + self.config.lease,
         }
-    }
-
-    /// The time by which leases end, on which all nodes agree although their clocks differ: on PostgreSQL that
-    /// of the server.
-    pub fn lease_time(&self) -> Timestamp {
-        let now = self.services.clock.now();
-        Timestamp(now.0 + self.server_ahead.load(Ordering::Relaxed))
-    }
-
-    /// Compares the clock of the PostgreSQL server with this machine's.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn compare_clocks(&self) -> Result<(), StoreError> {
-        let store = &self.services.store;
-        if store.is_local() {
-            return Ok(());
-        }
-        let mut connection = store.read().await?;
-        let asked_at = Clock::of_machine();
-        let server = inspect::server_time(&mut connection).await?;
-        let ahead = Clock::ahead_of_machine(server, asked_at);
-        self.server_ahead.store(ahead, Ordering::Relaxed);
-        Ok(())
     }
 
     /// Writes a request, and applies the control state that its commit read.

@@ -51,14 +51,11 @@ impl Worker {
             }
             self.record_turn();
         }
-        // The first claim takes over leases by the clock of the server; each heartbeat compares again.
-        drop(in_time(self.compare_clocks()).await);
         let mut outage: Option<Instant> = None;
         loop {
             self.record_turn();
             // Leases that ended during an outage could not be renewed: their owners may live.
-            let takes_over = outage.is_none_or(|outage| outage.elapsed() >= OUTAGE_GRACE);
-            let expired_leases = takes_over.then(|| self.lease_time());
+            let expired_leases = outage.is_none_or(|outage| outage.elapsed() >= OUTAGE_GRACE);
             let next = match in_time(self.poll(expired_leases)).await {
                 Ok(Some(next)) => next,
                 Ok(None) => continue,
@@ -96,10 +93,7 @@ impl Worker {
 
     /// Claims once. Returns when to poll again without a notification; `None` for at once, because
     /// there is more to claim.
-    async fn poll(
-        self: &Arc<Self>,
-        expired_leases: Option<Timestamp>,
-    ) -> Result<Option<NextPoll>, Refusal> {
+    async fn poll(self: &Arc<Self>, expired_leases: bool) -> Result<Option<NextPoll>, Refusal> {
         self.pool.close_idle_connections();
         let (control, waiting) = {
             let mut connection = self.services.store.read().await?;
@@ -141,7 +135,7 @@ impl Worker {
     async fn claim_and_enqueue(
         self: &Arc<Self>,
         shares: Vec<ClaimShare>,
-        expired_leases: Option<Timestamp>,
+        expired_leases: bool,
         now: Timestamp,
     ) -> Result<usize, Refusal> {
         let Some(last) = shares.iter().map(|share| share.flow).max() else {

@@ -399,7 +399,7 @@ mod tests {
             lease: lease(),
             flow: 1,
             limit: 3,
-            expired_leases: None,
+            expired_leases: false,
         });
         let renew = Arc::new(WriteRequest::Renew {
             lease: lease(),

@@ -91,8 +91,8 @@ pub enum WriteRequest {
         /// The id of the flow.
         flow: i64,
         limit: i64,
-        /// Takes over leases of other workers that ended by this time; `None`: none.
-        expired_leases: Option<Timestamp>,
+        /// Whether to take over leases of other workers that have ended.
+        expired_leases: bool,
     },
     /// Renews leases of their owner until their new end.
     Renew {

@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use domain::Timestamp;
 use domain::outbox::{DeliveryEvent, EventKind};
+use domain::timestamp::milliseconds;
 use rusqlite::params;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
 use crate::store::database::direct::DirectTransaction;
-use crate::store::database::rows::{
-    blocks, duration, in_order, insert, json, list, milliseconds, of_json,
-};
+use crate::store::database::rows::{blocks, duration, in_order, insert, json, list, of_json};
 use crate::store::recipients::RecipientKey;
 use crate::store::{Connection, StoreError};
 

@@ -114,36 +114,8 @@ pub struct Claim<'a> {
     pub lease_end: Timestamp,
     /// The maximum number of rows.
     pub limit: i64,
-    /// Takes over leases of other workers that ended by this time, which may be by another clock than `now`;
-    /// `None`: none.
-    pub expired_leases: Option<Timestamp>,
-}
-
-/// The rows that can be claimed.
-struct Claimable {
-    /// How their time compares with `bound`.
-    range: &'static str,
-    bound: Timestamp,
-    /// When the leases of those with an owner ended.
-    expired: Timestamp,
-}
-
-impl Claim<'_> {
-    /// The rows of each statement: with all in one the databases would sort every row that is due.
-    fn claimable(&self) -> [Claimable; 2] {
-        let never = Timestamp(i64::MIN);
-        let due = Claimable {
-            range: "<=",
-            bound: self.now,
-            expired: self.expired_leases.unwrap_or(never),
-        };
-        let late = Claimable {
-            range: ">",
-            bound: horizon(self.now),
-            expired: self.expired_leases.map_or(never, |_| Timestamp(i64::MAX)),
-        };
-        [due, late]
-    }
+    /// Whether to take over leases of other workers that have ended.
+    pub expired_leases: bool,
 }
 
 /// Leases rows of a flow that are due, the longest due first. Rows that are due later than the longest backoff
@@ -157,22 +129,21 @@ pub async fn claim(
     claim: Claim<'_>,
 ) -> Result<Vec<ClaimedRecipient>, StoreError> {
     let mut claimed: Vec<ClaimedRecipient> = Vec::new();
-    for rows in claim.claimable() {
+    for (range, bound) in ranges(claim.now) {
         let limit = claim.limit - claimed.len() as i64;
         if limit <= 0 {
             break;
         }
-        let sql = claim_sql(rows.range, skip_locked);
-        let leased: Vec<ClaimedRecipient> = sqlx::query_as(AssertSqlSafe(sql))
+        let sql = claim_sql(range, claim.expired_leases, skip_locked);
+        let rows: Vec<ClaimedRecipient> = sqlx::query_as(AssertSqlSafe(sql))
             .bind(claim.owner)
             .bind(claim.lease_end.0)
-            .bind(rows.bound.0)
+            .bind(bound.0)
             .bind(limit)
             .bind(claim.flow)
-            .bind(rows.expired.0)
             .fetch_all(&mut *connection)
             .await?;
-        claimed.extend(leased);
+        claimed.extend(rows);
     }
     // RETURNING has no order of its own.
     claimed.sort_by(|a, b| a.key.cmp(&b.key));
@@ -188,16 +159,15 @@ pub fn claim_directly(
     claim: Claim<'_>,
 ) -> Result<Vec<ClaimedRecipient>, StoreError> {
     let mut claimed: Vec<ClaimedRecipient> = Vec::new();
-    for rows in claim.claimable() {
+    for (range, bound) in ranges(claim.now) {
         let limit = claim.limit - claimed.len() as i64;
         if limit <= 0 {
             break;
         }
         // SQLite takes `$5` for a name, and `?5` for a number.
-        let sql = claim_sql(rows.range, "").replace('$', "?");
+        let sql = claim_sql(range, claim.expired_leases, "").replace('$', "?");
         let (owner, end) = (claim.owner, claim.lease_end.0);
-        let (bound, expired) = (rows.bound.0, rows.expired.0);
-        let parameters = params![owner, end, bound, limit, claim.flow, expired];
+        let parameters = params![owner, end, bound.0, limit, claim.flow];
         claimed.extend(work.query_rows(&sql, parameters, |row| {
             Ok(ClaimedRecipient {
                 key: RecipientKey {
@@ -219,11 +189,21 @@ pub fn claim_directly(
     Ok(claimed)
 }
 
-fn claim_sql(range: &str, skip_locked: &str) -> String {
+/// The times at which rows are due that can be claimed. Each is for a statement of its own: with both
+/// in one the databases would sort every row that is due.
+fn ranges(now: Timestamp) -> [(&'static str, Timestamp); 2] {
+    [("<=", now), (">", horizon(now))]
+}
+
+fn claim_sql(range: &str, expired_leases: bool, skip_locked: &str) -> String {
+    let free = match expired_leases {
+        true => "",
+        false => " AND owner IS NULL",
+    };
     format!(
         "WITH due AS MATERIALIZED \
          (SELECT message_id AS id, position AS place FROM recipient \
-          WHERE flow = $5 AND due_at {range} $3 AND (owner IS NULL OR due_at <= $6) \
+          WHERE flow = $5 AND due_at {range} $3{free} \
           ORDER BY due_at, message_id, position LIMIT $4{skip_locked}) \
          UPDATE recipient SET owner = $1, due_at = $2 FROM due \
          WHERE message_id = due.id AND position = due.place \
@@ -233,73 +213,20 @@ fn claim_sql(range: &str, skip_locked: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use domain::outbox::RecipientState;
-
     use super::*;
-    use crate::store::Store;
     use crate::store::database::query_plan::query_plan;
-    use crate::store::recipients::add;
 
     #[tokio::test]
     async fn a_claim_reads_a_range_of_the_index_in_its_order() {
         for (range, place) in [("<=", "due_at<?"), (">", "due_at>?")] {
-            let plan = query_plan(&claim_sql(range, "")).await.join("; ");
-            let expected = format!("recipient_due (flow=? AND {place})");
-            assert!(plan.contains(&expected), "{plan}");
-            assert!(!plan.contains("TEMP B-TREE"), "{plan}");
-            assert!(!plan.contains("SCAN recipient"), "{plan}");
+            for expired_leases in [true, false] {
+                let plan = query_plan(&claim_sql(range, expired_leases, "")).await;
+                let plan = plan.join("; ");
+                let expected = format!("recipient_due (flow=? AND {place})");
+                assert!(plan.contains(&expected), "{plan}");
+                assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+                assert!(!plan.contains("SCAN recipient"), "{plan}");
+            }
         }
-    }
-
-    #[tokio::test]
-    async fn leases_end_by_another_clock_than_backoffs() {
-        const NOW: Timestamp = Timestamp(1_795_151_610_000);
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(folder.path(), None).await.expect("opens");
-        let row = |position, due, owner| NewRecipient {
-            message_id: "a",
-            position,
-            address: "desk@example.net",
-            flow: 1,
-            state: RecipientState::Queued,
-            due: Some(due),
-            owner,
-        };
-        let seconds = Duration::from_secs;
-        let rows = [
-            row(0, NOW - seconds(10), None),
-            row(1, NOW - seconds(30), Some("other")),
-            row(2, NOW - seconds(10), Some("other")),
-            // Written by a clock that was far ahead.
-            row(3, NOW + Duration::from_hours(9), Some("other")),
-        ];
-        for (expired_leases, expected) in [
-            (None, &[0][..]),
-            // The clock of the server is 20 s behind.
-            (Some(NOW - seconds(20)), &[0, 1, 3]),
-            (Some(NOW), &[0, 1, 2, 3]),
-        ] {
-            let mut work = store.begin().await.expect("begins");
-            add(&mut work, &rows).await.expect("inserted");
-            let claimed = claim(
-                &mut work,
-                "",
-                Claim {
-                    owner: "worker",
-                    flow: 1,
-                    now: NOW,
-                    lease_end: NOW + seconds(60),
-                    limit: 9,
-                    expired_leases,
-                },
-            );
-            let claimed = claimed.await.expect("claims");
-            let found = claimed.iter().map(|claimed| claimed.key.position);
-            assert_eq!(found.collect::<Vec<i64>>(), expected);
-            work.rollback().await.expect("rolled back");
-        }
-        store.close().await;
     }
 }

@@ -74,7 +74,7 @@ impl Session {
 
     /// Waits for the result of the oldest message on its way, and writes meanwhile. Nothing is lost
     /// where the future is dropped. The relay has 3 min to take each 64 KiB, and has to take a message as a
-    /// whole at 4 KiB a second. It has the time of
+    /// whole at 4 KiB a second, once it has answered those before. It has the time of
     /// [`Session::use_delivery_timeouts`] for each reply to a command and 10 min for that to a message.
     ///
     /// # Errors

@@ -17,6 +17,8 @@ pub(super) struct InFlight {
     pub unwritten: Unwritten,
     /// When the relay last took or sent something.
     pub progress: Instant,
+    /// When the relay last replied, or the oldest message went out behind none.
+    replied: Instant,
     /// The relay answered with 421, or does not know BDAT: it has taken nothing that is unanswered.
     refused: bool,
 }
@@ -35,7 +37,7 @@ struct SentMessage {
     final_octet: u64,
     /// It went out behind another one.
     behind: bool,
-    /// Since when it is being written; `None` before that is known.
+    /// When a part of it was written first; `None` before, and where all of it was written at once.
     writing_since: Option<Instant>,
 }
 
@@ -63,6 +65,7 @@ impl Default for InFlight {
             messages: VecDeque::new(),
             unwritten: Unwritten::default(),
             progress: Instant::now(),
+            replied: Instant::now(),
             refused: false,
         }
     }
@@ -82,6 +85,7 @@ impl InFlight {
         let behind = !self.messages.is_empty();
         if !behind {
             self.progress = Instant::now();
+            self.replied = self.progress;
         }
         let message = &prepared.outgoing.message;
         let first_octet = self.unwritten.queued();
@@ -107,14 +111,18 @@ impl InFlight {
     }
 
     /// When the relay must have taken or sent something.
+    ///
+    /// The time for a message as a whole is that of the oldest one, and begins again with each reply: a relay
+    /// may read nothing while it checks a recipient, or the message before.
     pub fn deadline(&self, awaited: Command, timeouts: TransactionTimeouts) -> Deadline {
         let Some(sent) = self.being_written() else {
             return Deadline::since(self.progress, timeouts.of(awaited));
         };
         let block = Deadline::since(self.progress, DATA_BLOCK_TIMEOUT);
-        match sent.writing_since {
-            Some(since) => block.earlier(Deadline::since(since, body_timeout(sent.size()))),
-            None => block,
+        let is_oldest = |first: &SentMessage| first.first_octet == sent.first_octet;
+        match self.messages.front().is_some_and(is_oldest) {
+            true => block.earlier(Deadline::since(self.replied, body_timeout(sent.size()))),
+            false => block,
         }
     }
 
@@ -135,7 +143,8 @@ impl InFlight {
         self.progress = now;
         let written = self.unwritten.written();
         let mut messages = self.messages.iter_mut();
-        if let Some(sent) = messages.find(|sent| sent.final_octet > written) {
+        let found = messages.find(|sent| sent.final_octet > written);
+        if let Some(sent) = found.filter(|sent| sent.first_octet < written) {
             sent.writing_since.get_or_insert(now);
         }
     }
@@ -190,6 +199,7 @@ impl InFlight {
     /// # Errors
     /// Where it ends the session.
     pub fn on_reply(&mut self, command: Command, reply: &RawReply) -> Result<(), Failure> {
+        self.replied = Instant::now();
         let Some(first) = self.messages.front_mut() else {
             return Ok(());
         };
@@ -231,4 +241,70 @@ impl InFlight {
 /// Whether the relay does not know BDAT: it reads the octets of the message as commands.
 pub(super) fn is_unknown(command: Command, reply: &RawReply) -> bool {
     command == Command::Bdat && matches!(reply.code, 500 | 502)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::smtp::transaction::{Envelope, OutgoingMessage};
+    use crate::smtp::wire::Capabilities;
+
+    /// So many messages on their way, of which nothing is written.
+    fn in_flight(messages: usize) -> InFlight {
+        let outgoing = Arc::new(OutgoingMessage {
+            envelope: Envelope {
+                from: Some("alerts@example.org".parse().expect("an address")),
+                to: vec!["desk@example.net".parse().expect("an address")],
+                dsn: None,
+            },
+            message: Arc::from(&b"Subject: Fire\r\n\r\nHere.\r\n"[..]),
+        });
+        let mut in_flight = InFlight::default();
+        for _ in 0..messages {
+            let prepared = PreparedMessage::chunked(&outgoing, &Capabilities::default(), false);
+            in_flight.push(prepared.expect("a plan"));
+        }
+        in_flight
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_for_a_whole_message_begins_when_those_before_it_are_answered() {
+        let mut in_flight = in_flight(4);
+        let deadline =
+            |in_flight: &InFlight| in_flight.deadline(Command::Mail, TransactionTimeouts::DELIVERY);
+        let written = in_flight.messages[3].first_octet + 10;
+        let written = usize::try_from(written).expect("a length");
+        assert!(in_flight.unwritten.piece().len() > written + 5);
+        in_flight.unwritten.wrote(written);
+        in_flight.progressed();
+        // The relay checks the messages that it has, and reads nothing meanwhile.
+        for _ in 0..3 {
+            advance(Duration::from_secs(100)).await;
+            in_flight.progressed();
+            while let Some(command) = in_flight.awaited() {
+                let reply = RawReply {
+                    code: 250,
+                    bytes: b"250 ok\r\n".to_vec(),
+                };
+                in_flight.on_reply(command, &reply).expect("goes on");
+            }
+            assert!(in_flight.pop().is_some());
+            assert!(deadline(&in_flight) == Deadline::after(DATA_BLOCK_TIMEOUT));
+        }
+        let answered = Instant::now();
+        advance(Duration::from_secs(100)).await;
+        in_flight.unwritten.wrote(5);
+        in_flight.progressed();
+        let whole = body_timeout(in_flight.messages[0].size());
+        assert!(deadline(&in_flight) == Deadline::since(answered, whole));
+        let error = in_flight.explain(WireError::TimedOut(DATA_BLOCK_TIMEOUT));
+        let is_slow = matches!(error, WireError::SlowBody { written: 15, within, .. }
+            if within.as_secs() == 400);
+        assert!(is_slow, "{error}");
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// When a whole command and its whole reply must be over, however slowly they trickle.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Deadline {
     pub(super) at: Instant,
     /// The time that was given, for the text of a failure.

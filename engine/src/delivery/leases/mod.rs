@@ -90,6 +90,13 @@ impl Leases {
         self.held.lock().keys().cloned().collect()
     }
 
+    /// Those of these keys whose leases are not held.
+    pub fn without_held(&self, mut keys: Vec<RecipientKey>) -> Vec<RecipientKey> {
+        let held = self.held.lock();
+        keys.retain(|key| !held.contains_key(key));
+        keys
+    }
+
     /// The leases with these keys were renewed at `since`.
     pub fn renewed(&self, keys: &[RecipientKey], since: Instant) {
         let start = self.start(since);
@@ -137,8 +144,11 @@ mod tests {
         let other = leases.acquire(&key(1), start);
         assert!(one.is_some() && other.is_some());
         assert!(leases.acquire(&key(0), start).is_none());
+        let claimed = vec![key(0), key(2)];
+        assert_eq!(leases.without_held(claimed.clone()), [key(2)]);
         drop(one);
         assert_eq!(leases.keys(), [key(1)]);
+        assert_eq!(leases.without_held(claimed.clone()), claimed);
         drop(other);
         assert!(leases.keys().is_empty());
     }

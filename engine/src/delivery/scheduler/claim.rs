@@ -152,6 +152,7 @@ impl Worker {
             })
         });
         let (mut emptied, mut backlog) = (Vec::new(), Vec::new());
+        // Before `flows`, so that it is dropped after the guards in there: leases that are held stay.
         let mut unqueued = Vec::new();
         let mut claimed = 0;
         let mut failure = None;

@@ -25,7 +25,8 @@ impl Drop for ClaimReservation {
 }
 
 /// The recipients that a claim leased, until they are in a local queue. Where this is dropped before, because
-/// they could not be read or the time of the claim was up, their leases are released.
+/// they could not be read or the time of the claim was up, their leases are released, except those that this
+/// worker holds: one that ended while its message was on the wire is claimed again.
 pub(in crate::delivery) struct UnqueuedLeases {
     worker: Arc<Worker>,
     keys: Vec<RecipientKey>,
@@ -40,11 +41,14 @@ impl UnqueuedLeases {
 
 impl Drop for UnqueuedLeases {
     fn drop(&mut self) {
-        let keys = std::mem::take(&mut self.keys);
+        let worker = self.worker.clone();
+        let keys = worker
+            .pool
+            .leases
+            .without_held(std::mem::take(&mut self.keys));
         if !keys.is_empty()
             && let Ok(runtime) = Handle::try_current()
         {
-            let worker = self.worker.clone();
             runtime.spawn(async move { worker.release_leases(keys).await });
         }
     }

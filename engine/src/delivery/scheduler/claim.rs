@@ -19,6 +19,7 @@ use crate::delivery::worker::{RETRY_WRITE, Worker};
 use crate::outbox::{ControlState, WriteRequest, WriteResult};
 use crate::store::delivery::events;
 use crate::store::messages::flows::{self, QueueClass, WaitingFlow};
+use crate::store::recipients::RecipientKey;
 use crate::store::{commit, in_time, messages, recipients};
 
 /// How often to poll for messages without a notification.
@@ -211,9 +212,7 @@ impl Worker {
             ids.dedup();
             let size = self.memory.claim_size(ids.len());
             let tried = leased.iter().filter(|leased| leased.recipient.was_tried);
-            let tried = tried.map(|leased| leased.recipient.key.message_id.as_str());
-            let mut tried: Vec<&str> = tried.collect();
-            tried.dedup();
+            let tried: Vec<&RecipientKey> = tried.map(|leased| &leased.recipient.key).collect();
             let mut connection = self.services.store.read().await?;
             let relays = events::may_have_arrived_at(&mut connection, &tried).await?;
             let stored = messages::load(&mut connection, &ids, size).await?;

@@ -11,7 +11,7 @@ use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
 use crate::store::database::direct::DirectTransaction;
-use crate::store::database::rows::{blocks, duration, in_order, insert, json, list, of_json};
+use crate::store::database::rows::{blocks, duration, in_order, insert, json, of_json, values};
 use crate::store::recipients::RecipientKey;
 use crate::store::{Connection, StoreError};
 
@@ -180,10 +180,12 @@ struct UnansweredRow {
     first_unanswered: bool,
 }
 
-/// Whether the kind of an event is an act by which a person had the message sent.
+/// The acts by which a person had the message sent.
+const RESTARTS: [EventKind; 3] = [EventKind::Retried, EventKind::Resent, EventKind::Released];
+
+/// Whether the kind of an event is one of [`RESTARTS`].
 fn is_restart(kind: &str) -> bool {
-    let acts = [EventKind::Retried, EventKind::Resent, EventKind::Released];
-    acts.iter().any(|act| act.as_str() == kind)
+    RESTARTS.iter().any(|act| act.as_str() == kind)
 }
 
 impl FromRow<'_, AnyRow> for UnansweredRow {
@@ -196,25 +198,23 @@ impl FromRow<'_, AnyRow> for UnansweredRow {
     }
 }
 
-/// The relay, by host and port, at which each recipient of messages may have got it: the last one since a
-/// person had the message sent. Recipients without one are left out.
+/// The relay, by host and port, at which each of these recipients may have got its message: the last one since a
+/// person had it sent. Recipients without one are left out.
 ///
 /// # Errors
 /// Where the database fails.
 pub async fn may_have_arrived_at(
     connection: &mut Connection,
-    message_ids: &[&str],
+    recipients: &[&RecipientKey],
 ) -> Result<HashMap<RecipientKey, Arc<str>>, StoreError> {
     let mut relays = HashMap::new();
-    for block in blocks(message_ids) {
-        let sql = format!(
-            "SELECT message_id, position, kind, actor, may_have_arrived FROM delivery_event \
-             WHERE message_id IN ({}) ORDER BY message_id, position, at",
-            list(0, block.places)
-        );
+    for block in blocks(recipients) {
+        let sql = arrivals_sql(block.places);
         let mut query = sqlx::query_as(in_order(connection, sql));
-        for id in block.iter() {
-            query = query.bind(id.copied());
+        for key in block.iter() {
+            query = query
+                .bind(key.map(|key| &key.message_id))
+                .bind(key.map(|key| key.position));
         }
         let rows: Vec<ArrivalRow> = query.fetch_all(&mut *connection).await?;
         for row in rows {
@@ -227,6 +227,19 @@ pub async fn may_have_arrived_at(
         }
     }
     Ok(relays)
+}
+
+/// The acts of [`RESTARTS`] and the events after which a message may have arrived, of so many recipients. Each can
+/// have a hundred others. For an IN, SQLite would read the whole table.
+fn arrivals_sql(recipients: usize) -> String {
+    format!(
+        "SELECT message_id, position, kind, actor, may_have_arrived \
+         FROM (VALUES {}) AS v CROSS JOIN delivery_event \
+         WHERE message_id = v.column1 AND position = v.column2 \
+         AND (may_have_arrived = 1 OR kind IN ('{}')) ORDER BY at",
+        values(0, recipients, 2),
+        RESTARTS.map(EventKind::as_str).join("', '"),
+    )
 }
 
 /// The part of an event that [`may_have_arrived_at`] needs.
@@ -247,5 +260,19 @@ impl FromRow<'_, AnyRow> for ArrivalRow {
             restarts: is_restart(row.try_get(2)?),
             relay: may_have_arrived.then_some(relay),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::database::query_plan::query_plan;
+
+    #[tokio::test]
+    async fn events_of_recipients_are_read_by_their_index() {
+        let plan = query_plan(&arrivals_sql(2)).await.join("; ");
+        let index = "delivery_event_of_recipient (message_id=? AND position=?)";
+        assert!(plan.contains(index), "{plan}");
+        assert!(!plan.contains("SCAN delivery_event"), "{plan}");
     }
 }

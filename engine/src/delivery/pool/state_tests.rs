@@ -41,6 +41,15 @@ fn enqueue(state: &mut State, queue: &str, many: usize) {
     }
 }
 
+/// The local queue for mail of a queue that stays with a relay.
+fn pinned(queue: &str, relay: &str) -> Arc<str> {
+    let class = QueueClass {
+        queue: queue.into(),
+        priority: Priority::Normal,
+    };
+    class.pinned_to(relay).queue
+}
+
 #[test]
 fn the_first_healthy_relay_takes_the_mail() {
     let (mut state, begun) = (state(&[None, None]), Instant::now());
@@ -62,13 +71,7 @@ fn the_first_healthy_relay_takes_the_mail() {
 #[test]
 fn mail_that_may_have_arrived_is_pinned_to_its_relay() {
     let (mut state, now) = (state(&[None, None, RULE]), Instant::now());
-    let pinned = |relay: &str| {
-        let class = QueueClass {
-            queue: "global".into(),
-            priority: Priority::Normal,
-        };
-        class.pinned_to(relay).queue
-    };
+    let pinned = |relay: &str| pinned("global", relay);
     let queue = pinned("smtp-0");
     assert_eq!(state.choose(&queue, now), Choice::Relay(0));
     let reason = state.choice(&queue, 0, now).to_string();
@@ -291,6 +294,20 @@ fn the_own_relay_of_an_account_comes_before_those_of_the_organisation() {
     let waits = state.choose(&own_queue(1), now);
     assert!(matches!(waits, Choice::After(_)), "{waits:?}");
     assert_eq!(state.choose(&own_queue(2), now), Choice::Relay(3));
+}
+
+#[test]
+fn mail_of_an_account_that_pinned_to_a_relay_takes_the_turns_of_accounts() {
+    let (mut state, now) = (state(&[None]), Instant::now());
+    add_own(&mut state, [1, 2]);
+    enqueue(&mut state, "global", 4);
+    enqueue(&mut state, &own_queue(1), 2);
+    enqueue(&mut state, &pinned(&own_queue(2), "own-2"), 2);
+    let mut taken = Vec::new();
+    while let Some((_, index)) = state.pop_for_new_task(Duration::MAX, now) {
+        taken.push(index);
+    }
+    assert_eq!(taken, [1, 0, 2, 0, 1, 0, 2, 0]);
 }
 
 #[test]

@@ -47,9 +47,17 @@ pub fn is_pinned(queue: &str) -> bool {
     queue.starts_with(PINNED_QUEUE)
 }
 
-/// Whether a queue is that of an account with a relay of its own.
+/// Whether a queue is that of an account with a relay of its own, also where its mail stays with a relay.
 pub fn is_of_account(queue: &str) -> bool {
-    queue.starts_with(ACCOUNT_QUEUE)
+    split_pinned(queue)
+        .map_or(queue, |(_, queue)| queue)
+        .starts_with(ACCOUNT_QUEUE)
+}
+
+/// The host and port of the relay that the mail of a local queue stays with, and the queue that it waits in;
+/// `None` where it stays with none.
+fn split_pinned(queue: &str) -> Option<(&str, &str)> {
+    queue.strip_prefix(PINNED_QUEUE)?.split_once('/')
 }
 
 /// The queue of mail that would wait in `queue`, and for which the relays with these ids are tried last, in
@@ -79,8 +87,7 @@ impl<'a> QueueTarget<'a> {
 
     /// The target of a queue.
     pub fn of(queue: &'a str) -> Self {
-        let pinned = queue.strip_prefix(PINNED_QUEUE);
-        if let Some((relay, queue)) = pinned.and_then(|queue| queue.split_once('/')) {
+        if let Some((relay, queue)) = split_pinned(queue) {
             return Self {
                 pinned_to: Some(relay),
                 ..Self::of(queue)
@@ -333,6 +340,7 @@ mod tests {
             };
             let pinned = class.pinned_to("[::1]:25");
             assert!(is_pinned(&pinned.queue) && !is_pinned(queue));
+            assert_eq!(is_of_account(&pinned.queue), is_of_account(queue));
             let expected = QueueTarget {
                 pinned_to: Some("[::1]:25"),
                 ..QueueTarget::of(queue)

@@ -5,6 +5,7 @@ pub(super) mod feed;
 mod oldest;
 pub(super) mod turns;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::health::HealthState;
@@ -200,9 +201,19 @@ impl Outbox {
                 recipient_view(row, own, actor.oversees(), now)
             })
             .collect();
-        let is_due = |row: &RecipientView| !row.leased && row.due.is_some_and(|due| due <= now);
-        let mut waits_for = match recipients.iter().any(is_due) {
-            true => waits_for(&mut connection, &message.id, now).await?,
+        let waiting = recipients
+            .iter()
+            .filter(|row| !row.leased && row.due.is_some());
+        let is_due = |row: &RecipientView| row.due.is_some_and(|due| due <= now);
+        let due = waiting.clone().any(is_due);
+        // These are due a little later, again and again, while their relay takes none.
+        let stays_with = waiting.filter_map(|row| {
+            let own = events.iter().filter(|own| own.position == row.position);
+            events::last_arrival(own.map(|own| &own.event))
+        });
+        let stays_with: BTreeSet<&str> = stays_with.collect();
+        let mut waits_for = match due || !stays_with.is_empty() {
+            true => waits_for(&mut connection, &message.id, due, &stays_with, now).await?,
             false => Vec::new(),
         };
         let submitted = actor.account().is_some_and(|own| own.id == message.account);

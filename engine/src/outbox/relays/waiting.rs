@@ -1,5 +1,7 @@
 //! Why a message that is due waits: the relays of its queue, where none of them takes messages.
 
+use std::collections::BTreeSet;
+
 use domain::outbox::{BackoffView, RelayState, UnavailableRelay, Worker};
 use domain::relay::{RelayRule, positions};
 use domain::{SmtpSettings, Timestamp};
@@ -13,13 +15,16 @@ use crate::store::messages::flows::{self, QueueTarget};
 use crate::store::settings::{information, policy};
 use crate::store::{Connection, Scope, StoreError};
 
-/// The relays of a message, where no worker has one that takes messages; otherwise none.
+/// The relays of a message that is due, where no worker has one that takes messages; otherwise those relays
+/// that take none and with which its recipients stay, by host and port.
 ///
 /// # Errors
 /// Where the database fails.
 pub(in crate::outbox) async fn waits_for(
     connection: &mut Connection,
     message_id: &str,
+    due: bool,
+    stays_with: &BTreeSet<&str>,
     now: Timestamp,
 ) -> Result<Vec<UnavailableRelay>, StoreError> {
     let Some(queue) = flows::queue_of(connection, message_id).await? else {
@@ -38,16 +43,27 @@ pub(in crate::outbox) async fn waits_for(
         let account = target.own.and_then(Scope::account);
         unavailable_own(&settings, account.as_deref(), &workers)
     });
-    let of_organisation = match takes_over {
-        true => unavailable(&of_organisation(connection).await?, target.rule, &workers),
+    let relays = match takes_over {
+        true => of_organisation(connection).await?,
         false => Vec::new(),
     };
-    Ok(match own {
+    let of_organisation = unavailable(&relays, target.rule, &workers);
+    let own_stays = own.iter().flatten();
+    let own_stays = own_stays.filter(|own| stays_with.contains(&*own.backoff.relay));
+    let staying: Vec<UnavailableRelay> = own_stays
+        .cloned()
+        .chain(unavailable_at(&relays, target.rule, stays_with, &workers))
+        .collect();
+    let all = match own {
         None => of_organisation,
         // One of them takes the message.
         Some(None) => Vec::new(),
         Some(Some(_)) if takes_over && of_organisation.is_empty() => Vec::new(),
         Some(Some(own)) => std::iter::once(own).chain(of_organisation).collect(),
+    };
+    Ok(match due && !all.is_empty() {
+        true => all,
+        false => staying,
     })
 }
 
@@ -89,11 +105,7 @@ pub(in crate::outbox) async fn outage(
 ) -> Result<Option<MailOutage>, StoreError> {
     let rule = QueueTarget::of(queue).rule;
     let configured = of_organisation(connection).await?;
-    let rules = configured.iter().map(|relay| RelayRule {
-        from_domain: relay.config.from_domain.as_deref(),
-        enabled: relay.config.enabled,
-    });
-    if positions(rules, rule).next().is_none() {
+    if of_rule(&configured, rule).next().is_none() {
         return Ok(Some(MailOutage::NotConfigured));
     }
     let processes = workers::all(connection, now - HEARTBEAT_TIMEOUT).await?;
@@ -114,22 +126,48 @@ pub(super) fn unavailable(
     rule: Option<&str>,
     workers: &[Worker],
 ) -> Vec<UnavailableRelay> {
+    let found = of_rule(relays, rule).map(|relay| unavailable_relay(relay, workers));
+    found.collect::<Option<Vec<_>>>().unwrap_or_default()
+}
+
+/// Of the relays for the mail of a rule those with these hosts and ports, where each worker backs off from
+/// all with the same.
+fn unavailable_at(
+    relays: &[ConfiguredRelay],
+    rule: Option<&str>,
+    addresses: &BTreeSet<&str>,
+    workers: &[Worker],
+) -> Vec<UnavailableRelay> {
+    let at = |address: &&str| {
+        let found = of_rule(relays, rule).filter(|relay| relay.address() == **address);
+        let found = found.map(|relay| unavailable_relay(relay, workers));
+        found.collect::<Option<Vec<_>>>().unwrap_or_default()
+    };
+    addresses.iter().flat_map(at).collect()
+}
+
+/// The relays for the mail of a rule, in their order.
+fn of_rule<'a>(
+    relays: &'a [ConfiguredRelay],
+    rule: Option<&'a str>,
+) -> impl Iterator<Item = &'a ConfiguredRelay> {
     let rules = relays.iter().map(|relay| RelayRule {
         from_domain: relay.config.from_domain.as_deref(),
         enabled: relay.config.enabled,
     });
-    let found = positions(rules, rule).map(|index| {
-        let relay = &relays[index];
-        let address = relay.address();
-        let mut backoff = backoff_of_all(workers, |backoff| backoff.is_of(&relay.id, &address))?;
-        add_cause(&mut backoff, &relay.settings);
-        Some(UnavailableRelay {
-            name: relay.config.name.clone(),
-            own: false,
-            backoff,
-        })
-    });
-    found.collect::<Option<Vec<_>>>().unwrap_or_default()
+    positions(rules, rule).map(move |index| &relays[index])
+}
+
+/// A relay, where each worker backs off from it.
+fn unavailable_relay(relay: &ConfiguredRelay, workers: &[Worker]) -> Option<UnavailableRelay> {
+    let address = relay.address();
+    let mut backoff = backoff_of_all(workers, |backoff| backoff.is_of(&relay.id, &address))?;
+    add_cause(&mut backoff, &relay.settings);
+    Some(UnavailableRelay {
+        name: relay.config.name.clone(),
+        own: false,
+        backoff,
+    })
 }
 
 /// The backoff from the relay that `is_of` recognises, of an account or of the organisation, that began
@@ -219,6 +257,28 @@ mod tests {
             };
             let found: Vec<String> = found.iter().map(text).collect();
             assert_eq!(found.join(", "), expected, "{rule:?} {workers:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_stays_with_a_relay_waits_for_that_one() {
+        let relays = [
+            relay("a", None, true),
+            relay("b", None, true),
+            relay("c", Some("example.org"), true),
+        ];
+        for (stays_with, workers, expected) in [
+            ("a:25", vec![worker(&["a"], 1)], "A"),
+            ("b:25", vec![worker(&["a"], 1)], ""),
+            ("a:25", vec![worker(&["a"], 1), worker(&[], 1)], ""),
+            // It is not for their mail, and so keeps none.
+            ("c:25", vec![worker(&["c"], 1)], ""),
+            ("d:25", vec![worker(&["d"], 1)], ""),
+        ] {
+            let addresses = BTreeSet::from([stays_with]);
+            let found = unavailable_at(&relays, None, &addresses, &workers);
+            let names: Vec<&str> = found.iter().map(|relay| &*relay.name).collect();
+            assert_eq!(names.concat(), expected, "{stays_with} {workers:?}");
         }
     }
 }

@@ -245,8 +245,8 @@ impl FromRow<'_, AnyRow> for UnansweredRow {
     }
 }
 
-/// The relay, by host and port, at which each of these recipients may have got its message: the last one since a
-/// person had it sent. Recipients without one are left out.
+/// The relay, by host and port, at which each of these recipients may have got its message: the last one
+/// since a person had it sent. Recipients without one are left out.
 ///
 /// # Errors
 /// Where the database fails.
@@ -276,8 +276,18 @@ pub async fn may_have_arrived_at(
     Ok(relays)
 }
 
-/// The acts of [`RESTARTS`] and the events after which a message may have arrived, of so many recipients. Each can
-/// have a hundred others. For an IN, SQLite would read the whole table.
+/// As [`may_have_arrived_at`], of a recipient with these events, oldest first.
+pub fn last_arrival<'a>(events: impl Iterator<Item = &'a DeliveryEvent>) -> Option<&'a str> {
+    events.fold(None, |relay: Option<&'a str>, event| {
+        match event.may_have_arrived {
+            true => Some(&*event.by),
+            false => relay.filter(|_| !RESTARTS.contains(&event.kind)),
+        }
+    })
+}
+
+/// The acts of [`RESTARTS`] and the events after which a message may have arrived, of so many recipients.
+/// Each can have a hundred others. For an IN, SQLite would read the whole table.
 fn arrivals_sql(recipients: usize) -> String {
     format!(
         "SELECT message_id, position, kind, actor, may_have_arrived \

@@ -97,6 +97,10 @@ async fn mail_that_may_have_arrived_is_pinned_to_its_relay(env: TestEnv) {
     }
     let by_second = second.subjects();
     assert_eq!(by_second.len(), 7, "{by_second:?}");
+    let waits = |message: &MessageView| !message.waits_for.is_empty();
+    let waiting = env.until(&admin, &doubtful[0], waits).await.waits_for;
+    let addresses: Vec<&str> = waiting.iter().map(|relay| &*relay.backoff.relay).collect();
+    assert_eq!(addresses, [first.address.to_string()]);
 
     // A person may have one sent by any relay.
     let one = Selection::Message(doubtful[0].clone());

@@ -188,7 +188,8 @@ pub struct Message {
     /// Whether its bytes are still kept.
     kept: bool,
     recipients: Vec<MessageRecipient>,
-    /// The relays of the message, where it is due and none of them takes mail; otherwise empty.
+    /// The relays of the message, where it is due and none of them takes mail; otherwise those that take none
+    /// and at which it may have arrived.
     #[schema(example = json!([]))]
     waits_for: Vec<UnavailableRelay>,
     /// How often it was opened. Null where it was submitted without `track_opens`.

@@ -10,7 +10,9 @@ mod initial;
 mod outcome;
 mod password_plan;
 
-pub use action::{Preset, SettingsAction, Username};
+pub use action::SettingsAction;
+#[cfg(feature = "ssr")]
+pub use action::{Preset, Username};
 pub use editor::Editor;
 pub use faults::of_no_field;
 pub use form::FormState;

@@ -41,7 +41,7 @@ fn enqueue(state: &mut State, queue: &str, many: usize) {
     }
 }
 
-/// The local queue for mail of a queue that stays with a relay.
+/// The local queue for mail of a queue that is pinned to a relay.
 fn pinned(queue: &str, relay: &str) -> Arc<str> {
     let class = QueueClass {
         queue: queue.into(),

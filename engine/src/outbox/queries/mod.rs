@@ -207,13 +207,13 @@ impl Outbox {
         let is_due = |row: &RecipientView| row.due.is_some_and(|due| due <= now);
         let due = waiting.clone().any(is_due);
         // These are due a little later, again and again, while their relay takes none.
-        let stays_with = waiting.filter_map(|row| {
+        let pinned_to = waiting.filter_map(|row| {
             let own = events.iter().filter(|own| own.position == row.position);
             events::last_arrival(own.map(|own| &own.event))
         });
-        let stays_with: BTreeSet<&str> = stays_with.collect();
-        let mut waits_for = match due || !stays_with.is_empty() {
-            true => waits_for(&mut connection, &message.id, due, &stays_with, now).await?,
+        let pinned_to: BTreeSet<&str> = pinned_to.collect();
+        let mut waits_for = match due || !pinned_to.is_empty() {
+            true => waits_for(&mut connection, &message.id, due, &pinned_to, now).await?,
             false => Vec::new(),
         };
         let submitted = actor.account().is_some_and(|own| own.id == message.account);

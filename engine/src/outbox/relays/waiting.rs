@@ -24,7 +24,7 @@ pub(in crate::outbox) async fn waits_for(
     connection: &mut Connection,
     message_id: &str,
     due: bool,
-    stays_with: &BTreeSet<&str>,
+    pinned_to: &BTreeSet<&str>,
     now: Timestamp,
 ) -> Result<Vec<UnavailableRelay>, StoreError> {
     let Some(queue) = flows::queue_of(connection, message_id).await? else {
@@ -48,11 +48,11 @@ pub(in crate::outbox) async fn waits_for(
         false => Vec::new(),
     };
     let of_organisation = unavailable(&relays, target.rule, &workers);
-    let own_stays = own.iter().flatten();
-    let own_stays = own_stays.filter(|own| stays_with.contains(&*own.backoff.relay));
-    let staying: Vec<UnavailableRelay> = own_stays
+    let own_pinned = own.iter().flatten();
+    let own_pinned = own_pinned.filter(|own| pinned_to.contains(&*own.backoff.relay));
+    let pinned: Vec<UnavailableRelay> = own_pinned
         .cloned()
-        .chain(unavailable_at(&relays, target.rule, stays_with, &workers))
+        .chain(unavailable_at(&relays, target.rule, pinned_to, &workers))
         .collect();
     let all = match own {
         None => of_organisation,
@@ -63,7 +63,7 @@ pub(in crate::outbox) async fn waits_for(
     };
     Ok(match due && !all.is_empty() {
         true => all,
-        false => staying,
+        false => pinned,
     })
 }
 
@@ -261,13 +261,13 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_stays_with_a_relay_waits_for_that_one() {
+    fn a_message_that_is_pinned_to_a_relay_waits_for_that_one() {
         let relays = [
             relay("a", None, true),
             relay("b", None, true),
             relay("c", Some("example.org"), true),
         ];
-        for (stays_with, workers, expected) in [
+        for (pinned_to, workers, expected) in [
             ("a:25", vec![worker(&["a"], 1)], "A"),
             ("b:25", vec![worker(&["a"], 1)], ""),
             ("a:25", vec![worker(&["a"], 1), worker(&[], 1)], ""),
@@ -275,10 +275,10 @@ mod tests {
             ("c:25", vec![worker(&["c"], 1)], ""),
             ("d:25", vec![worker(&["d"], 1)], ""),
         ] {
-            let addresses = BTreeSet::from([stays_with]);
+            let addresses = BTreeSet::from([pinned_to]);
             let found = unavailable_at(&relays, None, &addresses, &workers);
             let names: Vec<&str> = found.iter().map(|relay| &*relay.name).collect();
-            assert_eq!(names.concat(), expected, "{stays_with} {workers:?}");
+            assert_eq!(names.concat(), expected, "{pinned_to} {workers:?}");
         }
     }
 }

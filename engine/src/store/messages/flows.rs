@@ -47,15 +47,15 @@ pub fn is_pinned(queue: &str) -> bool {
     queue.starts_with(PINNED_QUEUE)
 }
 
-/// Whether a queue is that of an account with a relay of its own, also where its mail stays with a relay.
+/// Whether a queue is that of an account with a relay of its own, also where its mail is pinned to a relay.
 pub fn is_of_account(queue: &str) -> bool {
     split_pinned(queue)
         .map_or(queue, |(_, queue)| queue)
         .starts_with(ACCOUNT_QUEUE)
 }
 
-/// The host and port of the relay that the mail of a local queue stays with, and the queue that it waits in;
-/// `None` where it stays with none.
+/// The host and port of the relay that the mail of a local queue is pinned to, and the queue that it waits in;
+/// `None` where it is pinned to none.
 fn split_pinned(queue: &str) -> Option<(&str, &str)> {
     queue.strip_prefix(PINNED_QUEUE)?.split_once('/')
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use domain::outbox::{EventKind, MessageAction, MessageView, RecipientState, Selection};
 
+use super::failover::DOWN;
 use crate::environment::TestEnv;
-use crate::failover::DOWN;
 use crate::outbox::{TestWorker, is};
 use crate::wait::wait_for;
 use testkit::{Relay, RelayScript};

@@ -14,7 +14,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::environment::{TestEnv, form};
 use crate::second_factor::{Ann, second_step};
-use crate::wait::wait_for;
+use crate::wait::within;
 use crate::webhooks::organisation_webhooks;
 
 /// Longer than another process may seal with the key before.
@@ -34,14 +34,8 @@ pub fn in_state(view: &KeysView, state: SealingKeyState) -> Vec<String> {
 
 /// Maintains the keys until a pass finds no more to seal anew.
 async fn maintain_all(postern: &Postern) {
-    wait_for("a pass without a batch", async || {
-        let maintained = postern.sealing_keys().maintain().await;
-        match maintained.expect("maintains") {
-            true => Err(keys(postern).await.to_seal_anew()),
-            false => Ok(()),
-        }
-    })
-    .await;
+    let passes = async { while postern.sealing_keys().maintain().await.expect("maintains") {} };
+    within("a pass without a batch", passes).await;
 }
 
 /// Maintains the keys until nothing is to be sealed anew.

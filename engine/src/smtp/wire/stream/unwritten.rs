@@ -100,7 +100,7 @@ impl Unwritten {
     }
 
     /// The next octets to write. Empty when all are written.
-    pub(super) fn piece(&mut self) -> &[u8] {
+    pub(in crate::smtp) fn piece(&mut self) -> &[u8] {
         if self.at == self.piece.len() {
             self.piece.clear();
             self.at = 0;

@@ -5,6 +5,7 @@
 
 #![warn(missing_docs, clippy::missing_errors_doc)]
 
+pub mod account;
 pub mod address;
 pub mod audit;
 pub mod capability;
@@ -25,9 +26,7 @@ pub mod interface;
 pub mod jwe;
 pub mod keys;
 pub mod label;
-pub mod mailed_link;
 pub mod outbox;
-pub mod password;
 pub mod pem;
 pub mod policy;
 pub mod probe;

@@ -1,6 +1,6 @@
 //! The account page.
 
-use domain::password::password_rule;
+use domain::account::password::password_rule;
 use engine::{Actor, Postern};
 
 use super::second_factor::SecondFactorSection;

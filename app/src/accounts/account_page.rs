@@ -1,7 +1,7 @@
 //! The page of an account: its role and state, its sender addresses, its sessions and its tokens.
 
+use domain::account::mailed_link::{INVITATION_LIFETIME, lifetime_in_words};
 use domain::figures::FigureSubject;
-use domain::mailed_link::{INVITATION_LIFETIME, lifetime_in_words};
 use domain::view::{AccountState, AccountView, Role, SessionView};
 use domain::{Refusal, SendingQuota, Timestamp};
 use engine::{Actor, NewestTokens, Postern, SenderView};

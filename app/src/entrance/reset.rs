@@ -1,7 +1,7 @@
 //! The pages of a forgotten password: the request of a link, and the new password.
 
 use domain::Kind;
-use domain::mailed_link::{RESET_LIFETIME, lifetime_in_words};
+use domain::account::mailed_link::{RESET_LIFETIME, lifetime_in_words};
 use engine::Postern;
 
 use super::set_password::SetPassword;

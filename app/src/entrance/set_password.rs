@@ -1,6 +1,6 @@
 //! The form that sets a password by a link.
 
-use domain::password::password_rule;
+use domain::account::password::password_rule;
 
 use crate::components::{ErrorNotice, FormField};
 use crate::request::{fault, other_fault};

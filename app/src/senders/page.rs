@@ -1,6 +1,6 @@
 //! The page of the addresses that one's own account sends from.
 
-use domain::mailed_link::{SENDER_LINK_LIFETIME, lifetime_in_words};
+use domain::account::mailed_link::{SENDER_LINK_LIFETIME, lifetime_in_words};
 use engine::{Actor, Postern};
 
 use super::{REMOVE_SENDER, SEND_AGAIN, SENDERS, SenderForm, SenderList};

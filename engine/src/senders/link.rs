@@ -1,6 +1,6 @@
 //! The mailed link with which the holder of an address lets an account send from it.
 
-use domain::mailed_link::SENDER_LINK_LIFETIME;
+use domain::account::mailed_link::SENDER_LINK_LIFETIME;
 use domain::{Kind, Refusal};
 
 use super::view::SenderView;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
-use domain::password::{PASSWORD_LENGTH, password_rule};
+use domain::account::password::{PASSWORD_LENGTH, password_rule};
 use domain::{Kind, Refusal, SecretString};
 use rand::RngCore;
 use rand::rngs::OsRng;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::mailed_link::{INVITATION_LIFETIME, RESET_LIFETIME};
+use domain::account::mailed_link::{INVITATION_LIFETIME, RESET_LIFETIME};
 use strum::IntoStaticStr;
 
 use super::Account;

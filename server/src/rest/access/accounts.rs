@@ -297,7 +297,7 @@ pub async fn delete(
 
 #[cfg(test)]
 mod tests {
-    use domain::password::password_rule;
+    use domain::account::password::password_rule;
     use utoipa::PartialSchema;
 
     use super::*;

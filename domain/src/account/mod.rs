@@ -1,4 +1,4 @@
-//! What console, engine and interfaces say of accounts: their passwords, and links that are mailed to them.
+//! Rules of accounts: the length of their passwords, and how long mailed links work.
 
 pub mod mailed_link;
 pub mod password;

@@ -175,9 +175,18 @@ fn answer_row(document: &Value, status: &str, answer: &Value) -> AnyView {
     let contents: Vec<_> = object(&answer["content"])
         .map(|(media_type, content)| {
             let kind = type_of(&content["schema"]);
+            // Some have a hundred lines.
+            let example = example_view(document, content).map(|example| {
+                view! {
+                    <details>
+                        <summary>"Example"</summary>
+                        {example}
+                    </details>
+                }
+            });
             view! {
                 <p>{kind} ", " <code>{media_type.to_owned()}</code></p>
-                {example_view(document, content)}
+                {example}
             }
         })
         .collect();

@@ -6,7 +6,6 @@ mod pause;
 mod suppressions;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::outbox::{
     ActionCount, BulkAction, BulkActionState, Cursor, DeliveryEvent, EventKind, MessageAction,
@@ -300,19 +299,9 @@ async fn change(
         .into_iter()
         .filter(|entry| changed.contains(&entry.key));
     let mut entries: Vec<NewEvent> = kept.collect();
-    let mut last = events::last(work, &changed).await?;
-    let deliveries = entries
-        .iter()
-        .map(|entry| (entry.key.clone(), entry.event.at));
-    last.extend(deliveries);
-    // The node that delivered may have a clock ahead of this one, and events are ordered by their time.
-    let behind = |key: &RecipientKey| last.get(key).map(|last| *last + Duration::from_millis(1));
     entries.extend(changed.iter().map(|key| NewEvent {
         key: key.clone(),
-        event: DeliveryEvent {
-            at: behind(key).map_or(now, |behind| behind.max(now)),
-            ..event.clone()
-        },
+        event: event.clone(),
         first_unanswered: false,
     }));
     events::add(work, &entries).await?;

@@ -126,53 +126,6 @@ pub async fn of_message(
     Ok(query.bind(message_id).fetch_all(connection).await?)
 }
 
-/// When the last event of each of these recipients was. Recipients without one are left out.
-///
-/// # Errors
-/// Where the database fails.
-pub async fn last(
-    connection: &mut Connection,
-    recipients: &[RecipientKey],
-) -> Result<HashMap<RecipientKey, Timestamp>, StoreError> {
-    let mut last = HashMap::new();
-    for block in blocks(recipients) {
-        let sql = last_sql(block.places);
-        let mut query = sqlx::query_as(in_order(connection, sql));
-        for key in block.iter() {
-            query = query
-                .bind(key.map(|key| &key.message_id))
-                .bind(key.map(|key| key.position));
-        }
-        let rows: Vec<LastEventRow> = query.fetch_all(&mut *connection).await?;
-        last.extend(rows.into_iter().map(|row| (row.key, row.at)));
-    }
-    Ok(last)
-}
-
-fn last_sql(recipients: usize) -> String {
-    format!(
-        "SELECT message_id, position, MAX(at) \
-         FROM (VALUES {}) AS v CROSS JOIN delivery_event \
-         WHERE message_id = v.column1 AND position = v.column2 GROUP BY message_id, position",
-        values(0, recipients, 2),
-    )
-}
-
-/// A recipient, and when its last event was.
-struct LastEventRow {
-    key: RecipientKey,
-    at: Timestamp,
-}
-
-impl FromRow<'_, AnyRow> for LastEventRow {
-    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            key: RecipientKey::from_row(row)?,
-            at: Timestamp(row.try_get(2)?),
-        })
-    }
-}
-
 /// The positions of the recipients of a message that were reported to its sender.
 ///
 /// # Errors
@@ -327,11 +280,9 @@ mod tests {
 
     #[tokio::test]
     async fn events_of_recipients_are_read_by_their_index() {
-        for sql in [arrivals_sql(2), last_sql(2)] {
-            let plan = query_plan(&sql).await.join("; ");
-            let index = "delivery_event_of_recipient (message_id=? AND position=?)";
-            assert!(plan.contains(index), "{plan}");
-            assert!(!plan.contains("SCAN delivery_event"), "{plan}");
-        }
+        let plan = query_plan(&arrivals_sql(2)).await.join("; ");
+        let index = "delivery_event_of_recipient (message_id=? AND position=?)";
+        assert!(plan.contains(index), "{plan}");
+        assert!(!plan.contains("SCAN delivery_event"), "{plan}");
     }
 }

@@ -124,38 +124,9 @@ async fn mail_that_may_have_arrived_is_pinned_to_its_relay(env: TestEnv) {
     works.end().await;
 }
 
-async fn a_retry_frees_mail_also_by_a_clock_that_is_behind(env: TestEnv) {
-    let (admin, first, second) = (
-        env.admin().await,
-        Relay::start(RelayScript::pipelining()),
-        Relay::start(RelayScript::pipelining()),
-    );
-    env.save(&admin, &first).await;
-    env.add_relay(&admin, &second, None).await;
-    let works = TestWorker::begin(&env, 1);
-    first.reply_to("END", "");
-    let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
-    env.until(&admin, &id, is(RecipientState::Deferred)).await;
-    first.reply_to("GREETING", DOWN);
-    // As where the node of the person is behind the one that delivers.
-    env.put_back(Duration::from_secs(5));
-    let one = Selection::Message(id.clone());
-    let outbox = env.postern.outbox();
-    let retried = outbox.act(&admin, MessageAction::Retry, &one, None).await;
-    assert_eq!(retried, Ok(1));
-    let delivered = env.until_delivered(&admin, [&id]).await;
-    let kinds = delivered[0].recipients[0].timeline.iter();
-    let mut kinds: Vec<EventKind> = kinds.map(|event| event.kind).collect();
-    kinds.retain(|kind| *kind != EventKind::Delivered);
-    assert_eq!(kinds, [EventKind::Deferred, EventKind::Retried]);
-    assert_eq!(second.subjects(), ["Fire"]);
-    works.end().await;
-}
-
 stories! {
     both {
         mail_that_may_have_arrived_three_times_waits_for_a_person;
         mail_that_may_have_arrived_is_pinned_to_its_relay;
-        a_retry_frees_mail_also_by_a_clock_that_is_behind;
     }
 }

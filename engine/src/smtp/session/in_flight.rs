@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use domain::{Failure, Reply, Stage};
 use tokio::time::Instant;
 
-use super::timeouts::{DATA_BLOCK_TIMEOUT, TransactionTimeouts, body_timeout};
+use super::timeouts::{DATA_BLOCK_TIMEOUT, DATA_END_TIMEOUT, TransactionTimeouts, body_timeout};
 use crate::smtp::transaction::{
     Command, PreparedMessage, RecipientResults, TransactionState, missing_end, out_of_order,
 };
@@ -112,18 +112,20 @@ impl InFlight {
 
     /// When the relay must have taken or sent something.
     ///
-    /// The time for a message as a whole is that of the oldest one, and begins again with each reply: a relay
-    /// may read nothing while it checks a recipient, or the message before.
+    /// The time for a message as a whole begins again with each reply: a relay may read nothing while it checks
+    /// a recipient, or the message before. Behind others it is longer by the time for a reply to a message.
     pub fn deadline(&self, awaited: Command, timeouts: TransactionTimeouts) -> Deadline {
         let Some(sent) = self.being_written() else {
             return Deadline::since(self.progress, timeouts.of(awaited));
         };
-        let block = Deadline::since(self.progress, DATA_BLOCK_TIMEOUT);
-        let is_oldest = |first: &SentMessage| first.first_octet == sent.first_octet;
-        match self.messages.front().is_some_and(is_oldest) {
-            true => block.earlier(Deadline::since(self.replied, body_timeout(sent.size()))),
-            false => block,
-        }
+        let first_octet = self.messages.front().map_or(0, |oldest| oldest.first_octet);
+        let whole = match first_octet == sent.first_octet {
+            true => body_timeout(sent.size()),
+            // The oldest is written, and is answered while others are taken.
+            false => DATA_END_TIMEOUT + body_timeout(sent.final_octet - first_octet),
+        };
+        let whole = Deadline::since(self.replied, whole);
+        Deadline::since(self.progress, DATA_BLOCK_TIMEOUT).earlier(whole)
     }
 
     /// The message of which a part is not written, or not flushed; `None` where nothing is to be written.
@@ -281,6 +283,14 @@ mod tests {
         let written = usize::try_from(written).expect("a length");
         assert!(in_flight.unwritten.piece().len() > written + 5);
         in_flight.unwritten.wrote(written);
+        in_flight.progressed();
+        // It takes a little now and then, and answers nothing.
+        let (first, last) = (&in_flight.messages[0], &in_flight.messages[3]);
+        let octets = last.final_octet - first.first_octet;
+        let ends = Deadline::after(DATA_END_TIMEOUT + body_timeout(octets));
+        assert!(deadline(&in_flight) == Deadline::after(DATA_BLOCK_TIMEOUT));
+        in_flight.progress += Duration::from_secs(3600);
+        assert!(deadline(&in_flight) == ends);
         in_flight.progressed();
         // The relay checks the messages that it has, and reads nothing meanwhile.
         for _ in 0..3 {

@@ -73,8 +73,8 @@ pub struct MessageView {
     pub confidential: bool,
     /// Its recipients, by index.
     pub recipients: Vec<RecipientView>,
-    /// Its relays, where it is due and none of them takes messages; otherwise those that take none and with
-    /// which it stays, because it may have arrived there.
+    /// Its relays, where it is due and none of them takes messages; otherwise those that take none and
+    /// that it is pinned to, because it may have arrived there.
     pub waits_for: Vec<UnavailableRelay>,
     /// Its opens, where they are tracked.
     pub opens: Option<MessageOpens>,

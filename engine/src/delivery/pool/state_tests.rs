@@ -297,7 +297,7 @@ fn the_own_relay_of_an_account_comes_before_those_of_the_organisation() {
 }
 
 #[test]
-fn mail_of_an_account_that_pinned_to_a_relay_takes_the_turns_of_accounts() {
+fn mail_of_an_account_that_is_pinned_to_a_relay_takes_the_turns_of_accounts() {
     let (mut state, now) = (state(&[None]), Instant::now());
     add_own(&mut state, [1, 2]);
     enqueue(&mut state, "global", 4);

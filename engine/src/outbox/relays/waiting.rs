@@ -1,4 +1,4 @@
-//! Why a message that is due waits: the relays of its queue, where none of them takes messages.
+//! Why a message waits: its relays, where none takes messages, or those that it is pinned to.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::store::settings::{information, policy};
 use crate::store::{Connection, Scope, StoreError};
 
 /// The relays of a message that is due, where no worker has one that takes messages; otherwise those relays
-/// that take none and with which its recipients stay, by host and port.
+/// that take none and that its recipients are pinned to, by host and port.
 ///
 /// # Errors
 /// Where the database fails.

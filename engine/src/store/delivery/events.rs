@@ -218,10 +218,8 @@ pub async fn may_have_arrived_at(
         }
         let rows: Vec<ArrivalRow> = query.fetch_all(&mut *connection).await?;
         for row in rows {
-            if row.restarts {
-                relays.remove(&row.key);
-            }
-            if let Some(relay) = row.relay {
+            let relay = pinned_to(relays.remove(&row.key), row.restarts, row.relay);
+            if let Some(relay) = relay {
                 relays.insert(row.key, relay);
             }
         }
@@ -231,12 +229,15 @@ pub async fn may_have_arrived_at(
 
 /// As [`may_have_arrived_at`], of a recipient with these events, oldest first.
 pub fn last_arrival<'a>(events: impl Iterator<Item = &'a DeliveryEvent>) -> Option<&'a str> {
-    events.fold(None, |relay: Option<&'a str>, event| {
-        match event.may_have_arrived {
-            true => Some(&*event.by),
-            false => relay.filter(|_| !RESTARTS.contains(&event.kind)),
-        }
+    events.fold(None, |relay, event| {
+        let arrived_at = event.may_have_arrived.then_some(&*event.by);
+        pinned_to(relay, RESTARTS.contains(&event.kind), arrived_at)
     })
+}
+
+/// The relay that a recipient is pinned to after an event, where it was pinned to `relay` before.
+fn pinned_to<R>(relay: Option<R>, restarts: bool, arrived_at: Option<R>) -> Option<R> {
+    arrived_at.or(relay.filter(|_| !restarts))
 }
 
 /// The acts of [`RESTARTS`] and the events after which a message may have arrived, of so many recipients.

@@ -119,7 +119,7 @@ impl Unwritten {
     }
 
     /// Notes that `count` octets of the piece were written. Returns whether the piece is.
-    pub(crate) fn wrote(&mut self, count: usize) -> bool {
+    pub(in crate::smtp) fn wrote(&mut self, count: usize) -> bool {
         self.at += count;
         self.written += count as u64;
         self.at == self.piece.len()

@@ -5,7 +5,7 @@ pub(super) mod feed;
 mod oldest;
 pub(super) mod turns;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use domain::health::HealthState;
@@ -22,7 +22,8 @@ use crate::Actor;
 use crate::actor::{LOCAL_MAIL, OWN_MAIL};
 use crate::audit::Action;
 use crate::mail::{self, ParsedMessage};
-use crate::store::delivery::{events, pause, workers};
+use crate::store::delivery::events::{self, PositionedEvent};
+use crate::store::delivery::{pause, workers};
 use crate::store::messages::{self, MessageRow, flows, opens};
 use crate::store::recipients::{self, Recipient, counts};
 use crate::store::relays::health;
@@ -187,16 +188,21 @@ impl Outbox {
         // In this order no recipient is in a state whose event is missing.
         let recipients = recipients::of_message(&mut connection, &message.id).await?;
         let events = events::of_message(&mut connection, &message.id).await?;
+        // They are ordered by position.
+        let by_position: HashMap<i64, &[PositionedEvent]> = events
+            .chunk_by(|one, next| one.position == next.position)
+            .map(|own| (own[0].position, own))
+            .collect();
+        let of_recipient = |position: i64| {
+            let own = by_position.get(&position).copied().unwrap_or_default();
+            own.iter().map(|own| &own.event)
+        };
         let recipients: Vec<RecipientView> = recipients
             .into_iter()
             .map(|row| {
-                let position = row.position;
-                let own = events
-                    .iter()
-                    .filter(move |event| event.position == position);
-                let own = own.map(|event| match actor.oversees() {
-                    true => event.event.clone(),
-                    false => without_person(event.event.clone()),
+                let own = of_recipient(row.position).map(|event| match actor.oversees() {
+                    true => event.clone(),
+                    false => without_person(event.clone()),
                 });
                 recipient_view(row, own, actor.oversees(), now)
             })
@@ -207,10 +213,7 @@ impl Outbox {
         let is_due = |row: &RecipientView| row.due.is_some_and(|due| due <= now);
         let due = waiting.clone().any(is_due);
         // These are due a little later, again and again, while their relay takes none.
-        let pinned_to = waiting.filter_map(|row| {
-            let own = events.iter().filter(|own| own.position == row.position);
-            events::last_arrival(own.map(|own| &own.event))
-        });
+        let pinned_to = waiting.filter_map(|row| events::last_arrival(of_recipient(row.position)));
         let pinned_to: BTreeSet<&str> = pinned_to.collect();
         let mut waits_for = match due || !pinned_to.is_empty() {
             true => waits_for(&mut connection, &message.id, due, &pinned_to, now).await?,

@@ -11,7 +11,7 @@ use super::{Accounts, digest, parse_email, random_secret};
 use crate::audit::{Action, Signature};
 use crate::store::accounts::links::{self, LinkPurpose};
 use crate::store::accounts::{self, Account, sessions};
-use crate::store::{Connection, commit};
+use crate::store::{Connection, UnitOfWork, commit};
 use crate::{Actor, Origin};
 
 /// A link that was just made. Only the digest of its token is stored.
@@ -56,13 +56,7 @@ impl Accounts {
                 let account = Account { id, email, role };
                 let mut work = self.store.begin().await?;
                 self.insert(&mut work, &account, "").await?;
-                let link = self.new_link(&mut work, account, LinkPurpose::Invitation);
-                let link = link.await?;
-                self.audit
-                    .record(&mut work, actor, Action::InviteAccount, &link.account.email)
-                    .await?;
-                commit(work).await?;
-                Ok(link)
+                self.commit_invitation(work, actor, account).await
             })
             .await
     }
@@ -90,15 +84,25 @@ impl Accounts {
                     email: known.email,
                     role: known.role,
                 };
-                let link = self.new_link(&mut work, account, LinkPurpose::Invitation);
-                let link = link.await?;
-                self.audit
-                    .record(&mut work, actor, Action::InviteAccount, &link.account.email)
-                    .await?;
-                commit(work).await?;
-                Ok(link)
+                self.commit_invitation(work, actor, account).await
             })
             .await
+    }
+
+    /// Makes the invitation of an account, records it and commits.
+    async fn commit_invitation(
+        &self,
+        mut work: UnitOfWork,
+        actor: &Actor,
+        account: Account,
+    ) -> Result<NewLink, Refusal> {
+        let link = self.new_link(&mut work, account, LinkPurpose::Invitation);
+        let link = link.await?;
+        self.audit
+            .record(&mut work, actor, Action::InviteAccount, &link.account.email)
+            .await?;
+        commit(work).await?;
+        Ok(link)
     }
 
     /// Counts a request for a link to reset a password.

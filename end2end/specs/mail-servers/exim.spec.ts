@@ -1,11 +1,11 @@
 //! Diagnosis of Debian's Exim: correct settings, one mistake at a time, and refusals of its lists.
 
-import { expect, test } from '@playwright/test';
+import { test } from '@playwright/test';
 import { CertificateAuthority, selfSigned } from '../../support/relays/certificate.ts';
 import { loopback, serversUnavailable } from '../../support/program/chroot.ts';
 import { Exim } from '../../support/servers/exim.ts';
-import { expectState, mail, message, submit } from '../../support/mail/messages.ts';
-import { type Misconfiguration, diagnose, expectCause, settingsOf } from '../../support/api/misconfiguration.ts';
+import { expectOneInEach, expectTestMail } from '../../support/mail/arrivals.ts';
+import { type Misconfiguration, expectCause, settingsOf } from '../../support/api/misconfiguration.ts';
 import { TestServer } from '../../support/api/test-server.ts';
 
 test.skip(serversUnavailable() !== undefined, serversUnavailable());
@@ -102,10 +102,7 @@ test.afterAll(async () => {
 for (const [type, port] of [['Plain', 25], ['Login', 465], ['Cram_MD5', 587]] as const) {
   test(`a test mail arrives through Exim at ${port} with ${type}`, async () => {
     const data = authenticatedSettings(port, { smtp_authentication_type: type });
-    expect(await diagnose(postern, { data, to: MAILBOX })).toMatchObject({ outcome: 'passed', not_reached: [] });
-    const report = await diagnose(postern, { data, to: MAILBOX, send: true });
-    expect(report, JSON.stringify(report)).toMatchObject({ outcome: 'sent', encryption: 'TLS 1.3', not_reached: [] });
-    expect(await exim.mailbox('me').message(String(report.message_id))).toContain(`To: ${MAILBOX}`);
+    await expectTestMail(postern, exim, data, { encryption: 'TLS 1.3' });
   });
 }
 
@@ -363,12 +360,5 @@ for (const [title, misconfiguration] of Object.entries(MISCONFIGURATIONS)) {
 
 test('a message with more recipients than a transaction may have arrives for each once', async () => {
   await postern.save({ ...authenticatedSettings(587), smtp_password: await postern.sealed(SECRET) });
-  const [id = ''] = await submit(postern, mail({ to: MAILBOXES.map((name) => `${name}@example.net`), subject: 'For many' }));
-  await expectState(postern, id, ...MAILBOXES.map(() => 'delivered'));
-  for (const name of MAILBOXES) {
-    await exim.mailbox(name).message('Subject: For many');
-    expect(exim.mailbox(name).subjects(), name).toMatchObject({ 'For many': 1 });
-  }
-  const { recipients } = await message(postern, id);
-  expect(recipients.map(({ attempts }) => attempts), 'the rest came at once').toEqual(MAILBOXES.map(() => 1));
+  await expectOneInEach(postern, exim, MAILBOXES);
 });

@@ -3,7 +3,7 @@
 import { expect, test } from '@playwright/test';
 import { CertificateAuthority } from '../../support/relays/certificate.ts';
 import { loopback, serversUnavailable } from '../../support/program/chroot.ts';
-import { expectState, mail, message, submit } from '../../support/mail/messages.ts';
+import { expectOneInEach, expectTestMail } from '../../support/mail/arrivals.ts';
 import { type Misconfiguration, diagnose, expectCause, settingsOf } from '../../support/api/misconfiguration.ts';
 import { OpenSmtpd, refuseData } from '../../support/servers/opensmtpd.ts';
 import { TestServer } from '../../support/api/test-server.ts';
@@ -58,10 +58,7 @@ test.afterAll(async () => {
 });
 
 test('a test mail arrives through OpenSMTPD without encryption', async () => {
-  expect(await diagnose(postern, { data: settings(25), to: MAILBOX })).toMatchObject({ outcome: 'passed', not_reached: [] });
-  const report = await diagnose(postern, { data: settings(25), to: MAILBOX, send: true });
-  expect(report, JSON.stringify(report)).toMatchObject({ outcome: 'sent', not_reached: [] });
-  expect(await opensmtpd.mailbox('me').message(String(report.message_id))).toContain(`To: ${MAILBOX}`);
+  await expectTestMail(postern, opensmtpd, settings(25));
 });
 
 for (const [type, port] of [['Plain', 465], ['Login', 587]] as const) {
@@ -183,12 +180,5 @@ for (const [title, misconfiguration] of Object.entries(MISCONFIGURATIONS)) {
 
 test('a message with more recipients than a transaction may have arrives for each once', async () => {
   await postern.save(settings(25));
-  const [id = ''] = await submit(postern, mail({ to: MAILBOXES.map((name) => `${name}@example.net`), subject: 'For many' }));
-  await expectState(postern, id, ...MAILBOXES.map(() => 'delivered'));
-  for (const name of MAILBOXES) {
-    await opensmtpd.mailbox(name).message('Subject: For many');
-    expect(opensmtpd.mailbox(name).subjects(), name).toMatchObject({ 'For many': 1 });
-  }
-  const { recipients } = await message(postern, id);
-  expect(recipients.map(({ attempts }) => attempts), 'the rest came at once').toEqual(MAILBOXES.map(() => 1));
+  await expectOneInEach(postern, opensmtpd, MAILBOXES);
 });

@@ -1,10 +1,10 @@
 //! Diagnosis of Debian's Sendmail: correct settings, and one mistake or refusal at a time.
 
-import { expect, test } from '@playwright/test';
+import { test } from '@playwright/test';
 import { CertificateAuthority } from '../../support/relays/certificate.ts';
 import { loopback, serversUnavailable } from '../../support/program/chroot.ts';
-import { expectState, mail, message, submit } from '../../support/mail/messages.ts';
-import { type Misconfiguration, diagnose, expectCause, settingsOf } from '../../support/api/misconfiguration.ts';
+import { expectOneInEach, expectTestMail } from '../../support/mail/arrivals.ts';
+import { type Misconfiguration, expectCause, settingsOf } from '../../support/api/misconfiguration.ts';
 import { Sendmail, WITHOUT_TLS } from '../../support/servers/sendmail.ts';
 import { TestServer } from '../../support/api/test-server.ts';
 
@@ -13,7 +13,6 @@ test.describe.configure({ mode: 'default' });
 
 const SECRET = 'open sesame';
 const USER = 'alerts';
-const MAILBOX = 'me@example.net';
 const MAILBOXES = ['me', 'desk', 'night', 'audit', 'archive'];
 
 const host = loopback();
@@ -50,10 +49,7 @@ test.afterAll(async () => {
 for (const [type, port] of [['Plain', 25], ['Login', 465], ['Cram_MD5', 587]] as const) {
   test(`a test mail arrives through Sendmail at ${port} with ${type}`, async () => {
     const data = authenticatedSettings(port, { smtp_authentication_type: type });
-    expect(await diagnose(postern, { data, to: MAILBOX })).toMatchObject({ outcome: 'passed', not_reached: [] });
-    const report = await diagnose(postern, { data, to: MAILBOX, send: true });
-    expect(report, JSON.stringify(report)).toMatchObject({ outcome: 'sent', encryption: 'TLS 1.3', not_reached: [] });
-    expect(await sendmail.mailbox('me').message(String(report.message_id))).toContain(`To: ${MAILBOX}`);
+    await expectTestMail(postern, sendmail, data, { encryption: 'TLS 1.3' });
   });
 }
 
@@ -149,12 +145,5 @@ for (const [title, misconfiguration] of Object.entries(MISCONFIGURATIONS)) {
 
 test('a message with more recipients than a transaction may have arrives for each once', async () => {
   await postern.save(settings(25));
-  const [id = ''] = await submit(postern, mail({ to: MAILBOXES.map((name) => `${name}@example.net`), subject: 'For many' }));
-  await expectState(postern, id, ...MAILBOXES.map(() => 'delivered'));
-  for (const name of MAILBOXES) {
-    await sendmail.mailbox(name).message('Subject: For many');
-    expect(sendmail.mailbox(name).subjects(), name).toMatchObject({ 'For many': 1 });
-  }
-  const { recipients } = await message(postern, id);
-  expect(recipients.map(({ attempts }) => attempts), 'the rest came at once').toEqual(MAILBOXES.map(() => 1));
+  await expectOneInEach(postern, sendmail, MAILBOXES);
 });

@@ -8,6 +8,7 @@ import { postForm, signIn } from '../../support/api/forms.ts';
 import { sendRequest } from '../../support/api/http.ts';
 import { Relay } from '../../support/relays/relay.ts';
 import { SETTINGS_PATH, TestServer, fields } from '../../support/api/test-server.ts';
+import { temporaryFolder } from '../../support/temporary.ts';
 
 /** Long and distinctive, so that a fragment is found too. */
 const RELAY_PASSWORD = 'Zq7-Oachkatzlschwoaf-für-den-Versand-9xK';
@@ -67,6 +68,8 @@ for (const { name, args, level } of [
       authWithoutTls: true,
     });
     const postern = await TestServer.start({
+      // A first start, which prints the link of the first administrator.
+      data: temporaryFolder('data'),
       arguments: args,
       env: { SSL_CERT_FILE: authority.file, RUST_LOG: level },
     });
@@ -124,7 +127,7 @@ for (const { name, args, level } of [
 }
 
 test('a JSON log has one object per line and routes instead of paths', async () => {
-  const postern = await TestServer.start({ arguments: ['--log', 'json'] });
+  const postern = await TestServer.start({ data: temporaryFolder('data'), arguments: ['--log', 'json'] });
   const relay = await Relay.start();
   expect((await postern.save(fields(relay))).status).toBe(200);
   expect((await postern.test(RECIPIENT)).status).toBe(200);

@@ -1,12 +1,13 @@
 //! A Postern process with an administrator, and a client of its REST API.
 
 import { type HttpResponse, type RequestOptions, sendRequest } from './http.ts';
+import { createAccount, PASSWORD } from '../program/account.ts';
 import { Postern, type PosternOptions } from '../program/postern.ts';
+import { copyPreparedData } from '../program/prepared-data.ts';
 import { type CommandOptions, type ExitedProcess, runPostern } from '../program/program.ts';
 import { type BrowserKey, seal } from './sealing.ts';
 
-/** The password of every account. */
-export const PASSWORD = 'correct horse battery';
+export { PASSWORD };
 
 export const SETTINGS_PATH = '/api/setup/email_smtp';
 
@@ -81,10 +82,14 @@ export class TestServer {
   ) {}
 
   static async start(options: PosternOptions = {}): Promise<TestServer> {
-    const process = await Postern.start(options);
     const { env, program } = options;
-    const token = await newToken(process, { env, program }, 'admin@example.org', 'admin');
-    return new TestServer(process, { env, program }, token);
+    if (options.data !== undefined || program !== undefined) {
+      const process = await Postern.start(options);
+      const token = await createAccount(process.data, 'admin@example.org', 'admin', { env, program });
+      return new TestServer(process, { env, program }, token);
+    }
+    const { data, token } = await copyPreparedData();
+    return new TestServer(await Postern.start({ ...options, data }), { env }, token);
   }
 
   /** Starts again on the same data. */
@@ -95,7 +100,7 @@ export class TestServer {
 
   /** Creates an account and returns a token of it. */
   async createAccount(email: string, role: 'admin' | 'user'): Promise<string> {
-    return newToken(this.postern, this.environment, email, role);
+    return createAccount(this.postern.data, email, role, this.environment);
   }
 
   /** Runs a command beside the server. */
@@ -188,20 +193,6 @@ export class TestServer {
       throw new Error(this.postern.output);
     }
   }
-}
-
-async function newToken(process: Postern, environment: CommandOptions, email: string, role: string): Promise<string> {
-  const dataArgs = ['--data', process.data];
-  const created = await runPostern(['account', 'create', email, '--role', role, ...dataArgs], {
-    ...environment,
-    input: `${PASSWORD}\n`,
-  });
-  const anySender = role === 'admin' ? ['--any-sender'] : [];
-  const token = await runPostern(['token', 'create', '--account', email, '--name', 'test', ...anySender, ...dataArgs], environment);
-  if (created.code !== 0 || token.code !== 0) {
-    throw new Error(`no account for ${email}: ${created.stderr}${token.stderr}`);
-  }
-  return token.stdout.trim();
 }
 
 /** Parses a response that must be JSON. */

@@ -1,6 +1,6 @@
 //! The layout of the pages behind the login: navigation, the account's name, the page.
 
-use domain::view::Role;
+use domain::account::Role;
 use engine::Actor;
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;

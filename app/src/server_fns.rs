@@ -3,10 +3,10 @@
 //! Arguments are JSON, so that a page loaded before an upgrade still works. Results are postcard,
 //! because a JSON reader costs the browser some 25 kB more.
 
-use domain::jwe::Jwk;
+use domain::crypto::jwe::Jwk;
 #[cfg(feature = "ssr")]
-use domain::relay::id_or_main;
-use domain::view::{PasswordChange, SettingsView};
+use domain::settings::relay::id_or_main;
+use domain::settings::{PasswordChange, SettingsView};
 use domain::{Form, Refusal};
 #[cfg(feature = "ssr")]
 use engine::{Actor, Postern, Settings};

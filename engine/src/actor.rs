@@ -8,8 +8,8 @@ mod webhooks;
 use std::fmt;
 use std::net::IpAddr;
 
+use domain::account::Role;
 use domain::outbox::PriorityLimits;
-use domain::view::Role;
 use domain::{Kind, Refusal};
 
 use crate::store::accounts::Account;

@@ -1,6 +1,6 @@
 //! The policy service: what accounts may do, and what is required of them.
 
-use domain::policy::{PolicyChange, SECOND_FACTOR};
+use domain::account::policy::{PolicyChange, SECOND_FACTOR};
 use domain::{Kind, OrganisationPolicy, Refusal};
 
 use crate::Actor;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use domain::Refusal;
-use domain::smtp_environment::ReadEnvironment;
+use domain::settings::smtp_environment::ReadEnvironment;
 use rsa::RsaPrivateKey;
 use tokio::sync::Notify;
 

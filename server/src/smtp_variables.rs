@@ -4,8 +4,8 @@ use std::error::Error;
 use std::path::Path;
 use std::{env, fs};
 
-use domain::dotenv::{self, Assignment};
-use domain::smtp_environment::{FILE, FoundVariable, NAMES, ReadEnvironment, read};
+use domain::settings::dotenv::{self, Assignment};
+use domain::settings::smtp_environment::{FILE, FoundVariable, NAMES, ReadEnvironment, read};
 use domain::{Kind, Refusal, SecretString};
 
 use crate::process::private_file;

@@ -6,8 +6,8 @@
 )]
 
 use domain::cause::Finding;
-use domain::event::{Elapsed, Outcome};
-use domain::view::PasswordChange;
+use domain::diagnosis::event::{Elapsed, Outcome};
+use domain::settings::PasswordChange;
 use domain::{Event, Failure, Kind, Refusal};
 use engine::{Actor, Diagnosis, RECIPIENT};
 use futures::{StreamExt, pin_mut};

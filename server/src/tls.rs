@@ -1,7 +1,7 @@
 //! TLS of HTTP and SMTP: a certificate chain and its key from PEM files that may change.
 //!
-//! rustls reads the files, and not `domain::pem`: its base64 of a private key has no table look-ups that depend
-//! on it, and it accepts explanatory text that is not UTF-8.
+//! rustls reads the files, and not `domain::crypto::pem`: its base64 of a private key has no table look-ups that
+//! depend on it, and it accepts explanatory text that is not UTF-8.
 
 use std::fs;
 use std::io;

@@ -61,7 +61,7 @@ pub struct PasswordForm {
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EndSessionForm {
-    /// The session, as [`domain::view::SessionView`] names it.
+    /// The session, as [`domain::account::SessionView`] names it.
     #[serde(default)]
     pub id: String,
 }

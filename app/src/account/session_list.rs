@@ -1,6 +1,6 @@
 //! A list of sessions with a button that ends each, of the own account or of another.
 
-use domain::view::SessionView;
+use domain::account::SessionView;
 
 use super::user_agent;
 use crate::components::{HiddenFields, Time};

@@ -1,7 +1,7 @@
 //! The form that creates an API token, and what the page shows of the created one.
 
+use domain::limits::sending::LIMIT_NAMES;
 use domain::outbox::Priority;
-use domain::sending_limits::LIMIT_NAMES;
 use domain::{Refusal, SendingLimits};
 use engine::{NewToken, TokenScope};
 use serde::{Deserialize, Deserializer};

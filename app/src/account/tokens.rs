@@ -1,7 +1,7 @@
 //! The page of one's own API tokens: the list, and the form that creates one.
 
-use domain::sending_limits::LIMIT_NAMES;
-use domain::view::Role;
+use domain::account::Role;
+use domain::limits::sending::LIMIT_NAMES;
 use engine::{Actor, Postern, TokenScope};
 
 use super::priority_field::PriorityField;

@@ -1,8 +1,8 @@
 //! The page of an account: its role and state, its sender addresses, its sessions and its tokens.
 
 use domain::account::mailed_link::{INVITATION_LIFETIME, lifetime_in_words};
+use domain::account::{AccountState, AccountView, Role, SessionView};
 use domain::figures::FigureSubject;
-use domain::view::{AccountState, AccountView, Role, SessionView};
 use domain::{Refusal, SendingQuota, Timestamp};
 use engine::{Actor, NewestTokens, Postern, SenderView};
 

@@ -1,8 +1,8 @@
 //! The form that adds an account: with a password, or by an invitation.
 
+use domain::account::Role;
 use domain::account::mailed_link::{INVITATION_LIFETIME, lifetime_in_words};
 use domain::account::password::password_rule;
-use domain::view::Role;
 use engine::MailOutage;
 
 use super::ACCOUNTS;

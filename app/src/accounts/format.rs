@@ -1,6 +1,6 @@
 //! Texts about an account: its role and its state.
 
-use domain::view::{AccountState, Role};
+use domain::account::{AccountState, Role};
 
 /// The state of an account as a badge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The page that lists the accounts.
 
-use domain::view::{AccountState, AccountView};
+use domain::account::{AccountState, AccountView};
 use domain::{Fields, Refusal};
 use engine::{AccountList, Postern};
 

@@ -1,6 +1,6 @@
 //! The requests to add, change and delete an account, as the forms have them.
 
-use domain::view::Role;
+use domain::account::Role;
 use domain::{Fields, Kind, Refusal, SecretString};
 use engine::AccountChange;
 

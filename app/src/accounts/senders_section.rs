@@ -1,6 +1,6 @@
 //! What an account may send from, on its page for administrators: the list, and its form.
 
-use domain::view::Role;
+use domain::account::Role;
 use engine::SenderView;
 
 use super::{ADD_SENDER_OF, REMOVE_SENDER_OF};

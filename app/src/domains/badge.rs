@@ -1,7 +1,7 @@
 //! The states of checks and keys as badges.
 
-use domain::dkim::DkimKeyState;
-use domain::domain_check::CheckState;
+use domain::mail::dkim::DkimKeyState;
+use domain::mail::domain_check::CheckState;
 
 use crate::server_prelude::*;
 

@@ -1,8 +1,8 @@
 //! The page of a domain: its check, its DKIM keys and the forms to make one, for administrators.
 
 use domain::Refusal;
-use domain::dkim::{DkimAlgorithm, DkimKeyView};
-use domain::domain_check::DomainCheck;
+use domain::mail::dkim::{DkimAlgorithm, DkimKeyView};
+use domain::mail::domain_check::DomainCheck;
 use engine::{Actor, Postern};
 
 use super::badge::CheckBadge;

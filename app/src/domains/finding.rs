@@ -1,7 +1,7 @@
 //! A finding of a check: its state, why, and the record as it is and as it should be.
 
-use domain::dkim::zone_line;
-use domain::domain_check::{CheckKind, DomainFinding};
+use domain::mail::dkim::zone_line;
+use domain::mail::domain_check::{CheckKind, DomainFinding};
 
 use super::badge::CheckBadge;
 use crate::server_prelude::*;

@@ -1,6 +1,6 @@
 //! A DKIM key in the list of a domain: its record, its state and its buttons.
 
-use domain::dkim::{DkimAlgorithm, DkimKeyState, DkimKeyView};
+use domain::mail::dkim::{DkimAlgorithm, DkimKeyState, DkimKeyView};
 
 use super::badge::KeyBadge;
 use super::finding::RecordText;

@@ -1,6 +1,6 @@
 //! The page that lists the From domains with the state of each check, for administrators.
 
-use domain::domain_check::{CheckKind, FromDomain, FromDomains};
+use domain::mail::domain_check::{CheckKind, FromDomain, FromDomains};
 use engine::Postern;
 
 use super::badge::CheckBadge;

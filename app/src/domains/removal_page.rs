@@ -1,6 +1,6 @@
 //! The page that asks whether to remove a DKIM key.
 
-use domain::dkim::DkimKeyState;
+use domain::mail::dkim::DkimKeyState;
 use domain::{Kind, Refusal};
 use engine::{Actor, Postern};
 

@@ -1,6 +1,6 @@
 //! The requests to make, activate and remove a DKIM key, as the forms have them.
 
-use domain::dkim::DkimAlgorithm;
+use domain::mail::dkim::DkimAlgorithm;
 use domain::{Fields, Refusal};
 
 use super::domain_path;

@@ -1,8 +1,8 @@
 //! The subjects that the Figures page offers, and their names.
 
 use domain::Refusal;
+use domain::account::Role;
 use domain::figures::FigureSubject;
-use domain::view::Role;
 use engine::{Actor, Postern, Scope};
 
 use super::request::{FIGURES, FiguresRequest};

@@ -1,7 +1,7 @@
 //! What a revision changes, field by field.
 
 use domain::Label;
-use domain::revision::{ChangedValues, FieldChange};
+use domain::settings::revision::{ChangedValues, FieldChange};
 
 use super::format::value;
 use crate::server_prelude::*;

@@ -1,6 +1,6 @@
 //! A revision in the list of a history.
 
-use domain::revision::RevisionView;
+use domain::settings::revision::RevisionView;
 
 use super::changes::Changes;
 use super::format::{password, saved};

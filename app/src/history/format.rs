@@ -1,7 +1,8 @@
 //! Texts about a revision: who saved it, its password, and the values of its fields.
 
-use domain::revision::{RevisionPassword, RevisionView};
-use domain::{Label, pem};
+use domain::Label;
+use domain::crypto::pem;
+use domain::settings::revision::{RevisionPassword, RevisionView};
 
 use crate::components::exact;
 
@@ -66,7 +67,7 @@ fn certificates(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use domain::Timestamp;
-    use domain::view::Stamp;
+    use domain::settings::Stamp;
 
     use super::*;
 

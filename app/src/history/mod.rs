@@ -10,7 +10,7 @@ mod relay;
 mod request;
 mod restore_page;
 
-use domain::relay::OWN;
+use domain::settings::relay::OWN;
 
 use crate::request::with_query;
 

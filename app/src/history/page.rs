@@ -1,8 +1,8 @@
 //! The page with the history of a relay's SMTP settings.
 
 use domain::Refusal;
-use domain::relay::OWN;
-use domain::revision::RevisionView;
+use domain::settings::relay::OWN;
+use domain::settings::revision::RevisionView;
 use engine::{Actor, Postern};
 
 use super::entry::RevisionEntry;

@@ -1,7 +1,7 @@
 //! The relay whose history a page shows.
 
 use domain::Refusal;
-use domain::relay::OWN;
+use domain::settings::relay::OWN;
 use engine::{Action, Actor, Postern, Settings};
 
 use super::{RESTORE_MY_RELAY, RESTORE_RELAY};

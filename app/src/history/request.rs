@@ -1,7 +1,7 @@
 //! The request to bring a revision back, as the form has it.
 
-use domain::relay::OWN;
-use domain::view::PasswordChange;
+use domain::settings::PasswordChange;
+use domain::settings::relay::OWN;
 use domain::{Fields, Refusal};
 
 use super::{history_path, restore_path};

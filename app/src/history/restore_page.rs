@@ -1,7 +1,7 @@
 //! The page that asks whether to bring a revision back, with what it changes.
 
-use domain::relay::OWN;
-use domain::revision::{RevisionComparison, RevisionPassword};
+use domain::settings::relay::OWN;
+use domain::settings::revision::{RevisionComparison, RevisionPassword};
 use domain::{Fields, Label, Refusal};
 use engine::{Actor, Postern};
 
@@ -194,8 +194,8 @@ fn RestoreQuestion(shown: ShownRevision, fault: Option<String>) -> AnyView {
 #[cfg(test)]
 mod tests {
     use domain::Timestamp;
-    use domain::revision::{FieldChange, RevisionView};
-    use domain::view::Stamp;
+    use domain::settings::Stamp;
+    use domain::settings::revision::{FieldChange, RevisionView};
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! The keys in their lists.
 
-use domain::keys::{BrowserKeyView, SealingKeyState, SealingKeyView};
+use domain::crypto::keys::{BrowserKeyView, SealingKeyState, SealingKeyView};
 
 use super::RETIRE_KEY;
 use crate::components::{ActionButton, Time};
@@ -100,7 +100,7 @@ pub fn BrowserKeyRow(key: BrowserKeyView) -> AnyView {
 #[cfg(test)]
 mod tests {
     use domain::Timestamp;
-    use domain::keys::{SealedCount, SealedKind};
+    use domain::crypto::keys::{SealedCount, SealedKind};
 
     use super::*;
 

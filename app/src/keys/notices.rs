@@ -1,6 +1,6 @@
 //! What is to be done about keys, above their lists.
 
-use domain::keys::{KeysView, SealingKeyState};
+use domain::crypto::keys::{KeysView, SealingKeyState};
 
 use crate::components::exact;
 use crate::server_prelude::*;

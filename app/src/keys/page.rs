@@ -1,6 +1,6 @@
 //! The page of the keys of stored secrets and of browsers, with the forms that rotate them.
 
-use domain::keys::{BrowserKeyView, KeysView, ROTATION_AGE};
+use domain::crypto::keys::{BrowserKeyView, KeysView, ROTATION_AGE};
 use engine::Postern;
 
 use super::key_row::{BrowserKeyRow, SealingKeyRow};

@@ -1,7 +1,7 @@
 //! The fields of limits, in the form that changes them and in the one that creates a token.
 
 use domain::Refusal;
-use domain::sending_limits::LIMIT_NAMES;
+use domain::limits::sending::LIMIT_NAMES;
 
 use crate::components::FormField;
 use crate::request::fault;

@@ -1,6 +1,6 @@
 //! The page with the limits of an account or of a token, a plain form.
 
-use domain::sending_limits::LIMIT_NAMES;
+use domain::limits::sending::LIMIT_NAMES;
 use domain::{Refusal, SendingQuota};
 use engine::{Actor, Postern};
 

@@ -1,7 +1,7 @@
 //! What is left of limits, on the pages of accounts and in the lists of tokens.
 
-use domain::rate_window::Period;
-use domain::sending_limits::LimitUse;
+use domain::limits::rate_window::Period;
+use domain::limits::sending::LimitUse;
 use domain::{SendingQuota, Timestamp};
 use engine::{Actor, Postern};
 

@@ -1,6 +1,6 @@
 //! The request to change the limits of an account or of a token, as the form has it.
 
-use domain::sending_limits::LIMIT_NAMES;
+use domain::limits::sending::LIMIT_NAMES;
 use domain::{Fields, Kind, Refusal, SendingLimits};
 
 use super::{LIMITS, typed_limit};

@@ -11,7 +11,7 @@ mod status;
 mod stream;
 
 use domain::Form;
-use domain::view::PasswordChange;
+use domain::settings::PasswordChange;
 use serde::{Deserialize, Serialize};
 
 pub use attribute::{from_attribute, to_attribute};

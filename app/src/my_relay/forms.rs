@@ -1,7 +1,7 @@
 //! The forms of an account's own relay: back to the organisation's, and a check now.
 
 use domain::Refusal;
-use domain::relay::OWN;
+use domain::settings::relay::OWN;
 
 use super::{CHECK_MY_RELAY, MY_RELAY, REMOVE_MY_RELAY};
 use crate::flash::Flash;

@@ -2,7 +2,7 @@
 
 use domain::figures::{FigureRow, FigureSubject};
 use domain::health::HealthState;
-use domain::relay::OWN;
+use domain::settings::relay::OWN;
 use domain::{Refusal, Timestamp};
 use engine::{AccountRelay, Actor, Postern, RelayStatus};
 

@@ -128,7 +128,7 @@ const PAUSED: &str = "Delivery is paused: your mail waits.";
 #[cfg(test)]
 mod tests {
     use domain::outbox::BackoffView;
-    use domain::view::{PasswordState, SettingsView, Stamp, Verification};
+    use domain::settings::{PasswordState, SettingsView, Stamp, Verification};
     use domain::{ConnectionType, Failure, Fault, Form, Stage};
     use engine::OrganisationRelay;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::event::Elapsed;
+use domain::diagnosis::event::Elapsed;
 use domain::outbox::{MessageAction, RecipientState, Search};
 
 /// Minutes of an hour.

@@ -1,7 +1,7 @@
 //! The page of the organisation's policy: plain forms.
 
 use domain::OrganisationPolicy;
-use domain::policy::{FALLBACK, OPEN_TRACKING, OWN_RELAYS, SECOND_FACTOR};
+use domain::account::policy::{FALLBACK, OPEN_TRACKING, OWN_RELAYS, SECOND_FACTOR};
 use engine::{ADMINISTRATOR_NETWORKS, CONFIRM_LOCKOUT, Postern};
 
 use super::POLICY;

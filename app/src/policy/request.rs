@@ -1,6 +1,6 @@
 //! The form of the policy page: a box that is not checked is not in it.
 
-use domain::policy::{FALLBACK, OPEN_TRACKING, OWN_RELAYS, PolicyChange, SECOND_FACTOR};
+use domain::account::policy::{FALLBACK, OPEN_TRACKING, OWN_RELAYS, PolicyChange, SECOND_FACTOR};
 use domain::{Fields, Refusal};
 
 /// The change that a form asks for: every box of the page is on or off.

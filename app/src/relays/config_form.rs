@@ -1,6 +1,6 @@
 //! The fields of a relay: those of the form that adds one, and all of them on its page.
 
-use domain::relay::RelayView;
+use domain::settings::relay::RelayView;
 
 use super::requests::TypedRelay;
 use super::{CHANGE_RELAY, RELAYS};

@@ -2,7 +2,7 @@
 
 use domain::health::HealthState;
 use domain::outbox::{BackoffView, RelayState, Worker};
-use domain::relay::{RelayLimits, RelayView};
+use domain::settings::relay::{RelayLimits, RelayView};
 
 use crate::outbox::grouped;
 
@@ -76,8 +76,8 @@ pub fn limits(limits: &RelayLimits) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use domain::relay::RelayConfig;
-    use domain::view::Verification;
+    use domain::settings::Verification;
+    use domain::settings::relay::RelayConfig;
     use domain::{Failure, Fault, Stage, Timestamp};
 
     use super::*;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use domain::figures::{FigureRow, FigureSubject};
 use domain::outbox::{RelayState, Worker};
-use domain::relay::RelayView;
-use domain::view::Verification;
+use domain::settings::Verification;
+use domain::settings::relay::RelayView;
 use domain::{Refusal, Timestamp};
 use engine::{Actor, Postern};
 

@@ -1,9 +1,9 @@
 //! The page of a relay: its SMTP settings, its health, its name, From domain and limits.
 
 use domain::figures::{FigureRow, FigureSubject};
-use domain::relay::RelayView;
-use domain::smtp_environment::VariableMeaning;
-use domain::view::SettingsView;
+use domain::settings::SettingsView;
+use domain::settings::relay::RelayView;
+use domain::settings::smtp_environment::VariableMeaning;
 use domain::{Refusal, Timestamp};
 use engine::{Actor, Postern};
 

@@ -1,6 +1,6 @@
 //! The requests to add, change and remove a relay, as the forms have them.
 
-use domain::relay::{Change, RelayChange};
+use domain::settings::relay::{Change, RelayChange};
 use domain::{Fields, Refusal};
 
 use super::{RELAYS, relay_path};

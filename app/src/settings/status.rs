@@ -1,6 +1,6 @@
 //! The heading of the page, with the verification of the saved settings.
 
-use domain::view::{SettingsView, Stamp, Verification};
+use domain::settings::{SettingsView, Stamp, Verification};
 use leptos::prelude::*;
 
 use super::state::{Editor, FormState};
@@ -72,7 +72,7 @@ fn badge(view: &SettingsView) -> VerificationBadge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::view::PasswordState;
+    use domain::settings::PasswordState;
     use domain::{Form, Timestamp};
 
     #[test]

@@ -1,4 +1,8 @@
-//! Rules of accounts: the length of their passwords, and how long mailed links work.
+//! Accounts: their views and roles, passwords, mailed links, and the policy of the organisation.
 
 pub mod mailed_link;
 pub mod password;
+pub mod policy;
+mod view;
+
+pub use view::{AccountState, AccountView, Role, SessionView};

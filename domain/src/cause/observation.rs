@@ -1,8 +1,8 @@
 //! The observation of a failed session: what the search for its cause begins with.
 
-use crate::capability::Capability;
 use crate::settings::SmtpSettings;
-use crate::stage::Failure;
+use crate::smtp::capability::Capability;
+use crate::smtp::stage::Failure;
 
 /// The observation of a failed session.
 #[derive(Clone, Copy, Debug)]

@@ -2,8 +2,8 @@
 
 use super::rule::Rule;
 use super::{Observation, find};
-use crate::capability::Capability;
-use crate::stage::{Failure, Fault, Stage};
+use crate::smtp::capability::Capability;
+use crate::smtp::stage::{Failure, Fault, Stage};
 use crate::{Form, Label, Reply, SmtpSettings};
 
 /// An observation, by default at `smtp.example.org:587` with TLS and Plain.

@@ -14,7 +14,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 pub use latency::LatencyHistogram;
 pub use query::FigureQuery;
 
-use crate::rate_window::Period;
+use crate::limits::rate_window::Period;
 use crate::{Kind, Refusal, Timestamp};
 
 /// How long figures by hour are kept. Older ones are kept by day.

@@ -38,7 +38,7 @@ pub struct HomeFacts {
 /// The id and the name of a relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelayName {
-    /// The id, as in [`RelayView`](crate::relay::RelayView).
+    /// The id, as in [`RelayView`](crate::settings::relay::RelayView).
     pub id: String,
     /// The name.
     pub name: String,

@@ -78,7 +78,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::relay::MAIN;
+    use crate::settings::relay::MAIN;
     use crate::{Failure, Fault, Stage, Timestamp};
 
     fn worker(backoff: Option<i64>) -> Worker {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use strum::IntoStaticStr;
 
 use crate::Timestamp;
-use crate::dsn::MessageDsn;
+use crate::mail::dsn::MessageDsn;
 
 /// A message that is not delivered this long after its acceptance is delayed (RFC 3461 section 4.1;
 /// what sendmail and Exim take for it).
@@ -121,7 +121,7 @@ pub fn is_delayed(accepted: Timestamp, at: Timestamp) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dsn::{NotifyOn, RecipientDsn};
+    use crate::mail::dsn::{NotifyOn, RecipientDsn};
 
     const ACCEPTED: Timestamp = Timestamp(1_795_151_610_000);
 

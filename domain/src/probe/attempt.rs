@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use super::{Candidate, CertificateVerdict, ProbeResult};
-use crate::capability::Capability;
 use crate::cause::{self, Observation};
-use crate::certificate::UNCHECKED;
-use crate::event::Elapsed;
-use crate::stage::{Failure, Fault, Stage};
-use crate::trace::{Step, StepState, Trace};
+use crate::diagnosis::event::Elapsed;
+use crate::diagnosis::trace::{Step, StepState, Trace};
+use crate::smtp::capability::Capability;
+use crate::smtp::certificate::UNCHECKED;
+use crate::smtp::stage::{Failure, Fault, Stage};
 use crate::{ConnectionType, Host, SmtpSettings};
 
 /// The usual ports and whether they use implicit TLS: submissions (RFC 8314 section 7.3), submission
@@ -244,9 +244,9 @@ fn mechanisms(capabilities: &[Capability]) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::certificate::Handshake;
-    use crate::event::Event;
-    use crate::stage::CertificateFault;
+    use crate::diagnosis::event::Event;
+    use crate::smtp::certificate::Handshake;
+    use crate::smtp::stage::CertificateFault;
     use crate::{Form, Label};
 
     fn settings() -> SmtpSettings {

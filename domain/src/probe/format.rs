@@ -2,7 +2,7 @@
 
 use super::{ProbeReport, ProbeResult, ProbeRow};
 use crate::ConnectionType;
-use crate::transcript::{Tone, TranscriptLine};
+use crate::diagnosis::transcript::{Tone, TranscriptLine};
 
 impl ProbeResult {
     /// The outcome, encryption and mechanisms in a few words each.
@@ -97,11 +97,11 @@ impl ProbeReport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Elapsed;
+    use crate::diagnosis::event::Elapsed;
     use crate::probe::{
         Candidate, CertificateVerdict, ProbeEvent, ProbeSummary, Source, recommend,
     };
-    use crate::stage::CertificateFault;
+    use crate::smtp::stage::CertificateFault;
 
     #[test]
     fn a_table_has_a_line_for_each_attempt() {

@@ -15,8 +15,8 @@ pub use recommend::{Recommendation, recommend};
 use serde::Serialize;
 
 use crate::cause::Finding;
-use crate::event::{ConnectOutcome, Elapsed};
-use crate::stage::{CertificateFault, Failure, Fault, Stage};
+use crate::diagnosis::event::{ConnectOutcome, Elapsed};
+use crate::smtp::stage::{CertificateFault, Failure, Fault, Stage};
 use crate::{AuthenticationType, ConnectionType};
 
 /// A combination of host, port and connection type to try.

@@ -1,7 +1,8 @@
 //! The connections to try for a domain, derived from its DNS records.
 
 use super::{Attempt, Source, attempts};
-use crate::{Host, provider};
+use crate::Host;
+use crate::settings::provider;
 
 /// The maximum number of hosts tried.
 const MOST_HOSTS: usize = 5;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{ProbeResult, Source};
-use crate::provider::{self, ProviderUser};
-use crate::stage::Fault;
+use crate::settings::provider::{self, ProviderUser};
+use crate::smtp::stage::Fault;
 use crate::{AuthenticationType, ConnectionType, Label};
 
 /// The recommended settings after a probe.
@@ -238,9 +238,9 @@ fn nothing(found: &[ProbeResult]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Elapsed;
+    use crate::diagnosis::event::Elapsed;
     use crate::probe::{Candidate, CertificateVerdict};
-    use crate::stage::{CertificateFault, Failure, Stage};
+    use crate::smtp::stage::{CertificateFault, Failure, Stage};
 
     /// `host port type source`, and what is odd about it: `fault`, `AUTH=…`, `no AUTH`,
     /// `StartTLS`, or the name of what it ended with.

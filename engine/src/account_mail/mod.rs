@@ -4,7 +4,7 @@ mod text;
 
 use std::sync::Arc;
 
-use domain::view::Role;
+use domain::account::Role;
 use domain::{Kind, Refusal, SecretString};
 use tokio::sync::Semaphore;
 

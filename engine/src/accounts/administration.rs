@@ -1,6 +1,6 @@
 //! Accounts as administrators see and change them: roles, disabling, deletion, sessions and tokens.
 
-use domain::view::{AccountState, AccountView, Role, SessionView};
+use domain::account::{AccountState, AccountView, Role, SessionView};
 use domain::{Kind, Refusal};
 
 use super::{Accounts, LISTED, NewestTokens};

@@ -24,7 +24,7 @@ pub use tokens::request::NewToken;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use domain::view::Role;
+use domain::account::Role;
 use domain::{EmailAddress, Kind, Refusal, SecretString, Timestamp};
 use rand::RngCore;
 use rand::rngs::OsRng;

@@ -1,6 +1,6 @@
 //! Which addresses an actor may send from, and whose sender addresses it may change.
 
-use domain::view::Role;
+use domain::account::Role;
 use domain::{Kind, Refusal};
 
 use super::{Actor, Identity};

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use domain::outbox::Pause;
-use domain::view::Stamp;
+use domain::settings::Stamp;
 
 use super::error::BackupError;
 use crate::audit::{Action, Audit};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use domain::Timestamp;
 use domain::outbox::Pause;
-use domain::view::Stamp;
+use domain::settings::Stamp;
 
 use super::back_up::blocking;
 use super::error::BackupError;

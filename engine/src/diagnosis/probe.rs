@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use domain::event::Elapsed;
+use domain::diagnosis::event::Elapsed;
 use domain::probe::{Attempt, ProbeSummary, Recommendation, Source, attempts, recommend};
 use domain::{EmailAddress, Form, Host, Label, ProbeEvent, ProbeReport, Refusal, SmtpSettings};
 use futures::Stream;

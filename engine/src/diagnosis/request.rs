@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use domain::form::Edit;
 use domain::refusal::REQUEST;
-use domain::view::PasswordChange;
+use domain::settings::PasswordChange;
+use domain::settings::form::Edit;
 use domain::{EmailAddress, Event, Form, Kind, Label, Refusal, SecretString};
 use futures::Stream;
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::cause::{self, Observation};
-use domain::event::{ConnectOutcome, Outcome, RunSummary};
-use domain::view::Stamp;
+use domain::diagnosis::event::{ConnectOutcome, Outcome, RunSummary};
+use domain::settings::Stamp;
 use domain::{EmailAddress, Event, Failure, Fault, Refusal, Stage, Timestamp};
 use futures::Stream;
 use parking_lot::Mutex;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::relay::{RelayConfig, RelayRule, positions};
+use domain::settings::relay::{RelayConfig, RelayRule, positions};
 use domain::{Host, SmtpSettings};
 
 use super::findings::SendingRelay;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::dkim::{DKIM_RETENTION, DkimAlgorithm, DkimKeyState, DkimKeyView};
+use domain::mail::dkim::{DKIM_RETENTION, DkimAlgorithm, DkimKeyState, DkimKeyView};
 use domain::outbox::is_id;
 use domain::{Kind, Refusal, Timestamp};
 use tokio::time::timeout;

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::dkim::DkimKeyView;
-use domain::domain_check::{DomainCheck, DomainFinding, FromDomain, FromDomains};
+use domain::mail::dkim::DkimKeyView;
+use domain::mail::domain_check::{DomainCheck, DomainFinding, FromDomain, FromDomains};
 use domain::{Host, Refusal};
 use futures::future::join_all;
 use parking_lot::Mutex;

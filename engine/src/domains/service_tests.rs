@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use domain::dkim::{DkimAlgorithm, DkimKeyState};
-use domain::domain_check::{CheckKind, CheckState, FromDomains};
-use domain::view::Role;
+use domain::account::Role;
+use domain::mail::dkim::{DkimAlgorithm, DkimKeyState};
+use domain::mail::domain_check::{CheckKind, CheckState, FromDomains};
 use domain::{Form, Kind, Label};
 
 use super::DkimActivation;

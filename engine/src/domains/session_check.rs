@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::pin::pin;
 use std::time::Duration;
 
-use domain::domain_check::DiagnosedDomain;
+use domain::mail::domain_check::DiagnosedDomain;
 use domain::{Host, SmtpSettings};
 use futures::future::{Either, select};
 use tokio::sync::oneshot;
@@ -93,7 +93,7 @@ fn public_domain(domain: &str) -> Option<String> {
 mod tests {
     use std::sync::Arc;
 
-    use domain::domain_check::{CheckKind, CheckState};
+    use domain::mail::domain_check::{CheckKind, CheckState};
     use domain::{Form, Label};
     use futures::FutureExt as _;
     use futures::future::BoxFuture;

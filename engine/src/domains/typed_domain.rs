@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use domain::host::check_name;
+use domain::mail::host::check_name;
 use domain::{Kind, Refusal};
 
 use crate::smtp::to_ascii;

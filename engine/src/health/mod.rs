@@ -16,7 +16,7 @@ mod views;
 
 use std::sync::Arc;
 
-use domain::relay::OWN;
+use domain::settings::relay::OWN;
 use domain::{Kind, Refusal};
 use parking_lot::Mutex;
 use tokio::sync::Notify;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use domain::health::HealthView;
 use domain::home::{EXPIRY_NOTICE, ExpiringAuthority, ExpiringToken, HomeFacts, MailStatus};
 use domain::outbox::{Count, Overview, RecentFailures};
-use domain::relay::RelayView;
+use domain::settings::relay::RelayView;
 use domain::{Refusal, Timestamp};
 
 use crate::accounts::Accounts;

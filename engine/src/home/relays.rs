@@ -6,8 +6,8 @@ use domain::Timestamp;
 use domain::health::{HealthState, HealthView};
 use domain::home::{HomeRelay, RelayName};
 use domain::outbox::{BackoffView, Worker};
-use domain::relay::{MAIN, OWN, RelayView};
-use domain::view::Verification;
+use domain::settings::Verification;
+use domain::settings::relay::{MAIN, OWN, RelayView};
 
 use crate::outbox::RelayStatus;
 use crate::settings::AccountRelay;
@@ -153,8 +153,8 @@ pub(super) fn untested(relays: &[&RelayView]) -> Option<RelayName> {
 #[cfg(test)]
 mod tests {
     use domain::outbox::RelayState;
-    use domain::relay::{RelayConfig, RelayLimits};
-    use domain::view::Stamp;
+    use domain::settings::Stamp;
+    use domain::settings::relay::{RelayConfig, RelayLimits};
     use domain::{Failure, Fault, Stage};
 
     use super::*;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::Refusal;
-use domain::keys::SealingKeyState;
+use domain::crypto::keys::SealingKeyState;
 use tokio::time::{Instant, sleep};
 
 use super::service::SealingKeys;

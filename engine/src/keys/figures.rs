@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::Refusal;
-use domain::keys::{SealingKeyState, SealingKeyView};
+use domain::crypto::keys::{SealingKeyState, SealingKeyView};
 
 use super::service::SealingKeys;
 use crate::Actor;

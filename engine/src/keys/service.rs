@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::keys::{
+use domain::crypto::keys::{
     BrowserKeyView, KeysView, SealedCount, SealingKeyState, SealingKeyView, counted,
 };
 use domain::{Kind, Refusal, Timestamp};

@@ -1,6 +1,6 @@
 //! Whole messages with an envelope, as SMTP and sendmail bring them, and how they are composed.
 
-use domain::dsn::{MessageDsn, RecipientDsn, ReturnContent, check_envid, check_orcpt};
+use domain::mail::dsn::{MessageDsn, RecipientDsn, ReturnContent, check_envid, check_orcpt};
 use domain::{EmailAddress, Kind, Refusal, Timestamp, sanitize};
 
 use super::addresses::mailbox::Mailbox;

@@ -1,6 +1,6 @@
 //! Tests of whole messages with an envelope.
 
-use domain::dsn::{MessageDsn, NotifyOn, RecipientDsn, ReturnContent};
+use domain::mail::dsn::{MessageDsn, NotifyOn, RecipientDsn, ReturnContent};
 use domain::{Kind, Refusal, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -1,6 +1,6 @@
 //! Submissions as applications send them, and composed messages as they are stored.
 
-use domain::dsn::MessageDsn;
+use domain::mail::dsn::MessageDsn;
 use domain::outbox::Priority;
 use domain::{EmailAddress, Refusal};
 

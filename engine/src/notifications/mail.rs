@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::Refusal;
 use domain::health::HealthState;
-use domain::relay::{RelayRule, positions};
+use domain::settings::relay::{RelayRule, positions};
 use domain::webhook::WEBHOOK_LIFETIME;
 
 use super::mail_rule::{MailDecision, OrganisationRelayState, avoided, decide};

@@ -1,6 +1,6 @@
 //! Tests of whole reports as snapshots, and of reports parsed again.
 
-use domain::dsn::{MessageDsn, RecipientDsn, ReturnContent};
+use domain::mail::dsn::{MessageDsn, RecipientDsn, ReturnContent};
 use domain::outbox::{ReportCause, ReportedResult};
 use domain::{EmailAddress, Timestamp};
 

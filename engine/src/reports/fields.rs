@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use domain::dsn::decode_xtext;
+use domain::mail::dsn::decode_xtext;
 use domain::outbox::ReportAction;
 use domain::sanitize::printable;
 

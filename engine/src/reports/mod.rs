@@ -12,7 +12,7 @@ mod status;
 mod text;
 mod wrap;
 
-use domain::dsn::MessageDsn;
+use domain::mail::dsn::MessageDsn;
 use domain::outbox::ReportedResult;
 use domain::{EmailAddress, Timestamp};
 

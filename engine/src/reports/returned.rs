@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use domain::dsn::{MessageDsn, ReturnContent};
+use domain::mail::dsn::{MessageDsn, ReturnContent};
 use domain::outbox::{ReportAction, ReportedResult};
 use memchr::{memmem, memrchr};
 

@@ -9,7 +9,7 @@ mod view;
 
 use std::sync::Arc;
 
-use domain::view::Stamp;
+use domain::settings::Stamp;
 use domain::{Kind, Refusal};
 
 pub use link::{AskedSender, SENDER_CONFIRMATION_PATH};

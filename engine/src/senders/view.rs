@@ -1,7 +1,7 @@
 //! A sender address as people see it.
 
 use domain::Timestamp;
-use domain::view::Stamp;
+use domain::settings::Stamp;
 
 use crate::mail::is_domain_key;
 use crate::store::accounts::sender_identities::SenderRow;

@@ -1,6 +1,6 @@
 //! The relay that the mail of an account leaves through, as that account sees it.
 
-use domain::view::{SettingsView, Stamp};
+use domain::settings::{SettingsView, Stamp};
 use domain::{ConnectionType, Host, Refusal};
 
 use super::Settings;

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use domain::certificate::Certificate;
-use domain::{CertificateCheck, Label, Refusal, SmtpSettings, Timestamp, pem};
+use domain::crypto::pem;
+use domain::smtp::certificate::Certificate;
+use domain::{CertificateCheck, Label, Refusal, SmtpSettings, Timestamp};
 
 use super::Settings;
 use crate::Actor;

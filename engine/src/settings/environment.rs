@@ -1,7 +1,7 @@
 //! The settings of the environment: recorded at the start, laid over saved ones.
 
-use domain::smtp_environment::{ReadEnvironment, VariableMeaning};
-use domain::view::{PasswordChange, Stamp};
+use domain::settings::smtp_environment::{ReadEnvironment, VariableMeaning};
+use domain::settings::{PasswordChange, Stamp};
 use domain::{CertificateCheck, Form, Label, Refusal, SecretString, SmtpSettings};
 
 use super::password::Unsealed;

@@ -15,7 +15,7 @@ mod validation;
 
 use std::sync::Arc;
 
-use domain::view::{EarlierPassword, PasswordState, SettingsView, Verification};
+use domain::settings::{EarlierPassword, PasswordState, SettingsView, Verification};
 use domain::{Form, Host, Kind, Label, Refusal, SmtpSettings};
 use tokio::sync::watch;
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use domain::relay::OWN;
-use domain::view::Stamp;
+use domain::settings::Stamp;
+use domain::settings::relay::OWN;
 use domain::{EmailAddress, Form, Kind, Label, Refusal};
 use futures::future::BoxFuture;
 

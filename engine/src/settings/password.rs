@@ -1,7 +1,7 @@
 //! Password selection: a saved password is used only with the relay it was entered for.
 
-use domain::form::password_fault;
-use domain::view::PasswordChange;
+use domain::settings::PasswordChange;
+use domain::settings::form::password_fault;
 use domain::{AuthenticationType, CertificateCheck, Label, Refusal, SecretString, SmtpSettings};
 
 use super::{SavedSettings, Settings, relay_name};

@@ -1,8 +1,8 @@
 //! Changes of a relay: validated, with all faults by field, and named for the audit log.
 
-use domain::host::check_name;
-use domain::relay::{Change, RelayChange, RelayConfig, RelayLimits};
-use domain::sending_limits::MESSAGES_MAX;
+use domain::limits::sending::MESSAGES_MAX;
+use domain::mail::host::check_name;
+use domain::settings::relay::{Change, RelayChange, RelayConfig, RelayLimits};
 use domain::{Kind, Refusal};
 
 use crate::smtp::to_ascii;

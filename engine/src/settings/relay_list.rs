@@ -1,7 +1,7 @@
 //! The list of relays: read, added to, changed and removed from by administrators.
 
 use domain::home::{ExpiringAuthority, RelayName};
-use domain::relay::{RelayChange, RelayConfig, RelayLimits, RelayView};
+use domain::settings::relay::{RelayChange, RelayConfig, RelayLimits, RelayView};
 use domain::{Kind, Refusal};
 use ulid::Ulid;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use domain::relay::{RelayConfig, RelayLimits};
+use domain::settings::relay::{RelayConfig, RelayLimits};
 use domain::{SecretString, SmtpSettings};
 
 use super::{OWN_RELAY, Relays, SavedSettings, validate};

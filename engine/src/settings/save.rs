@@ -1,7 +1,7 @@
 //! Saves settings, their revision and the audit row in one transaction, with conflict detection.
 
-use domain::form::Edit;
-use domain::view::{PasswordChange, SettingsView, Stamp};
+use domain::settings::form::Edit;
+use domain::settings::{PasswordChange, SettingsView, Stamp};
 use domain::{Form, Kind, Label, Refusal, SecretString, SmtpSettings};
 
 use super::password::{Unsealed, revision_label};

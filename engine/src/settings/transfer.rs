@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use domain::settings_document::{FORMAT, RelayDocument, SettingsDocument, VERSION};
-use domain::view::PasswordChange;
+use domain::settings::PasswordChange;
+use domain::settings::document::{FORMAT, RelayDocument, SettingsDocument, VERSION};
 use domain::{Form, Label, Refusal, SecretString, SmtpSettings};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use domain::EmailAddress;
-use domain::host::check_name;
+use domain::mail::host::check_name;
 
 /// A domain name in ASCII. `None` where it has no such form.
 ///

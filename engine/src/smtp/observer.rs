@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use domain::capability::Capability;
-use domain::event::{DialogueLine, Elapsed, Side};
+use domain::diagnosis::event::{DialogueLine, Elapsed, Side};
+use domain::smtp::capability::Capability;
 use domain::{Event, Stage};
 use parking_lot::Mutex;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use domain::relay::MAIN;
+use domain::settings::relay::MAIN;
 use ulid::Ulid;
 
 /// The relay whose settings a row belongs to.

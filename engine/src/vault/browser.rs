@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use domain::jwe::{Algorithm, ContentKey, Jwk, Token, seal_for};
+use domain::crypto::jwe::{Algorithm, ContentKey, Jwk, Token, seal_for};
 use domain::{Label, Refusal, SecretString, Timestamp};
 use parking_lot::{Mutex, MutexGuard};
 use rand::rngs::OsRng;

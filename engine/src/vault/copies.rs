@@ -9,7 +9,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use domain::jwe::ContentKey;
+use domain::crypto::jwe::ContentKey;
 use zeroize::Zeroizing;
 
 use super::{VaultError, files, is_it};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use domain::jwe::ContentKey;
+use domain::crypto::jwe::ContentKey;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use rand::RngCore;

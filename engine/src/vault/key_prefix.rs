@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 
-/// What the header of every value at rest begins with ([`domain::jwe::Header::direct`]).
+/// What the header of every value at rest begins with ([`domain::crypto::jwe::Header::direct`]).
 const START: &str = r#"{"alg":"dir","enc":"A256GCM","kid":""#;
 
 /// How many characters name the key. [`START`], an id of 26 characters and a quotation mark are 63 octets,
@@ -25,7 +25,7 @@ pub fn kid_of(prefix: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use domain::jwe::{ContentKey, Header, seal};
+    use domain::crypto::jwe::{ContentKey, Header, seal};
     use rand::rngs::OsRng;
 
     use super::*;

@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, HashMap};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 
-use domain::jwe::{self, Algorithm, ContentKey, Header, Token};
+use domain::crypto::jwe::{self, Algorithm, ContentKey, Header, Token};
 use domain::{SecretString, Timestamp};
 use parking_lot::RwLock;
 use rand::rngs::OsRng;

@@ -2,8 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD as BASE64URL};
-use domain::jwe::{Algorithm, ContentKey, Jwk, Token, seal_for};
-use domain::{Kind, Label, Refusal, pem};
+use domain::crypto::jwe::{Algorithm, ContentKey, Jwk, Token, seal_for};
+use domain::crypto::pem;
+use domain::{Kind, Label, Refusal};
 use rand::rngs::OsRng;
 use rsa::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePublicKey};
 use rsa::traits::PublicKeyParts as _;

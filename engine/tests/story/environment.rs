@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use domain::jwe::{Jwk, seal_for};
-use domain::view::{PasswordChange, Role};
+use domain::account::Role;
+use domain::crypto::jwe::{Jwk, seal_for};
+use domain::settings::PasswordChange;
 use domain::{Form, Label, SecretString};
 use engine::smtp::PublicAddresses;
 use engine::{Actor, Clock, Config, Origin, Postern};

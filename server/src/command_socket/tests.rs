@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use domain::view::PasswordChange;
+use domain::settings::PasswordChange;
 use domain::{Form, Label};
 use engine::{Actor, Config, Postern};
 use testkit::{Relay, RelayScript};

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use domain::view::{AccountState, AccountView, Role};
+use domain::account::{AccountState, AccountView, Role};
 use domain::{Kind, Refusal, SendingLimits, SendingQuota, Timestamp};
 use engine::{AccountChange, Invited, LinkDelivery, Postern};
 

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use domain::SecretString;
-use domain::smtp_environment::ReadEnvironment;
+use domain::settings::smtp_environment::ReadEnvironment;
 use engine::smtp::{AddressPolicy, PublicAddresses};
 use engine::{Actor, Clock, Config, Inspection, Postern, inspect_data};
 

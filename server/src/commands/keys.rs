@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use domain::keys::{BrowserKeyView, KeysView, SealingKeyState, SealingKeyView};
+use domain::crypto::keys::{BrowserKeyView, KeysView, SealingKeyState, SealingKeyView};
 
 use super::bootstrap::{Bootstrap, operator};
 use crate::cli::KeysCommand;
@@ -112,7 +112,7 @@ fn reminders(view: &KeysView) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use domain::Timestamp;
-    use domain::keys::{ROTATION_AGE, SealedCount, SealedKind};
+    use domain::crypto::keys::{ROTATION_AGE, SealedCount, SealedKind};
 
     use super::*;
 

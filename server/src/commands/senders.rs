@@ -77,7 +77,7 @@ fn line(view: &SenderView) -> String {
 #[cfg(test)]
 mod tests {
     use domain::Timestamp;
-    use domain::view::Stamp;
+    use domain::settings::Stamp;
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! A finding of `postern doctor`: what was checked, how it is, and the repair of a fault.
 
-use domain::transcript::{Tone, TranscriptLine};
+use domain::diagnosis::transcript::{Tone, TranscriptLine};
 use serde::Serialize;
 
 /// The width of the column of checks: that of the longest name.

@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use domain::transcript::TranscriptLine;
+use domain::diagnosis::transcript::TranscriptLine;
 use engine::{Clock, Inspection, RelayFindings};
 use serde_json::{Value, json};
 

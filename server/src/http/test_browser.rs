@@ -9,7 +9,7 @@ use axum::extract::ConnectInfo;
 use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
 use axum::http::{HeaderMap, Request, StatusCode};
 use domain::SecretString;
-use domain::view::Role;
+use domain::account::Role;
 use engine::{Actor, Clock, Config, Postern};
 use tower::ServiceExt;
 

@@ -4,9 +4,9 @@ use std::error::Error;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use domain::relay::RelayView;
-use domain::settings_document::{RelayDocument, SettingsDocument};
-use domain::view::{PasswordChange, PasswordState, SettingsView, Verification};
+use domain::settings::document::{RelayDocument, SettingsDocument};
+use domain::settings::relay::RelayView;
+use domain::settings::{PasswordChange, PasswordState, SettingsView, Verification};
 use domain::{Form, Kind, Refusal};
 use engine::{ImportKey, Postern};
 
@@ -198,7 +198,7 @@ async fn save(postern: &Postern, plan: RelayPlan<'_>) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use domain::Label;
-    use domain::relay::{RelayConfig, RelayLimits};
+    use domain::settings::relay::{RelayConfig, RelayLimits};
 
     use super::*;
 

@@ -10,9 +10,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use domain::Form;
-use domain::settings_document::{self, SettingsDocument};
-use domain::settings_import::SettingsImport;
-use domain::smtp_environment::ReadEnvironment;
+use domain::settings::document::{self as settings_document, SettingsDocument};
+use domain::settings::import::SettingsImport;
+use domain::settings::smtp_environment::ReadEnvironment;
 use engine::ImportKey;
 
 use crate::cli::{Command, ImportArgs};

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::io::{self, BufRead as _, Write as _};
 
-use domain::smtp_environment::VariableMeaning;
-use domain::view::{PasswordState, SettingsView};
-use domain::{Form, Kind, Label, Refusal, pem};
+use domain::crypto::pem;
+use domain::settings::smtp_environment::VariableMeaning;
+use domain::settings::{PasswordState, SettingsView};
+use domain::{Form, Kind, Label, Refusal};
 
 /// The effect on the saved password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +124,7 @@ pub fn in_titles(refusal: Refusal) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use domain::view::Verification;
+    use domain::settings::Verification;
 
     use super::*;
 

@@ -4,9 +4,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use domain::settings_import::nullmailer::NullmailerFiles;
-use domain::settings_import::postfix::MainCf;
-use domain::settings_import::{SettingsImport, msmtp, nullmailer, postfix};
+use domain::settings::import::nullmailer::NullmailerFiles;
+use domain::settings::import::postfix::MainCf;
+use domain::settings::import::{SettingsImport, msmtp, nullmailer, postfix};
 
 /// The text of a file.
 ///

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use domain::settings_import::SettingsImport;
-use domain::view::PasswordChange;
+use domain::settings::PasswordChange;
+use domain::settings::import::SettingsImport;
 use domain::{Form, Label};
 use engine::Postern;
 

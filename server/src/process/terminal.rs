@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use domain::transcript::{Tone, TranscriptLine};
+use domain::diagnosis::transcript::{Tone, TranscriptLine};
 
 /// Writes with colours, or without.
 #[derive(Clone, Copy, Debug)]

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use domain::Timestamp;
-use domain::dkim::{DkimAlgorithm, DkimKeyState, DkimKeyView};
-use domain::domain_check::{CheckState, DomainCheck, DomainFinding, FromDomain};
+use domain::mail::dkim::{DkimAlgorithm, DkimKeyState, DkimKeyView};
+use domain::mail::domain_check::{CheckState, DomainCheck, DomainFinding, FromDomain};
 use engine::{Action, DkimActivation};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use domain::Timestamp;
-use domain::jwe::Jwk;
-use domain::keys::{
+use domain::crypto::jwe::Jwk;
+use domain::crypto::keys::{
     BrowserKeyView, KeysView, SealedCount, SealedKind, SealingKeyState, SealingKeyView,
 };
 use serde::Serialize;

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use domain::Timestamp;
-use domain::view::PasswordState;
+use domain::settings::PasswordState;
 use domain::webhook::{WebhookChange, WebhookDelivery, WebhookDeliveryState, WebhookView};
 use engine::{Action, WebhookOwner, Webhooks};
 use serde::{Deserialize, Serialize};

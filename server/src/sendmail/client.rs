@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use domain::EmailAddress;
-use domain::dsn::{NotifyOn, ReturnContent};
+use domain::mail::dsn::{NotifyOn, ReturnContent};
 use domain::sanitize::printable;
 
 use super::failure::{EX_NOUSER, EX_PROTOCOL, EX_TEMPFAIL, EX_UNAVAILABLE, SendmailFailure};

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread::{self, JoinHandle};
 
-use domain::dsn::{NotifyOn, ReturnContent};
+use domain::mail::dsn::{NotifyOn, ReturnContent};
 
 use super::client::{ClientEnvelope, SubmissionClient};
 use super::failure::{EX_NOUSER, EX_PROTOCOL, EX_TEMPFAIL, EX_UNAVAILABLE, SendmailFailure};

@@ -1,6 +1,6 @@
 //! The options of sendmail, as Postfix accepts them.
 
-use domain::dsn::{ENVID_MAX, NotifyOn, ReturnContent, encode_xtext};
+use domain::mail::dsn::{ENVID_MAX, NotifyOn, ReturnContent, encode_xtext};
 
 use super::failure::SendmailFailure;
 

@@ -199,7 +199,7 @@ fn arrival(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use domain::outbox::{DeliveryEvent, EventKind, Priority};
-    use domain::view::PasswordChange;
+    use domain::settings::PasswordChange;
     use domain::{Form, Label};
     use engine::{Config, Submission, Submissions};
 

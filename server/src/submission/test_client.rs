@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use domain::SecretString;
-use domain::view::Role;
+use domain::account::Role;
 use engine::{Actor, Config, NewToken, Postern};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -25,9 +25,10 @@ use app::webhooks::{
 };
 use app::{App, BROWSER_KEY, SETTINGS, WATCH, with_query};
 use domain::Form;
+use domain::account::Role;
 use domain::figures::FigureSubject;
-use domain::relay::OWN;
-use domain::view::{PasswordChange, Role};
+use domain::settings::PasswordChange;
+use domain::settings::relay::OWN;
 use futures::StreamExt;
 use leptos::server_fn::axum::server_fn_paths;
 use leptos_axum::generate_route_list;

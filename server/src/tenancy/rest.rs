@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::view::Role;
+use domain::account::Role;
 use serde_json::{Value, json};
 
 use super::rules::{Asked, Pair, RULES, Rule, SEND, TEST, Touches};

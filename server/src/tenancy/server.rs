@@ -9,9 +9,9 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
 use axum::http::{Request, Response};
-use domain::dkim::DkimAlgorithm;
-use domain::relay::{Change, RelayChange};
-use domain::view::PasswordChange;
+use domain::mail::dkim::DkimAlgorithm;
+use domain::settings::PasswordChange;
+use domain::settings::relay::{Change, RelayChange};
 use domain::{Form, Label, SecretString};
 use engine::smtp::PublicAddresses;
 use engine::{

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use domain::view::Role;
+use domain::account::Role;
 use testkit::Relay;
 
 /// A domain that no resolver is asked for (RFC 6761 section 6.4).

@@ -1,6 +1,6 @@
 //! All that an account of the tests of tenancy has, to compare before and after requests of others.
 
-use domain::view::Role;
+use domain::account::Role;
 use serde_json::Value;
 
 use super::server::{Credential, TenantRequest, TenantServer};

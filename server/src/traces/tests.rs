@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::view::PasswordChange;
+use domain::settings::PasswordChange;
 use domain::{Form, Label};
 use engine::{Actor, Config, DeliveryConfig, Postern, Retention, Submission, Submissions};
 use opentelemetry_sdk::trace::Sampler;

@@ -1,7 +1,7 @@
 //! The card with the delivery status: whether delivery is running, and what stops it if not.
 
 use domain::outbox::{BackoffView, DeliveryStatus, Overview, Pause, RelayState};
-use domain::relay::MAIN;
+use domain::settings::relay::MAIN;
 use domain::{Fault, Timestamp};
 
 use super::pause::PauseControl;

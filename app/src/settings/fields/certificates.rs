@@ -2,7 +2,8 @@
 //!
 //! The server reads the certificates and puts a description before each; the browser has no X.509.
 
-use domain::{Label, Refusal, pem};
+use domain::crypto::pem;
+use domain::{Label, Refusal};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos::web_sys::HtmlInputElement;

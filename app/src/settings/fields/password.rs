@@ -1,7 +1,7 @@
 //! The password field: typed, kept, cleared or restored, and never shown.
 
 use domain::Label;
-use domain::view::PasswordState;
+use domain::settings::PasswordState;
 use leptos::prelude::*;
 
 use super::earlier_passwords::EarlierPasswords;

@@ -1,7 +1,7 @@
 //! The cautions and warnings beside a valid field, with a button that repairs the settings.
 
 use domain::Label;
-use domain::warnings::SettingsRepair;
+use domain::settings::warnings::SettingsRepair;
 use leptos::prelude::*;
 
 use super::control::caution;

@@ -1,6 +1,6 @@
 //! The variables of the environment of Postern that are about mail, each with what follows from it.
 
-use domain::smtp_environment::VariableMeaning;
+use domain::settings::smtp_environment::VariableMeaning;
 
 use crate::server_prelude::*;
 

@@ -4,9 +4,9 @@ mod environment_card;
 mod providers;
 
 use domain::Refusal;
-use domain::relay::MAIN;
-use domain::smtp_environment::VariableMeaning;
-use domain::view::SettingsView;
+use domain::settings::SettingsView;
+use domain::settings::relay::MAIN;
+use domain::settings::smtp_environment::VariableMeaning;
 use engine::{Actor, Postern};
 
 use super::SettingsEditor;

@@ -1,6 +1,6 @@
 //! The list of known mail providers; choosing one fills its settings in.
 
-use domain::provider::{PROVIDERS, Provider, ProviderRelay, ProviderUser};
+use domain::settings::provider::{PROVIDERS, Provider, ProviderRelay, ProviderUser};
 
 use crate::server_prelude::*;
 use crate::settings::state::{Preset, SettingsAction, Username};

@@ -1,6 +1,6 @@
 //! The check of the From domain beside a diagnosis: its findings, or that DNS did not answer.
 
-use domain::domain_check::DiagnosedDomain;
+use domain::mail::domain_check::DiagnosedDomain;
 
 use crate::domains::{Finding, domain_path};
 use crate::server_prelude::*;
@@ -38,7 +38,7 @@ pub fn FromDomainReport(checked: DiagnosedDomain) -> AnyView {
 
 #[cfg(test)]
 mod tests {
-    use domain::domain_check::{CheckKind, CheckState, DomainFinding};
+    use domain::mail::domain_check::{CheckKind, CheckState, DomainFinding};
 
     use super::*;
 

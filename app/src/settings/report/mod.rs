@@ -8,8 +8,8 @@ mod trust;
 mod verdict;
 mod waterfall;
 
-use domain::event::Outcome;
-use domain::relay::{OWN, id_or_main};
+use domain::diagnosis::event::Outcome;
+use domain::settings::relay::{OWN, id_or_main};
 use domain::{Refusal, Stage, Trace};
 use engine::{Actor, Postern};
 use futures::stream::BoxStream;

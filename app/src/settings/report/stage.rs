@@ -1,9 +1,9 @@
 //! The details of a stage: addresses, handshake, capabilities, the dialogue.
 
-use domain::capability::Capability;
-use domain::certificate::{Certificate, Handshake};
-use domain::event::{ConnectAttempt, DialogueLine, Resolution, Side};
-use domain::trace::Step;
+use domain::diagnosis::event::{ConnectAttempt, DialogueLine, Resolution, Side};
+use domain::diagnosis::trace::Step;
+use domain::smtp::capability::Capability;
+use domain::smtp::certificate::{Certificate, Handshake};
 
 use crate::components::Time;
 use crate::server_prelude::*;

@@ -1,8 +1,8 @@
 //! The offer to trust a refused certificate: the relay's own, or a CA of its chain.
 
 use domain::Trace;
-use domain::certificate::Certificate;
-use domain::stage::CertificateFault::{ChainIncomplete, NotTrusted, UnknownIssuer};
+use domain::smtp::certificate::Certificate;
+use domain::smtp::stage::CertificateFault::{ChainIncomplete, NotTrusted, UnknownIssuer};
 
 use crate::server_prelude::*;
 use crate::settings::state::SettingsAction;

@@ -1,7 +1,7 @@
 //! The result of a run: its outcome, the cause of a failure, the relay's reply, what to do.
 
 use domain::cause::{Cause, Finding};
-use domain::event::{Outcome, RunSummary};
+use domain::diagnosis::event::{Outcome, RunSummary};
 use domain::{Failure, Reply, Stage, Trace};
 
 use super::trust::Trust;

@@ -1,7 +1,7 @@
 //! The stages as a waterfall: a row each, with a bar for its time.
 
-use domain::event::Elapsed;
-use domain::trace::{Step, StepState};
+use domain::diagnosis::event::Elapsed;
+use domain::diagnosis::trace::{Step, StepState};
 use domain::{Stage, Trace};
 
 use super::stage::StageMore;

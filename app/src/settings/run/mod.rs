@@ -3,7 +3,7 @@
 mod end;
 mod view;
 
-use domain::view::{PasswordChange, Stamp, Verification};
+use domain::settings::{PasswordChange, Stamp, Verification};
 use domain::{Form, Refusal, SecretString, Timestamp};
 use leptos::prelude::*;
 

@@ -1,6 +1,6 @@
 //! A conflict of two administrators: their saved settings beside the edits on this form.
 
-use domain::pem::blocks;
+use domain::crypto::pem::blocks;
 use domain::{Form, Label};
 use leptos::prelude::*;
 

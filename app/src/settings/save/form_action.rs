@@ -1,6 +1,6 @@
 //! The buttons Submit and Undo Changes of the form.
 
-use domain::view::SettingsView;
+use domain::settings::SettingsView;
 use domain::{Kind, Refusal};
 use leptos::task::spawn_local;
 

@@ -1,7 +1,8 @@
 //! Seals the typed password; it leaves the browser in no other form.
 
-use domain::view::PasswordChange;
-use domain::{Refusal, jwe};
+use domain::Refusal;
+use domain::crypto::jwe;
+use domain::settings::PasswordChange;
 use rand::rngs::OsRng;
 
 use crate::server_fns::browser_key;

@@ -1,6 +1,6 @@
 //! The fields at fault, by the rules of the browser and by a refusal of the server.
 
-use domain::form::password_fault;
+use domain::settings::form::password_fault;
 use domain::{Form, Label, Refusal};
 
 use super::password_plan::PasswordPlan;

@@ -1,8 +1,9 @@
 //! The state of the settings form, without any view: saved settings, edits, faults, last outcome.
 
-use domain::view::SettingsView;
-use domain::warnings::{SettingsWarning, settings_warnings};
-use domain::{AuthenticationType, Form, Label, Refusal, SecretString, pem};
+use domain::crypto::pem;
+use domain::settings::SettingsView;
+use domain::settings::warnings::{SettingsWarning, settings_warnings};
+use domain::{AuthenticationType, Form, Label, Refusal, SecretString};
 
 use super::faults::{FieldFaults, ORDER, faults, of_fields};
 use super::initial::InitialState;

@@ -1,6 +1,6 @@
 //! Tests of the form's state.
 
-use domain::view::{PasswordState, SettingsView, Verification};
+use domain::settings::{PasswordState, SettingsView, Verification};
 use domain::{Form, Kind, Label, Refusal};
 
 use super::form::FormState;

@@ -1,6 +1,6 @@
 //! The initial state of the island: a context on the server, an attribute in the browser.
 
-use domain::view::SettingsView;
+use domain::settings::SettingsView;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ impl InitialState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::view::{EarlierPassword, PasswordState, Stamp, Verification};
+    use domain::settings::{EarlierPassword, PasswordState, Stamp, Verification};
     use domain::{Form, Label, Timestamp};
 
     #[test]

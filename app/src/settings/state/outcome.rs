@@ -1,6 +1,6 @@
 //! How the last save or undo of the form ended.
 
-use domain::view::SettingsView;
+use domain::settings::SettingsView;
 use domain::{Kind, Refusal};
 
 use super::faults::of_no_field;

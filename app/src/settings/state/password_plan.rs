@@ -1,6 +1,6 @@
 //! The password plan: which password a save of the form would leave.
 
-use domain::view::{PasswordState, SettingsView};
+use domain::settings::{PasswordState, SettingsView};
 use domain::{AuthenticationType, Form, Label};
 use serde::{Deserialize, Serialize};
 
@@ -109,7 +109,7 @@ fn stays(saved: &Form, form: &Form) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::view::Verification;
+    use domain::settings::Verification;
 
     fn saved(password: PasswordState) -> SettingsView {
         SettingsView {

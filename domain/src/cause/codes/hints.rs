@@ -6,7 +6,7 @@ use crate::cause::rule::Rule;
 use crate::cause::words::receiving::{mailbox, recipient};
 use crate::cause::words::sending::{domain_authentication, identity, reputation, sender};
 use crate::cause::words::{content, policy, rate, relay_fault};
-use crate::stage::Stage;
+use crate::smtp::stage::Stage;
 
 pub(crate) const HINTS: &[Rule] = &[
     Rule {

@@ -11,7 +11,7 @@ use super::rule::{Cause, Rule};
 use super::words::receiving::{mailbox, recipient, recipient_policy, relaying};
 use super::words::sending::{account, domain_authentication, identity, reputation, sender};
 use super::words::{content, policy, providers, rate, relay_fault, sign_in, size, tls};
-use crate::stage::Stage;
+use crate::smtp::stage::Stage;
 
 pub(super) use hints::HINTS;
 

@@ -2,7 +2,7 @@
 
 use crate::cause::class::CauseClass;
 use crate::cause::rule::{Cause, Rule};
-use crate::stage::{CertificateFault, Fault};
+use crate::smtp::stage::{CertificateFault, Fault};
 
 pub const FAULTS: &[Rule] = &[
     Rule {
@@ -160,7 +160,7 @@ pub const FAULTS: &[Rule] = &[
 #[cfg(test)]
 mod tests {
     use crate::cause::testing::{assert_causes, failed};
-    use crate::stage::{CertificateFault, Fault, Stage};
+    use crate::smtp::stage::{CertificateFault, Fault, Stage};
 
     #[test]
     fn a_certificate_that_does_not_pass() {

@@ -2,7 +2,7 @@
 
 use crate::cause::class::CauseClass;
 use crate::cause::rule::{Cause, Rule};
-use crate::stage::{Fault, Stage};
+use crate::smtp::stage::{Fault, Stage};
 
 /// The usual ports without implicit TLS.
 const PLAIN_PORTS: &[u16] = &[25, 587, 2525];
@@ -251,7 +251,7 @@ pub const FAULTS: &[Rule] = &[
 mod tests {
     use crate::Label;
     use crate::cause::testing::{assert_causes, failed, rejected};
-    use crate::stage::{Fault, Stage};
+    use crate::smtp::stage::{Fault, Stage};
 
     const IN_TLS: &str = "SSL is used on a StartTLS port";
     const SILENT: &str = "No greeting: the port may expect SSL";

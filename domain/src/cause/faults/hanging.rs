@@ -2,7 +2,7 @@
 
 use crate::cause::class::CauseClass;
 use crate::cause::rule::{Cause, Rule};
-use crate::stage::{Fault, Stage};
+use crate::smtp::stage::{Fault, Stage};
 
 pub const FAULTS: &[Rule] = &[
     Rule {
@@ -190,7 +190,7 @@ pub const FAULTS: &[Rule] = &[
 mod tests {
     use crate::Label;
     use crate::cause::testing::{Case, assert_causes, failed, rejected, unfinished};
-    use crate::stage::{Fault, Stage};
+    use crate::smtp::stage::{Fault, Stage};
 
     const UNKNOWN: &str = "It is unknown whether the mail was accepted";
     const ENDLESS: &str = "The relay's reply does not end";

@@ -2,7 +2,7 @@
 
 use crate::cause::class::CauseClass;
 use crate::cause::rule::{Cause, Rule};
-use crate::stage::Fault;
+use crate::smtp::stage::Fault;
 
 pub const FAULTS: &[Rule] = &[
     Rule {
@@ -120,7 +120,7 @@ pub const FAULTS: &[Rule] = &[
 #[cfg(test)]
 mod tests {
     use crate::cause::testing::{assert_causes, failed};
-    use crate::stage::{Fault, Stage};
+    use crate::smtp::stage::{Fault, Stage};
 
     #[test]
     fn a_relay_that_cannot_be_reached() {

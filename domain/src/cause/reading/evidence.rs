@@ -2,9 +2,10 @@
 
 use super::text::ReplyText;
 use crate::cause::observation::Observation;
+use crate::mail::host;
 use crate::settings::{AuthenticationType, ConnectionType};
-use crate::stage::{Fault, Stage};
-use crate::{Host, Reply, host};
+use crate::smtp::stage::{Fault, Stage};
+use crate::{Host, Reply};
 
 /// An observation whose reply was read once for all rules.
 pub struct Evidence<'a> {

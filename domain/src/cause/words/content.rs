@@ -2,7 +2,7 @@
 
 use crate::cause::class::CauseClass;
 use crate::cause::rule::{Cause, Rule};
-use crate::stage::{Fault, Stage};
+use crate::smtp::stage::{Fault, Stage};
 
 pub const SPAM: Cause = Cause {
     title: "The relay classifies the mail as spam",
@@ -364,7 +364,7 @@ pub const WORDS: &[Rule] = &[
 #[cfg(test)]
 mod tests {
     use crate::cause::testing::{assert_causes, failed, rejected};
-    use crate::stage::{Fault, Stage};
+    use crate::smtp::stage::{Fault, Stage};
 
     const SPAM: &str = "The relay classifies the mail as spam";
 

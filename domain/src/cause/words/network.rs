@@ -2,7 +2,7 @@
 
 use crate::cause::class::CauseClass;
 use crate::cause::rule::{Cause, Rule};
-use crate::stage::Stage;
+use crate::smtp::stage::Stage;
 
 const BEHIND: Cause = Cause {
     title: "The relay does not reach the next server",
@@ -81,7 +81,7 @@ pub const WORDS: &[Rule] = &[Rule {
 #[cfg(test)]
 mod tests {
     use crate::cause::testing::{assert_causes, rejected};
-    use crate::stage::Stage;
+    use crate::smtp::stage::Stage;
 
     #[test]
     fn a_relay_that_speaks_of_the_network() {

@@ -2,7 +2,7 @@
 
 use crate::cause::class::CauseClass;
 use crate::cause::rule::{Cause, Rule};
-use crate::stage::Stage;
+use crate::smtp::stage::Stage;
 
 pub const POLICY: Cause = Cause {
     title: "A policy of the relay refuses the mail",
@@ -139,7 +139,7 @@ pub const WORDS: &[Rule] = &[
 #[cfg(test)]
 mod tests {
     use crate::cause::testing::{assert_causes, rejected};
-    use crate::stage::Stage;
+    use crate::smtp::stage::Stage;
 
     const POLICY: &str = "A policy of the relay refuses the mail";
     const PROTOCOL: &str = "The relay does not accept the command";

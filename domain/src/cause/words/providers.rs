@@ -3,7 +3,7 @@
 use crate::cause::class::CauseClass;
 use crate::cause::reading::Evidence;
 use crate::cause::rule::{Cause, Rule};
-use crate::stage::Stage;
+use crate::smtp::stage::Stage;
 
 pub const APP_PASSWORD: Cause = Cause {
     title: "Gmail requires an app password",
@@ -279,7 +279,7 @@ pub fn has_api_key(observed: &Evidence<'_>) -> bool {
 mod tests {
     use crate::Label;
     use crate::cause::testing::{Case, assert_causes, rejected};
-    use crate::stage::Stage;
+    use crate::smtp::stage::Stage;
 
     const APP_PASSWORD: &str = "Gmail requires an app password";
     const BROWSER: &str = "Google requires a login in the browser";

@@ -2,7 +2,7 @@
 
 use crate::cause::class::CauseClass;
 use crate::cause::rule::{Cause, Rule};
-use crate::stage::Stage;
+use crate::smtp::stage::Stage;
 
 pub const GREYLISTED: Cause = Cause {
     title: "The relay asks to try again later",
@@ -283,7 +283,7 @@ pub const WORDS: &[Rule] = &[
 #[cfg(test)]
 mod tests {
     use crate::cause::testing::{assert_causes, rejected};
-    use crate::stage::Stage;
+    use crate::smtp::stage::Stage;
 
     const GREY: &str = "The relay asks to try again later";
     const CONNECTIONS: &str = "Too many connections at once";

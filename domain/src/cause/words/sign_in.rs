@@ -4,7 +4,7 @@ use super::tls;
 use crate::AuthenticationType;
 use crate::cause::class::CauseClass;
 use crate::cause::rule::{Cause, Rule};
-use crate::stage::{Fault, Stage};
+use crate::smtp::stage::{Fault, Stage};
 
 pub const DISABLED: Cause = Cause {
     title: "The account is disabled",
@@ -390,7 +390,7 @@ fn offers(offered: Option<&[String]>, wanted: fn(&str) -> bool) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::cause::testing::{Case, assert_causes, failed, rejected};
-    use crate::stage::{Fault, Stage};
+    use crate::smtp::stage::{Fault, Stage};
 
     const ENCRYPTION: &str = "Signing in requires encryption";
     const DISABLED: &str = "The account is disabled";

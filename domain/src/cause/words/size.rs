@@ -2,7 +2,7 @@
 
 use crate::cause::class::CauseClass;
 use crate::cause::rule::{Cause, Rule};
-use crate::stage::Fault;
+use crate::smtp::stage::Fault;
 
 pub const TOO_BIG: Cause = Cause {
     title: "The mail is too big for the relay",
@@ -88,7 +88,7 @@ pub const WORDS: &[Rule] = &[Rule {
 #[cfg(test)]
 mod tests {
     use crate::cause::testing::{assert_causes, failed, rejected};
-    use crate::stage::{Fault, Stage};
+    use crate::smtp::stage::{Fault, Stage};
 
     #[test]
     fn a_mail_that_is_too_big() {

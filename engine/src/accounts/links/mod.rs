@@ -3,7 +3,7 @@
 pub(super) mod reset_limits;
 mod setup;
 
-use domain::view::Role;
+use domain::account::Role;
 use domain::{Kind, Refusal, SecretString, Timestamp};
 
 use super::password::throttle::networks;

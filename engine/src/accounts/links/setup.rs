@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::view::Role;
+use domain::account::Role;
 use domain::{Kind, Refusal, SecretString};
 
 use crate::Origin;

@@ -6,7 +6,7 @@ mod list;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use domain::view::Role;
+use domain::account::Role;
 use domain::{Kind, Refusal};
 
 pub(crate) use cache::NetworkCache;

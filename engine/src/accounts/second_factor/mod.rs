@@ -11,7 +11,7 @@ pub use passkey::{FactorChoices, RelyingParty};
 pub use sign_in::SECOND_STEP_LIFETIME;
 pub use verification::VerifiedFactor;
 
-use domain::view::Role;
+use domain::account::Role;
 use domain::{Kind, Refusal, SecretString};
 
 use super::{Accounts, digest};

@@ -1,6 +1,6 @@
 //! The sessions of all accounts, as administrators see and end them.
 
-use domain::view::SessionView;
+use domain::account::SessionView;
 use domain::{Kind, Refusal};
 
 use super::{ABSOLUTE, IDLE, view};

@@ -5,7 +5,7 @@ pub(super) mod device;
 
 use std::time::Duration;
 
-use domain::view::SessionView;
+use domain::account::SessionView;
 use domain::{Kind, Refusal, SecretString, Timestamp};
 
 use super::password::throttle::{ThrottleKey, networks};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use domain::account::Role;
 use domain::outbox::{Priority, PriorityLimits};
-use domain::view::Role;
 use domain::{EmailAddress, Kind, Refusal, SendingLimits, SendingQuota, Timestamp};
 
 use crate::mail::check_address;

@@ -1,7 +1,7 @@
 //! Tests of the state of a pool: which relay takes which message.
 
 use domain::outbox::Priority;
-use domain::relay::RelayLimits;
+use domain::settings::relay::RelayLimits;
 use domain::{Failure, Fault, Stage};
 
 use super::*;

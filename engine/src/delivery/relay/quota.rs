@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use domain::Timestamp;
+use domain::limits::rate_window::{Period, RateWindow, RateWindows, ReachedLimit};
 use domain::outbox::RelayCondition;
-use domain::rate_window::{Period, RateWindow, RateWindows, ReachedLimit};
-use domain::relay::RelayLimits;
+use domain::settings::relay::RelayLimits;
 
 use crate::store::Scope;
 use crate::store::relays::usage::Usage;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::Timestamp;
-use domain::relay::{RelayLimits, RelayRule, positions};
+use domain::settings::relay::{RelayLimits, RelayRule, positions};
 
 use super::quota::limits_messages;
 use crate::settings::{Relays, RoutingTable};

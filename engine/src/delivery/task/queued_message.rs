@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::dsn::MessageDsn;
+use domain::mail::dsn::MessageDsn;
 use domain::outbox::{RecipientState, RelayChoice, ReportCause, WantedReports};
 use domain::webhook::WebhookEvent;
 use domain::{EmailAddress, Timestamp};

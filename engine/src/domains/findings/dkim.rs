@@ -1,7 +1,7 @@
 //! The findings about DKIM: the record of each key of Postern, as it is and as it should be.
 
-use domain::dkim::{DkimAlgorithm, DkimKeyState, DkimKeyView};
-use domain::domain_check::{CheckKind, CheckState, DomainFinding};
+use domain::mail::dkim::{DkimAlgorithm, DkimKeyState, DkimKeyView};
+use domain::mail::domain_check::{CheckKind, CheckState, DomainFinding};
 use futures::future::join_all;
 
 use super::subject::{CheckedDomain, finding, unknown};

@@ -1,7 +1,7 @@
 //! The finding about DMARC: the policy, and whether mail of Postern passes it.
 
-use domain::dkim::DkimKeyState;
-use domain::domain_check::{CheckKind, CheckState, DomainFinding};
+use domain::mail::dkim::DkimKeyState;
+use domain::mail::domain_check::{CheckKind, CheckState, DomainFinding};
 
 use super::spf::SpfFinding;
 use super::subject::{CheckedDomain, finding, unknown};

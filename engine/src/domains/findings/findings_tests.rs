@@ -1,8 +1,8 @@
 //! Tests of the findings about a domain, with zones of their own.
 
 use domain::Timestamp;
-use domain::dkim::{DkimAlgorithm, DkimKeyState, DkimKeyView};
-use domain::domain_check::{CheckKind, CheckState, DomainFinding};
+use domain::mail::dkim::{DkimAlgorithm, DkimKeyState, DkimKeyView};
+use domain::mail::domain_check::{CheckKind, CheckState, DomainFinding};
 
 use super::{CheckedDomain, SendingRelay, check};
 use crate::domains::zone_tests::TestZone;

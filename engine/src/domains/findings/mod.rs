@@ -10,7 +10,7 @@ mod subject;
 
 use std::time::Duration;
 
-use domain::domain_check::{CheckKind, DomainFinding};
+use domain::mail::domain_check::{CheckKind, DomainFinding};
 use domain::sanitize::printable;
 use tokio::time::timeout;
 

@@ -1,6 +1,6 @@
 //! The finding about MX: whether replies and bounces reach the domain.
 
-use domain::domain_check::{CheckKind, CheckState, DomainFinding};
+use domain::mail::domain_check::{CheckKind, CheckState, DomainFinding};
 
 use super::subject::{finding, unknown};
 use crate::domains::dns::{self, Dns, Exchange};

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use domain::Host;
-use domain::domain_check::{CheckKind, CheckState, DomainFinding};
+use domain::mail::domain_check::{CheckKind, CheckState, DomainFinding};
 
 use super::subject::{CheckedDomain, SendingRelay, finding, unknown};
 use crate::domains::dns::{self, Dns};

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use domain::Host;
-use domain::dkim::DkimKeyView;
-use domain::domain_check::{CheckKind, CheckState, DomainFinding};
+use domain::mail::dkim::DkimKeyView;
+use domain::mail::domain_check::{CheckKind, CheckState, DomainFinding};
 
 use crate::smtp::DnsFailure;
 

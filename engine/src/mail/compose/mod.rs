@@ -5,7 +5,7 @@ pub(super) mod mime;
 mod parts;
 pub(super) mod raw;
 
-use domain::dsn::MessageDsn;
+use domain::mail::dsn::MessageDsn;
 use domain::{Kind, Refusal, Timestamp};
 
 use super::submission::{ComposedMessage, DefaultSender, MAIL_MAX, Submission, TOO_LARGE};

@@ -6,7 +6,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::Timestamp;
-use domain::dkim::DkimAlgorithm;
+use domain::mail::dkim::DkimAlgorithm;
 use sha2::{Digest as _, Sha256};
 
 use super::canonical;

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::Timestamp;
-use domain::dkim::DkimAlgorithm;
+use domain::mail::dkim::DkimAlgorithm;
 use proptest::prelude::*;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use rsa::pkcs8::DecodePublicKey as _;

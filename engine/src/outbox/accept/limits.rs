@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::rate_window::ReachedLimit;
+use domain::limits::rate_window::ReachedLimit;
 use domain::{Kind, Refusal, SendingLimits, Timestamp};
 use strum::IntoStaticStr;
 
@@ -135,7 +135,7 @@ impl LimitRefusal {
 
 #[cfg(test)]
 mod tests {
-    use domain::rate_window::Period;
+    use domain::limits::rate_window::Period;
 
     use super::*;
 

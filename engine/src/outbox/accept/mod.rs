@@ -14,8 +14,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use domain::account::Role;
 use domain::outbox::QueueKind;
-use domain::view::Role;
 use domain::{EmailAddress, Kind, Refusal, SmtpSettings};
 
 use super::group_commit::request::NewMessage;

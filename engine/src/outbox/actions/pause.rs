@@ -1,6 +1,6 @@
 //! The pause of delivery by administrators, and since when delivery runs.
 
-use domain::view::Stamp;
+use domain::settings::Stamp;
 use domain::{Refusal, Timestamp};
 
 use crate::Actor;

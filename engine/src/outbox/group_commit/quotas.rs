@@ -83,7 +83,7 @@ impl Quotas {
 #[cfg(test)]
 mod tests {
     use domain::SendingLimits;
-    use domain::rate_window::Period;
+    use domain::limits::rate_window::Period;
 
     use super::*;
     use crate::outbox::accept::limits::HolderKind;

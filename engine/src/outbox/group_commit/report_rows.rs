@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use domain::Timestamp;
-use domain::dsn::MessageDsn;
+use domain::mail::dsn::MessageDsn;
 use domain::outbox::{
     EventKind, RecipientState, ReportCause, ReportedResult, WantedReports, is_delayed,
     remaining_lifetime,

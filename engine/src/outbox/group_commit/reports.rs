@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use domain::dsn::MessageDsn;
+use domain::account::Role;
+use domain::mail::dsn::MessageDsn;
 use domain::outbox::{DeliveryEvent, EventKind, Priority};
-use domain::view::Role;
 use domain::{EmailAddress, SmtpSettings, Timestamp};
 use ulid::Ulid;
 

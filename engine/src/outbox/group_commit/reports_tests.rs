@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use domain::dkim::{DkimAlgorithm, DkimKeyState, DkimKeyView};
+use domain::mail::dkim::{DkimAlgorithm, DkimKeyState, DkimKeyView};
 use domain::outbox::{Priority, RecipientState, ReportCause, ReportedResult};
 use domain::webhook::WebhookEvent;
 use domain::{Form, Label, Timestamp};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::cause::{self, Observation};
 use domain::outbox::{BackoffView, Worker};
-use domain::relay::RelayConfig;
+use domain::settings::relay::RelayConfig;
 use domain::{ConnectionType, SmtpSettings};
 use parking_lot::Mutex;
 
@@ -120,7 +120,7 @@ pub(super) fn add_cause(backoff: &mut BackoffView, settings: &SmtpSettings) {
 #[cfg(test)]
 mod tests {
     use domain::outbox::RelayState;
-    use domain::relay::RelayLimits;
+    use domain::settings::relay::RelayLimits;
     use domain::{Failure, Form, Label, Reply, Stage, Timestamp};
 
     use super::*;

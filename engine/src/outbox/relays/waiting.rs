@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::outbox::{BackoffView, RelayState, UnavailableRelay, Worker};
-use domain::relay::{RelayRule, positions};
+use domain::settings::relay::{RelayRule, positions};
 use domain::{SmtpSettings, Timestamp};
 
 use super::mail_outage::MailOutage;
@@ -184,7 +184,7 @@ fn backoff_of_all(workers: &[Worker], is_of: impl Fn(&BackoffView) -> bool) -> O
 
 #[cfg(test)]
 mod tests {
-    use domain::relay::{RelayConfig, RelayLimits};
+    use domain::settings::relay::{RelayConfig, RelayLimits};
     use domain::{Failure, Fault, Form, Label, Stage};
 
     use super::*;

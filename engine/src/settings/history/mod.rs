@@ -2,7 +2,7 @@
 
 mod restore;
 
-use domain::revision::{
+use domain::settings::revision::{
     FieldChange, RevisionComparison, RevisionPassword, RevisionSettings, RevisionView, is_removal,
 };
 use domain::{Kind, Label, Refusal};

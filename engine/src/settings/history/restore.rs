@@ -1,7 +1,7 @@
 //! Rollback: an earlier revision is brought back as a new one, with its password where it is kept.
 
-use domain::revision::is_removal;
-use domain::view::{PasswordChange, SettingsView};
+use domain::settings::revision::is_removal;
+use domain::settings::{PasswordChange, SettingsView};
 use domain::{Kind, Refusal};
 
 use super::super::{SavedSettings, Settings, validate};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::stage::CertificateFault;
+use domain::smtp::stage::CertificateFault;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, Error, OtherError};
 use thiserror::Error;

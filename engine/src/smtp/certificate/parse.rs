@@ -1,10 +1,10 @@
-//! Reads an X.509 certificate (RFC 5280) into `domain::certificate::Certificate`.
+//! Reads an X.509 certificate (RFC 5280) into `domain::smtp::certificate::Certificate`.
 //!
 //! The issuer chose its texts: control characters are removed and lengths limited.
 
 use std::net::IpAddr;
 
-use domain::certificate::Certificate;
+use domain::smtp::certificate::Certificate;
 use sha2::{Digest, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;

@@ -1,4 +1,4 @@
-//! Decoding and encoding certificates as PEM (RFC 7468). `domain::pem` finds the blocks.
+//! Decoding and encoding certificates as PEM (RFC 7468). `domain::crypto::pem` finds the blocks.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +14,7 @@ pub(crate) struct PemBlock<'a> {
 
 /// Decodes the blocks of a text. `None` where there is no block, or one is incomplete.
 pub(crate) fn decode(text: &str) -> Option<Vec<PemBlock<'_>>> {
-    let blocks = domain::pem::blocks(text)?.into_iter();
+    let blocks = domain::crypto::pem::blocks(text)?.into_iter();
     let decoded = blocks.map(|block| {
         let lines = block.body.split(['\r', '\n']).map(str::trim);
         PemBlock {

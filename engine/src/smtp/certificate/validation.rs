@@ -1,6 +1,6 @@
 //! Validates a relay's certificate and finds the cause where it is not valid.
 
-use domain::stage::CertificateFault;
+use domain::smtp::stage::CertificateFault;
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};

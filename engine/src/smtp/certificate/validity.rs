@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::stage::CertificateFault;
+use domain::smtp::stage::CertificateFault;
 use rustls::pki_types::UnixTime;
 use x509_parser::certificate::X509Certificate;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::stage::CertificateFault;
+use domain::smtp::stage::CertificateFault;
 use parking_lot::Mutex;
 use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use domain::Host;
-use domain::host::parse_address_literal;
+use domain::mail::host::parse_address_literal;
 use domain::probe::{Answers, Attempt, Source, SrvRecords, attempts};
 use futures::future::join_all;
 use hickory_resolver::proto::rr::{RData, RecordType};

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use domain::event::{ConnectAttempt, ConnectOutcome};
+use domain::diagnosis::event::{ConnectAttempt, ConnectOutcome};
 use domain::{Event, Failure, Fault, Stage};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;

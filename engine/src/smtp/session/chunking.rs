@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::event::Side;
+use domain::diagnosis::event::Side;
 use domain::{Failure, Fault, Stage};
 
 use super::in_flight::is_unknown;

@@ -1,6 +1,6 @@
 //! One transaction on the wire: its commands, the body, the replies (RFC 5321 section 3.3).
 
-use domain::event::Side;
+use domain::diagnosis::event::Side;
 use domain::{Failure, Fault, Reply, Stage};
 use tokio::time::Instant;
 

@@ -1,7 +1,7 @@
 //! Opening a session: connection, greeting, EHLO, StartTLS, sign-in.
 
-use domain::capability::Capability;
-use domain::host::address_literal;
+use domain::mail::host::address_literal;
+use domain::smtp::capability::Capability;
 use domain::{AuthenticationType, ConnectionType, Failure, Fault, SmtpSettings, Stage};
 
 use super::auth::Authentication;

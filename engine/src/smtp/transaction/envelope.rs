@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::dsn::MessageDsn;
+use domain::mail::dsn::MessageDsn;
 use domain::{EmailAddress, Failure, Reply};
 
 /// The sender and the recipients of a mail, as MAIL and RCPT name them.

@@ -1,6 +1,6 @@
 //! The parameters of MAIL and RCPT that a mail needs or asks for, and the relay offers.
 
-use domain::dsn::MessageDsn;
+use domain::mail::dsn::MessageDsn;
 use domain::{EmailAddress, Failure, Fault, Stage};
 
 use super::envelope::Envelope;

@@ -227,7 +227,7 @@ fn path(address: &EmailAddress, smtputf8: bool, stage: Stage) -> Result<Cow<'_, 
 
 #[cfg(test)]
 mod tests {
-    use domain::dsn::{MessageDsn, NotifyOn, RecipientDsn, ReturnContent};
+    use domain::mail::dsn::{MessageDsn, NotifyOn, RecipientDsn, ReturnContent};
 
     use super::*;
 

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::Duration;
 
-use domain::event::Side;
+use domain::diagnosis::event::Side;
 use domain::{Event, Failure, SmtpSettings, Stage};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -14,7 +14,7 @@ pub mod tokens;
 use std::collections::HashSet;
 
 use domain::Timestamp;
-use domain::view::{AccountState, AccountView, Role};
+use domain::account::{AccountState, AccountView, Role};
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};

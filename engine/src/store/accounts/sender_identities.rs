@@ -1,7 +1,7 @@
 //! The table `sender_identity`: the addresses and domains that accounts may send from.
 
 use domain::Timestamp;
-use domain::view::Stamp;
+use domain::settings::Stamp;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::rate_window::{RateWindow, RateWindows};
+use domain::limits::rate_window::{RateWindow, RateWindows};
 use domain::{SendingLimits, SendingQuota, Timestamp};
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;

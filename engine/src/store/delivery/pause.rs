@@ -1,7 +1,7 @@
 //! The tables `delivery_pause`, a row while delivery is paused, and `delivery_resumption`.
 
 use domain::Timestamp;
-use domain::view::Stamp;
+use domain::settings::Stamp;
 
 use crate::store::database::direct::DirectTransaction;
 use crate::store::{Connection, Scope, StoreError};

@@ -1,7 +1,7 @@
 //! The table `dkim_key`: key pairs that sign the mail of a domain.
 
 use domain::Timestamp;
-use domain::dkim::DkimKeyView;
+use domain::mail::dkim::DkimKeyView;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 

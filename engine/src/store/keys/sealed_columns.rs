@@ -1,6 +1,6 @@
 //! The columns with values that a sealing key seals: counted by key, and sealed anew in batches.
 
-use domain::keys::SealedKind;
+use domain::crypto::keys::SealedKind;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 

@@ -8,7 +8,7 @@ pub mod retention;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::dsn::MessageDsn;
+use domain::mail::dsn::MessageDsn;
 use rusqlite::params;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};

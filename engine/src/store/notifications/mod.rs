@@ -73,8 +73,8 @@ async fn mail_recipients(
 #[cfg(test)]
 mod tests {
     use domain::Stage;
+    use domain::account::Role;
     use domain::health::{HealthFailure, HealthState};
-    use domain::view::Role;
     use sqlx::AssertSqlSafe;
 
     use super::*;

@@ -8,7 +8,7 @@ pub mod reports;
 pub mod routing;
 pub mod usage;
 
-use domain::relay::{RelayConfig, RelayLimits};
+use domain::settings::relay::{RelayConfig, RelayLimits};
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 

@@ -1,7 +1,7 @@
 //! The table `relay_usage`: messages sent through relays with limits, by minute, hour and day.
 
 use domain::Timestamp;
-use domain::rate_window::Period;
+use domain::limits::rate_window::Period;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 

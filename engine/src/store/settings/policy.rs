@@ -1,7 +1,7 @@
 //! The table `policy`: the organisation's policy, a flag for each name.
 
 use domain::OrganisationPolicy;
-use domain::policy::{FALLBACK, OPEN_TRACKING, OWN_RELAYS, SECOND_FACTOR};
+use domain::account::policy::{FALLBACK, OPEN_TRACKING, OWN_RELAYS, SECOND_FACTOR};
 
 use crate::store::{Connection, StoreError};
 

@@ -1,6 +1,6 @@
 //! The table `revision`: every save of the settings of a scope, numbered from 1.
 
-use domain::view::Stamp;
+use domain::settings::Stamp;
 use domain::{Form, Timestamp};
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use domain::probe::{Attempt, ProbeResult, Source};
-use domain::stage::CertificateFault;
+use domain::smtp::stage::CertificateFault;
 use domain::{ConnectionType, Fault, Host, Label, Stage};
 use engine::smtp::{AddressPolicy, probe};
 use tokio::io::AsyncReadExt;

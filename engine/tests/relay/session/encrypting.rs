@@ -1,6 +1,6 @@
 //! TLS in all connection types: what is verified, what is refused, and servers of other kinds.
 
-use domain::stage::CertificateFault;
+use domain::smtp::stage::CertificateFault;
 use domain::{Fault, Label, Stage};
 use engine::smtp::{AddressPolicy, Dialer};
 

@@ -1,6 +1,6 @@
 //! Certificates that an administrator trusts for a relay: what they make valid, and what not.
 
-use domain::stage::CertificateFault;
+use domain::smtp::stage::CertificateFault;
 use domain::{Fault, Label, Stage};
 
 use crate::client::{Client, Outcome};

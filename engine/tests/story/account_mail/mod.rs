@@ -4,8 +4,8 @@ mod reset_requests;
 
 use std::time::Duration;
 
+use domain::account::{AccountState, Role};
 use domain::outbox::Priority;
-use domain::view::{AccountState, Role};
 use domain::{Kind, Refusal, SecretString};
 use engine::{Actor, LinkDelivery, MailOutage, NewToken, Origin};
 use futures::FutureExt;

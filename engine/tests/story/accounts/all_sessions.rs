@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::Kind;
-use domain::view::Role;
+use domain::account::Role;
 use engine::{AccountSession, Actor, NewToken, Origin};
 
 use crate::environment::TestEnv;

@@ -6,7 +6,8 @@ mod people;
 
 use std::time::Duration;
 
-use domain::view::{PasswordChange, Role};
+use domain::account::Role;
+use domain::settings::PasswordChange;
 use domain::{Kind, SecretString};
 use engine::{Actor, NewToken, Origin};
 use futures::FutureExt;

@@ -1,6 +1,6 @@
 //! Administration of accounts: roles, disabling, deletion, and the last administrator.
 
-use domain::view::{AccountState, AccountView, Role};
+use domain::account::{AccountState, AccountView, Role};
 use domain::{Kind, Label, Refusal, SecretString};
 use engine::{AccountChange, Actor, FeedItem, NewToken, Origin, Postern, Submissions};
 use futures::future::join_all;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::Kind;
+use domain::account::Role;
 use domain::audit::{AuditObject, AuditOutcome, AuditRow, AuditSearch};
-use domain::view::Role;
 use engine::{Actor, AuditTampering, AuditVerification, Config, Postern};
 use futures::StreamExt;
 use futures::future::join_all;

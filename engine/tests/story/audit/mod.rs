@@ -4,7 +4,7 @@ mod chain;
 
 use std::time::Duration;
 
-use domain::view::Role;
+use domain::account::Role;
 use domain::{Kind, SecretString};
 use engine::{Actor, NewToken, Origin};
 use futures::future::join_all;

@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use domain::account::Role;
 use domain::audit::{AuditOutcome, AuditSearch};
 use domain::home::{NextStep, next_step};
 use domain::outbox::{Pause, RecipientState};
-use domain::view::{PasswordState, Role};
+use domain::settings::PasswordState;
 use engine::{
     Actor, BackedUp, BackupError, BackupRequest, Config, KeyCopies, Postern, RestoreRequest,
     Restored,

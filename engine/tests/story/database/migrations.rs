@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use domain::audit::AuditSearch;
-use domain::keys::SealingKeyState;
+use domain::crypto::keys::SealingKeyState;
 use domain::outbox::{EventKind, PriorityLimits, RecipientState, SuppressionSearch};
-use domain::view::{PasswordChange, Verification};
+use domain::settings::{PasswordChange, Verification};
 use domain::{Kind, Label, Timestamp};
 use engine::{Actor, Config, Origin, Postern, Scope, TokenScope};
 use futures::future::join_all;

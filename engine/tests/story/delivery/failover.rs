@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use domain::account::Role;
 use domain::outbox::{BackoffView, MessageView, RecipientState, RelayState};
-use domain::relay::{Change, RelayChange};
-use domain::view::{PasswordChange, Role};
+use domain::settings::PasswordChange;
+use domain::settings::relay::{Change, RelayChange};
 use domain::{Fault, Stage};
 use engine::{Actor, Submission, Submissions};
 

@@ -1,7 +1,7 @@
 //! Priority classes and accounts share the connections to a relay.
 
+use domain::account::Role;
 use domain::outbox::{Priority, Search};
-use domain::view::Role;
 use engine::{Actor, Submission, Submissions};
 
 use crate::environment::{TestEnv, execute};

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use domain::account::Role;
 use domain::outbox::{MessageAction, RecipientState, Selection};
-use domain::view::{PasswordChange, Role};
+use domain::settings::PasswordChange;
 use domain::{Kind, Label, Timestamp};
 
 use engine::{Actor, Config, Postern, Submissions};

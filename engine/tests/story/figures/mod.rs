@@ -5,9 +5,10 @@ mod year;
 use std::time::Duration;
 
 use domain::Kind;
+use domain::account::Role;
 use domain::figures::{FigureQuery, FigureStep, FigureSubject, Figures};
 use domain::outbox::{MessageAction, RecipientState, Selection};
-use domain::view::{PasswordChange, Role};
+use domain::settings::PasswordChange;
 use engine::{Actor, Config, NewToken, Postern, Submissions};
 use sqlx::AssertSqlSafe;
 

@@ -3,8 +3,9 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use domain::account::Role;
 use domain::health::HealthState;
-use domain::view::{PasswordChange, Role};
+use domain::settings::PasswordChange;
 use domain::{Kind, Label, Refusal, Stage};
 use engine::{AccountChange, Actor};
 use testkit::{Relay, RelayScript};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use domain::health::{HealthState, HealthView};
 use domain::outbox::RecipientState;
-use domain::view::PasswordChange;
+use domain::settings::PasswordChange;
 use domain::{Label, Stage};
 use engine::{Actor, Config, Postern};
 use testkit::pki::PrivateAuthority;

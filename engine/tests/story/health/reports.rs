@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use domain::account::Role;
 use domain::health::{HealthState, HealthView};
-use domain::view::{PasswordChange, Role};
+use domain::settings::PasswordChange;
 use domain::{Label, Stage, Timestamp};
 use engine::{Actor, Postern};
 use serde_json::{Value, json};

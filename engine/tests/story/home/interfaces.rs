@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::Kind;
+use domain::account::Role;
 use domain::interface::{InterfaceEncryption, InterfaceKind, LastUse};
-use domain::view::Role;
 
 use crate::environment::TestEnv;
 

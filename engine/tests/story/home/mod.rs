@@ -5,10 +5,11 @@ mod recent_failures;
 mod relay_activity;
 mod since;
 
+use domain::account::Role;
 use domain::health::HealthState;
 use domain::home::{HomeFacts, MailStatus, NextStep, next_step};
 use domain::outbox::RecipientState;
-use domain::view::{PasswordChange, Role};
+use domain::settings::PasswordChange;
 use domain::{Label, Timestamp};
 use engine::{Actor, HomeView, NewToken};
 use testkit::{Relay, RelayScript};

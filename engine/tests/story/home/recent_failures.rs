@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use domain::account::Role;
 use domain::outbox::{FailureGroup, RecipientState};
-use domain::view::Role;
 use engine::Actor;
 use testkit::{Relay, RelayScript};
 

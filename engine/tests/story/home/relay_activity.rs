@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::Kind;
+use domain::account::Role;
 use domain::figures::{FigureRow, FigureSubject};
 use domain::outbox::RecipientState;
-use domain::view::{PasswordChange, Role};
+use domain::settings::PasswordChange;
 use engine::Actor;
 
 use crate::environment::TestEnv;

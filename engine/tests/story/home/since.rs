@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use domain::Timestamp;
+use domain::account::Role;
 use domain::health::HealthState;
 use domain::home::{HomeFacts, MailStatus};
 use domain::outbox::RecipientState;
-use domain::view::Role;
 use engine::Actor;
 use testkit::{Relay, RelayScript};
 

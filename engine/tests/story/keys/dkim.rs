@@ -5,10 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use domain::Kind;
-use domain::dkim::{DkimAlgorithm, DkimKeyState, DkimKeyView};
-use domain::domain_check::{CheckKind, CheckState};
+use domain::account::Role;
+use domain::mail::dkim::{DkimAlgorithm, DkimKeyState, DkimKeyView};
+use domain::mail::domain_check::{CheckKind, CheckState};
 use domain::outbox::RecipientState;
-use domain::view::{PasswordChange, Role};
+use domain::settings::PasswordChange;
 use engine::{Actor, DkimActivation, Postern, Submissions};
 use futures::StreamExt as _;
 use testkit::{Relay, RelayScript};

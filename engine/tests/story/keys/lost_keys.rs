@@ -4,9 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use domain::keys::SealingKeyState;
+use domain::crypto::keys::SealingKeyState;
 use domain::outbox::RecipientState;
-use domain::view::PasswordState;
+use domain::settings::PasswordState;
 use domain::{Kind, SecretString};
 use engine::{Actor, Postern};
 use testkit::{Relay, RelayScript};

@@ -10,9 +10,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use domain::jwe::seal_for;
-use domain::keys::SealingKeyState;
-use domain::view::{PasswordChange, PasswordState};
+use domain::crypto::jwe::seal_for;
+use domain::crypto::keys::SealingKeyState;
+use domain::settings::{PasswordChange, PasswordState};
 use engine::{Actor, Postern};
 use rand::rngs::OsRng;
 

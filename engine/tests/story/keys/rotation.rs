@@ -6,9 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use domain::Kind;
-use domain::dkim::DkimAlgorithm;
-use domain::keys::{KeysView, ROTATION_AGE, SealedKind, SealingKeyState};
-use domain::view::{PasswordChange, PasswordState, Role};
+use domain::account::Role;
+use domain::crypto::keys::{KeysView, ROTATION_AGE, SealedKind, SealingKeyState};
+use domain::mail::dkim::DkimAlgorithm;
+use domain::settings::{PasswordChange, PasswordState};
 use engine::{Actor, Config, Postern};
 use sqlx::{AnyConnection, AssertSqlSafe};
 

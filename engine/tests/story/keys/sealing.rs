@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::view::PasswordChange;
+use domain::settings::PasswordChange;
 use domain::{Form, Kind, Label};
 use engine::Actor;
 

@@ -131,7 +131,7 @@ async fn an_action_on_many_recipients_is_seen_and_stopped(env: TestEnv) {
     );
 
     let user = env
-        .sign_in("user@example.org", domain::view::Role::User)
+        .sign_in("user@example.org", domain::account::Role::User)
         .await;
     assert_eq!(outbox.overview(&user).await.expect("an overview").act, None);
     let refusal = outbox.stop_act(&user).await;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use domain::account::Role;
 use domain::outbox::{MessageAction, RecipientState, Search, Selection};
-use domain::view::Role;
 use engine::Actor;
 
 use crate::environment::{TestEnv, execute};

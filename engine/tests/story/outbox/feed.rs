@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::account::Role;
 use domain::outbox::Search;
-use domain::view::Role;
 use domain::{Event, Kind};
 use engine::{
     Actor, DiagnosisRequest, FeedItem, NewToken, Origin, OutboxQuery, OutboxView, TimedView,

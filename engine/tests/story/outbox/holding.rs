@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use domain::Kind;
+use domain::account::Role;
 use domain::outbox::{
     ActionCount, EventKind, MessageAction, RecipientState, Search, Selection, SuppressionSearch,
 };
-use domain::view::Role;
 use futures::poll;
 use tokio::task::yield_now;
 use tokio::time::timeout;

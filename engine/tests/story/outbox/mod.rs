@@ -12,7 +12,7 @@ mod suppressing;
 use std::time::{Duration, Instant};
 
 use domain::outbox::{BackoffView, EventKind, MessageView, RecipientState, SuppressionSearch};
-use domain::view::PasswordChange;
+use domain::settings::PasswordChange;
 use domain::{Form, Label};
 use engine::{Actor, DeliveryConfig, Retention, Submission, Submissions};
 use tokio::sync::oneshot;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use domain::Kind;
+use domain::account::Role;
+use domain::account::policy::PolicyChange;
 use domain::outbox::{MessageOpens, RecipientState};
-use domain::policy::PolicyChange;
-use domain::view::Role;
 use engine::{Actor, Postern, Submission, Submissions};
 use testkit::{Relay, RelayScript};
 

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use domain::account::Role;
 use domain::outbox::{OutboxRows, Search};
-use domain::view::Role;
 use domain::{Kind, Refusal};
 use engine::{Actor, Postern};
 use tokio::task::JoinSet;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use domain::account::Role;
 use domain::outbox::{QueueKind, RecipientState};
-use domain::view::{PasswordChange, Role};
+use domain::settings::PasswordChange;
 use domain::{Label, SecretString};
 use engine::{Actor, NewToken, Origin, Submissions};
 use parking_lot::{Condvar, Mutex};

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use domain::event::Outcome;
+use domain::account::Role;
+use domain::diagnosis::event::Outcome;
 use domain::outbox::MessageView;
-use domain::view::{PasswordChange, Role, Verification};
+use domain::settings::{PasswordChange, Verification};
 use domain::{Event, Fault, Form, Kind, Label, Refusal};
 use engine::{Actor, DiagnosisRequest, NewToken, ProbeRequest};
 use futures::StreamExt;

@@ -5,10 +5,11 @@ mod limits;
 
 use std::time::Duration;
 
+use domain::account::Role;
+use domain::account::policy::PolicyChange;
 use domain::outbox::{MessageView, QueueKind, RecipientState, RelayState, SuppressionSearch};
-use domain::policy::PolicyChange;
-use domain::relay::{Change, RelayChange};
-use domain::view::{PasswordChange, PasswordState, Role, Verification};
+use domain::settings::relay::{Change, RelayChange};
+use domain::settings::{PasswordChange, PasswordState, Verification};
 use domain::{Form, Kind, Label, Refusal};
 use engine::{Accepted, Actor, Postern, Submission, Submissions};
 use testkit::{Relay, RelayScript};

@@ -2,8 +2,8 @@
 
 mod networks;
 
-use domain::policy::PolicyChange;
-use domain::view::Role;
+use domain::account::Role;
+use domain::account::policy::PolicyChange;
 use domain::{Kind, OrganisationPolicy};
 use engine::Postern;
 

@@ -5,7 +5,7 @@ mod queue;
 
 use std::time::Duration;
 
-use domain::dsn::{NotifyOn, RecipientDsn, ReturnContent};
+use domain::mail::dsn::{NotifyOn, RecipientDsn, ReturnContent};
 use domain::outbox::{EventKind, MessageAction, MessageView, RecipientState, Selection};
 use engine::{
     Actor, EnvelopeRecipient, EnvelopeSubmission, Received, Repair, Submission, Submissions,

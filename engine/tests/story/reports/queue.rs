@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::outbox::RecipientState;
-use domain::view::PasswordChange;
+use domain::settings::PasswordChange;
 use engine::{Postern, SubmittedEnvelope};
 use testkit::{Relay, RelayScript};
 

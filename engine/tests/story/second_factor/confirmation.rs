@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use data_encoding::BASE32_NOPAD;
-use domain::policy::PolicyChange;
-use domain::view::Role;
+use domain::account::Role;
+use domain::account::policy::PolicyChange;
 use domain::{Kind, SecretString};
 use engine::{Actor, NewToken, Origin};
 

@@ -6,7 +6,7 @@ mod passkeys;
 use std::time::Duration;
 
 use data_encoding::BASE32_NOPAD;
-use domain::view::Role;
+use domain::account::Role;
 use domain::{Kind, Refusal, SecretString};
 use engine::{Actor, Login, NewToken, Origin, Postern, SecondFactorView};
 use hmac::{Hmac, Mac};

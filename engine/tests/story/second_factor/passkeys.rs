@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use domain::policy::PolicyChange;
-use domain::view::Role;
+use domain::account::Role;
+use domain::account::policy::PolicyChange;
 use domain::{Kind, Refusal, SecretString};
 use engine::{Actor, Login, Origin, Postern};
 use serde_json::Value;

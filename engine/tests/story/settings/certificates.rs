@@ -1,7 +1,9 @@
 //! Trusted certificates: adding, saving, and their effect on the saved password.
 
-use domain::view::{PasswordChange, PasswordState, Role};
-use domain::{Form, Kind, Label, pem};
+use domain::account::Role;
+use domain::crypto::pem;
+use domain::settings::{PasswordChange, PasswordState};
+use domain::{Form, Kind, Label};
 use engine::NewToken;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use domain::revision::{ChangedValues, RevisionPassword, RevisionView};
-use domain::view::{PasswordChange, PasswordState, Role};
+use domain::account::Role;
+use domain::settings::revision::{ChangedValues, RevisionPassword, RevisionView};
+use domain::settings::{PasswordChange, PasswordState};
 use domain::{Event, Form, Kind, Label, Refusal};
 use engine::{Actor, Settings};
 use futures::StreamExt;

@@ -6,7 +6,8 @@ pub mod relays;
 mod smtp_environment;
 mod transfer;
 
-use domain::view::{PasswordChange, PasswordState, Role, Verification};
+use domain::account::Role;
+use domain::settings::{PasswordChange, PasswordState, Verification};
 use domain::{Form, Kind, Label};
 
 use crate::environment::{TestEnv, form};

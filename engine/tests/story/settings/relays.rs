@@ -1,8 +1,9 @@
 //! Several relays: their settings and passwords, order, rules and limits, and the routing table.
 
-use domain::event::Outcome;
-use domain::relay::{Change, RelayChange, RelayView};
-use domain::view::{PasswordChange, PasswordState, Role, Verification};
+use domain::account::Role;
+use domain::diagnosis::event::Outcome;
+use domain::settings::relay::{Change, RelayChange, RelayView};
+use domain::settings::{PasswordChange, PasswordState, Verification};
 use domain::{Event, Form, Kind, Label, Refusal};
 use engine::{Actor, RoutedRelay, RoutingTable, Scope};
 use futures::StreamExt;

@@ -1,10 +1,11 @@
 //! Variables of the environment as settings of the first relay, and their password.
 
-use domain::form::Edit;
+use domain::account::Role;
 use domain::outbox::RecipientState;
-use domain::revision::RevisionPassword;
-use domain::smtp_environment::{FoundVariable, read};
-use domain::view::{PasswordChange, PasswordState, Role, SettingsView, Verification};
+use domain::settings::form::Edit;
+use domain::settings::revision::RevisionPassword;
+use domain::settings::smtp_environment::{FoundVariable, read};
+use domain::settings::{PasswordChange, PasswordState, SettingsView, Verification};
 use domain::{Form, Kind, Label};
 use engine::{Actor, Config, Postern, RoutedRelay};
 
@@ -357,7 +358,7 @@ async fn skip_email_send_holds_mail(env: TestEnv) {
 
 async fn other_relays_have_no_environment(env: TestEnv) {
     let admin = env.admin().await;
-    let new = domain::relay::RelayChange {
+    let new = domain::settings::relay::RelayChange {
         name: Some("Backup".to_owned()),
         ..Default::default()
     };

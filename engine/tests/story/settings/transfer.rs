@@ -2,9 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::relay::RelayChange;
-use domain::settings_document::{SettingsDocument, parse};
-use domain::view::{PasswordChange, PasswordState, Role};
+use domain::account::Role;
+use domain::settings::document::{SettingsDocument, parse};
+use domain::settings::relay::RelayChange;
+use domain::settings::{PasswordChange, PasswordState};
 use domain::{Form, Kind, Label};
 use engine::{Actor, ExportKey, ImportKey, Postern};
 use rsa::pkcs8::{EncodePrivateKey, EncodePublicKey};

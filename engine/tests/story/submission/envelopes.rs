@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use domain::dsn::{NotifyOn, RecipientDsn, ReturnContent};
+use domain::account::Role;
+use domain::mail::dsn::{NotifyOn, RecipientDsn, ReturnContent};
 use domain::outbox::{MessageView, QueueKind, RecipientState, Search};
-use domain::view::{PasswordChange, Role};
+use domain::settings::PasswordChange;
 use domain::{Kind, Refusal, SendingLimits};
 use engine::{
     Accepted, Actor, EnvelopeRecipient, EnvelopeSubmission, Received, Repair, SubmittedEnvelope,

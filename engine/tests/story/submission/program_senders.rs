@@ -1,6 +1,6 @@
 //! Programs that submit mail without a token: as an account, or as programs of this machine.
 
-use domain::view::Role;
+use domain::account::Role;
 use domain::{Kind, Refusal};
 use engine::{AccountChange, Actor, Origin, Submission, Submissions};
 

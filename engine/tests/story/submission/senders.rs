@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use domain::view::{PasswordChange, Role};
+use domain::account::Role;
+use domain::settings::PasswordChange;
 use domain::{Kind, Refusal};
 use engine::{
     AccountChange, Actor, AskedSender, NewToken, Origin, Postern, SenderState, SenderView,

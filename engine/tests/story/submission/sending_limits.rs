@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use domain::rate_window::Period;
-use domain::view::Role;
+use domain::account::Role;
+use domain::limits::rate_window::Period;
 use domain::{Kind, Refusal, SendingLimits};
 use engine::{Actor, NewToken, Postern, Submissions};
 

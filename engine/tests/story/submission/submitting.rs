@@ -50,7 +50,7 @@ async fn a_repeated_idempotency_key_returns_the_first_response(env: TestEnv) {
     assert_eq!((refusal.kind, refusal.fields.len()), (Kind::Invalid, 1));
     assert_eq!(env.kept(&admin).await, 1);
     let user = env
-        .sign_in("user@example.org", domain::view::Role::User)
+        .sign_in("user@example.org", domain::account::Role::User)
         .await;
     let theirs = env
         .keyed(&user, "k", 2, "Other")

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use domain::account::Role;
 use domain::outbox::{Priority, PriorityLimits};
-use domain::view::Role;
 use domain::{Kind, SecretString};
 use engine::{Actor, NewToken, Origin, Submission, Submissions};
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::Kind;
+use domain::account::Role;
 use domain::outbox::{MessageView, RecipientState};
-use domain::view::Role;
 use domain::webhook::{WEBHOOKS_MAX, WebhookChange, WebhookDeliveryState};
 use engine::{AccountChange, Actor, Postern, Submission, Submissions, WebhookOwner, Webhooks};
 use serde_json::Value;

@@ -6,7 +6,7 @@ mod outages;
 use std::time::Duration;
 
 use domain::Kind;
-use domain::view::Role;
+use domain::account::Role;
 use domain::webhook::{WEBHOOKS_MAX, WebhookChange, WebhookDelivery, WebhookDeliveryState};
 use engine::{Actor, Postern, WebhookAttempt, WebhookOutcome, WebhookOwner, Webhooks};
 use sqlx::Row as _;

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use domain::domain_check::{CheckState, DomainCheck, DomainFinding};
-use domain::transcript::TranscriptLine;
+use domain::diagnosis::transcript::TranscriptLine;
+use domain::mail::domain_check::{CheckState, DomainCheck, DomainFinding};
 use serde_json::json;
 
 use crate::cli::CheckDomainArgs;
@@ -48,7 +48,7 @@ fn lines(check: &DomainCheck) -> Vec<TranscriptLine> {
 #[cfg(test)]
 mod tests {
     use domain::Timestamp;
-    use domain::domain_check::CheckKind;
+    use domain::mail::domain_check::CheckKind;
 
     use super::*;
 

@@ -4,12 +4,12 @@ use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use domain::event::{Outcome, RunSummary};
-use domain::form::Edit;
-use domain::relay::MAIN;
-use domain::trace::Step;
-use domain::transcript::Tone;
-use domain::view::PasswordChange;
+use domain::diagnosis::event::{Outcome, RunSummary};
+use domain::diagnosis::trace::Step;
+use domain::diagnosis::transcript::Tone;
+use domain::settings::PasswordChange;
+use domain::settings::form::Edit;
+use domain::settings::relay::MAIN;
 use domain::{EmailAddress, Event, Form, Label, Refusal, Trace};
 use engine::{DiagnosisRequest, Postern};
 use futures::{Stream, StreamExt, pin_mut};

@@ -4,7 +4,7 @@ use app::accounts::{ACCOUNTS, INVITE_AGAIN, REVOKE_TOKEN_OF, account_path};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use domain::SecretString;
-use domain::view::Role;
+use domain::account::Role;
 use engine::{Actor, NewToken, Origin};
 
 use crate::http::test_browser::{BrowserAnswer, PASSWORD, TestBrowser};

@@ -4,7 +4,7 @@ use app::accounts::SESSIONS;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use domain::SecretString;
-use domain::view::Role;
+use domain::account::Role;
 use engine::{Actor, Origin};
 use serde_json::{Value, json};
 

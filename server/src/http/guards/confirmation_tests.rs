@@ -7,7 +7,7 @@ use app::limits::LIMITS;
 use app::with_query;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
-use domain::policy::PolicyChange;
+use domain::account::policy::PolicyChange;
 use engine::{Actor, NewToken};
 
 use super::confirmation::{GUARDED, PostedForm};

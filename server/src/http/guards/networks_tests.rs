@@ -6,7 +6,7 @@ use app::policy::{POLICY, POLICY_NETWORKS};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use domain::SecretString;
-use domain::view::Role;
+use domain::account::Role;
 use engine::{Actor, NetworksChange, NewToken};
 
 use crate::http::test_browser::{PASSWORD, TestBrowser};

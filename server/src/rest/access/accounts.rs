@@ -1,7 +1,7 @@
 //! `/api/accounts`: the accounts, created or invited, changed and deleted by administrators.
 
 use axum::extract::State;
-use domain::view::{AccountState, AccountView, Role};
+use domain::account::{AccountState, AccountView, Role};
 use domain::{SecretString, Timestamp};
 use engine::{AccountChange, Action, Invited, LinkDelivery};
 use serde::{Deserialize, Serialize};

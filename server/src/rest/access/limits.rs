@@ -1,7 +1,7 @@
 //! `/api/limits`, `/api/accounts/{id}/limits`, `/api/tokens/{id}/limits`: limits of what is sent.
 
 use axum::extract::State;
-use domain::sending_limits::LimitUse;
+use domain::limits::sending::LimitUse;
 use domain::{SendingLimits, SendingQuota, Timestamp};
 use engine::Action;
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use domain::OrganisationPolicy;
-use domain::policy::PolicyChange;
+use domain::account::policy::PolicyChange;
 use engine::Action;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

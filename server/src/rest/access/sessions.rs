@@ -1,7 +1,7 @@
 //! `/api/sessions`, `/api/accounts/{id}/sessions`: signed-in browsers, listed and ended.
 
 use axum::extract::State;
-use domain::view::SessionView;
+use domain::account::SessionView;
 use engine::Account;
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use domain::view::PasswordChange;
+use domain::settings::PasswordChange;
 use domain::{Form, Label, SecretString};
 use engine::{Actor, Origin};
 use serde_json::{Value, json};

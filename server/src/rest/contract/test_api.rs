@@ -10,7 +10,7 @@ use axum::extract::ConnectInfo;
 use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use axum::http::{Request, Response};
 use domain::SecretString;
-use domain::view::Role;
+use domain::account::Role;
 use engine::smtp::PublicAddresses;
 use engine::{Actor, Clock, Config, NewToken, Postern};
 use serde_json::Value;

@@ -6,7 +6,7 @@ use axum::extract::State;
 use domain::Refusal;
 use domain::figures::FigureRow;
 use domain::health::HealthView;
-use domain::relay::{self, RelayChange, RelayView};
+use domain::settings::relay::{self, RelayChange, RelayView};
 use engine::{Action, Actor};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -377,7 +377,7 @@ pub async fn remove(
 
 #[cfg(test)]
 mod tests {
-    use domain::relay::Change;
+    use domain::settings::relay::Change;
     use serde_json::{Value, json};
 
     use super::*;

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
     use crate::rest::request::extract::JsonBody;
     use domain::Label;
-    use domain::form::Edit;
+    use domain::settings::form::Edit;
     use serde_json::{Value, json};
 
     fn read(body: Value) -> Result<engine::DiagnosisRequest, Vec<String>> {

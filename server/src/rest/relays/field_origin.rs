@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::Label;
-use domain::view::{PasswordState, SettingsView};
+use domain::settings::{PasswordState, SettingsView};
 use serde::Serialize;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, SchemaType, Type};
@@ -91,7 +91,7 @@ impl ToSchema for Origins {}
 
 #[cfg(test)]
 mod tests {
-    use domain::view::{Stamp, Verification};
+    use domain::settings::{Stamp, Verification};
     use domain::{Form, Timestamp};
 
     use super::*;

@@ -3,9 +3,9 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::IF_MATCH;
-use domain::relay::Change;
-use domain::revision::{FieldChange, RevisionPassword, RevisionView};
-use domain::view::{PasswordChange, Stamp};
+use domain::settings::relay::Change;
+use domain::settings::revision::{FieldChange, RevisionPassword, RevisionView};
+use domain::settings::{PasswordChange, Stamp};
 use domain::{Label, Refusal};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use domain::form::Edit;
-use domain::view::PasswordChange;
+use domain::settings::PasswordChange;
+use domain::settings::form::Edit;
 use domain::{AuthenticationType, CertificateCheck, ConnectionType, Form, Label};
 use indexmap::IndexMap;
 use serde::de::IgnoredAny;

@@ -1,6 +1,6 @@
 //! The answers of `/api/smtp/settings`.
 
-use domain::view::{PasswordState, SettingsView, Stamp};
+use domain::settings::{PasswordState, SettingsView, Stamp};
 use domain::{ConnectionType, Form, Label};
 use engine::{AccountRelay, OrganisationRelay};
 use serde::Serialize;

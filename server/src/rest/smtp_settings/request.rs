@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use domain::form::Edit;
-use domain::view::PasswordChange;
+use domain::settings::PasswordChange;
+use domain::settings::form::Edit;
 use domain::{AuthenticationType, ConnectionType, Fields, Form, Label, Refusal, SecretString};
 use engine::Actor;
 use serde::Deserialize;

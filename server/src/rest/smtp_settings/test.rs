@@ -1,6 +1,6 @@
 //! `POST /api/smtp/test`: whether a relay accepts the sign-in.
 
-use domain::event::Outcome;
+use domain::diagnosis::event::Outcome;
 use domain::{Event, Kind, Refusal};
 use engine::DiagnosisRequest;
 use futures::{StreamExt, pin_mut};

@@ -4,7 +4,7 @@
 //! same input, which is what SMTP smuggling is made of; here a line is complete before it is parsed, and a
 //! command is refused unless all of it is understood. Nothing is allocated.
 
-use domain::dsn::{NotifyOn, ReturnContent, check_envid, check_orcpt};
+use domain::mail::dsn::{NotifyOn, ReturnContent, check_envid, check_orcpt};
 
 use super::replies::SmtpReply;
 use crate::sendmail::queue::QUEUE_COMMAND;

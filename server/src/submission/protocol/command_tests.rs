@@ -1,6 +1,6 @@
 //! Tests of the command parser: what is understood, and what is refused with which code.
 
-use domain::dsn::{NotifyOn, ReturnContent};
+use domain::mail::dsn::{NotifyOn, ReturnContent};
 use proptest::prelude::*;
 
 use super::command::{CommandFault, MailCommand, RcptCommand, SmtpCommand, parse};

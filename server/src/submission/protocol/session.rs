@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::EmailAddress;
-use domain::dsn::RecipientDsn;
+use domain::mail::dsn::RecipientDsn;
 use engine::{Actor, EnvelopeRecipient, MAIL_MAX, SubmittedEnvelope};
 
 use super::authentication::{self, AuthExchange, AuthStep, SmtpCredentials};

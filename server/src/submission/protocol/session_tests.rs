@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::dsn::{NotifyOn, ReturnContent};
+use domain::mail::dsn::{NotifyOn, ReturnContent};
 use engine::Actor;
 
 use super::limits::SessionLimits;

@@ -2,7 +2,7 @@
 
 use crate::cause::class::CauseClass;
 use crate::cause::rule::{Cause, Rule};
-use crate::stage::Stage;
+use crate::smtp::stage::Stage;
 
 pub const FULL: Cause = Cause {
     title: "The recipient's mailbox is full",
@@ -319,7 +319,7 @@ pub const WORDS: &[Rule] = &[
 #[cfg(test)]
 mod tests {
     use crate::cause::testing::{assert_causes, rejected};
-    use crate::stage::Stage;
+    use crate::smtp::stage::Stage;
 
     const FULL: &str = "The recipient's mailbox is full";
     const DISABLED: &str = "The recipient's mailbox is disabled";

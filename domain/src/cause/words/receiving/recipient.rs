@@ -2,7 +2,7 @@
 
 use crate::cause::class::CauseClass;
 use crate::cause::rule::{Cause, Rule};
-use crate::stage::Stage;
+use crate::smtp::stage::Stage;
 
 pub const NO_DOMAIN: Cause = Cause {
     title: "The recipient's domain is unknown",
@@ -399,7 +399,7 @@ pub const WORDS: &[Rule] = &[
 #[cfg(test)]
 mod tests {
     use crate::cause::testing::{assert_causes, rejected};
-    use crate::stage::Stage;
+    use crate::smtp::stage::Stage;
 
     const RELAYING: &str = "The relay denies relaying";
     const FULL: &str = "The recipient's mailbox is full";

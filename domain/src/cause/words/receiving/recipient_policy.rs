@@ -2,7 +2,7 @@
 
 use crate::cause::class::CauseClass;
 use crate::cause::rule::{Cause, Rule};
-use crate::stage::Stage;
+use crate::smtp::stage::Stage;
 
 pub const RECIPIENT_POLICY: Cause = Cause {
     title: "The recipient does not take mail from this sender",
@@ -167,7 +167,7 @@ pub const WORDS: &[Rule] = &[Rule {
 #[cfg(test)]
 mod tests {
     use crate::cause::testing::{assert_causes, rejected};
-    use crate::stage::Stage;
+    use crate::smtp::stage::Stage;
 
     const POLICY: &str = "The recipient does not take mail from this sender";
 

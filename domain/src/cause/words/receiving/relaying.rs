@@ -2,7 +2,7 @@
 
 use crate::cause::class::CauseClass;
 use crate::cause::rule::{Cause, Rule};
-use crate::stage::Stage;
+use crate::smtp::stage::Stage;
 
 pub const DENIED: Cause = Cause {
     title: "The relay denies relaying",
@@ -118,7 +118,7 @@ pub const WORDS: &[Rule] = &[
 #[cfg(test)]
 mod tests {
     use crate::cause::testing::{assert_causes, rejected};
-    use crate::stage::Stage;
+    use crate::smtp::stage::Stage;
 
     #[test]
     fn a_relay_that_does_not_relay() {

@@ -2,7 +2,7 @@
 
 use crate::cause::class::CauseClass;
 use crate::cause::rule::{Cause, Rule};
-use crate::stage::Stage;
+use crate::smtp::stage::Stage;
 
 pub const UNAUTHORISED: Cause = Cause {
     title: "The From domain does not authorise this relay",
@@ -88,7 +88,7 @@ pub const WORDS: &[Rule] = &[Rule {
 #[cfg(test)]
 mod tests {
     use crate::cause::testing::{assert_causes, rejected};
-    use crate::stage::Stage;
+    use crate::smtp::stage::Stage;
 
     const TITLE: &str = "The From domain does not authorise this relay";
 

@@ -2,7 +2,7 @@
 
 use crate::cause::class::CauseClass;
 use crate::cause::rule::{Cause, Rule};
-use crate::stage::{Fault, Stage};
+use crate::smtp::stage::{Fault, Stage};
 
 pub const NOT_SMTP: Cause = Cause {
     title: "The port does not speak SMTP",
@@ -164,7 +164,7 @@ pub const WORDS: &[Rule] = &[
 #[cfg(test)]
 mod tests {
     use crate::cause::testing::{assert_causes, failed, rejected};
-    use crate::stage::{Fault, Stage};
+    use crate::smtp::stage::{Fault, Stage};
 
     const ALIEN: &str = "The port does not speak SMTP";
     const NAME: &str = "The relay refuses the EHLO name";

@@ -2,7 +2,7 @@
 
 use crate::cause::class::CauseClass;
 use crate::cause::rule::{Cause, Rule};
-use crate::stage::Stage;
+use crate::smtp::stage::Stage;
 
 const LISTED: Cause = Cause {
     title: "This machine's address is on a blocklist",
@@ -295,7 +295,7 @@ pub const WORDS: &[Rule] = &[
 #[cfg(test)]
 mod tests {
     use crate::cause::testing::{assert_causes, rejected};
-    use crate::stage::Stage;
+    use crate::smtp::stage::Stage;
 
     const LISTED: &str = "This machine's address is on a blocklist";
     const STRANGER: &str = "The relay rejects this machine";

@@ -377,7 +377,7 @@ pub const WORDS: &[Rule] = &[
 #[cfg(test)]
 mod tests {
     use crate::cause::testing::{assert_causes, rejected};
-    use crate::stage::Stage;
+    use crate::smtp::stage::Stage;
 
     const SEND_AS: &str = "The mailbox may not send as this address";
     const CALLOUT: &str = "The sender's address cannot be verified";

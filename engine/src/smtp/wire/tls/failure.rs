@@ -4,7 +4,7 @@ use std::io;
 
 use domain::Fault;
 use domain::sanitize::printable;
-use domain::stage::CertificateFault;
+use domain::smtp::stage::CertificateFault;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 use thiserror::Error;
 

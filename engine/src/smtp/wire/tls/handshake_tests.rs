@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::certificate::Handshake;
-use domain::stage::CertificateFault;
+use domain::smtp::certificate::Handshake;
+use domain::smtp::stage::CertificateFault;
 use domain::{Fault, Form, Label};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};

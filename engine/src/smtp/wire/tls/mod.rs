@@ -6,7 +6,7 @@ pub(super) mod first_bytes;
 use std::io;
 use std::sync::Arc;
 
-use domain::certificate::{Handshake, UNCHECKED};
+use domain::smtp::certificate::{Handshake, UNCHECKED};
 use domain::{CertificateCheck, ConnectionType, Host, SmtpSettings};
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::host;
+use crate::mail::host;
 
 /// A mailbox: local part, `@`, domain or address literal (RFC 5321 section 4.1.2), in any script
 /// (RFC 6531). At most 64 octets before the `@` and 254 in total. It contains no control characters,

@@ -1,6 +1,6 @@
 //! Limits of the mail that an account or an API token sends, and what is left of them.
 
-use crate::rate_window::{Period, RateWindows, ReachedLimit};
+use crate::limits::rate_window::{Period, RateWindows, ReachedLimit};
 use crate::{Refusal, Timestamp};
 
 /// The most messages of a limit.

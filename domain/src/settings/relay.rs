@@ -1,6 +1,6 @@
 //! Relays of the organisation: name, order, From-domain rule, limits, and changes of them.
 
-use crate::view::Verification;
+use crate::settings::Verification;
 
 /// The limits of a relay; absent ones do not apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

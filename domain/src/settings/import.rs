@@ -4,7 +4,7 @@ pub mod msmtp;
 pub mod nullmailer;
 pub mod postfix;
 
-use crate::smtp_environment::{ReadEnvironment, VariableMeaning};
+use crate::settings::smtp_environment::{ReadEnvironment, VariableMeaning};
 use crate::{CertificateCheck, Form, Kind, Label, Refusal, SecretString};
 
 /// What was read, and what follows from it.
@@ -121,7 +121,7 @@ fn invalid(text: impl Into<String>) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::smtp_environment::{FoundVariable, read};
+    use crate::settings::smtp_environment::{FoundVariable, read};
 
     #[test]
     fn another_host_is_not_trusted_as_the_one_before() {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::view::Stamp;
+use crate::settings::Stamp;
 use crate::{Form, Label};
 
 /// A save of the settings of a relay, as people see it.

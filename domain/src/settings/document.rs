@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::relay::{Change, RelayChange, RelayConfig, RelayLimits};
+use crate::settings::relay::{Change, RelayChange, RelayConfig, RelayLimits};
 use crate::{Form, Kind, Label, Refusal};
 
 /// What the field `format` says.

@@ -1,9 +1,9 @@
 //! A test or diagnosis as lines of text, for the terminal and the clipboard.
 
 use crate::cause::Cause;
-use crate::domain_check::{CheckState, DiagnosedDomain, DomainFinding};
-use crate::event::{DialogueLine, Outcome, Side};
-use crate::trace::{Step, StepState, Trace};
+use crate::diagnosis::event::{DialogueLine, Outcome, Side};
+use crate::diagnosis::trace::{Step, StepState, Trace};
+use crate::mail::domain_check::{CheckState, DiagnosedDomain, DomainFinding};
 
 /// The emphasis of a line; a terminal maps it to a colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,8 +170,8 @@ fn push_cause(lines: &mut Vec<(Tone, String)>, cause: &Cause) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain_check::CheckKind;
-    use crate::event::{Elapsed, RunSummary};
+    use crate::diagnosis::event::{Elapsed, RunSummary};
+    use crate::mail::domain_check::CheckKind;
     use crate::{Event, Failure, Reply, Stage};
 
     #[test]

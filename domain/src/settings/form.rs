@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::host::{check_name, parse_address_literal};
-use crate::{CertificateCheck, EmailAddress, Host, Label, Refusal, SmtpSettings, pem};
+use crate::crypto::pem;
+use crate::mail::host::{check_name, parse_address_literal};
+use crate::{CertificateCheck, EmailAddress, Host, Label, Refusal, SmtpSettings};
 
 /// The maximum length of a user name in characters.
 pub const USERNAME_MAX: usize = 255;

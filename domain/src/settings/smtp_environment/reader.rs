@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{SetBy, SmtpEnvironment, VariableMeaning};
-use crate::form::password_fault;
+use crate::settings::form::password_fault;
 use crate::{AuthenticationType, EmailAddress, Form, Host, Label, Refusal, SecretString};
 
 /// The variables that become settings, and those that hold mail or allow weaker settings.

@@ -2,8 +2,9 @@
 //!
 //! Only the server uses this table; the browser receives it as HTML.
 
+use crate::Label;
+use crate::mail::host;
 use crate::settings::{AuthenticationType, ConnectionType};
-use crate::{Label, host};
 
 /// The settings of a provider, from its documentation as of November 2026.
 #[derive(Debug)]
@@ -239,7 +240,7 @@ pub const PROVIDERS: &[Provider] = &[
 mod tests {
     use super::*;
     use crate::Form;
-    use crate::warnings::settings_warnings;
+    use crate::settings::warnings::settings_warnings;
 
     #[test]
     fn every_preset_is_valid_and_without_warnings() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-use crate::pem::{Block, blocks};
+use crate::crypto::pem::{Block, blocks};
 use crate::refusal::TextFault;
 use crate::{EmailAddress, Host};
 

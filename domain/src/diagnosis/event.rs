@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::capability::Capability;
 use crate::cause::Finding;
-use crate::certificate::Handshake;
-use crate::domain_check::DiagnosedDomain;
-use crate::stage::{Failure, Stage};
+use crate::mail::domain_check::DiagnosedDomain;
+use crate::smtp::capability::Capability;
+use crate::smtp::certificate::Handshake;
+use crate::smtp::stage::{Failure, Stage};
 use crate::{Reply, Timestamp};
 
 /// An event of a run. `started` is the first. Each stage sends `began`, its details, and `ended`. A

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::Timestamp;
-use crate::stage::CertificateFault;
+use crate::smtp::stage::CertificateFault;
 
 /// An X.509 certificate (RFC 5280), formatted for display.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

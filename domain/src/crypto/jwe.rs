@@ -369,7 +369,7 @@ mod tests {
     fn the_longest_password_of_any_script_fits_a_token() {
         let private = rsa::RsaPrivateKey::new(&mut OsRng, 1024).expect("a small key is quick");
         let jwk = Jwk::new("k", &private.to_public_key());
-        let password = "\u{10ffff}".repeat(crate::form::PASSWORD_MAX);
+        let password = "\u{10ffff}".repeat(crate::settings::form::PASSWORD_MAX);
         let token = seal_for(&jwk, password.as_bytes(), &mut OsRng).expect("seals");
         assert!(token.len() + 512 < TOKEN_MAX, "{}", token.len());
         let token: Token = token.parse().expect("parses");

@@ -2,11 +2,13 @@
 
 use serde::Serialize;
 
-use crate::capability::Capability;
-use crate::certificate::Handshake;
-use crate::domain_check::DiagnosedDomain;
-use crate::event::{ConnectAttempt, DialogueLine, Elapsed, Event, Resolution, RunSummary};
-use crate::stage::Stage;
+use crate::diagnosis::event::{
+    ConnectAttempt, DialogueLine, Elapsed, Event, Resolution, RunSummary,
+};
+use crate::mail::domain_check::DiagnosedDomain;
+use crate::smtp::capability::Capability;
+use crate::smtp::certificate::Handshake;
+use crate::smtp::stage::Stage;
 
 /// The state of a run so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -234,7 +236,7 @@ impl Trace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Outcome, Side};
+    use crate::diagnosis::event::{Outcome, Side};
 
     fn trace(plan: &[Stage], stages: &[Stage]) -> Trace {
         let mut trace = Trace::default();
@@ -319,7 +321,7 @@ mod tests {
         }));
         trace.apply(Event::Tried(ConnectAttempt {
             address: "192.0.2.1:25".to_owned(),
-            outcome: crate::event::ConnectOutcome::Refused,
+            outcome: crate::diagnosis::event::ConnectOutcome::Refused,
             milliseconds: Elapsed(1_500),
         }));
         trace.apply(Event::Offered {

@@ -49,6 +49,7 @@ async fn a_connection_takes_several_messages_a_round_trip(env: TestEnv) {
         assert_eq!(message.recipients[0].timeline.len(), 1);
     }
     works.end().await;
+    relay.wait_for_disconnect().await;
     let record = relay.record();
     assert_eq!((record.accepted.len(), record.connections), (40, 1));
     // After two that try pipelining by DATA, half of the window goes out together.

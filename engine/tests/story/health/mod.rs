@@ -107,6 +107,7 @@ async fn a_relay_that_goes_down_and_comes_back_is_reported_once_each(env: TestEn
     assert_eq!((healthy.state, healthy.failure), (Healthy, None));
     assert_eq!(env.check().await, 0, "five minutes later");
     assert_eq!(env.next_states(&admin, 2).await, [Healthy; 2]);
+    relay.wait_for_disconnect().await;
     let record = relay.record();
     assert!(record.heard("NOOP") && record.heard("QUIT"));
     assert!(!record.heard("MAIL"));

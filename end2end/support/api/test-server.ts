@@ -1,10 +1,10 @@
 //! A Postern process with an administrator, and a client of its REST API.
 
 import { type HttpResponse, type RequestOptions, sendRequest } from './http.ts';
-import { createAccount, PASSWORD } from '../program/account.ts';
+import { ADMIN, createAccount, PASSWORD } from '../program/account.ts';
 import { Postern, type PosternOptions } from '../program/postern.ts';
-import { copyPreparedData } from '../program/prepared-data.ts';
 import { type CommandOptions, type ExitedProcess, runPostern } from '../program/program.ts';
+import { copyPreparedData } from './prepared-data.ts';
 import { type BrowserKey, seal } from './sealing.ts';
 
 export { PASSWORD };
@@ -83,13 +83,11 @@ export class TestServer {
 
   static async start(options: PosternOptions = {}): Promise<TestServer> {
     const { env, program } = options;
-    if (options.data !== undefined || program !== undefined) {
-      const process = await Postern.start(options);
-      const token = await createAccount(process.data, 'admin@example.org', 'admin', { env, program });
-      return new TestServer(process, { env, program }, token);
-    }
-    const { data, token } = await copyPreparedData();
-    return new TestServer(await Postern.start({ ...options, data }), { env }, token);
+    // A given folder is for a first start, and another program may see other files or be another user.
+    const prepared = options.data === undefined && program === undefined ? await copyPreparedData() : undefined;
+    const process = await Postern.start({ ...options, data: prepared?.data ?? options.data });
+    const token = prepared?.token ?? (await createAccount(process.data, ADMIN, 'admin', { env, program }));
+    return new TestServer(process, { env, program }, token);
   }
 
   /** Starts again on the same data. */

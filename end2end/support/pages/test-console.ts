@@ -5,9 +5,9 @@ import { CertificateAuthority } from '../relays/certificate.ts';
 import { EmailPage } from './email-page.ts';
 import { signIn } from '../api/forms.ts';
 import { PASSWORD, TestServer } from '../api/test-server.ts';
+import { ADMIN } from '../program/account.ts';
 
-/** The administrator of every Postern under test. */
-export const ADMIN = 'admin@example.org';
+export { ADMIN };
 
 /** The User-Agent of Chromium. */
 const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36';

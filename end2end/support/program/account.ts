@@ -2,6 +2,9 @@
 
 import { type CommandOptions, runPostern } from './program.ts';
 
+/** The administrator of every Postern under test. */
+export const ADMIN = 'admin@example.org';
+
 /** The password of every account. */
 export const PASSWORD = 'correct horse battery';
 

@@ -57,6 +57,17 @@ impl SentMessage {
         let begin = self.first_octet + self.prepared.plan.lines().len() as u64;
         written.saturating_sub(begin).min(self.mail_size())
     }
+
+    /// Whether the relay can have sent this reply to its next command, where `written` octets are of
+    /// everything: it has the command, and to accept the message it has the final octet.
+    fn can_have_reply(&self, command: Command, reply: &RawReply, written: u64) -> bool {
+        let is_accepted = command == Command::Bdat && matches!(reply.code, 200..300);
+        let line_end = self.prepared.plan.line_end(self.answered);
+        match is_accepted {
+            true => self.final_octet <= written,
+            false => line_end.is_some_and(|end| self.first_octet + end as u64 <= written),
+        }
+    }
 }
 
 impl Default for InFlight {
@@ -202,9 +213,14 @@ impl InFlight {
     /// Where it ends the session.
     pub fn on_reply(&mut self, command: Command, reply: &RawReply) -> Result<(), Failure> {
         self.replied = Instant::now();
+        let written = self.unwritten.written();
         let Some(first) = self.messages.front_mut() else {
             return Ok(());
         };
+        if reply.code != 421 && !first.can_have_reply(command, reply, written) {
+            // One too many: each one after it would belong to another command.
+            return Err(out_of_order(command.stage(), reply));
+        }
         let lost = command == Command::Mail && matches!(reply.code, 500 | 502 | 503);
         if lost && first.behind {
             // The relay lost the pipelined MAIL, or a part of it.
@@ -272,6 +288,34 @@ mod tests {
             in_flight.push(prepared.expect("a plan"));
         }
         in_flight
+    }
+
+    #[test]
+    fn a_reply_to_what_is_not_written_is_one_too_many() {
+        let reply = |code: u16| RawReply {
+            code,
+            bytes: format!("{code} text\r\n").into_bytes(),
+        };
+        let whole = in_flight(1).unwritten.queued();
+        // How much of a message is written, and the codes of the replies: whether the last one is taken.
+        for (written, codes, is_taken) in [
+            (0, &[250][..], false),
+            (0, &[554], false),
+            (whole - 1, &[250, 250, 250], false),
+            (whole - 1, &[250, 250, 552], true),
+            (whole, &[250, 250, 250], true),
+        ] {
+            let mut in_flight = in_flight(1);
+            let octets = usize::try_from(written).expect("a length");
+            assert!(in_flight.unwritten.piece().len() >= octets);
+            in_flight.unwritten.wrote(octets);
+            let mut last = Ok(());
+            for code in codes {
+                let command = in_flight.awaited().expect("a command");
+                last = in_flight.on_reply(command, &reply(*code));
+            }
+            assert_eq!(last.is_ok(), is_taken, "{written} octets, {codes:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

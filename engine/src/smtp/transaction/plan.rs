@@ -157,6 +157,11 @@ impl CommandPlan {
         self.commands.get(at).map(|planned| planned.command)
     }
 
+    /// Where the line of the command at this position ends in [`CommandPlan::lines`].
+    pub fn line_end(&self, at: usize) -> Option<usize> {
+        self.commands.get(at).map(|planned| planned.end)
+    }
+
     /// The number of RCPT commands.
     pub fn recipients(&self) -> usize {
         let commands = self.commands.iter();

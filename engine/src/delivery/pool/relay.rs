@@ -299,6 +299,13 @@ impl Pool {
         }
     }
 
+    /// Whether a relay gets one message at a time, after [`Pool::pipelining_interrupted`].
+    pub fn is_interrupted(&self, route: &Arc<Route>) -> bool {
+        let state = self.state();
+        let relay = state.relay(route);
+        relay.is_some_and(|relay| relay.pipelining.is_interrupted())
+    }
+
     /// Whether messages may go in chunks to a relay with this greeting.
     pub fn chunking_permit(
         &self,

@@ -99,6 +99,11 @@ impl PipeliningTrials {
         self.interrupted = true;
     }
 
+    /// Whether messages go one by one, since no message was accepted after an interruption.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted
+    }
+
     /// A message was accepted.
     pub fn accepted(&mut self) {
         self.interrupted = false;
@@ -274,7 +279,9 @@ mod tests {
         assert_eq!(trials.permit("esmtp", NOW), Denied);
         assert_eq!(trials.permit("other", NOW), Denied);
         assert_eq!(trials.chunking("esmtp", NOW), Denied);
+        assert!(trials.is_interrupted());
         trials.accepted();
+        assert!(!trials.is_interrupted());
         assert_eq!(trials.permit("esmtp", NOW), Granted);
         assert_eq!(trials.chunking("esmtp", NOW), Granted);
     }

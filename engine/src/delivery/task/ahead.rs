@@ -150,11 +150,14 @@ impl Ahead<'_> {
         }
     }
 
-    /// Whether another message may begin.
+    /// Whether another message may begin. After an interruption, also on another connection, one waits for the
+    /// reply to the one before.
     fn goes_on(&self) -> bool {
-        let healthy = self.task.half_open || !self.task.pool().is_backing_off(&self.task.route);
+        let (pool, route) = (self.task.pool(), &self.task.route);
+        let healthy = self.task.half_open || !pool.is_backing_off(route);
         let usable = self.connection.session.is_ready() && self.connection.may_continue();
-        healthy && usable && self.task.may_begin()
+        let waits = !self.sent.is_empty() && pool.is_interrupted(route);
+        healthy && usable && !waits && self.task.may_begin()
     }
 
     /// Sends messages while there are some and permits for them. Returns whether only a permit is missing.

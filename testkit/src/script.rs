@@ -41,7 +41,7 @@ pub struct RelayScript {
     pub tls: Option<ServerTls>,
     /// TLS from the first byte.
     pub implicit_tls: bool,
-    /// A small receive buffer, so that little of what a client writes is on its way.
+    /// A small receive buffer, so that little of what a client writes is in flight.
     pub narrow: bool,
 }
 

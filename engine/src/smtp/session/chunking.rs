@@ -1,4 +1,4 @@
-//! Several messages on their way at once by CHUNKING (RFC 3030) and PIPELINING (RFC 2920).
+//! Several messages in flight at once by CHUNKING (RFC 3030) and PIPELINING (RFC 2920).
 
 use std::sync::Arc;
 
@@ -36,8 +36,8 @@ impl Session {
         Ok(self.capabilities.chunking)
     }
 
-    /// Sends a message behind those that are on their way, without waiting for a reply. Its octets
-    /// are written by [`Session::next_result`], which returns the results in this order.
+    /// Sends a message behind those in flight, without waiting for a reply. Its octets are written
+    /// by [`Session::next_result`], which returns the results in this order.
     ///
     /// Returns results where the message is not sent, because it needs what the relay does not offer.
     ///
@@ -72,9 +72,9 @@ impl Session {
         Ok(None)
     }
 
-    /// Waits for the result of the oldest message on its way, and writes meanwhile. Nothing is lost
-    /// where the future is dropped. The relay has 3 min to take each 64 KiB, and has to take a message as a
-    /// whole at 4 KiB a second, once it has answered those before. It has the time of
+    /// Waits for the result of the oldest message in flight, and writes meanwhile. Nothing is lost where
+    /// the future is dropped. The relay has 3 min to take each 64 KiB, and has to take a message as a whole
+    /// at 4 KiB a second, once it has answered those before. It has the time of
     /// [`Session::use_delivery_timeouts`] for each reply to a command and 10 min for that to a message.
     ///
     /// # Errors
@@ -99,7 +99,7 @@ impl Session {
                 return Ok(Some(results));
             }
             let Some(awaited) = self.in_flight.awaited() else {
-                let failure = Failure::new(Stage::Mail, Fault::Closed, "no mail is on its way");
+                let failure = Failure::new(Stage::Mail, Fault::Closed, "no mail is in flight");
                 return Err(self.broken(failure));
             };
             let deadline = self.in_flight.deadline(awaited, self.timeouts);
@@ -125,18 +125,18 @@ impl Session {
         }
     }
 
-    /// The number of the newest messages on their way of which no octet is written.
+    /// The number of the newest messages in flight of which no octet is written.
     pub fn not_begun(&self) -> usize {
         self.in_flight.not_begun()
     }
 
-    /// Takes back so many of the newest messages, of which no octet is written: at most
+    /// Takes back this number of the newest messages, of which no octet is written: at most
     /// [`Session::not_begun`]. They have no result.
     pub fn take_back(&mut self, messages: usize) {
         self.in_flight.take_back(messages.min(self.not_begun()));
     }
 
-    /// For each message on its way, oldest first: whether it may have arrived, because its final
+    /// For each message in flight, oldest first: whether it may have arrived, because its final
     /// octet was written. Not behind a 421: the relay has taken nothing that it did not answer.
     pub fn unanswered(&self) -> Vec<bool> {
         self.in_flight.may_have_arrived()
@@ -161,7 +161,7 @@ impl Session {
         Ok(self.in_flight.pop())
     }
 
-    /// The session ended while messages were on their way.
+    /// The session ended while messages were in flight.
     fn broken(&mut self, failure: Failure) -> BrokenSession {
         self.condition = Condition::Broken;
         BrokenSession {

@@ -1,4 +1,4 @@
-//! The messages of a session that are on their way at once, and their replies so far.
+//! The messages of a session that are in flight at once, and their replies so far.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ use crate::smtp::transaction::{
 };
 use crate::smtp::wire::{Deadline, RawReply, Unwritten, WireError};
 
-/// The messages of a session that are on their way, oldest first.
+/// The messages of a session that are in flight, oldest first.
 pub(super) struct InFlight {
     messages: VecDeque<SentMessage>,
     pub unwritten: Unwritten,
@@ -23,7 +23,7 @@ pub(super) struct InFlight {
     refused: bool,
 }
 
-/// A message on its way.
+/// A message in flight.
 struct SentMessage {
     prepared: PreparedMessage,
     state: TransactionState,
@@ -192,7 +192,7 @@ impl InFlight {
             .count()
     }
 
-    /// Removes so many of the newest messages, of which no octet is written.
+    /// Removes this number of the newest messages, of which no octet is written.
     pub fn take_back(&mut self, messages: usize) {
         let kept = self.messages.len().saturating_sub(messages);
         if let Some(oldest) = self.messages.drain(kept..).next() {
@@ -272,7 +272,7 @@ mod tests {
     use crate::smtp::transaction::{Envelope, OutgoingMessage};
     use crate::smtp::wire::Capabilities;
 
-    /// So many messages on their way, of which nothing is written.
+    /// This number of messages in flight, of which nothing is written.
     fn in_flight(messages: usize) -> InFlight {
         let outgoing = Arc::new(OutgoingMessage {
             envelope: Envelope {

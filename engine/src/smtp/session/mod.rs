@@ -1,9 +1,8 @@
 //! A session with a relay: open and authenticated, it delivers one message after another.
 //!
 //! `open` connects, encrypts and signs in; `exchange` runs transactions; `deliver` and `send` are
-//! what delivery and a test call; `chunking` has several messages on
-//! their way at once, with their state in `in_flight`. `timeouts` has the
-//! times of a transaction.
+//! what delivery and a test call; `chunking` has several messages in flight at once, with their
+//! state in `in_flight`. `timeouts` has the times of a transaction.
 
 mod auth;
 mod broken;
@@ -85,7 +84,7 @@ impl Session {
     }
 
     /// When the relay last took or sent something since the end of data of a message, or while messages
-    /// were on their way.
+    /// were in flight.
     pub fn last_progress(&self) -> Instant {
         self.in_flight.progress
     }

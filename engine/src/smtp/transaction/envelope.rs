@@ -18,7 +18,7 @@ pub struct Envelope {
     pub dsn: Option<MessageDsn>,
 }
 
-/// A finished message on its way to a relay.
+/// A finished message for a relay.
 #[derive(Debug)]
 pub struct OutgoingMessage {
     /// Its sender and recipients.

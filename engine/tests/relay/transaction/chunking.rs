@@ -1,4 +1,4 @@
-//! Several messages on their way at once by CHUNKING: order, refusals, cuts and slow relays.
+//! Several messages in flight at once by CHUNKING: order, refusals, cuts and slow relays.
 
 use std::sync::Arc;
 use std::time::Duration;

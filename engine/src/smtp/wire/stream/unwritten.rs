@@ -1,4 +1,4 @@
-//! Commands and message bodies on their way to a relay, written in pieces while replies are read.
+//! Commands and message bodies for a relay, written in pieces while replies are read.
 
 use std::collections::VecDeque;
 use std::io;

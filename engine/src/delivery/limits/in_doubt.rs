@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::permits::{RelayPermit, RelayPermits};
 use crate::store::Scope;
 
-/// Limits how many messages are in doubt, whatever the connections: so many can arrive twice after a
+/// Limits how many messages are in doubt, whatever the connections: as many can arrive twice after a
 /// crash. Of these permits each relay gets a share, so that relays which do not answer leave some to
 /// others.
 pub(in crate::delivery) struct InDoubt {
@@ -18,7 +18,7 @@ pub(in crate::delivery) struct InDoubt {
 pub(in crate::delivery) struct InDoubtPermit(RelayPermit);
 
 impl InDoubt {
-    /// For so many messages, at least one.
+    /// For this number of messages, at least one.
     pub fn new(messages: usize) -> Self {
         Self {
             permits: RelayPermits::new(messages.max(1)),

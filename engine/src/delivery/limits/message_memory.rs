@@ -41,7 +41,7 @@ impl Default for MessageMemory {
 }
 
 impl MessageMemory {
-    /// The greatest size, in octets, of messages whose bytes are read together with the claim of so many: all of
+    /// The greatest size, in octets, of messages whose bytes are read together with a claim of this many: all of
     /// them fit into what is free.
     pub fn claim_size(&self, messages: usize) -> i64 {
         let free = self.small.available_permits() / messages.max(1);
@@ -55,8 +55,8 @@ impl MessageMemory {
         permit.ok().map(MemoryPermit::Small)
     }
 
-    /// Room for a message of so many octets whose turn it is at a relay; for a large one, as soon as there is
-    /// some. The number of connections bounds the small ones.
+    /// Room for a message of this many octets whose turn it is at a relay; for a large one, as soon as there
+    /// is some. The number of connections bounds the small ones.
     pub async fn enter(&self, relay: Scope, octets: i64) -> Option<MemoryPermit> {
         if octets <= SMALL {
             return None;

@@ -24,7 +24,7 @@ pub(in crate::delivery) struct RelayPermit {
 }
 
 impl RelayPermits {
-    /// So many permits.
+    /// The number of permits.
     pub fn new(number: usize) -> Self {
         Self(Arc::new(Mutex::new(RelayShares::new(number))))
     }

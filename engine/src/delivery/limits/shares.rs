@@ -4,16 +4,16 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::store::Scope;
 
-/// A relay is charged at most so many permits for each one that is left: with 1, a relay that returns none
-/// leaves half of the permits, and each further one half of the rest.
+/// A relay is charged at most this number of permits for each one that is left: with 1, a relay that
+/// returns none leaves half of the permits, and each further one half of the rest.
 const PER_PERMIT_LEFT: usize = 1;
 
 /// The relays of accounts leave this part of the permits to those of the organisation: there can be as
 /// many of them as accounts.
 const RESERVED_PART: usize = 8;
 
-/// Whether a relay that is charged so many permits may get `wanted` more. `left`: the permits of all that no
-/// relay is charged; those of results that are being recorded are free soon, whatever relays do.
+/// Whether a relay that is charged this number of permits may get `wanted` more. `left`: the permits of all
+/// that no relay is charged; those of results that are being recorded are free soon, whatever relays do.
 fn may_enter(charged: usize, wanted: usize, left: usize, all: usize, is_own: bool) -> bool {
     let reserved = match is_own {
         true => all / RESERVED_PART,
@@ -67,7 +67,7 @@ impl<W> Share<W> {
 }
 
 impl<W> RelayShares<W> {
-    /// With so many permits.
+    /// With this number of permits.
     pub fn new(size: usize) -> Self {
         Self {
             size,

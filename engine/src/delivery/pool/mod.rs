@@ -46,9 +46,9 @@ pub(super) struct Pool {
 /// What a worker may claim of a class of a queue.
 #[derive(Debug, PartialEq)]
 pub(super) enum Demand {
-    /// So many recipients.
+    /// At most this number of recipients.
     Messages(usize),
-    /// None for so long.
+    /// None for this time.
     After(Duration),
     /// None until a task ends.
     None,

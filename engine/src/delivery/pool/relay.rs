@@ -151,7 +151,7 @@ impl Pool {
         }
     }
 
-    /// Applies what the database says of the usage of relays, also by other nodes.
+    /// Applies the stored usage of relays, also by other nodes.
     pub fn load_usage(&self, usage: &[Usage], now: Timestamp) {
         for quota in self.state().quotas.values_mut() {
             quota.load(usage, now);
@@ -335,7 +335,7 @@ impl Pool {
     }
 }
 
-/// A relay that is at its limit of messages for so long.
+/// A relay that is at its limit of messages for the time `wait`.
 fn limit_view(route: &Route, now: Timestamp, wait: Duration) -> BackoffView {
     let detail = format!(
         "{} gets at most {}; it takes mail again when its limit allows",

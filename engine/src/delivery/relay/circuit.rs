@@ -11,10 +11,10 @@ use tokio::time::Instant;
 use super::backoff::RelayBackoff;
 use super::concurrency_limit::ConcurrencyLimit;
 
-/// A relay that replied to a transaction so short a time ago is healthy.
+/// A relay that replied to a transaction within this time is healthy.
 const HEALTHY: Duration = Duration::from_secs(10);
 
-/// A relay that has messages and has replied to none for so long is silent.
+/// A relay that has messages and has replied to none for this time is silent.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// Whether a relay takes messages.
@@ -26,7 +26,7 @@ pub(in crate::delivery) enum Availability {
     AtLimit,
     /// Its backoff is over: one connection makes the half-open attempt.
     HalfOpen,
-    /// It is backing off for so long.
+    /// It is backing off for this time.
     BackingOff(Duration),
     /// The half-open attempt is under way.
     Attempting,
@@ -173,9 +173,9 @@ impl RelayCircuit {
         self.back_off(failure, half_open, now, jitter)
     }
 
-    /// It let the time for its reply to a message pass, and was silent on that connection for so long.
-    /// Where it has replied to no other message meanwhile, it backs off. `half_open`: this was the
-    /// half-open attempt. Returns whether a backoff began.
+    /// It let the time for its reply to a message pass, and was silent on that connection for the time
+    /// `silent`. Where it has replied to no other message meanwhile, it backs off. `half_open`: this
+    /// was the half-open attempt. Returns whether a backoff began.
     pub fn on_unanswered(
         &mut self,
         failure: Failure,

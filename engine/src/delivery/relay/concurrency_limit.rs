@@ -3,8 +3,8 @@
 /// The connections to a relay that nothing is known of.
 const INITIAL: f64 = 4.0;
 
-/// Above the threshold, one connection is added after so many rounds of messages: a relay that allows
-/// few would refuse again and again.
+/// Above the threshold, one connection is added after this number of rounds of messages: a relay that
+/// allows few would refuse again and again.
 const ROUNDS: f64 = 16.0;
 
 /// Doubles with each round of accepted messages until the first deferral, then grows slowly. A
@@ -58,7 +58,7 @@ impl ConcurrencyLimit {
         self.threshold = self.connections;
     }
 
-    /// The relay refused another connection beside so many.
+    /// The relay refused another connection beside this number of open ones.
     pub fn cap(&mut self, number: usize) {
         self.connections = self.connections.min(number as f64).max(1.0);
         self.threshold = self.connections;

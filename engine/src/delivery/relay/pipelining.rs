@@ -10,7 +10,8 @@ use crate::store::relays::pipelining_trials::PipeliningTrial;
 /// How long the outcome of a trial is valid. A relay may be updated.
 pub(in crate::delivery) const VALID: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// After so many consecutive breaks a relay for which a trial succeeded is taken for one that breaks.
+/// After this number of consecutive breaks a relay for which a trial succeeded is taken for one that
+/// breaks.
 const MAX_BREAKS: u32 = 2;
 
 /// The maximum number of greetings that are remembered. A relay with more is not pipelined to.
@@ -21,7 +22,7 @@ const MAX_GREETINGS: usize = 16;
 enum Knowledge {
     /// One connection pipelines one message, and no other does.
     Trying,
-    /// It works; so many consecutive sessions broke since.
+    /// It works; the number of consecutive sessions that broke since.
     Works { tried: Timestamp, breaks: u32 },
     /// The session breaks: Dovecot's submission service 2.3 ends in a panic, after it has taken the
     /// message.

@@ -8,8 +8,8 @@
 
 use domain::cause::CauseClass;
 
-/// A relay that refuses so many messages for the same relay-wide cause, and accepts none in between,
-/// would refuse any message.
+/// A relay that refuses this number of messages for the same relay-wide cause, and accepts none in
+/// between, would refuse any message.
 const MESSAGES: usize = 5;
 
 /// The refusals of a relay since it last accepted a message.

@@ -9,8 +9,8 @@ use crate::outbox::Outbox;
 use crate::smtp::Session;
 use crate::store::Scope;
 
-/// A connection is closed after so many messages or this age, so that a relay behind a load balancer
-/// can move it to another machine.
+/// A connection is closed after this number of messages or this age, so that a relay behind a load
+/// balancer can move it to another machine.
 const MAX_MESSAGES: usize = 1000;
 const MAX_AGE: Duration = Duration::from_secs(300);
 

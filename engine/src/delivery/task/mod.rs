@@ -257,7 +257,7 @@ impl DeliveryTask {
         attempt.offers_dsn = connection.session.offers_dsn();
         let mut result = by_replies(&message, replies, &attempt);
         if self.route.scope.is_own() {
-            // What the relay of one account says of an address is not held against those of others.
+            // A reply of one account's relay suppresses an address for no other account.
             result.suppressions.clear();
         }
         if let Some(refusal) = result.relay_wide.take()

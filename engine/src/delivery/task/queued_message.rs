@@ -34,7 +34,7 @@ pub(in crate::delivery) struct QueuedMessage {
     to: Vec<EmailAddress>,
     /// In octets.
     size: i64,
-    /// What the envelope that it was submitted with says of reports.
+    /// The DSN parameters of the envelope that it was submitted with.
     dsn: Option<Arc<MessageDsn>>,
     outgoing: Option<Arc<OutgoingMessage>>,
     /// The leases of the recipients are renewed while these live.
@@ -50,9 +50,9 @@ pub(in crate::delivery) struct GroupedMessages {
     pub unsendable: Vec<SettledRecipient>,
 }
 
-/// Groups leased recipients of a class by message, with the bytes that there is memory for. Those pinned to
-/// a relay are in messages of their own. Recipients fail here whose address is suppressed, and those whose row or
-/// message somebody changed in the database.
+/// Groups leased recipients of a class by message, with the bytes that there is memory for. Those pinned to a
+/// relay are in messages of their own. Recipients fail here whose address is suppressed, and those whose row or
+/// message was changed in the database.
 pub(in crate::delivery) fn group_by_message(
     class: &QueueClass,
     leased: Vec<LeasedRecipient>,

@@ -50,7 +50,7 @@ impl DiskSpace {
         }
     }
 
-    /// Takes room for so many messages that have so many octets together.
+    /// Takes room for `messages` messages of `octets` octets together.
     ///
     /// # Errors
     /// [`Kind::Unavailable`] where the reserve would be used.

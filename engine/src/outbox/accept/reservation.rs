@@ -18,7 +18,7 @@ pub(crate) trait LocalWorker: Send + Sync {
     /// Returns `false` where it has none, or other messages of the class have to be claimed first.
     fn try_reserve(&self, class: &QueueClass, messages: &[NewMessage]) -> bool;
 
-    /// Releases the capacity reserved for so many messages of a class.
+    /// Releases the capacity reserved for this number of messages of a class.
     fn release_reservation(&self, class: &QueueClass, messages: usize);
 
     /// The lease that the commit is to give it.

@@ -171,7 +171,7 @@ impl Outbox {
         Ok(None)
     }
 
-    /// The limit of a relay that has listed so many addresses within a day.
+    /// The limit of a relay that has listed this number of addresses within a day.
     async fn limit_of(
         &self,
         connection: &mut Connection,

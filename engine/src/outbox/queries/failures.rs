@@ -13,7 +13,8 @@ use crate::outbox::Outbox;
 use crate::store::recipients::recent_failures::{self, RecentRecipient};
 use crate::store::search::accepted;
 
-/// A message can fail so long after it was accepted, and longer where its relay was down.
+/// The time after its acceptance within which a message can fail; it is longer where its relay was
+/// down.
 const ACCEPTED_WITHIN: Duration = MAXIMAL_QUEUE_LIFETIME.saturating_add(COUNTED);
 
 impl Outbox {

@@ -11,7 +11,7 @@ pub(super) const DATA_BLOCK_TIMEOUT: Duration = Duration::from_secs(180);
 /// take 3 min, at which rate a message of 25 MiB would keep its connection for 20 h.
 const SLOWEST_RATE: u64 = 4 * 1024;
 
-/// How long the relay may take to read a whole message of so many octets.
+/// How long the relay may take to read a whole message of this many octets.
 pub(super) fn body_timeout(octets: u64) -> Duration {
     DATA_BLOCK_TIMEOUT + Duration::from_secs(octets / SLOWEST_RATE)
 }

@@ -109,7 +109,8 @@ impl AccountMail {
                 .accept_own(to, text::INVITATION_SUBJECT, text)
                 .await
         };
-        // The account is there: whatever the outbox refuses, its link can be handed over.
+        // The account is there: whatever the outbox refuses, its link is returned to the
+        // administrator.
         let delivery = match sent.await {
             Ok(()) => LinkDelivery::Mailed,
             Err(refusal) => LinkDelivery::HandOver {
@@ -125,8 +126,8 @@ impl AccountMail {
     }
 
     /// Requests a link that resets the password of the account with this address. The link is made and
-    /// mailed after the return, so that neither the result nor its time tells whether there is such an
-    /// account.
+    /// mailed after the return, so that neither the result nor its time reveals whether there is such
+    /// an account.
     ///
     /// # Errors
     /// [`Kind::TooMany`] from the fifth request from the network on;
@@ -164,8 +165,8 @@ impl AccountMail {
             .await
     }
 
-    /// Sets a new password by the token of a mailed link, ends the sessions of the account, and tells its
-    /// person by a mail. Returns the address of the account.
+    /// Sets a new password by the token of a mailed link, ends the sessions of the account, and mails a
+    /// notice to its person. Returns the address of the account.
     ///
     /// # Errors
     /// [`Kind::Forbidden`] if the token is not valid; [`Kind::TooMany`] after the fifth such failure from

@@ -40,7 +40,7 @@ pub fn reset(link: &str, expires_at: Timestamp) -> String {
     )
 }
 
-/// The text that tells that a password was reset.
+/// The text that reports the reset of a password.
 pub fn was_reset(origin: &Origin, public_url: &str) -> String {
     format!(
         "The password of your account at {public_url} was set with a mailed link, from {origin}, and \

@@ -112,11 +112,11 @@ impl Accounts {
                 if role != before.role {
                     accounts::set_role(&mut work, id, role).await?;
                     match role {
-                        // They would read and change what they were not made for.
+                        // These tokens would gain rights that they were not created with.
                         Role::Admin => {
                             tokens::revoke_beyond_sending(&mut work, id, self.clock.now()).await?;
                         }
-                        // An administrator once more, it would be for a token to be asked again.
+                        // Otherwise a second promotion would restore the permission to old tokens.
                         Role::User => tokens::forbid_any_sender(&mut work, id).await?,
                     }
                     done.push(match role {
@@ -127,7 +127,7 @@ impl Accounts {
                 if disabled != was_disabled {
                     let at = disabled.then(|| self.clock.now());
                     accounts::set_disabled(&mut work, id, at).await?;
-                    // Its own relay is checked no more, or again.
+                    // The checks of its own relay end or begin.
                     routing::raise(&mut work).await?;
                     done.push(if disabled { "disabled" } else { "enabled" });
                 }

@@ -44,7 +44,7 @@ pub enum Action {
     /// The recovery codes of an account were replaced.
     #[strum(serialize = "create recovery codes")]
     CreateRecoveryCodes,
-    /// The person of a session proved to be there.
+    /// The person of a session confirmed it.
     #[strum(serialize = "confirm session")]
     ConfirmSession,
     /// An administrator came from a network that is not allowed.

@@ -18,7 +18,7 @@ impl Signature {
         }
     }
 
-    /// For requests of anybody in a network.
+    /// For requests from a network, whatever name they give.
     pub(crate) fn of_network(network: impl ToString) -> Self {
         Self {
             actor: String::new(),
@@ -40,7 +40,7 @@ impl Signature {
 pub(crate) enum Source {
     /// An actor.
     Actor,
-    /// Anybody who reaches the port.
+    /// A client without authentication.
     Stranger,
 }
 

@@ -13,7 +13,8 @@ use crate::store::{Connection, StoreError, commit};
 /// The rows that are read at once.
 const BATCH: i64 = 1000;
 
-/// What is said where the chains themselves cannot be read. The rows of a chain that cannot are named instead.
+/// The fault where the chains themselves cannot be read. Rows of a chain that cannot be read are named
+/// instead.
 const UNREADABLE: &str = "The chains of the audit log have a value that Postern does not write: another program \
                           changed the tables audit, audit_chain or audit_unchained.";
 

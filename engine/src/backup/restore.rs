@@ -19,7 +19,7 @@ use crate::store::{Store, StoreError, commit, keys};
 use crate::vault::KeyCopies;
 use crate::{Actor, Clock};
 
-/// The folder in the data folder in which a backup becomes the database.
+/// The folder in the data folder where a backup is checked and migrated before it is published.
 const STAGING: &str = "restore.unfinished";
 
 /// What may be in a data folder that is restored into. Keys may have been copied there before.

@@ -82,7 +82,7 @@ pub struct ComposedMessage {
     pub null_sender: bool,
     /// The recipients of the envelope, each once.
     pub recipients: Vec<EmailAddress>,
-    /// What the envelope says of reports; `None` where nobody gets one.
+    /// The DSN parameters of the envelope; `None` where no report is sent.
     pub dsn: Option<MessageDsn>,
     /// For display: decoded, without control characters, at most 200 characters.
     pub subject: String,

@@ -123,7 +123,7 @@ fn prepare(
     })
 }
 
-/// What became of an attempt.
+/// The outcome of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WebhookOutcome {
     /// The endpoint answered.

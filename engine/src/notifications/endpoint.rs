@@ -20,7 +20,8 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Parses a URL. It is `https`; `http` is for this machine alone, where nobody else can listen.
+    /// Parses a URL. It is `https`; `http` is for this machine alone, where no other machine reads
+    /// the traffic.
     ///
     /// # Errors
     /// The fault, as a sentence for the user.

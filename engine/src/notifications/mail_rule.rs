@@ -45,7 +45,7 @@ pub fn decide(
     }
     match state {
         Some(HealthState::Down | HealthState::Degraded) => {}
-        // Its settings were saved, or it is switched off: the next check tells whether it still fails.
+        // Its settings were saved, or it is switched off: the next check shows whether it still fails.
         Some(HealthState::Unknown) => return MailDecision::Wait,
         Some(HealthState::Healthy) | None => return MailDecision::Drop,
     }

@@ -37,7 +37,7 @@ pub(crate) fn compose(report: &Report<'_>) -> ComposedReport {
         ),
         ("Subject", subject),
         ("Message-ID", &message_id),
-        // RFC 3834: nobody answers it.
+        // RFC 3834: automatic responders do not answer it.
         ("Auto-Submitted", "auto-replied"),
         ("MIME-Version", "1.0"),
         (

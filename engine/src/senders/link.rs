@@ -160,7 +160,7 @@ impl Senders {
     }
 
     /// Lets an account send from an address, by the token of the link that was mailed there. The link
-    /// proves the holder of the address: nobody has to be signed in.
+    /// proves that the request is from the holder of the address, so that it needs no sign-in.
     ///
     /// # Errors
     /// [`Kind::Forbidden`] if the token is not valid; [`Kind::TooMany`] after the fifth such failure from

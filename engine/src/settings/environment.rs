@@ -45,8 +45,8 @@ impl SavedSettings {
     }
 
     /// The settings that the password in force is for. A password of the environment is for what the environment
-    /// makes of `next`, while the settings in force are not complete; but nobody gave it for a certificate that
-    /// `next` trusts.
+    /// makes of `next`, while the settings in force are not complete; but it was not given for a certificate
+    /// that `next` trusts.
     pub(super) fn settings_of_password(&self, next: &SmtpSettings) -> Option<SmtpSettings> {
         let of_environment = || {
             let environment = self.information.as_ref()?.environment.as_ref()?;

@@ -195,8 +195,8 @@ impl Settings {
         }
     }
 
-    /// What an audit row says of the relay that is tried: of an account's relay nothing, since administrators
-    /// read the audit log and do not see its settings.
+    /// The name of the relay that is tried, for an audit row: none for an account's relay, since
+    /// administrators read the audit log and do not see its settings.
     pub(crate) fn tried(&self, relay: String) -> String {
         match self.scope {
             Scope::Global | Scope::Relay(_) => relay,

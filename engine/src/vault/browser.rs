@@ -220,8 +220,8 @@ impl BrowserKeys {
         Ok(views.filter(|view| view.accepted_until > now).collect())
     }
 
-    /// Seals a password that arrived in the clear over a line that nobody reads, so that it goes the
-    /// way of all others.
+    /// Seals a password that arrived over HTTPS or from this machine, so that it is handled as all
+    /// others are.
     ///
     /// # Errors
     /// If the key cannot be generated or the database fails.

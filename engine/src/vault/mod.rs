@@ -351,7 +351,7 @@ fn is_it(known: &SealingKey, key: &ContentKey) -> bool {
     expected.is_none_or(|expected| *expected == fingerprint(key))
 }
 
-/// A part of the SHA-256 of a key. Of 256 random bits it tells nothing.
+/// A part of the SHA-256 of a key. It reveals nothing about 256 random bits.
 fn fingerprint(key: &ContentKey) -> String {
     BASE64URL.encode(&Sha256::digest(key.as_ref())[..12])
 }

@@ -1,9 +1,9 @@
 //! Limits of requests to reset a password, and of the mails that answer them.
 //!
-//! Anybody may request a link for any address. Requests are counted by the network that they come from, so
-//! that strangers do not have the owner of an account wait. Mails are counted by account, so that strangers
-//! do not flood its mailbox: within the lifetime of a link three are sent. Without a new link the newest
-//! stays valid, so that there is one in the mailbox whenever no more are sent.
+//! A link for any address can be requested without a sign-in. Requests are counted by the network that they
+//! come from, so that strangers do not have the owner of an account wait. Mails are counted by account, so
+//! that strangers do not flood its mailbox: within the lifetime of a link three are sent. Without a new
+//! link the newest stays valid, so that there is one in the mailbox whenever no more are sent.
 
 use crate::accounts::password::throttle::LoginThrottle;
 use crate::rate_limit::RateLimit;

@@ -49,9 +49,9 @@ type AccountKey = [u8; 32];
 /// Where a password waits to be hashed.
 #[derive(Clone, Copy, Debug)]
 pub enum HashQueue {
-    /// From anybody. It may be full of guesses.
+    /// Sign-ins from unknown browsers. Guesses may fill it.
     Unknown,
-    /// From browsers that signed in before, and new passwords.
+    /// Sign-ins from browsers that signed in before, and new passwords.
     Known,
 }
 

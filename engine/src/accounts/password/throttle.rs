@@ -69,7 +69,7 @@ impl ThrottleKey {
     }
 
     /// The key of a browser, by its device cookie or the id of its session. Guesses of other browsers
-    /// are not counted under it, so that nobody can keep a person out from elsewhere.
+    /// are not counted under it, so that guesses from elsewhere lock no person out.
     pub fn browser(secret: &str) -> Self {
         Self::Browser(Sha256::digest(secret).into())
     }

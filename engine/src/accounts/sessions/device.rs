@@ -1,7 +1,7 @@
 //! Device cookies: the accounts that signed in with a browser, with their passwords and times.
 //!
-//! Guesses elsewhere do not keep such a browser out. The cookie is sealed, so that nobody else can make
-//! one, and it signs nobody in.
+//! Guesses elsewhere do not keep such a browser out. The cookie is sealed, so that no client can forge
+//! one, and it begins no session.
 
 use std::time::Duration;
 

@@ -307,8 +307,8 @@ impl Accounts {
         self.session_views(actor, &account.id).await
     }
 
-    /// The sessions of an account that have not expired, most recently used first. Rows of others stay in
-    /// the database until somebody signs in.
+    /// The sessions of an account that have not expired, most recently used first. Expired rows stay in
+    /// the database until the next sign-in.
     ///
     /// # Errors
     /// If the database fails.

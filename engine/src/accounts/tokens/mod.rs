@@ -37,8 +37,8 @@ fn no_such_token() -> Refusal {
 }
 
 impl Accounts {
-    /// Creates a token and returns its secret, of which only the digest is stored. Everybody who is
-    /// signed in may create tokens of the own account, administrators those of any account.
+    /// Creates a token and returns its secret, of which only the digest is stored. A signed-in
+    /// account creates tokens of its own, an administrator those of any account.
     ///
     /// # Errors
     /// [`Kind::Invalid`] under `account`, `name`, `scopes`, `expires_days`, `senders`, `any_sender`,

@@ -35,7 +35,7 @@ pub fn covering_mechanism(relay: &Host) -> String {
     }
 }
 
-/// One record from those of a domain and further mechanisms, each once. What it says of all other addresses
+/// One record from those of a domain and further mechanisms, each once. The result for all other addresses
 /// stays; in a new record that is `~all`.
 pub fn merged(records: &[String], mechanisms: &[String]) -> String {
     let mut terms: Vec<&str> = Vec::new();

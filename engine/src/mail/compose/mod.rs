@@ -24,7 +24,7 @@ impl Submission {
         id: &str,
         now: Timestamp,
     ) -> Result<ComposedMessage, Refusal> {
-        // What an envelope without parameters of RFC 3461 says: failures are reported.
+        // The default of an envelope without parameters of RFC 3461: failures are reported.
         let dsn = self.report.then(MessageDsn::default);
         let (composed, largest) = match self.raw.take() {
             Some(raw) => (raw::compose(&self, raw, sender, id, now)?, "raw"),

@@ -5,7 +5,7 @@
 //! makes the RSA keys, as it does for browsers.
 //!
 //! Signatures are relaxed/relaxed, without `l=` and `x=`. From is signed once more than it is there, so that
-//! nobody can add another one.
+//! no relay can add another one.
 
 mod canonical;
 mod key;

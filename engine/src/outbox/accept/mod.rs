@@ -209,7 +209,7 @@ impl Outbox {
     }
 
     /// Accepts a whole message with its envelope, by the rules of [`Outbox::accept`]. Failures are reported
-    /// to the sender of the envelope; the null sender gets no report, and everybody may send with it.
+    /// to the sender of the envelope; the null sender gets no report, and every actor may send with it.
     ///
     /// # Errors
     /// Those of [`Outbox::accept`], [`Kind::Invalid`] under `from` for the sender, `to` for the recipients,

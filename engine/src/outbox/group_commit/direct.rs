@@ -412,7 +412,7 @@ mod tests {
         });
         let commits = [
             vec![accept("01JD1", true), accept("01JD2", false)],
-            // Nobody has leased the second one: its result is written to no row.
+            // No worker has leased the second one: its result is written to no row.
             vec![settle("01JD1"), settle("01JD2"), accept("01JD3", true)],
             vec![
                 release,

@@ -316,8 +316,8 @@ fn remove_names(backoff: &mut BackoffView) {
     backoff.failure = Failure::new(backoff.failure.stage, Fault::Rejected, "");
 }
 
-/// An event for other accounts than administrators: acts name nobody, and attempts no relay but the own
-/// one.
+/// An event for other accounts than administrators: acts name no person, and attempts no relay but the
+/// own one.
 fn without_person(mut event: DeliveryEvent) -> DeliveryEvent {
     event.choice = event.choice.map(RelayChoice::for_account);
     if event.kind.is_act() {

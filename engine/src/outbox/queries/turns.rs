@@ -45,7 +45,7 @@ impl Searches {
         Ok(search.await.map_err(|_| Refusal::internal())??)
     }
 
-    /// The turns of an account. Those that nobody waits for are forgotten.
+    /// The turns of an account. Those without a waiting search are removed.
     fn of(&self, account: &str) -> Arc<AsyncMutex<()>> {
         let mut turns = self.0.lock();
         turns.retain(|_, turns| Arc::strong_count(turns) > 1);

@@ -14,9 +14,9 @@ impl Settings {
     /// Brings an earlier revision back, which makes a new one, and returns what is saved now. Where
     /// nothing differs from what is saved, it makes none.
     ///
-    /// [`PasswordChange::Keep`] brings back the password of the revision; the one in use is never taken in
-    /// its place, but where the environment sets it. `from_revision` is the newest revision that was shown; without it the revision is brought
-    /// back in any case.
+    /// [`PasswordChange::Keep`] brings back the password of the revision; the one in use replaces it only where
+    /// the environment sets it. `from_revision` is the newest revision that was shown; without it the revision
+    /// is brought back in any case.
     ///
     /// # Errors
     /// [`Kind::NotFound`] if the revision is not kept or the relay was removed; [`Kind::Invalid`] under

@@ -15,7 +15,7 @@ use super::text::shown;
 use super::trust_store::compare;
 use super::validity::{out_of_date, timestamp};
 
-/// A certificate that did not pass validation: the reason, and what it says of itself.
+/// A certificate that did not pass validation: the reason, and the names and dates in it.
 #[derive(Debug, Error)]
 #[error("{reason}{particulars}")]
 pub(crate) struct InvalidCertificate {

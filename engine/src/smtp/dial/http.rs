@@ -73,7 +73,7 @@ mod tests {
         Dialer::with(AddressPolicy::default(), resolver, roots()).expect("a dialer")
     }
 
-    /// The port of a server that says hello, within TLS if it has a certificate.
+    /// The port of a server that sends `hello`, within TLS if it has a certificate.
     async fn server(tls: Option<ServerTls>) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();

@@ -47,7 +47,7 @@ pub struct Session {
     command_timeout: Duration,
     timeouts: TransactionTimeouts,
     condition: Condition,
-    /// What the greeting says of the relay's software.
+    /// The relay's software, as the greeting names it.
     greeting: String,
     /// The message whose commands went out behind a body.
     pipelined_next: Option<PreparedMessage>,
@@ -105,8 +105,8 @@ impl Session {
         self.is_ready() && matches!(self.wire.has_unread().await, Ok(false))
     }
 
-    /// What the greeting says of the relay's software, the same at every connection. Empty where it
-    /// says nothing.
+    /// The relay's software, as the greeting names it, the same at every connection. Empty where
+    /// the greeting names none.
     pub fn greeting(&self) -> &str {
         &self.greeting
     }

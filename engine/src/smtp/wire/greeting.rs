@@ -6,7 +6,7 @@ const LONGEST: usize = 200;
 /// The days that begin the time of day in a greeting (RFC 5322 section 3.3).
 const DAYS: [&str; 7] = ["mon,", "tue,", "wed,", "thu,", "fri,", "sat,", "sun,"];
 
-/// What a greeting says of the software, given its text without the code: without the host name,
+/// The software that a greeting names, given its text without the code: without the host name,
 /// which differs within a cluster, the time of day, and words with digits that are no version, such
 /// as the id of a session. Lower case.
 pub fn software(greeting: &str) -> String {

@@ -18,7 +18,7 @@ pub struct SessionRow {
     pub last_used_at: Timestamp,
     pub origin: String,
     pub browser: String,
-    /// When the person last proved to be there.
+    /// When the person last confirmed the session.
     pub confirmed_at: Timestamp,
     /// Whether the account has a second factor.
     pub has_second_factor: bool,
@@ -147,7 +147,7 @@ pub async fn touch(
     Ok(())
 }
 
-/// Records that the person of a session proved to be there.
+/// Records that the person of a session confirmed it.
 ///
 /// # Errors
 /// Where the database fails.

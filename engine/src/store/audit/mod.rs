@@ -27,7 +27,7 @@ pub struct Entry {
 /// the transaction, so that this is its last write: a transaction that locks other rows behind it may wait for one
 /// that waits for the chain.
 ///
-/// The copy is in the log before the commit, so that no crash leaves a row without one. The hash tells which of two
+/// The copy is in the log before the commit, so that no crash leaves a row without one. The hash shows which of two
 /// copies with one number was committed.
 ///
 /// # Errors

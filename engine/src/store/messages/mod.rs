@@ -34,7 +34,8 @@ pub struct MessageRow {
     pub message_id: String,
     /// In octets.
     pub size: i64,
-    /// What its envelope says of reports, as [`MessageDsn::to_json`]; `None` where nobody gets one.
+    /// The DSN parameters of its envelope, as [`MessageDsn::to_json`]; `None` where no report is
+    /// sent.
     pub dsn: Option<String>,
     /// The id of the webhook that gets its events.
     pub webhook: Option<String>,
@@ -242,13 +243,13 @@ pub struct StoredMessage {
     pub size: i64,
     /// `None` for large messages.
     pub bytes: Option<Arc<[u8]>>,
-    /// What its envelope says of reports; `None` where it says nothing.
+    /// The DSN parameters of its envelope; `None` where it has none.
     pub dsn: Option<Arc<MessageDsn>>,
     /// The id of the webhook that gets its events.
     pub webhook: Option<Arc<str>>,
 }
 
-/// What an envelope says of reports, from its stored form.
+/// The DSN parameters of an envelope, from their stored form.
 pub fn parse_dsn(stored: Option<&str>) -> Option<Arc<MessageDsn>> {
     stored.and_then(MessageDsn::from_json).map(Arc::new)
 }

@@ -263,7 +263,8 @@ pub async fn write(
     Ok(())
 }
 
-/// Deletes a scope, and the outage that was announced of its relay: nobody learns of its end.
+/// Deletes a scope, and the outage that was announced of its relay: no notification reports its
+/// end.
 ///
 /// # Errors
 /// Where the database fails.

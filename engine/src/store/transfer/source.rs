@@ -50,7 +50,8 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// The database, locked until the last clone is dropped: others read it, and nobody writes. Cheap to clone.
+/// The database, locked until the last clone is dropped: other processes read it, and none writes. Cheap to
+/// clone.
 #[derive(Clone)]
 pub struct LockedSource(Arc<Mutex<Connection>>);
 

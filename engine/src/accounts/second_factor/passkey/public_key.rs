@@ -2,7 +2,7 @@
 //!
 //! A key comes as the `SubjectPublicKeyInfo` that the browser's `getPublicKey()` reads from the attestation
 //! object (Web Authentication Level 2, section 5.2.1.1), so that no CBOR is parsed here. Without attestation
-//! nobody vouches for the key in the attestation object either: both come from the page of the session that
+//! nothing attests the key in the attestation object either: both come from the page of the session that
 //! registers it. What binds an assertion to the account is its signature.
 
 use ring::agreement::{self, ECDH_P256, EphemeralPrivateKey};

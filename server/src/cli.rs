@@ -190,7 +190,7 @@ pub enum Command {
         #[command(flatten)]
         data_args: DataArgs,
     },
-    /// Copy the SQLite database into a file, while Postern runs or not
+    /// Copy the SQLite database into a file, also while Postern runs
     Backup {
         #[command(flatten)]
         args: BackupArgs,

@@ -14,7 +14,7 @@ use clap::Args;
 pub struct BackupArgs {
     /// The file to write, readable by its owner only; one that exists is not overwritten
     pub file: PathBuf,
-    /// A second file, for the keys: who has both files can read every saved password, so keep them apart. One
+    /// A second file, for the keys: with both files every saved password can be read, so keep them apart. One
     /// that exists is replaced where it has no other keys than these [default: the keys are not copied]
     #[arg(long, env = "POSTERN_KEYS", value_name = "FILE")]
     pub keys: Option<PathBuf>,

@@ -30,8 +30,8 @@ pub struct DataArgs {
         value_name = "URL"
     )]
     pub database: Option<String>,
-    /// Allow PostgreSQL on another machine without sslmode=verify-full: who controls the network between
-    /// can read and change everything
+    /// Allow PostgreSQL on another machine without sslmode=verify-full: an attacker on the network
+    /// between can read and change everything
     #[arg(long, env = "POSTERN_DATABASE_INSECURE", value_parser = BoolishValueParser::new())]
     pub database_insecure: bool,
     /// Start although the other nodes on the database seal with a key whose file is not here; what they

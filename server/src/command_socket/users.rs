@@ -26,7 +26,7 @@ impl SocketUsers {
         })
     }
 
-    /// Nobody at all.
+    /// No user.
     #[cfg(test)]
     pub fn none() -> Self {
         Self {

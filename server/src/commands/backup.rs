@@ -82,8 +82,8 @@ pub struct RestoreSource {
 }
 
 impl RestoreSource {
-    /// Opens the files of `postern restore`, before root becomes the owner of the data folder, who may not
-    /// read them; `None` for other commands.
+    /// Opens the files of `postern restore` while the process is still root: the owner of the data folder
+    /// may lack the right to read them; `None` for other commands.
     pub fn open(command: &Command) -> Result<Option<Self>, Box<dyn Error>> {
         let Command::Restore { args, .. } = command else {
             return Ok(None);

@@ -43,7 +43,7 @@ pub fn proxies(list: &str) -> Option<Finding> {
     Some(Finding::fault("trusted proxies", error.to_string(), repair))
 }
 
-/// The relays; `None` where the database does not tell.
+/// The relays; `None` where the database cannot be read.
 pub fn relay(relays: Option<&RelayFindings>) -> Finding {
     const CHECK: &str = "relay";
     match relays {

@@ -121,7 +121,7 @@ fn of_sockets(bootstrap: &Bootstrap, args: &DoctorArgs) -> Vec<Finding> {
     [commands].into_iter().chain(submit).collect()
 }
 
-/// The saved relays; `None` where the database does not tell.
+/// The saved relays; `None` where the database cannot be read.
 fn relays(inspection: &Inspection) -> Option<&RelayFindings> {
     match &inspection.database {
         Ok(Some(found)) => found.relays.as_ref(),

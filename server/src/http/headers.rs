@@ -76,8 +76,8 @@ pub async fn log_request(
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
     let account = response.extensions_mut().remove();
     let account = account.map(|RefusedAccount(name)| name);
-    // Submissions come thousands of times a second, and the outbox records them. Who opens a mail is
-    // recorded nowhere.
+    // Submissions come thousands of times a second, and the outbox records them. Opens of a mail are
+    // recorded without their clients.
     let is_accepted = route == INTAKE && status == 202;
     let is_image = route.starts_with(OPEN_IMAGE_PATH);
     let is_probe = matches!(route, probes::HEALTH | probes::READINESS) && status == 200;

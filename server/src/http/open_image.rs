@@ -23,7 +23,7 @@ pub fn router() -> Router<AppState> {
     Router::new().route(&format!("{OPEN_IMAGE_PATH}/{{file}}"), get(image))
 }
 
-/// The response does not wait for the count, and does not tell whether the id is of a message.
+/// The response does not wait for the count, and does not reveal whether the id is of a message.
 async fn image(
     State(state): State<AppState>,
     method: Method,

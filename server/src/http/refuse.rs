@@ -24,8 +24,8 @@ pub fn refuse(uri: &Uri, refusal: Refusal) -> Response {
     with_status(words, &refusal)
 }
 
-/// As [`refuse`], before anything of the body is read. The connection ends where there is one: a client
-/// that kept it would send its next request in vain.
+/// As [`refuse`], before anything of the body is read. The connection ends where there is one: a next
+/// request on it would not be answered.
 pub fn refuse_unread(request: &Request, refusal: Refusal) -> Response {
     let mut response = refuse(request.uri(), refusal);
     if !request.body().is_end_stream() {

@@ -20,7 +20,7 @@ use crate::commands::bootstrap::Bootstrap;
 use crate::process::private_file;
 use crate::smtp_variables;
 
-/// What is imported, read before the process becomes the owner of the data folder.
+/// What is imported, read before the process switches to the owner of the data folder.
 pub enum ImportSource {
     /// Variables of a `.env` file.
     Environment(Box<ReadEnvironment>),

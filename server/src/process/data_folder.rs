@@ -86,8 +86,8 @@ pub fn prepare(folder: &Path, may_be_made: bool) -> Result<PathBuf, DataFolderEr
     Ok(folder)
 }
 
-/// The path of the folder without a link, as it is. When run by root, this process becomes its owner, so
-/// that it makes no file of root's in it. To be called before any thread is started.
+/// The path of the folder without a link, as it is. When run by root, this process switches to its
+/// owner, so that no file in it belongs to root. To be called before any thread is started.
 pub fn locate(folder: &Path) -> Result<PathBuf, DataFolderError> {
     umask(Mode::from_bits_truncate(0o077));
     let Ok(folder) = folder.canonicalize() else {

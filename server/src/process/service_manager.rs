@@ -40,7 +40,7 @@ struct ManagerSocket {
 
 impl ServiceManager {
     /// The manager that `NOTIFY_SOCKET` names, with the watchdog of `WATCHDOG_USEC`. An address that is
-    /// not valid is logged, and nobody is notified.
+    /// not valid is logged, and no manager is notified.
     pub fn from_environment() -> Self {
         let Some(address) = env::var_os("NOTIFY_SOCKET").filter(|set| !set.is_empty()) else {
             return Self::default();

@@ -211,7 +211,7 @@ impl SubmissionClient {
         command
     }
 
-    /// Says good-bye. What was accepted stays accepted, whatever the reply.
+    /// Ends the session by QUIT. What was accepted stays accepted, whatever the reply.
     pub fn quit(mut self) {
         if self.set_read_timeout(QUIT_TIME).is_ok() {
             let _ = self.exchange("QUIT");

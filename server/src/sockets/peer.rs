@@ -9,14 +9,14 @@ use tokio::net::UnixStream;
 pub struct Peer {
     /// The user id it had when it connected.
     pub uid: u32,
-    /// Its process id; `None` where the system does not tell.
+    /// Its process id; `None` where the system does not report it.
     pub pid: Option<i32>,
 }
 
 /// The process that connected `stream`.
 ///
 /// # Errors
-/// Where the system does not tell.
+/// Where the system does not report the peer.
 pub fn of(stream: &UnixStream) -> io::Result<Peer> {
     let credentials = stream.peer_cred()?;
     Ok(Peer {

@@ -22,8 +22,8 @@ pub enum SocketFault {
     Refused(String),
 }
 
-/// Listens on a Unix socket at `path`, whose file has the permissions `mode` before anybody can connect.
-/// The socket of a process that ended without removing it is replaced.
+/// Listens on a Unix socket at `path`, whose file has the permissions `mode` before any client can
+/// connect. The socket of a process that ended without removing it is replaced.
 ///
 /// # Errors
 /// [`SocketFault`]

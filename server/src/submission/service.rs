@@ -1,4 +1,4 @@
-//! The state that submission sessions share: engine, configuration, who submits without AUTH.
+//! The state that submission sessions share: engine, configuration, submitters without AUTH.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::protocol::limits::SessionLimits;
 use super::protocol::replies::{self, SmtpReply};
 use super::protocol::session::FinishedMail;
 
-/// Who submits the mail of programs on this machine that do not sign in.
+/// The submitter of mail from programs on this machine that do not sign in.
 #[derive(Clone, Debug, Default)]
 pub struct LocalSubmitters {
     /// The address of an account; without one, the mail is of the submitter `local`.

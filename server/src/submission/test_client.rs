@@ -125,7 +125,7 @@ pub async fn within<T>(future: impl Future<Output = T>) -> T {
     timeout(DEADLINE, future).await.expect("in time")
 }
 
-/// A client that sends what it is told.
+/// A client that sends the lines of a test.
 pub struct SmtpTestClient<S> {
     pub stream: S,
     /// What was read and belongs to later replies.

@@ -17,7 +17,7 @@ use std::{
 };
 use testkit::RelayScript;
 
-/// The processors that this process may use; 1 where the system does not tell.
+/// The processors that this process may use; 1 where the system does not report them.
 pub fn processors() -> usize {
     available_parallelism().map_or(1, usize::from)
 }

@@ -73,7 +73,7 @@ pub enum AccountCommand {
         #[command(flatten)]
         data_args: DataArgs,
     },
-    /// Delete an account that no stored mail is of
+    /// Delete an account without stored mail
     Delete(AccountArgs),
     /// Set the password of an account, end its sessions and revoke its tokens; the password is asked
     /// for, or read from standard input

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// Where programs on this machine send commands, and who is notified of saves.
+/// Where programs on this machine send commands, and which programs are notified of saves.
 #[derive(Clone, Debug, Args)]
 pub struct CommandSocketArgs {
     /// The Unix socket for the commands SEND_TEST_EMAIL*address* and SYSTEM_UPDATED*RESET* of programs on

@@ -32,11 +32,11 @@ pub struct SubmissionArgs {
     /// in /run/postern/submit.sock [default: not]
     #[arg(long, env = "POSTERN_SUBMIT_SOCKET", value_name = "PATH")]
     pub submit_socket: Option<PathBuf>,
-    /// The account that mail of programs on this machine is of which do not sign in [default: the
+    /// The account of mail from programs on this machine that do not sign in [default: the
     /// submitter local, from any address]
     #[arg(long, env = "POSTERN_LOCAL_ACCOUNT", value_name = "EMAIL")]
     pub local_account: Option<String>,
-    /// The accounts that mail from the Unix socket is of, by the user ids of programs, as in
+    /// The accounts of mail from the Unix socket, by the user ids of programs, as in
     /// 33=web@example.org, separated by commas
     #[arg(
         long,

@@ -23,7 +23,7 @@ pub async fn metrics(State(state): State<AppState>, caller: Caller, request: Req
     respond(read(&state, caller.actor.as_ref(), here).await)
 }
 
-/// For everybody who can reach the port of `--metrics-listen`.
+/// For every client that can reach the port of `--metrics-listen`.
 pub async fn open(State(state): State<AppState>) -> Response {
     respond(read(&state, None, true).await)
 }

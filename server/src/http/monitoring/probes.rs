@@ -18,7 +18,7 @@ pub const HEALTH: &str = "/healthz";
 /// The path that answers 503 where the process cannot work.
 pub const READINESS: &str = "/readyz";
 
-/// Both paths. They are open to all, as probes have no token: the answers name nobody.
+/// Both paths. They are open to all, as probes have no token: the answers name no account.
 pub fn router() -> Router<AppState> {
     Router::new()
         .route(HEALTH, get(health).fallback(method_not_allowed))

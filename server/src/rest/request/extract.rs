@@ -56,7 +56,7 @@ pub trait Administrative: DeserializeOwned + Default {
     const ACTION: Action;
 }
 
-/// The actor and the body of an administrative request. Anybody else is refused before the body is
+/// The actor and the body of an administrative request. Other actors are refused before the body is
 /// read.
 pub struct AdminBody<T> {
     pub actor: Actor,
@@ -100,7 +100,7 @@ pub fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 /// The actor of a request. Extractors that stand behind it, such as that of the body, are not run for
-/// anybody else.
+/// requests without one.
 pub struct SignedIn(pub Actor);
 
 impl<S: Sync> FromRequestParts<S> for SignedIn {

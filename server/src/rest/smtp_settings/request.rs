@@ -76,7 +76,7 @@ enum PortValue {
     Other(IgnoredAny),
 }
 
-/// A caller and its body. Anybody else is refused before the body is read.
+/// A caller and its body. Other actors are refused before the body is read.
 pub struct SmtpBody {
     pub caller: Actor,
     request: SmtpSettingsRequest,

@@ -101,7 +101,7 @@ impl AuthExchange {
 }
 
 /// The credentials of a response of PLAIN: identity, user name and password. The identity is empty or the
-/// user name, as nobody acts for another account.
+/// user name, as no account acts for another one.
 fn plain(response: &SecretString) -> AuthStep {
     let parts: Vec<&str> = response.expose().split('\0').collect();
     let [identity, address, token] = parts[..] else {

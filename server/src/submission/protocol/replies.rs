@@ -29,7 +29,7 @@ impl SmtpReply {
         }
     }
 
-    /// A reply whose text is made of what the client or the engine said.
+    /// A reply whose text contains input of the client or a refusal of the engine.
     pub fn made(code: u16, status: &'static str, text: &str) -> Self {
         Self {
             code,

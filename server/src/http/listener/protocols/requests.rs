@@ -97,7 +97,7 @@ impl Service<Request<Incoming>> for Requests {
 }
 
 /// Gives a request of HTTP/2 the Host and the target that it would have over HTTP/1.1, from its
-/// pseudo-header fields (RFC 9113 section 8.3.1): nothing behind it tells them apart.
+/// pseudo-header fields (RFC 9113 section 8.3.1): no handler has to distinguish the two.
 fn name_host<B>(request: &mut Request<B>) {
     if let Some(authority) = request.uri().authority()
         && let Ok(host) = HeaderValue::from_str(authority.as_str())

@@ -11,7 +11,7 @@ const KEY: &str = "/api/domains/{domain}/keys/{id}";
 const ACTIVATE: &str = "/api/domains/{domain}/keys/{id}/activate";
 
 /// Checks domains, and makes, activates and removes a key, with the responses of each refusal. No resolver is
-/// asked for names below `invalid` (RFC 6761 section 6.4); what DNS says of the domain of the accounts does not
+/// asked for names below `invalid` (RFC 6761 section 6.4); the records of the domain of the accounts do not
 /// matter.
 pub async fn domains(api: &mut Api) {
     let domain: &[(&str, &str)] = &[("domain", "mail.invalid")];

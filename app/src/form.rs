@@ -176,7 +176,7 @@ pub struct FormRoute {
 }
 
 impl FormRoute {
-    /// A form of persons who are signed in.
+    /// A form that needs a session.
     pub fn new<Answer>(
         path: &'static str,
         handler: impl Fn(FormRequest) -> Answer + Send + Sync + 'static,

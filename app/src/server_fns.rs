@@ -82,8 +82,7 @@ pub const BROWSER_KEY: &str = BrowserKey::PATH;
 #[cfg(feature = "ssr")]
 pub const WATCH: &str = Watch::PATH;
 
-/// A stream of snapshots ([`crate::live`]). The run or the polling ends when the response is
-/// dropped.
+/// A stream of snapshots ([`crate::live`]). The run or the feed ends when the response is dropped.
 #[server(prefix = "/fn", endpoint = "watch", input = Json, output = Streaming)]
 pub async fn watch(watched: Watched) -> Result<ByteStream<Refusal>, Refusal> {
     with_actor(|postern, actor| async move {

@@ -72,7 +72,7 @@ async fn read(
     Ok(ShownRevision { relay, comparison })
 }
 
-/// What the page says of the password, and the button; `None` where nothing can be brought back.
+/// The text about the password, and the button; `None` where nothing can be brought back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct RestoreOffer {
     text: String,

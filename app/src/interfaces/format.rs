@@ -42,7 +42,7 @@ pub fn interface_badge(view: &InterfaceView) -> [&'static str; 2] {
     }
 }
 
-/// The text about an interface that nobody has used.
+/// The text about an interface without a use so far.
 pub const fn unused(kind: InterfaceKind) -> &'static str {
     match kind {
         InterfaceKind::Http => "No request with a token since Postern was started",

@@ -61,7 +61,7 @@ async fn content(
             <header class="page-head">
                 <h1>"Interfaces"</h1>
                 <p>
-                    "Where programs reach the process that shows this page, and who used each interface last since it was started."
+                    "Where programs reach the process that shows this page, and the last use of each interface since its start."
                 </p>
             </header>
             {warning}

@@ -165,8 +165,7 @@ impl Accounts {
                 let account = self.known(&mut work, id).await?;
                 keep_an_administrator(&mut work, &account).await?;
                 if messages::has_account(&mut work, id).await? {
-                    let text = "Mail of this account is still stored, and would be nobody's. Disable \
-                                the account instead.";
+                    let text = "Mail of this account is still stored. Disable the account instead.";
                     return Err(Refusal::new(Kind::Conflict, text));
                 }
                 // Before the rows that go: what changes sender addresses and limits locks them in this

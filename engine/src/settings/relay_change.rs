@@ -90,7 +90,7 @@ fn name(text: &str, others: &[&str]) -> Result<String, Refusal> {
         return refused("A name has at most 60 characters.");
     }
     if others.iter().any(|other| other.to_lowercase() == lower) {
-        return refused("Another relay has this name. Choose one that tells them apart.");
+        return refused("Another relay has this name. Choose a different one.");
     }
     Ok(name.to_owned())
 }

@@ -4,9 +4,9 @@
 //! each of them: without this, most of the code of the program, and stacks of a megabyte. Islands are compiled for
 //! the browser too, where a typed view takes fewer octets, and use the prelude of leptos. The HTML is the same.
 
+use leptos::html::HtmlElement;
 pub use leptos::prelude::*;
 use leptos::prelude::{ElementChild as TypedChild, IntoRender};
-use leptos::tachys::html::element::HtmlElement;
 
 /// Takes the place of the trait of leptos with this name, whose method `view!` calls for the children of an element.
 pub trait ElementChild<Child> {

@@ -63,10 +63,20 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// The time this number of seconds after 1970-01-01T00:00:00Z; it saturates.
+    pub const fn from_unix_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
+    /// The whole seconds since 1970-01-01T00:00:00Z, as protocols with Unix time have them; rounded down.
+    pub const fn unix_seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
     /// Date and time of day in the proleptic Gregorian calendar. A date library would enlarge the
     /// browser bundle.
     fn parts(self) -> (String, String) {
-        let seconds = self.0.div_euclid(1000);
+        let seconds = self.unix_seconds();
         let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
         // Days since 0000-03-01, so that the leap day is the last of a year. 400 years have 146,097
         // days, and 1970-01-01 is day 719,468.
@@ -179,6 +189,22 @@ mod tests {
             Timestamp(1_795_151_610_000).to_string(),
             "2026-11-20 05:13 UTC"
         );
+    }
+
+    #[test]
+    fn unix_seconds_are_whole_and_rounded_down() {
+        for (milliseconds, seconds) in [(0, 0), (1_999, 1), (2_000, 2), (-1, -1), (-1_000, -1)] {
+            assert_eq!(Timestamp(milliseconds).unix_seconds(), seconds);
+        }
+        for (seconds, milliseconds) in [
+            (0, 0),
+            (2, 2_000),
+            (-1, -1_000),
+            (i64::MAX, i64::MAX),
+            (i64::MIN, i64::MIN),
+        ] {
+            assert_eq!(Timestamp::from_unix_seconds(seconds).0, milliseconds);
+        }
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl Notifications {
         let mut attempts = Vec::new();
         for event in claimed.await? {
             let secret = self.vault.unseal(SCOPE, &event.webhook_id, &event.secret);
-            let seconds = now.0.div_euclid(1000);
+            let seconds = now.unix_seconds();
             let dialer = match event.of_account {
                 true => self.account_dialer.clone(),
                 false => self.dialer.clone(),

@@ -45,11 +45,11 @@ pub fn certificate(
         validity.not_before.timestamp(),
         validity.not_after.timestamp(),
     );
-    let seconds = now.0 / 1000;
+    let seconds = now.unix_seconds();
     let days = (ends - seconds).div_euclid(DAY);
-    let until = Timestamp(ends * 1000).rfc3339();
+    let until = Timestamp::from_unix_seconds(ends).rfc3339();
     Some(if seconds < begins {
-        let from = Timestamp(begins * 1000).rfc3339();
+        let from = Timestamp::from_unix_seconds(begins).rfc3339();
         Finding::fault(check, format!("{shown} is valid from {from} on"), renew)
     } else if seconds >= ends {
         Finding::fault(check, format!("{shown} has expired at {until}"), renew)

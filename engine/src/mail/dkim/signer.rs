@@ -90,7 +90,7 @@ impl DkimSigner {
             self.key.algorithm().signature(),
             self.domain,
             self.selector,
-            now.0.div_euclid(1000),
+            now.unix_seconds(),
         );
         let mut data = fields.to_vec();
         canonical::field(NAME, value.as_bytes(), &mut data);

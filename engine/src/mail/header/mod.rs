@@ -75,7 +75,7 @@ pub(super) fn mailboxes<'a>(
 
 /// A date and time as in the field Date (RFC 5322 section 3.3).
 pub(crate) fn date(now: Timestamp) -> String {
-    DateTime::from_timestamp(now.0.div_euclid(1000)).to_rfc822()
+    DateTime::from_timestamp(now.unix_seconds()).to_rfc822()
 }
 
 /// Writes a mailbox as `a@b`, or as `Name <a@b>`.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::Timestamp;
 use domain::smtp::stage::CertificateFault;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, Error, OtherError};
@@ -13,7 +14,7 @@ use super::distinguished_name::distinguished_name;
 use super::parse::names;
 use super::text::shown;
 use super::trust_store::compare;
-use super::validity::{out_of_date, timestamp};
+use super::validity::out_of_date;
 
 /// A certificate that did not pass validation: the reason, and the names and dates in it.
 #[derive(Debug, Error)]
@@ -53,8 +54,8 @@ impl InvalidCertificate {
             Some(format!(
                 "{} (valid from {} to {})",
                 distinguished_name(issuer.subject()),
-                timestamp(validity.not_before.timestamp()).rfc3339(),
-                timestamp(validity.not_after.timestamp()).rfc3339(),
+                Timestamp::from_unix_seconds(validity.not_before.timestamp()).rfc3339(),
+                Timestamp::from_unix_seconds(validity.not_after.timestamp()).rfc3339(),
             ))
         });
         Self {
@@ -93,8 +94,8 @@ impl InvalidCertificate {
         name: &ServerName<'_>,
     ) -> Self {
         let validity = certificate.validity();
-        let from = timestamp(validity.not_before.timestamp()).rfc3339();
-        let until = timestamp(validity.not_after.timestamp()).rfc3339();
+        let from = Timestamp::from_unix_seconds(validity.not_before.timestamp()).rfc3339();
+        let until = Timestamp::from_unix_seconds(validity.not_after.timestamp()).rfc3339();
         let issuer = distinguished_name(certificate.issuer());
         // The common name does not count (RFC 9525 section 2), and the text says so.
         let names = match names(certificate) {

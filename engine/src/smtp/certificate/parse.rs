@@ -4,6 +4,7 @@
 
 use std::net::IpAddr;
 
+use domain::Timestamp;
 use domain::smtp::certificate::Certificate;
 use sha2::{Digest, Sha256};
 use x509_parser::certificate::X509Certificate;
@@ -15,7 +16,6 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 use super::distinguished_name::distinguished_name;
 use super::pem::encode;
 use super::text::shown;
-use super::validity::timestamp;
 
 /// The most host names of a certificate that are shown.
 const NAMES_MAX: usize = 30;
@@ -31,8 +31,8 @@ pub(crate) fn parse_certificate(der: &[u8]) -> Option<Certificate> {
         subject: distinguished_name(read.subject()),
         names: names(&read),
         issuer: distinguished_name(read.issuer()),
-        not_before: timestamp(validity.not_before.timestamp()),
-        not_after: timestamp(validity.not_after.timestamp()),
+        not_before: Timestamp::from_unix_seconds(validity.not_before.timestamp()),
+        not_after: Timestamp::from_unix_seconds(validity.not_after.timestamp()),
         key: key(read.public_key()),
         sha256: fingerprint(der),
         authority: read.is_ca(),

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use domain::Timestamp;
 use domain::smtp::stage::CertificateFault;
 use rustls::pki_types::UnixTime;
 use x509_parser::certificate::X509Certificate;
@@ -37,9 +36,4 @@ pub(super) fn out_of_date(certificate: &X509Certificate<'_>, now: UnixTime) -> O
     } else {
         None
     }
-}
-
-/// Certificates count in seconds since 1970.
-pub(super) fn timestamp(seconds: i64) -> Timestamp {
-    Timestamp(seconds.saturating_mul(1000))
 }

@@ -1,8 +1,8 @@
 //! Causes: the recipient's mailbox exists and takes no mail, or not from this sender.
 
+use super::stages::RECIPIENT_STAGES;
 use crate::cause::class::CauseClass;
 use crate::cause::rule::{Cause, Rule};
-use crate::smtp::stage::Stage;
 
 pub const FULL: Cause = Cause {
     title: "The recipient's mailbox is full",
@@ -35,9 +35,6 @@ const TOO_FAST: Cause = Cause {
     ],
 };
 
-/// The stages at which a relay speaks of a mailbox; some wait until the mail is sent.
-const LATE: &[Stage] = &[Stage::Rcpt, Stage::Data];
-
 pub const WORDS: &[Rule] = &[
     Rule {
         words: &[
@@ -59,7 +56,7 @@ pub const WORDS: &[Rule] = &[
             "messages they can receive",
             "concurrent deliveries for user",
         ],
-        when: |observed| observed.at(LATE),
+        when: |observed| observed.at(RECIPIENT_STAGES),
         cause: &TOO_FAST,
     },
     Rule {
@@ -309,7 +306,7 @@ pub const WORDS: &[Rule] = &[
             "mailbox for @ is disabled",
         ],
         when: |observed| {
-            observed.at(LATE)
+            observed.at(RECIPIENT_STAGES)
                 && !observed.says(&["your account", "sending", "temporarily suspended: connect"])
         },
         cause: &DISABLED,

@@ -4,3 +4,4 @@ pub mod mailbox;
 pub mod recipient;
 pub mod recipient_policy;
 pub mod relaying;
+mod stages;

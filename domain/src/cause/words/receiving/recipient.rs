@@ -1,8 +1,8 @@
 //! Causes: the relay rejects the recipient.
 
+use super::stages::RECIPIENT_STAGES;
 use crate::cause::class::CauseClass;
 use crate::cause::rule::{Cause, Rule};
-use crate::smtp::stage::Stage;
 
 pub const NO_DOMAIN: Cause = Cause {
     title: "The recipient's domain is unknown",
@@ -44,9 +44,6 @@ const MOVED: Cause = Cause {
         "Replace the address where the program keeps it.",
     ],
 };
-
-/// The stages at which a relay rejects a recipient; some wait until the mail is sent.
-const LATE: &[Stage] = &[Stage::Rcpt, Stage::Data];
 
 pub const WORDS: &[Rule] = &[
     Rule {
@@ -92,7 +89,7 @@ pub const WORDS: &[Rule] = &[
             "domain @ ",
         ],
         when: |observed| {
-            observed.at(LATE)
+            observed.at(RECIPIENT_STAGES)
                 && (observed.refused() || observed.says(&["recipient address rejected"]))
                 && !observed.says(&["sender", "temporar", "from address", "allowed rcpthosts"])
         },
@@ -114,7 +111,7 @@ pub const WORDS: &[Rule] = &[
             "illegal recipient",
             "recipient address must contain",
         ],
-        when: |observed| observed.at(LATE) && !observed.says(&["sender"]),
+        when: |observed| observed.at(RECIPIENT_STAGES) && !observed.says(&["sender"]),
         cause: &MALFORMED,
     },
     Rule {
@@ -128,7 +125,7 @@ pub const WORDS: &[Rule] = &[
             "new address",
             "a demenage",
         ],
-        when: |observed| observed.at(LATE),
+        when: |observed| observed.at(RECIPIENT_STAGES),
         cause: &MOVED,
     },
     Rule {
@@ -370,7 +367,7 @@ pub const WORDS: &[Rule] = &[
             "missing domain",
         ],
         when: |observed| {
-            observed.at(LATE)
+            observed.at(RECIPIENT_STAGES)
                 && !observed.says(&[
                     "sender address",
                     "sender rejected",

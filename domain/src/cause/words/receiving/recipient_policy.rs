@@ -1,8 +1,8 @@
 //! Causes: the recipient's side does not take mail from this sender.
 
+use super::stages::RECIPIENT_STAGES;
 use crate::cause::class::CauseClass;
 use crate::cause::rule::{Cause, Rule};
-use crate::smtp::stage::Stage;
 
 pub const RECIPIENT_POLICY: Cause = Cause {
     title: "The recipient does not take mail from this sender",
@@ -16,9 +16,6 @@ pub const RECIPIENT_POLICY: Cause = Cause {
         "For a mailing list, subscribe the address in Email Address.",
     ],
 };
-
-/// The stages at which a relay speaks of a mailbox; some wait until the mail is sent.
-const LATE: &[Stage] = &[Stage::Rcpt, Stage::Data];
 
 pub const WORDS: &[Rule] = &[Rule {
     words: &[
@@ -152,7 +149,7 @@ pub const WORDS: &[Rule] = &[Rule {
         "authenticated by organization",
     ],
     when: |observed| {
-        observed.at(LATE)
+        observed.at(RECIPIENT_STAGES)
             && !observed.says(&[
                 "spam score",
                 "virus",

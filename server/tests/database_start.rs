@@ -414,7 +414,7 @@ fn a_command_does_not_wait_for_the_database() {
         .arg(folder.path())
         .output()
         .expect("it runs");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("PostgreSQL at 127.0.0.1:"), "{said}");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("PostgreSQL at 127.0.0.1:"), "{errors}");
 }

@@ -246,8 +246,8 @@ fn a_certificate_needs_its_key_and_a_public_url_of_https() {
             .args(&arguments)
             .output()
             .expect("it runs");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains(expected), "{arguments:?}: {said}");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{errors}");
+        assert!(errors.contains(expected), "{arguments:?}: {errors}");
     }
 }

@@ -105,7 +105,7 @@ test('an address is added, confirmed by the mailed link, used and removed', asyn
   const link = await mailedLink();
   expect(await statusFrom(TEAM), 'nobody has confirmed it').toBe(422);
 
-  // Whoever reads the mail of the address has no account.
+  // The holder of the address has no account.
   const holder = await (await browser.newContext()).newPage();
   expect((await holder.goto(first))?.status(), 'a newer link ends the one before').toBe(403);
   await expect(holder.getByRole('heading', { level: 1 })).toHaveText('This link no longer works');

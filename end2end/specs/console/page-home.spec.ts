@@ -79,7 +79,7 @@ test('without a relay the first page is that of its settings', async ({ page }) 
   await console.stop();
 });
 
-test('paused delivery is said with its beginning and the mail that waits', async ({ page }, info) => {
+test('paused delivery is shown with its beginning and the mail that waits', async ({ page }, info) => {
   // Looks at the page in each width and scheme.
   test.slow();
   const console = await TestConsole.start();

@@ -104,7 +104,7 @@ test('a password changed on the command line ends every session', async () => {
   expectCommandFailure(await postern.command(['account', 'passwd', 'who@example.org'], { input: PASSWORD }), 1, /No account/);
 });
 
-test('a person is invited on the command line by a link that is handed over', async () => {
+test('a person is invited on the command line by a link that is printed', async () => {
   const { url } = postern.postern;
   const inviteTo = (email: string, publicUrl: string) =>
     postern.command(['account', 'invite', email, '--role', 'user', '--public-url', publicUrl]);

@@ -81,7 +81,7 @@ test('relays, settings and sealed passwords arrive at another Postern', async ()
   await to.stop();
 });
 
-test('without a key passwords are left out, and said to be', async () => {
+test('without a key passwords are left out, with a note', async () => {
   const file = await exported('open.json');
   const document = JSON.parse(readFileSync(file, 'utf8'));
   expect(document.relays[0]).toMatchObject({ first: true, has_password: true });

@@ -19,7 +19,7 @@ async function start(dsn: boolean): Promise<{ server: TestServer; relay: Relay; 
   return { server, relay, stop };
 }
 
-/** Submits a mail whose sender is told on what NOTIFY says, and returns its id. */
+/** Submits a mail whose recipient has this NOTIFY parameter, and returns its id. */
 async function submit(server: TestServer, notify: string): Promise<string> {
   const { client } = await greeted(server);
   expect(await client.ask(`MAIL FROM:<${SENDER}> RET=HDRS ENVID=job-7`)).toMatch(/^250 /);

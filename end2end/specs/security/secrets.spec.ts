@@ -56,7 +56,7 @@ function expectAbsent(secret: string, contents: NamedContent[]): void {
 for (const { name, args, level } of [
   { name: 'a log for people', args: [], level: undefined },
   { name: 'a log for people that helps with faults', args: [], level: 'debug' },
-  { name: 'a log in JSON that tells everything', args: ['--log', 'json'], level: 'trace' },
+  { name: 'a log in JSON at the level trace', args: ['--log', 'json'], level: 'trace' },
 ]) {
   test(`no secret is stored or logged in plaintext, with ${name}`, async () => {
     const authority = new CertificateAuthority();

@@ -35,8 +35,8 @@ function environment(...lines: string[]): string {
   return file;
 }
 
-/** That of the research institute's mailer. */
-function institute(...more: string[]): string {
+/** A file of variables for nodemailer. */
+function mailer(...more: string[]): string {
   return environment(
     '# mail',
     'SMTP_HOST=127.0.0.1',
@@ -55,7 +55,7 @@ function institute(...more: string[]): string {
 test('nothing is saved without an answer, and everything is shown but the password', async () => {
   const before = (await postern.read()).json;
   for (const input of ['', 'n\n', 'maybe\n']) {
-    const asked = await postern.command(['import', '--env', institute('DEBUG=1'), '--from', 'alerts@example.org'], { input });
+    const asked = await postern.command(['import', '--env', mailer('DEBUG=1'), '--from', 'alerts@example.org'], { input });
     expect(asked.code).toBe(1);
     expect(asked.stderr).toContain('Save these settings? [y/N]');
     expect(asked.stderr).toContain('nothing was saved');
@@ -78,7 +78,7 @@ test('nothing is saved without an answer, and everything is shown but the passwo
 });
 
 test('after an answer the settings are saved, and the password is used with them', async () => {
-  const args = ['import', '--env', institute(), '--from', 'alerts@example.org', '--allow-insecure'];
+  const args = ['import', '--env', mailer(), '--from', 'alerts@example.org', '--allow-insecure'];
   const saved = await postern.command(args, { input: 'y\n' });
   expect(saved, saved.stderr).toMatchObject({ code: 0 });
   const read = (await postern.read()).json;

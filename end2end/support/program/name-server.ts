@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { binary } from './program.ts';
 import { temporaryFolder } from '../temporary.ts';
 
-/** Mounts the file for this process only, and becomes the program with the arguments of the script. */
+/** Mounts the file for this process only, and executes the program with the arguments of the script. */
 const SCRIPT = `#!/bin/sh
 exec unshare --mount --propagation private /bin/sh -c \\
   'mount --bind "$0/resolv.conf" /etc/resolv.conf && exec "$0/postern" "$@"' "$(dirname "$0")" "$@"

@@ -44,7 +44,7 @@ export class CertificateAuthority {
     return this.issueWith(names);
   }
 
-  /** A certificate that deviates from a server certificate by `wish`. */
+  /** A certificate that deviates from a server certificate by `options`. */
   issueWith(names: string[], options: CertificateOptions = {}): Certificate {
     const folder = temporaryFolder('certificate');
     const [key, request, config, file] = ['key.pem', 'request.pem', 'config', 'cert.pem'].map((name) =>

@@ -466,8 +466,8 @@ fn a_delay_without_an_attempt_says_so() {
         results: &[("", waiting)],
     }
     .report();
-    let said = "    It was not tried yet:\n    no relay takes mail at present\n";
-    assert!(report.contains(said), "{report}");
+    let reason = "    It was not tried yet:\n    no relay takes mail at present\n";
+    assert!(report.contains(reason), "{report}");
     assert!(!report.contains("Remote-MTA") && !report.contains("Last-Attempt-Date"));
 }
 

@@ -41,7 +41,7 @@ pub async fn wait_for<T, S: Debug>(
     mut probe: impl AsyncFnMut() -> Result<T, S>,
 ) -> T {
     let deadline = Instant::now() + DEADLINE;
-    note(format!("{condition}, in vain so far"));
+    note(format!("{condition}, which has not come"));
     loop {
         match probe().await {
             Ok(value) => {
@@ -79,6 +79,6 @@ pub async fn run(story: impl Future<Output = ()>) {
     let last = last.lock().clone();
     assert!(
         ended.is_ok(),
-        "the story hangs since {STORY_DEADLINE:?}; the last wait was for {last}"
+        "the story did not end within {STORY_DEADLINE:?}; the last wait was for {last}"
     );
 }

@@ -20,9 +20,9 @@ impl Terminal {
     }
 
     /// Writes a line for each item.
-    pub fn lines(self, said: impl IntoIterator<Item = TranscriptLine>) -> io::Result<()> {
+    pub fn lines(self, lines: impl IntoIterator<Item = TranscriptLine>) -> io::Result<()> {
         let mut out = io::stdout().lock();
-        for (tone, text) in said {
+        for (tone, text) in lines {
             // Select Graphic Rendition, ECMA-48 section 8.3.117.
             let code = match tone {
                 Tone::Plain => None,

@@ -118,9 +118,9 @@ mod tests {
             let connected = dialer().connect_to_web(&host, port, encrypted).await;
             match (connected, expected) {
                 (Ok(mut stream), Ok(())) => {
-                    let mut said = [0; 5];
-                    stream.read_exact(&mut said).await.expect("octets");
-                    assert_eq!(&said, b"hello");
+                    let mut sent = [0; 5];
+                    stream.read_exact(&mut sent).await.expect("octets");
+                    assert_eq!(&sent, b"hello");
                 }
                 (Err(text), Err(part)) => assert!(text.contains(part), "{text}"),
                 (Ok(_), Err(part)) => panic!("connected, not {part}"),

@@ -93,13 +93,13 @@ async fn a_changed_certificate_is_reported_with_the_trusted_one() {
     let authority = PrivateAuthority::new();
     let (_, before) = authority.issue(&["relay.test"], 2020, 2030);
     let (tls, after) = authority.issue(&["relay.test"], 2020, 2040);
-    let said = fails(
+    let text = fails(
         send(tls.clone(), &before).await,
         CertificateFault::NotTrusted,
     );
     for date in ["2030-01-01", "2040-01-01"] {
-        assert!(said.contains(date), "{said}");
+        assert!(text.contains(date), "{text}");
     }
-    assert_eq!(said.matches("SHA-256 ").count(), 2, "{said}");
+    assert_eq!(text.matches("SHA-256 ").count(), 2, "{text}");
     send(tls, &format!("{before}{after}")).await.delivery();
 }

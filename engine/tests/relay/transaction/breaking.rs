@@ -239,7 +239,7 @@ pub async fn part_of_a_mail(listener: &TcpListener, by_chunks: bool) -> BufReade
         false => ("250 hello\r\n", "354 go on\r\n"),
     };
     for reply in ["220 hello\r\n", ehlo, "250 ok\r\n", "250 ok\r\n", last] {
-        tcp.write_all(reply.as_bytes()).await.expect("said");
+        tcp.write_all(reply.as_bytes()).await.expect("written");
         if reply != last {
             tcp.read_line(&mut String::new()).await.expect("heard");
         }
@@ -267,7 +267,7 @@ async fn a_refusal_during_the_body_is_read() {
     tokio::spawn(async move {
         let mut tcp = part_of_a_mail(&listener, false).await;
         let words = b"552 5.3.4 too big\r\n";
-        tcp.write_all(words).await.expect("said");
+        tcp.write_all(words).await.expect("written");
         // Reads no more, and keeps the connection.
         std::future::pending::<()>().await;
     });

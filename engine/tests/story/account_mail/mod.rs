@@ -1,4 +1,4 @@
-//! Invitations and password resets: links that are mailed or handed over, and used once.
+//! Invitations and password resets: links that are mailed or shown to the administrator, used once.
 
 mod reset_requests;
 
@@ -29,8 +29,8 @@ pub fn token(mail: &AcceptedMail) -> String {
     rest.chars().take_while(|c| !c.is_whitespace()).collect()
 }
 
-/// The token of a link that is handed over.
-fn handed(delivery: &LinkDelivery) -> (String, String) {
+/// The token of a link that the administrator gets.
+fn returned_link(delivery: &LinkDelivery) -> (String, String) {
     match delivery {
         LinkDelivery::HandOver { link, reason } => {
             let (url, token) = link.split_once("?token=").expect("a token");
@@ -142,7 +142,7 @@ async fn an_invitation_is_mailed_and_accepted_once(env: TestEnv) {
         .await
         .expect_err("has a password");
     assert_eq!(refused.kind, Kind::Conflict);
-    // On the command line nobody has a name that says anything.
+    // On the command line the actor is a user id.
     let local = Actor::local(0);
     let invited = mail.invite(&local, "bob@example.org", Role::User);
     invited.await.expect("invited");
@@ -158,12 +158,12 @@ async fn a_link_that_cannot_be_mailed_is_handed_over_with_the_reason(env: TestEn
         .invite(&admin, "ann@example.org", Role::User)
         .await
         .expect("invited");
-    let (first, reason) = handed(&ann.delivery);
+    let (first, reason) = returned_link(&ann.delivery);
     assert_eq!(reason, "no relay is set up");
     let relay = Relay::start(RelayScript::pipelining());
     env.save(&admin, &relay).await;
     let again = mail.invite_again(&admin, &ann.id).await.expect("invited");
-    let (second, reason) = handed(&again.delivery);
+    let (second, reason) = returned_link(&again.delivery);
     assert_eq!(reason, "no process delivers mail");
     assert_eq!(
         env.accept(&first, NEW).await.expect_err("older").kind,
@@ -184,7 +184,7 @@ async fn a_link_that_cannot_be_mailed_is_handed_over_with_the_reason(env: TestEn
         .invite(&admin, "bob@example.org", Role::User)
         .await
         .expect("invited");
-    let (third, reason) = handed(&bob.delivery);
+    let (third, reason) = returned_link(&bob.delivery);
     assert_eq!(reason, "Main relay fails");
 
     for (token, email) in [(second, "ann@example.org"), (third, "bob@example.org")] {
@@ -207,7 +207,7 @@ async fn a_suppressed_address_is_reported(env: TestEnv) {
         .invite(&admin, "ann@example.org", Role::User)
         .await
         .expect("invited");
-    let (_, reason) = handed(&ann.delivery);
+    let (_, reason) = returned_link(&ann.delivery);
     assert_eq!(reason, "This address is on the suppression list");
     worker.end().await;
 }
@@ -219,7 +219,7 @@ async fn an_invitation_expires_after_seven_days(env: TestEnv) {
         .invite(&admin, "ann@example.org", Role::User)
         .await
         .expect("invited");
-    let (token, _) = handed(&ann.delivery);
+    let (token, _) = returned_link(&ann.delivery);
     env.pass(Duration::from_secs(7 * 86_400 - 60));
     let accounts = env.postern.accounts();
     assert!(accounts.invited(&token).await.expect("asks").is_some());
@@ -251,7 +251,7 @@ async fn an_invitation_ends_with_a_password_or_when_the_account_is_disabled(env:
         .await
         .expect("changes");
     for invited in [ann, bob] {
-        let (token, _) = handed(&invited.delivery);
+        let (token, _) = returned_link(&invited.delivery);
         assert_eq!(
             env.accept(&token, NEW).await.expect_err("ended").kind,
             Kind::Forbidden

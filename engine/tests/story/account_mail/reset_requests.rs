@@ -13,7 +13,7 @@ const OWNER: &str = "203.0.113.1";
 impl TestEnv {
     async fn pass_minutes(&self, minutes: u64) {
         self.pass(Duration::from_secs(60 * minutes));
-        // A worker says so again.
+        // A worker sends its heartbeat again.
         self.until_outage(None).await;
     }
 

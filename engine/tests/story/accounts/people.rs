@@ -171,7 +171,7 @@ async fn a_changed_role_counts_at_once(env: TestEnv) {
     let app = env.token_actor(&token).await.expect("valid");
     let refused = accounts.list(&app, "").await.expect_err("a user");
     assert_eq!(refused.kind, Kind::Forbidden);
-    // It showed the mail of everybody.
+    // It showed the mail of all accounts.
     assert!(matches!(feed.next().await, Some(FeedItem::Expired)));
 }
 
@@ -223,7 +223,7 @@ async fn the_last_administrator_stays_one(env: TestEnv) {
     let admin = env.admin().await;
     let (accounts, mail) = (env.postern.accounts(), env.postern.account_mail());
     let own = env.account("admin@example.org").await;
-    // Whoever was invited and has no password yet cannot sign in.
+    // An invited person without a password cannot sign in.
     let invited = mail.invite(&admin, "new@example.org", Role::Admin).await;
     invited.expect("invited");
     let refusals = [

@@ -35,10 +35,10 @@ async fn delivery_recovers_from_a_database_outage(env: TestEnv) {
     let refusal = answer.expect_err("not accepted");
     assert_eq!(refusal.kind, Kind::Unavailable);
     assert!(refusal.retry_after.is_some());
-    let said = &refusal.fields["request"];
+    let fault = &refusal.fields["request"];
     assert!(
-        said.contains("unknown whether the change was stored"),
-        "{said}"
+        fault.contains("unknown whether the change was stored"),
+        "{fault}"
     );
 
     drop(lock);
@@ -99,8 +99,8 @@ async fn an_unreachable_database_has_stored_nothing(env: TestEnv) {
     let asked = env.keyed(&admin, "k", 1, "Later").await;
     let refusal = asked.expect_err("not accepted");
     assert_eq!(refusal.kind, Kind::Unavailable);
-    let said = &refusal.fields["request"];
-    assert!(said.contains("nothing was changed"), "{said}");
+    let fault = &refusal.fields["request"];
+    assert!(fault.contains("nothing was changed"), "{fault}");
 }
 
 async fn mail_sent_during_an_outage_is_not_sent_by_another_node(env: TestEnv) {

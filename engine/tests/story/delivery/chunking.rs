@@ -174,7 +174,7 @@ async fn after_a_cut_messages_go_one_by_one_until_one_is_accepted(env: TestEnv) 
         .await;
     env.until_delivered(&admin, [&behind]).await;
     works.end().await;
-    // A refusal says nothing of what the relay bears.
+    // A refusal does not show whether the relay supports pipelining.
     assert_eq!(relay.count("DATA"), by_data + 2);
 }
 

@@ -224,7 +224,7 @@ async fn a_relay_that_ends_on_pipelining_is_tried_with_one_message_a_week(env: T
             };
             env.until(&admin, id, tried).await;
         }
-        // The relay has the message of the trial, and has not said so.
+        // The relay has the message of the trial, and has not replied.
         env.pass(Duration::from_secs(3600));
         env.until_delivered(&admin, &ids).await;
         works.end().await;
@@ -347,7 +347,7 @@ async fn a_hanging_relay_does_not_delay_the_next_saved_one(env: TestEnv) {
     .await;
     works.end().await;
     let hanging = hangs.address.to_string();
-    // What was not pipelined yet is on its way to the next relay, and may be interrupted there.
+    // What was not pipelined yet goes to the next relay, and may be interrupted there.
     let (mut doubtful, mut waiting) = (0, 0);
     for id in &ids {
         let message = env.message(&admin, id).await;
@@ -410,7 +410,7 @@ async fn a_message_that_always_gets_421_does_not_stop_others(env: TestEnv) {
     let poison = env
         .submit_mail(&admin, &["poison@example.net"], "Bad")
         .await;
-    // While no other goes through it is the relay's condition.
+    // While no other message is delivered, the relay backs off.
     let backoff = env.until_backoff(&admin, None).await;
     let mut ids = Vec::new();
     for _ in 0..50 {

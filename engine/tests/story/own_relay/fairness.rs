@@ -27,7 +27,7 @@ const MAILS: usize = 10;
 const CAP: usize = 200;
 const CAP_OF_ONE: usize = 4;
 
-/// More tasks than this may not come with the relays.
+/// The relays add fewer tasks than this.
 const FEW_TASKS: usize = ACCOUNTS / 2;
 
 /// One story at a time: each has some 500 open files.

@@ -1,4 +1,4 @@
-//! The networks of administrators: who is refused, and how nobody is locked out by mistake.
+//! The networks of administrators: which are refused, and how a lock-out by mistake is prevented.
 
 use std::time::Duration;
 

@@ -432,7 +432,7 @@ async fn a_secret_is_sealed_for_its_account(env: TestEnv) {
             .any(|code| digests.contains(&code))
     );
 
-    // Whoever writes to the database gives nobody a secret of another account.
+    // A secret that is moved to the row of another account does not open there.
     let _ = env.sign_in("eve@example.org", Role::User).await;
     env.tamper(
         "UPDATE totp SET account_id = (SELECT id FROM account WHERE email = 'eve@example.org')",

@@ -45,7 +45,7 @@ async fn a_token_of_an_account_is_seen_and_revoked_on_its_page() {
 }
 
 /// The token of the link that the page of an invited account shows.
-fn handed(answer: &BrowserAnswer) -> String {
+fn shown_token(answer: &BrowserAnswer) -> String {
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     let link = answer.text.split_once("/invitation?token=");
     let (_, rest) = link.expect("a link");
@@ -64,7 +64,7 @@ async fn an_invitation_is_made_again_on_the_page_of_its_account() {
         ("password", ""),
         ("with", "invitation"),
     ];
-    let first = handed(&browser.post(ACCOUNTS, &fields).await);
+    let first = shown_token(&browser.post(ACCOUNTS, &fields).await);
     let accounts = browser.postern.accounts();
     let found = accounts.read_by_email(&Actor::local(0), USER).await;
     let account = found.expect("an account").id;
@@ -78,7 +78,7 @@ async fn an_invitation_is_made_again_on_the_page_of_its_account() {
     let again = browser
         .post(INVITE_AGAIN, &[("id", account.as_str())])
         .await;
-    let second = handed(&again);
+    let second = shown_token(&again);
     let valid = Some(USER.to_owned());
     for (token, expected) in [(first, None), (second, valid)] {
         assert_eq!(accounts.invited(&token).await, Ok(expected));

@@ -1,4 +1,4 @@
-//! Receives what a service tells its manager, by the protocol of `sd_notify(3)`.
+//! Receives the notifications of a service to its manager, by the protocol of `sd_notify(3)`.
 
 use anyhow::{Context, Result, bail};
 use std::{

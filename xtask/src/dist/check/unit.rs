@@ -1,4 +1,4 @@
-//! What the installed units say.
+//! The settings of the installed units.
 
 use super::root::DebianRoot;
 use anyhow::{Context, Result};

@@ -15,7 +15,7 @@ use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 use leptos::server_fn::codec::{ByteStream, Json, Postcard, Streaming};
 
-use crate::live::Watched;
+use crate::live::LiveSubject;
 #[cfg(feature = "ssr")]
 use crate::request::{with_actor, with_engine};
 
@@ -84,14 +84,14 @@ pub const WATCH: &str = Watch::PATH;
 
 /// A stream of snapshots ([`crate::live`]). The run or the feed ends when the response is dropped.
 #[server(prefix = "/fn", endpoint = "watch", input = Json, output = Streaming)]
-pub async fn watch(watched: Watched) -> Result<ByteStream<Refusal>, Refusal> {
+pub async fn watch(watched: LiveSubject) -> Result<ByteStream<Refusal>, Refusal> {
     with_actor(|postern, actor| async move {
         let snapshots = match watched {
-            Watched::Outbox { url } => {
+            LiveSubject::Outbox { url } => {
                 let public_url = expect_context();
                 crate::outbox::snapshots(postern, actor, public_url, &url).await?
             }
-            Watched::Run(request) => {
+            LiveSubject::Run(request) => {
                 postern.accounts().touch(&actor).await?;
                 crate::settings::report::snapshots(postern, actor, request).await?
             }

@@ -81,7 +81,7 @@ pub use outbox::{MailAttempt, MailSpan, MailSpans, MailStep};
 pub use policy::Policy;
 pub use postern::{Config, OpenError, Postern};
 pub use readiness::{Readiness, ReadinessReport};
-pub use senders::{AskedSender, SENDER_CONFIRMATION_PATH, SenderState, SenderView, Senders};
+pub use senders::{RequestedSender, SENDER_CONFIRMATION_PATH, SenderState, SenderView, Senders};
 pub use settings::{AccountRelay, OrganisationRelay, Relays, RoutedRelay, RoutingTable, Settings};
 pub use store::Scope;
 pub use store::accounts::Account;

@@ -31,7 +31,7 @@ pub use stream::encoded;
     clippy::large_enum_variant,
     reason = "there is one at a time, and a box costs bytes in the browser"
 )]
-pub enum Watched {
+pub enum LiveSubject {
     /// A page of the outbox, by its path and query.
     Outbox { url: String },
     /// A run with the settings on the form.

@@ -10,7 +10,7 @@ use leptos::task::spawn_local;
 
 use super::patch::patch;
 use super::stream::Decoder;
-use super::{Snapshot, Watched};
+use super::{LiveSubject, Snapshot};
 use crate::server_fns::watch;
 
 /// How a stream ended.
@@ -32,7 +32,7 @@ pub struct Reader(StoredValue<Option<AbortHandle>>);
 
 /// Resolves to the subject of the stream; this may take a request of its own. Boxed, because a
 /// generic reader would be in the bundle once for each caller.
-pub type Request = Pin<Box<dyn Future<Output = Result<Watched, Refusal>>>>;
+pub type Request = Pin<Box<dyn Future<Output = Result<LiveSubject, Refusal>>>>;
 
 impl Reader {
     pub fn new() -> Self {

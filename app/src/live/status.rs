@@ -5,7 +5,7 @@ use std::time::Duration;
 use leptos::ev;
 use leptos::prelude::*;
 
-use super::{End, Reader, Watched};
+use super::{End, LiveSubject, Reader};
 use crate::{element, reactive};
 
 /// The element whose `data-source` is the path and query of the page.
@@ -62,7 +62,7 @@ impl LiveView {
             }
         };
         let handle = self.reader.start(
-            Box::pin(async move { Ok(Watched::Outbox { url }) }),
+            Box::pin(async move { Ok(LiveSubject::Outbox { url }) }),
             Box::new(shown),
             Box::new(move |end| self.ended(end, retry)),
         );

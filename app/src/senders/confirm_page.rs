@@ -1,7 +1,7 @@
 //! The page of a mailed link, with a button: programs that scan mail open links and press none.
 
 use domain::Kind;
-use engine::{AskedSender, Postern};
+use engine::{Postern, RequestedSender};
 
 use super::CONFIRM_SENDER;
 use crate::components::ErrorNotice;
@@ -36,7 +36,7 @@ pub fn SenderConfirmationPage() -> AnyView {
     .into_any()
 }
 
-fn question(token: String, asked: AskedSender, fault: Option<String>) -> AnyView {
+fn question(token: String, asked: RequestedSender, fault: Option<String>) -> AnyView {
     view! {
         <EntranceCard title="Confirm a sender address" intro="An account asks to send mail from your address.">
             {fault.map(|text| view! { <ErrorNotice text /> })}

@@ -21,7 +21,7 @@ use crate::store::keys::sealed_columns::{self, PrefixCount, SEALED_COLUMNS};
 use crate::store::keys::{self, SealingKey, sealed_values};
 use crate::store::relays::routing;
 use crate::store::{Connection, Store, StoreError, commit};
-use crate::vault::{BrowserKeys, KEY_PREFIX, KeyFile, MadeKey, Vault, kid_of};
+use crate::vault::{BrowserKeys, GeneratedKey, KEY_PREFIX, KeyFile, Vault, kid_of};
 use crate::{Actor, Clock};
 
 /// How long after a key began to seal the one before can be retired: until then other processes may seal
@@ -101,7 +101,7 @@ impl SealingKeys {
                 );
                 return Err(Refusal::new(Kind::Conflict, text));
             }
-            let MadeKey { kid, fingerprint } = self.make_key()?;
+            let GeneratedKey { kid, fingerprint } = self.make_key()?;
             // The newest key seals, also where the clock was set back.
             let now = self.clock.now();
             let made_at = known.first().map_or(now, |newest| {
@@ -321,7 +321,7 @@ impl SealingKeys {
             .take(actor.name(), self.clock.monotonic(), text)
     }
 
-    fn make_key(&self) -> Result<MadeKey, Refusal> {
+    fn make_key(&self) -> Result<GeneratedKey, Refusal> {
         self.vault.make_key().map_err(|error| {
             tracing::error!(%error, "a key cannot be made");
             let text = "The file of the new key cannot be written in the folder keys/ of the data folder; \

@@ -18,7 +18,7 @@ pub const SENDER_CONFIRMATION_PATH: &str = "/senders/confirm";
 
 /// What the holder of an address is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AskedSender {
+pub struct RequestedSender {
     /// The address of the account.
     pub account: String,
     /// The address that it is to send from.
@@ -145,7 +145,7 @@ impl Senders {
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn asked(&self, token: &str) -> Result<Option<AskedSender>, Refusal> {
+    pub async fn asked(&self, token: &str) -> Result<Option<RequestedSender>, Refusal> {
         let mut connection = self.store.read().await?;
         let now = self.clock.now();
         let Some(row) = sender_identities::waiting(&mut connection, &digest(token), now).await?
@@ -153,7 +153,7 @@ impl Senders {
             return Ok(None);
         };
         let account = accounts::by_id(&mut connection, &row.account).await?;
-        Ok(account.map(|account| AskedSender {
+        Ok(account.map(|account| RequestedSender {
             account: account.email,
             address: row.address,
         }))
@@ -165,7 +165,7 @@ impl Senders {
     /// # Errors
     /// [`Kind::Forbidden`] if the token is not valid; [`Kind::TooMany`] after the fifth such failure from
     /// a network.
-    pub async fn confirm(&self, token: &str, origin: &Origin) -> Result<AskedSender, Refusal> {
+    pub async fn confirm(&self, token: &str, origin: &Origin) -> Result<RequestedSender, Refusal> {
         let action = Action::ConfirmSender;
         let confirmed = self.try_confirm(token, origin).await;
         if let Err(refusal) = &confirmed {
@@ -176,7 +176,7 @@ impl Senders {
         confirmed
     }
 
-    async fn try_confirm(&self, token: &str, origin: &Origin) -> Result<AskedSender, Refusal> {
+    async fn try_confirm(&self, token: &str, origin: &Origin) -> Result<RequestedSender, Refusal> {
         self.accounts.check_link_network(origin)?;
         let (digest, now) = (digest(token), self.clock.now());
         let found =
@@ -200,7 +200,7 @@ impl Senders {
             .await?;
         commit(work).await?;
         self.settings.announce(version);
-        Ok(AskedSender {
+        Ok(RequestedSender {
             account: account.email,
             address: row.address,
         })

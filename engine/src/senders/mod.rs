@@ -12,7 +12,7 @@ use std::sync::Arc;
 use domain::settings::Stamp;
 use domain::{Kind, Refusal};
 
-pub use link::{AskedSender, SENDER_CONFIRMATION_PATH};
+pub use link::{RequestedSender, SENDER_CONFIRMATION_PATH};
 pub use view::{SenderState, SenderView};
 
 use crate::accounts::Accounts;

@@ -69,7 +69,7 @@ impl KeyPair {
 type Made = Option<KeyPair>;
 
 /// A generated pair, to be stored with [`BrowserKeys::write`]. No other pair is generated meanwhile.
-pub(crate) struct MadePair(OwnedMutexGuard<Made>);
+pub(crate) struct GeneratedPair(OwnedMutexGuard<Made>);
 
 /// A pair as people see it.
 pub(crate) struct PairView {
@@ -122,7 +122,7 @@ impl BrowserKeys {
         if let Some(jwk) = self.offered(now) {
             return Ok(jwk);
         }
-        let made = MadePair(make(made, now).await?);
+        let made = GeneratedPair(make(made, now).await?);
         let mut work = self.store.begin().await?;
         self.write(&mut work, &made).await?;
         commit(work).await?;
@@ -137,7 +137,7 @@ impl BrowserKeys {
     pub(crate) async fn add(&self, private: RsaPrivateKey) -> Result<(), Refusal> {
         let mut made = self.made.clone().lock_owned().await;
         *made = Some(KeyPair::new(private, self.clock.now()));
-        let made = MadePair(made);
+        let made = GeneratedPair(made);
         let mut work = self.store.begin().await?;
         self.write(&mut work, &made).await?;
         commit(work).await?;
@@ -148,14 +148,14 @@ impl BrowserKeys {
     ///
     /// # Errors
     /// If the key cannot be generated or the database fails.
-    pub(crate) async fn make(&self) -> Result<MadePair, Refusal> {
+    pub(crate) async fn make(&self) -> Result<GeneratedPair, Refusal> {
         let made = self.made.clone().lock_owned().await;
         let now = self.clock.now();
         let rows = keys::browser_since(&mut *self.store.read().await?, now).await?;
         // The newest pair is published, also where the clock was set back.
         let newest = rows.first().map(|newest| newest.created_at);
         let at = newest.map_or(now, |at| at + Duration::from_millis(1));
-        Ok(MadePair(make(made, at).await?))
+        Ok(GeneratedPair(make(made, at).await?))
     }
 
     /// Stores a pair in `work`, and removes expired ones.
@@ -165,7 +165,7 @@ impl BrowserKeys {
     pub(crate) async fn write(
         &self,
         work: &mut Connection,
-        made: &MadePair,
+        made: &GeneratedPair,
     ) -> Result<(), Refusal> {
         let now = self.clock.now();
         let pair = made.0.as_ref().ok_or_else(Refusal::internal)?;
@@ -184,7 +184,7 @@ impl BrowserKeys {
     ///
     /// # Errors
     /// If the database fails.
-    pub(crate) async fn publish(&self, mut made: MadePair) -> Result<(), Refusal> {
+    pub(crate) async fn publish(&self, mut made: GeneratedPair) -> Result<(), Refusal> {
         *made.0 = None;
         self.reload(self.clock.now()).await
     }

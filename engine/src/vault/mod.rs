@@ -50,7 +50,7 @@ pub enum KeyFile {
 }
 
 /// A key that was made, by the names that the database has of it.
-pub(crate) struct MadeKey {
+pub(crate) struct GeneratedKey {
     pub kid: String,
     pub fingerprint: String,
 }
@@ -189,11 +189,11 @@ impl Vault {
     ///
     /// # Errors
     /// [`VaultError::File`] if the file cannot be written.
-    pub(crate) fn make_key(&self) -> Result<MadeKey, VaultError> {
+    pub(crate) fn make_key(&self) -> Result<GeneratedKey, VaultError> {
         let (kid, key) = files::create(&self.node.folder)?;
         let fingerprint = fingerprint(&key);
         self.ring.write().keys.insert(kid.clone(), key);
-        Ok(MadeKey { kid, fingerprint })
+        Ok(GeneratedKey { kid, fingerprint })
     }
 
     /// Whether this node has a key.

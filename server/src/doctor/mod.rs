@@ -22,7 +22,7 @@ use crate::commands::bootstrap::Bootstrap;
 use crate::http::origin::public_url::PublicUrl;
 use crate::process::terminal::Terminal;
 use finding::{Finding, FindingState};
-use network::{Listening, Spoken};
+use network::{ListenProtocol, Listening};
 
 /// Checks, and prints what was found.
 pub async fn doctor(bootstrap: &Bootstrap, args: &DoctorArgs) -> Result<ExitCode, Box<dyn Error>> {
@@ -89,8 +89,8 @@ fn of_certificates(args: &DoctorArgs) -> Vec<Finding> {
 /// The addresses that `postern serve` listens on. The system chooses those with the port 0.
 fn listeners(args: &DoctorArgs) -> Vec<Listening> {
     let http = match args.listen.tls.files() {
-        Ok(None) => Spoken::Http,
-        Ok(Some(_)) | Err(_) => Spoken::Tls,
+        Ok(None) => ListenProtocol::Http,
+        Ok(Some(_)) | Err(_) => ListenProtocol::Tls,
     };
     let listening = |check, address, spoken, argument| Listening {
         check,
@@ -102,9 +102,9 @@ fn listeners(args: &DoctorArgs) -> Vec<Listening> {
     let (plain, secure) = (args.submission.submission, args.submission.submissions);
     let listeners = [
         Some(listening("HTTP", args.listen.listen, http, "--listen")),
-        metrics.map(|at| listening("metrics", at, Spoken::Http, "--metrics-listen")),
-        plain.map(|at| listening("submission", at, Spoken::Smtp, "--submission")),
-        secure.map(|at| listening("submissions", at, Spoken::Tls, "--submissions")),
+        metrics.map(|at| listening("metrics", at, ListenProtocol::Http, "--metrics-listen")),
+        plain.map(|at| listening("submission", at, ListenProtocol::Smtp, "--submission")),
+        secure.map(|at| listening("submissions", at, ListenProtocol::Tls, "--submissions")),
     ];
     let listeners = listeners.into_iter().flatten();
     listeners

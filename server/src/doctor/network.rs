@@ -25,7 +25,7 @@ const PATH_MAX: usize = 107;
 
 /// What is spoken at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spoken {
+pub enum ListenProtocol {
     Http,
     Smtp,
     /// Either, in TLS: which program it is is not asked.
@@ -37,7 +37,7 @@ pub enum Spoken {
 pub struct Listening {
     pub check: &'static str,
     pub address: SocketAddr,
-    pub spoken: Spoken,
+    pub spoken: ListenProtocol,
     /// The argument that names another address.
     pub argument: &'static str,
 }
@@ -56,7 +56,7 @@ pub async fn listening(listening: Listening) -> Finding {
         return Finding::fault(check, text, another);
     }
     match timeout(ANSWER, ask(reachable(address), spoken)).await {
-        Ok(Ok(true)) if spoken == Spoken::Tls => {
+        Ok(Ok(true)) if spoken == ListenProtocol::Tls => {
             let text = format!("a program listens at {address}; in TLS it is not asked which");
             Finding::ok(check, text)
         }
@@ -110,18 +110,18 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// Whether postern listens there.
-async fn ask(address: SocketAddr, spoken: Spoken) -> io::Result<bool> {
+async fn ask(address: SocketAddr, spoken: ListenProtocol) -> io::Result<bool> {
     let mut stream = TcpStream::connect(address).await?;
     match spoken {
-        Spoken::Tls => Ok(true),
-        Spoken::Http => {
+        ListenProtocol::Tls => Ok(true),
+        ListenProtocol::Http => {
             stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").await?;
             let mut answer = Vec::new();
             stream.take(ANSWER_MAX).read_to_end(&mut answer).await?;
             let answer = String::from_utf8_lossy(&answer);
             Ok(answer.starts_with("HTTP/1.") && answer.ends_with(r#"{"status":"ok"}"#))
         }
-        Spoken::Smtp => {
+        ListenProtocol::Smtp => {
             let mut greeting = Vec::new();
             while greeting.len() < ANSWER_MAX as usize && !greeting.ends_with(b"\n") {
                 greeting.push(stream.read_u8().await?);
@@ -196,7 +196,7 @@ mod tests {
     use super::super::finding::FindingState;
     use super::*;
 
-    fn at(address: SocketAddr, spoken: Spoken) -> Listening {
+    fn at(address: SocketAddr, spoken: ListenProtocol) -> Listening {
         Listening {
             check: "HTTP",
             address,
@@ -206,12 +206,12 @@ mod tests {
     }
 
     /// What is found where a program greets with these octets once it was asked.
-    async fn found(spoken: Spoken, answer: &'static [u8]) -> Finding {
+    async fn found(spoken: ListenProtocol, answer: &'static [u8]) -> Finding {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.expect("a client");
-            if spoken == Spoken::Http {
+            if spoken == ListenProtocol::Http {
                 let mut asked = [0; 25];
                 stream.read_exact(&mut asked).await.expect("a request");
             }
@@ -224,24 +224,24 @@ mod tests {
     async fn postern_is_told_from_other_programs() {
         let healthy = b"HTTP/1.0 200 OK\r\n\r\n{\"status\":\"ok\"}";
         for (spoken, answer, expected) in [
-            (Spoken::Http, &healthy[..], FindingState::Ok),
+            (ListenProtocol::Http, &healthy[..], FindingState::Ok),
             (
-                Spoken::Http,
+                ListenProtocol::Http,
                 b"HTTP/1.0 404 Not Found\r\n\r\n",
                 FindingState::Fault,
             ),
             (
-                Spoken::Smtp,
+                ListenProtocol::Smtp,
                 b"220 gate ESMTP Postern\r\n",
                 FindingState::Ok,
             ),
             (
-                Spoken::Smtp,
+                ListenProtocol::Smtp,
                 b"220 gate ESMTP Postfix\r\n",
                 FindingState::Fault,
             ),
-            (Spoken::Smtp, b"", FindingState::Fault),
-            (Spoken::Tls, b"", FindingState::Ok),
+            (ListenProtocol::Smtp, b"", FindingState::Fault),
+            (ListenProtocol::Tls, b"", FindingState::Ok),
         ] {
             let finding = found(spoken, answer).await;
             assert_eq!(finding.state, expected, "{finding:?}");
@@ -251,13 +251,13 @@ mod tests {
         let any = ([127, 61, 9, 1], 0).into();
         held.bind(any).expect("a port");
         let address = held.local_addr().expect("an address");
-        let finding = listening(at(address, Spoken::Http)).await;
+        let finding = listening(at(address, ListenProtocol::Http)).await;
         assert_eq!(finding.state, FindingState::Fault, "{finding:?}");
         drop(held);
-        let finding = listening(at(address, Spoken::Http)).await;
+        let finding = listening(at(address, ListenProtocol::Http)).await;
         assert_eq!(finding.state, FindingState::Ok, "{finding:?}");
         // Of the range for documentation: no machine has it.
-        let foreign = listening(at(([192, 0, 2, 1], 3000).into(), Spoken::Http)).await;
+        let foreign = listening(at(([192, 0, 2, 1], 3000).into(), ListenProtocol::Http)).await;
         assert_eq!(foreign.state, FindingState::Fault, "{foreign:?}");
     }
 

@@ -18,7 +18,7 @@ const ENCODED_MAX: usize = 45;
 
 /// A mail. Its lines end with CR and LF, and have at most 998 octets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GivenMessage {
+pub struct InputMessage {
     fields: Vec<HeaderField>,
     body: Vec<u8>,
 }
@@ -31,7 +31,7 @@ struct HeaderField {
     value: Vec<u8>,
 }
 
-impl GivenMessage {
+impl InputMessage {
     /// Parses what was read. Lines of a mailbox file before the header (`From …`) are removed. The header
     /// ends with an empty line, or before the first line that is no field.
     pub fn parse(input: &[u8]) -> Self {
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     fn bytes(input: &str) -> String {
-        let bytes = GivenMessage::parse(input.as_bytes()).into_bytes();
+        let bytes = InputMessage::parse(input.as_bytes()).into_bytes();
         String::from_utf8(bytes).expect("text")
     }
 
@@ -255,7 +255,7 @@ mod tests {
             ("To: undisclosed-recipients:;\n", ""),
             ("Subject: a@x.example\n\nTo: b@x.example\n", ""),
         ] {
-            let recipients = GivenMessage::parse(header.as_bytes()).recipients();
+            let recipients = InputMessage::parse(header.as_bytes()).recipients();
             let texts: Vec<String> = recipients.into_iter().map(|found| found.text).collect();
             assert_eq!(texts.join(" "), expected, "{header}");
         }
@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn addresses_of_the_header_get_a_domain() {
         let mut message =
-            GivenMessage::parse(b"From: root (Cron Daemon)\nTo: ann\nSubject: root\n\nTo: bob\n");
+            InputMessage::parse(b"From: root (Cron Daemon)\nTo: ann\nSubject: root\n\nTo: bob\n");
         message.qualify("host.example");
         let text = String::from_utf8(message.into_bytes()).expect("text");
         assert_eq!(
@@ -303,7 +303,7 @@ mod tests {
                 "FROM: bob@example.org\r\n\r\n",
             ),
         ] {
-            let mut message = GivenMessage::parse(input.as_bytes());
+            let mut message = InputMessage::parse(input.as_bytes());
             message.add_from(name, "ann@example.org");
             let text = String::from_utf8(message.into_bytes()).expect("text");
             assert_eq!(text, expected);
@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_header_in_utf8_is_told_from_other_encodings() {
-        let is_utf8 = |header: &[u8]| GivenMessage::parse(header).has_utf8_header();
+        let is_utf8 = |header: &[u8]| InputMessage::parse(header).has_utf8_header();
         assert!(is_utf8("Subject: Grüße\n\n".as_bytes()));
         assert!(!is_utf8(b"Subject: Gr\xfc\xdfe\n\n"));
         assert!(!is_utf8("Subject: Fire\n\nGrüße\n".as_bytes()));

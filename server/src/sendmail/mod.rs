@@ -29,7 +29,7 @@ use crate::process::stderr;
 use addresses::ListedAddress;
 use client::{ClientEnvelope, SubmissionClient};
 use failure::{EX_DATAERR, SendmailFailure};
-use message::GivenMessage;
+use message::InputMessage;
 use options::{SendmailMode, SendmailOptions};
 use origin::LocalUser;
 
@@ -113,7 +113,7 @@ fn prepare(
     domain: &str,
     user: &LocalUser,
 ) -> Result<PreparedMail, SendmailFailure> {
-    let mut message = GivenMessage::parse(input);
+    let mut message = InputMessage::parse(input);
     message.qualify(domain);
     let given = options.recipients.iter();
     let mut listed: Vec<ListedAddress> = given

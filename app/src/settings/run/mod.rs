@@ -10,7 +10,7 @@ use leptos::prelude::*;
 use super::save::password_change;
 use super::state::{Editor, FormOutcome, FormState, PasswordPlan};
 use crate::element;
-use crate::live::{self, End, Reader, RunKind, RunRequest, Snapshot, Watched};
+use crate::live::{self, End, LiveSubject, Reader, RunKind, RunRequest, Snapshot};
 pub use view::{Cancel, RunReport};
 
 /// Starts and cancels one run at a time.
@@ -113,14 +113,14 @@ impl RunControl {
         }));
     }
 
-    async fn request(self, recipient: String, kind: RunKind) -> Result<Watched, Refusal> {
+    async fn request(self, recipient: String, kind: RunKind) -> Result<LiveSubject, Refusal> {
         let form = self.editor.peek(FormState::form);
         let plan = self.editor.peek(FormState::password_plan);
         let password = match (kind, plan) {
             (RunKind::Probe, _) => PasswordChange::Keep,
             _ => password_change(self.editor).await?,
         };
-        Ok(Watched::Run(RunRequest {
+        Ok(LiveSubject::Run(RunRequest {
             form,
             password,
             recipient,

@@ -26,7 +26,7 @@ use crate::smtp::observer::SessionObserver;
 use reply::redaction::Secrets;
 use reply::{Framer, Malformed};
 use stream::Stream;
-use stream::duplex::{self, Progress, Written, poll_read};
+use stream::duplex::{self, Progress, WriteOutcome, poll_read};
 
 pub(super) use deadline::Deadline;
 pub(super) use error::WireError;
@@ -202,8 +202,8 @@ impl Wire {
     ) -> Result<(), WireError> {
         let writing = duplex::write(&mut self.stream, &mut self.framer, rest, unheard);
         match timeout_at(deadline.at, writing).await {
-            Ok(Ok(Written::All)) => Ok(()),
-            Ok(Ok(Written::Interrupted)) => {
+            Ok(Ok(WriteOutcome::All)) => Ok(()),
+            Ok(Ok(WriteOutcome::Interrupted)) => {
                 Err(WireError::within_body(self.reply(deadline).await?))
             }
             // A relay that closes the connection over a refusal sends the refusal before.

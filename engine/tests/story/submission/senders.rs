@@ -6,7 +6,7 @@ use domain::account::Role;
 use domain::settings::PasswordChange;
 use domain::{Kind, Refusal};
 use engine::{
-    AccountChange, Actor, AskedSender, NewToken, Origin, Postern, SenderState, SenderView,
+    AccountChange, Actor, NewToken, Origin, Postern, RequestedSender, SenderState, SenderView,
     Submission, Submissions,
 };
 use testkit::Relay;
@@ -72,7 +72,7 @@ impl TestEnv {
         found.map(|sender| sender.state)
     }
 
-    async fn confirm(&self, token: &str) -> Result<AskedSender, Refusal> {
+    async fn confirm(&self, token: &str) -> Result<RequestedSender, Refusal> {
         let senders = self.postern.senders();
         senders.confirm(token, &Origin::default()).await
     }
@@ -189,7 +189,7 @@ async fn an_address_is_confirmed_once_by_its_mailed_link(env: TestEnv) {
     assert!(mail.data.contains("ann@example.org asks to send mail from"));
     assert!(mail.data.contains("http://gate.example/senders/confirm?"));
     let asked = senders.asked(&token).await.expect("asks");
-    let expected = AskedSender {
+    let expected = RequestedSender {
         account: ANN.to_owned(),
         address: "Team@example.net".to_owned(),
     };

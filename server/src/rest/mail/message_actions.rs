@@ -18,7 +18,7 @@ use crate::rest::response::errors::{
 
 /// The number of recipients that an action changed.
 #[derive(Serialize, ToSchema)]
-pub struct Acted {
+pub struct ActionResult {
     #[schema(example = 1)]
     number: i64,
 }
@@ -36,7 +36,7 @@ pub struct Acted {
         ("act" = MessageAction, Path, description = "What to do")
     ),
     responses(
-        (status = 200, description = "Done", body = Success<Acted>),
+        (status = 200, description = "Done", body = Success<ActionResult>),
         Restricted,
         Missing,
         Always,
@@ -46,7 +46,7 @@ pub async fn act_on_one(
     State(state): State<AppState>,
     SignedIn(actor): SignedIn,
     PathParams((id, act)): PathParams<(String, String)>,
-) -> Result<Success<Acted>, Refused> {
+) -> Result<Success<ActionResult>, Refused> {
     let act: MessageAction = act
         .parse()
         .map_err(|fault| Refusal::of(Kind::NotFound, "act", fault))?;
@@ -56,7 +56,7 @@ pub async fn act_on_one(
         .outbox()
         .act(&actor, act, &selection, None)
         .await?;
-    Ok(Success::new(Acted { number }))
+    Ok(Success::new(ActionResult { number }))
 }
 
 /// An action on every message that matches.
@@ -87,7 +87,7 @@ impl Administrative for ActionRequest {
 
 /// The number of recipients that an action changed, or would change.
 #[derive(Serialize, ToSchema)]
-pub struct ActedOnMany {
+pub struct BulkActionResult {
     #[schema(example = 12)]
     number: i64,
     /// The newest message that was counted; null where nothing matches, and where it is done.
@@ -110,7 +110,7 @@ pub struct ActedOnMany {
     tag = "Messages",
     request_body = ActionRequest,
     responses(
-        (status = 200, description = "Done, or counted", body = Success<ActedOnMany>),
+        (status = 200, description = "Done, or counted", body = Success<BulkActionResult>),
         Restricted,
         Conflicting,
         JsonRefused,
@@ -125,7 +125,7 @@ pub async fn act_on_many(
         request,
         faults,
     }: AdminBody<ActionRequest>,
-) -> Result<Success<ActedOnMany>, Refused> {
+) -> Result<Success<BulkActionResult>, Refused> {
     let ValidAction {
         act,
         selection,
@@ -135,13 +135,13 @@ pub async fn act_on_many(
     let acted = match confirmed {
         None => {
             let ActionCount { number, up_to } = outbox.count_act(&actor, act, &selection).await?;
-            ActedOnMany {
+            BulkActionResult {
                 number,
                 up_to,
                 done: false,
             }
         }
-        Some(confirmed) => ActedOnMany {
+        Some(confirmed) => BulkActionResult {
             number: outbox
                 .act(&actor, act, &selection, Some(&confirmed))
                 .await?,

@@ -150,7 +150,7 @@ impl Administrative for RemovalRequest {
 
 /// The number of suppressions that were removed, or would be.
 #[derive(Serialize, ToSchema)]
-pub struct RemovedMany {
+pub struct BulkRemovalResult {
     #[schema(example = 3)]
     number: i64,
     /// Whether they were removed.
@@ -168,7 +168,7 @@ pub struct RemovedMany {
     tag = "Outbox",
     request_body = RemovalRequest,
     responses(
-        (status = 200, description = "Removed, or counted", body = Success<RemovedMany>),
+        (status = 200, description = "Removed, or counted", body = Success<BulkRemovalResult>),
         Restricted,
         Conflicting,
         JsonRefused,
@@ -182,7 +182,7 @@ pub async fn remove_matching(
         request,
         faults,
     }: AdminBody<RemovalRequest>,
-) -> Result<Success<RemovedMany>, Refused> {
+) -> Result<Success<BulkRemovalResult>, Refused> {
     let confirmed = request.number;
     let search = request.validate(faults)?;
     let outbox = state.postern.outbox();
@@ -195,7 +195,7 @@ pub async fn remove_matching(
         }
     };
     let done = confirmed.is_some();
-    Ok(Success::new(RemovedMany { number, done }))
+    Ok(Success::new(BulkRemovalResult { number, done }))
 }
 
 impl RemovalRequest {

@@ -50,7 +50,7 @@ const REMOVED: &str = "Your mail leaves through the relay of your organisation."
 
 /// The settings are saved.
 #[derive(Serialize, ToSchema)]
-pub struct Changed {
+pub struct SettingsSaved {
     #[schema(example = json!(SAVED))]
     message: &'static str,
     settings: RelaySettings,
@@ -58,18 +58,18 @@ pub struct Changed {
 
 /// The organisation's relay is used.
 #[derive(Serialize, ToSchema)]
-pub struct Removed {
+pub struct OwnRelayRemoved {
     #[schema(example = json!(REMOVED))]
     message: &'static str,
 }
 
-impl Default for Removed {
+impl Default for OwnRelayRemoved {
     fn default() -> Self {
         Self { message: REMOVED }
     }
 }
 
-impl Changed {
+impl SettingsSaved {
     /// The answer to a save.
     pub fn of(relay: AccountRelay) -> Self {
         Self {

@@ -10,7 +10,7 @@ use axum::extract::State;
 use engine::AccountRelay;
 
 use crate::http::state::AppState;
-use answers::{Changed, CurrentSettings, Removed};
+use answers::{CurrentSettings, OwnRelayRemoved, SettingsSaved};
 use refusals::{SmtpFailures, SmtpRefusals, SmtpRefused};
 use request::{SmtpBody, SmtpCaller, SmtpSettingsRequest};
 use test::TestPassed;
@@ -47,14 +47,14 @@ pub async fn read(
     tag = "My relay",
     request_body = SmtpSettingsRequest,
     responses(
-        (status = 200, description = "Saved", body = Changed),
+        (status = 200, description = "Saved", body = SettingsSaved),
         SmtpRefusals,
     )
 )]
 pub async fn save(
     State(state): State<AppState>,
     body: SmtpBody,
-) -> Result<Json<Changed>, SmtpRefused> {
+) -> Result<Json<SettingsSaved>, SmtpRefused> {
     let actor = body.caller.clone();
     let before = state.postern.settings().account_relay(&actor).await?;
     let typed = body.validate(&state, &before.own.form).await?;
@@ -64,7 +64,7 @@ pub async fn save(
         own: saved,
         ..before
     };
-    Ok(Json(Changed::of(relay)))
+    Ok(Json(SettingsSaved::of(relay)))
 }
 
 /// Go back to the relay of your organisation
@@ -75,17 +75,17 @@ pub async fn save(
     path = "/api/smtp/settings",
     tag = "My relay",
     responses(
-        (status = 200, description = "Removed, or there were none", body = Removed),
+        (status = 200, description = "Removed, or there were none", body = OwnRelayRemoved),
         SmtpRefusals,
     )
 )]
 pub async fn remove(
     State(state): State<AppState>,
     SmtpCaller(actor): SmtpCaller,
-) -> Result<Json<Removed>, SmtpRefused> {
+) -> Result<Json<OwnRelayRemoved>, SmtpRefused> {
     let own = state.postern.settings().of_account(&actor)?;
     own.remove(&actor).await?;
-    Ok(Json(Removed::default()))
+    Ok(Json(OwnRelayRemoved::default()))
 }
 
 /// Test a relay

@@ -13,7 +13,7 @@ use crate::smtp::wire::reply::Framer;
 
 /// How a write ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Written {
+pub(crate) enum WriteOutcome {
     /// Everything is written and flushed.
     All,
     /// Bytes from the relay came first, or the end of its stream.
@@ -27,7 +27,7 @@ pub(crate) async fn write(
     framer: &mut Framer,
     rest: &mut &[u8],
     unheard: usize,
-) -> io::Result<Written> {
+) -> io::Result<WriteOutcome> {
     poll_fn(|context| {
         loop {
             let progress = if rest.is_empty() {
@@ -36,12 +36,13 @@ pub(crate) async fn write(
                 Pin::new(&mut *stream).poll_write(context, rest)
             };
             match progress {
-                Poll::Ready(Ok(_)) if rest.is_empty() => return Poll::Ready(Ok(Written::All)),
+                Poll::Ready(Ok(_)) if rest.is_empty() => return Poll::Ready(Ok(WriteOutcome::All)),
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(count)) => *rest = &rest[count..],
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending if rest.len() > unheard || unheard == 0 => {
-                    return poll_read(stream, framer, context).map_ok(|_| Written::Interrupted);
+                    return poll_read(stream, framer, context)
+                        .map_ok(|_| WriteOutcome::Interrupted);
                 }
                 Poll::Pending => return Poll::Pending,
             }

@@ -28,6 +28,7 @@ use crate::assets;
 use crate::compression::compress_pages;
 use crate::rest;
 use crate::rest::response::refusal::method_not_allowed;
+use monitoring::metrics::METRICS_PATH;
 use state::AppState;
 
 /// The router of the whole HTTP interface. Requests are checked for their host, authenticated once, and
@@ -45,7 +46,7 @@ pub fn router(state: AppState) -> Router {
         .merge(outbox::router())
         .merge(rest::router())
         .route(
-            "/metrics",
+            METRICS_PATH,
             get(monitoring::metrics::metrics).fallback(method_not_allowed),
         )
         .layer(
@@ -82,7 +83,7 @@ pub fn router(state: AppState) -> Router {
 pub fn metrics_router(state: AppState) -> Router {
     Router::new()
         .route(
-            "/metrics",
+            METRICS_PATH,
             get(monitoring::metrics::open).fallback(method_not_allowed),
         )
         .merge(monitoring::probes::router())

@@ -10,18 +10,38 @@ use leptos::server_fn::error::FromServerFnError;
 use super::refusal_status::{close_after, with_status};
 use crate::rest::response::refusal::refuse_at;
 
+/// The interface that a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestedInterface {
+    /// REST, with its document and the page about it.
+    Rest,
+    /// A server function of the console.
+    ServerFunction,
+    /// Pages, forms and everything else.
+    Page,
+}
+
+impl RequestedInterface {
+    /// The interface of a path.
+    pub fn of(path: &str) -> Self {
+        if path == "/api" || path.starts_with("/api/") {
+            Self::Rest
+        } else if path.starts_with("/fn/") {
+            Self::ServerFunction
+        } else {
+            Self::Page
+        }
+    }
+}
+
 /// The form of its operations for REST, the serialised refusal for server functions, plain text for pages.
 pub fn refuse(uri: &Uri, refusal: Refusal) -> Response {
-    let path = uri.path();
-    if path == "/api" || path.starts_with("/api/") {
-        return refuse_at(path, refusal);
-    }
-    let words = if path.starts_with("/fn/") {
-        refusal.ser().into_response()
-    } else {
-        refusal.to_string().into_response()
+    let response = match RequestedInterface::of(uri.path()) {
+        RequestedInterface::Rest => return refuse_at(uri.path(), refusal),
+        RequestedInterface::ServerFunction => refusal.ser().into_response(),
+        RequestedInterface::Page => refusal.to_string().into_response(),
     };
-    with_status(words, &refusal)
+    with_status(response, &refusal)
 }
 
 /// As [`refuse`], before anything of the body is read. The connection ends where there is one: a next

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use domain::{Kind, Refusal};
 
 use crate::http::authentication::Caller;
-use crate::http::refuse::{refuse, refuse_unread};
+use crate::http::refuse::{RequestedInterface, refuse, refuse_unread};
 use crate::http::state::AppState;
 
 /// What such an administrator can do: set one up, and sign out.
@@ -35,7 +35,7 @@ pub async fn require(State(state): State<AppState>, request: Request, next: Next
     }
     match state.postern.accounts().lacks_required_factor(actor).await {
         Ok(false) => next.run(request).await,
-        Ok(true) if path.starts_with("/api") || path.starts_with("/fn/") => {
+        Ok(true) if RequestedInterface::of(path) != RequestedInterface::Page => {
             let text = "Your organisation requires a second factor of administrators. Set it up in \
                         the browser: open /account/second-factor.";
             refuse_unread(&request, Refusal::new(Kind::Forbidden, text))

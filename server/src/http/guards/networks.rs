@@ -10,8 +10,9 @@ use leptos::prelude::provide_context;
 
 use crate::http::authentication::Caller;
 use crate::http::forms::page::page;
+use crate::http::monitoring::metrics::METRICS_PATH;
 use crate::http::refusal_status::with_status;
-use crate::http::refuse::refuse_unread;
+use crate::http::refuse::{RequestedInterface, refuse_unread};
 use crate::http::state::AppState;
 
 /// What such an administrator can do: sign out, and sign in with another account.
@@ -31,9 +32,7 @@ pub async fn require(State(state): State<AppState>, request: Request, next: Next
     let Err(refusal) = state.postern.accounts().admit(actor).await else {
         return next.run(request).await;
     };
-    let is_page = !["/api", "/fn/", "/metrics"]
-        .iter()
-        .any(|start| path.starts_with(start));
+    let is_page = RequestedInterface::of(path) == RequestedInterface::Page && path != METRICS_PATH;
     if !is_page || refusal.kind != Kind::Forbidden {
         return refuse_unread(&request, refusal);
     }

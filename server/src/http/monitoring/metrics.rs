@@ -17,6 +17,9 @@ use crate::http::origin::host;
 use crate::http::state::AppState;
 use crate::rest::response::envelope::refuse;
 
+/// The path for Prometheus.
+pub const METRICS_PATH: &str = "/metrics";
+
 /// For administrators, and for clients on this machine where nothing stands before Postern.
 pub async fn metrics(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
     let here = state.local_metrics && is_local(&caller, &request);

@@ -94,25 +94,25 @@ fn bars(periods: &[HealthPeriod], since: Timestamp, now: Timestamp) -> Vec<Bar> 
 
 /// As in `99.2 % healthy, down 12 min`. Time without checks does not count.
 fn summary(periods: &[HealthPeriod], since: Timestamp) -> String {
-    let time = |state: HealthState| -> i64 {
+    let time = |state: HealthState| -> Duration {
         let same = periods.iter().filter(|period| period.state == state);
-        same.map(|period| (period.until.0 - period.from.max(since).0).max(0))
+        same.map(|period| period.until.saturating_since(period.from.max(since)))
             .sum()
     };
     let healthy = time(HealthState::Healthy);
     let (degraded, down) = (time(HealthState::Degraded), time(HealthState::Down));
     let checked = healthy + degraded + down;
-    if checked == 0 {
+    if checked.is_zero() {
         return "not checked".to_owned();
     }
-    let share = match healthy * 1000 / checked {
+    let share = match healthy.as_millis() * 1000 / checked.as_millis() {
         1000 => "100 % healthy".to_owned(),
         tenths => format!("{}.{} % healthy", tenths / 10, tenths % 10),
     };
     let failing = [("degraded", degraded), ("down", down)];
-    let failing = failing.into_iter().filter(|(_, time)| *time > 0);
+    let failing = failing.into_iter().filter(|(_, time)| !time.is_zero());
     let failing =
-        failing.map(|(name, time)| format!(", {name} {}", age(Timestamp(0), Timestamp(time))));
+        failing.map(|(name, time)| format!(", {name} {}", age(Timestamp(0), Timestamp(0) + time)));
     share + &failing.collect::<String>()
 }
 

@@ -7,7 +7,7 @@ use super::mime;
 use crate::mail::addresses::mailbox::Mailbox;
 use crate::mail::addresses::recipients::{RecipientList, entry};
 use crate::mail::header;
-use crate::mail::header::extra::ExtraHeaders;
+use crate::mail::header::extra_headers::ExtraHeaders;
 use crate::mail::submission::{
     self, Attachment, ComposedMessage, DefaultSender, MAIL_MAX, NO_SENDER, Submission,
 };

@@ -4,7 +4,7 @@
 //! Header fields are therefore written here, with the same encoders that lettre uses.
 
 pub(super) mod encoding;
-pub(super) mod extra;
+pub(super) mod extra_headers;
 pub(super) mod raw;
 pub(super) mod received;
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use mail_parser::parsers::MessageStream;
 
-use super::extra::is_ftext;
+use super::extra_headers::is_ftext;
 use crate::mail::addresses::list::{self, AddressList};
 
 /// A header field with its continuation lines, as ranges of bytes in the message.

@@ -16,6 +16,7 @@ pub mod health;
 pub mod home;
 pub mod interface;
 pub mod label;
+pub mod lenient;
 pub mod limits;
 pub mod mail;
 pub mod outbox;

@@ -1,14 +1,14 @@
 //! Decodes a parsed body into a type that derives `Deserialize`, and reports every fault by field.
 //!
-//! A type marks what may fail by itself with [`lenient`] or [`Lenient`]: the fault is recorded
+//! A type marks what may fail by itself with [`domain::lenient`]: the fault is recorded
 //! under the path of the value, and decoding goes on with the default. A member that no type knows
 //! is a fault as well.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 use std::vec;
 
+use domain::lenient::{LENIENT, Lenient};
 use domain::{refusal, sanitize};
 use serde::Deserialize;
 use serde::de::value::StrDeserializer;
@@ -71,55 +71,6 @@ pub fn decode<'de, T: Deserialize<'de>>(
     Lenient::deserialize(decoder)
         .ok()
         .and_then(|Lenient(decoded)| decoded)
-}
-
-/// A value that is allowed to be of a wrong type: then the fault is recorded and nothing is here.
-#[derive(Debug)]
-pub struct Lenient<T>(pub Option<T>);
-
-/// [`Lenient`] for a field of the plain type, with its default where it is of a wrong type.
-///
-/// # Errors
-/// None of its own.
-pub fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de> + Default,
-{
-    let Lenient(value) = Lenient::deserialize(deserializer)?;
-    Ok(value.unwrap_or_default())
-}
-
-/// The name by which [`Lenient`] makes itself known to [`Decoder`], which then hands its visitor a
-/// sequence of one value, or of none where the value is of a wrong type.
-const LENIENT: &str = "$lenient";
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Lenient<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Attempted<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Attempted<T> {
-            type Value = Lenient<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut attempt: A) -> Result<Lenient<T>, A::Error> {
-                Ok(Lenient(attempt.next_element()?))
-            }
-
-            /// Another deserializer than [`Decoder`]: its first fault is all there is.
-            fn visit_newtype_struct<D: Deserializer<'de>>(
-                self,
-                deserializer: D,
-            ) -> Result<Lenient<T>, D::Error> {
-                T::deserialize(deserializer).map(|value| Lenient(Some(value)))
-            }
-        }
-
-        deserializer.deserialize_newtype_struct(LENIENT, Attempted(PhantomData))
-    }
 }
 
 /// Why a value cannot be decoded, as a sentence.

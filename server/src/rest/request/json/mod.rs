@@ -4,6 +4,7 @@ mod decode;
 mod faults;
 mod value;
 
-pub use decode::{Lenient, Path, decode, lenient};
+pub use decode::{Path, decode};
+pub use domain::lenient::{Lenient, lenient};
 pub use faults::Faults;
 pub use value::{Json, parse};

@@ -1,0 +1,56 @@
+//! Values that may fail to be decoded by themselves, so that one request reports every fault.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+
+/// A value that is allowed to be of a wrong type: then the fault is recorded and nothing is here.
+#[derive(Debug)]
+pub struct Lenient<T>(pub Option<T>);
+
+/// [`Lenient`] for a field of the plain type, with its default where it is of a wrong type.
+///
+/// # Errors
+/// None of its own.
+pub fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    let Lenient(value) = Lenient::deserialize(deserializer)?;
+    Ok(value.unwrap_or_default())
+}
+
+/// The name of the newtype that [`Lenient`] asks for. A deserializer that reports every fault knows it, and hands
+/// the visitor a sequence of one value, or of none where it recorded a fault.
+pub const LENIENT: &str = "$lenient";
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Lenient<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Attempted<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Attempted<T> {
+            type Value = Lenient<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut attempt: A) -> Result<Lenient<T>, A::Error> {
+                Ok(Lenient(attempt.next_element()?))
+            }
+
+            /// A deserializer that does not know the name: its first fault is all there is.
+            fn visit_newtype_struct<D: Deserializer<'de>>(
+                self,
+                deserializer: D,
+            ) -> Result<Lenient<T>, D::Error> {
+                T::deserialize(deserializer).map(|value| Lenient(Some(value)))
+            }
+        }
+
+        deserializer.deserialize_newtype_struct(LENIENT, Attempted(PhantomData))
+    }
+}

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::Deserializer;
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-use crate::outbox::{criterion, is_id, parsed, time};
+use crate::outbox::is_id;
 use crate::refusal::TextFault;
-use crate::{Fields, Timestamp};
+use crate::{Timestamp, criterion};
 
 /// A row of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,49 +206,66 @@ fn unknown_outcome(_: &str) -> TextFault {
 /// The rows of a page of the audit log, in the console and over REST.
 pub const PAGE_ROWS: i64 = 50;
 
-/// Criteria, all of which must match. An empty search matches every row.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Which rows to read, those that match all of it. An absent or empty value matches everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::IntoParams),
+    into_params(parameter_in = Query)
+)]
 pub struct AuditSearch {
-    /// A part of the actor, case-insensitive for ASCII letters.
+    /// A part of the actor, in any case.
+    #[serde(default, deserialize_with = "criterion::text")]
     pub actor: String,
-    /// The name of the act.
+    /// The name of the act, as in `save settings`.
+    #[serde(default, deserialize_with = "action")]
     pub action: String,
-    /// What it is on.
+    /// What the act is on: `account`, `session`, `token`, `sender`, `limits`, `settings`, `relay`, `policy`,
+    /// `webhook`, `domain`, `mail`, `suppression`, `key` or `system`.
+    #[serde(default, deserialize_with = "criterion::parsed")]
+    #[cfg_attr(feature = "openapi", param(value_type = String))]
     pub object: Option<AuditObject>,
-    /// How it ended.
+    /// `done`, `refused`, `begun` or `failed`.
+    #[serde(default, deserialize_with = "criterion::parsed")]
+    #[cfg_attr(feature = "openapi", param(value_type = String))]
     pub outcome: Option<AuditOutcome>,
-    /// A part of the detail, case-insensitive for ASCII letters.
+    /// A part of the detail, in any case.
+    #[serde(default, deserialize_with = "criterion::text")]
     pub detail: String,
-    /// A part of the origin, case-insensitive for ASCII letters.
+    /// A part of the origin, as in `192.0.2.`.
+    #[serde(default, deserialize_with = "criterion::text")]
     pub origin: String,
-    /// At this time or later.
+    /// Then or later: a date or a date and time in UTC, as in `2026-11-20T05:13`.
+    #[serde(default, deserialize_with = "criterion::time")]
+    #[cfg_attr(feature = "openapi", param(value_type = String))]
     pub since: Option<Timestamp>,
-    /// Before this time.
+    /// Before then.
+    #[serde(default, deserialize_with = "criterion::time")]
+    #[cfg_attr(feature = "openapi", param(value_type = String))]
     pub until: Option<Timestamp>,
 }
 
+/// Decodes the name of an act, which is in lower case.
+fn action<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    Ok(criterion::text(value)?.to_lowercase())
+}
+
+/// A position in the list of rows.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::IntoParams),
+    into_params(parameter_in = Query)
+)]
+pub struct AuditPosition {
+    /// The `next` of the previous response, for the rows behind it.
+    #[serde(default, deserialize_with = "criterion::parsed")]
+    #[cfg_attr(feature = "openapi", param(value_type = String))]
+    pub before: Option<AuditCursor>,
+}
+
 impl AuditSearch {
-    /// Takes the criteria of a form or a query. Blank values match everything.
-    pub fn take(fields: &mut Fields<'_>) -> Self {
-        let mut text = |name| criterion(name, fields).unwrap_or_default().to_owned();
-        Self {
-            actor: text("actor"),
-            action: text("action").to_lowercase(),
-            detail: text("detail"),
-            origin: text("origin"),
-            object: parsed("object", fields),
-            outcome: parsed("outcome", fields),
-            since: time("since", fields),
-            until: time("until", fields),
-        }
-    }
-
-    /// As [`AuditSearch::take`], with the cursor in the field `before`.
-    pub fn take_behind(fields: &mut Fields<'_>) -> (Self, Option<AuditCursor>) {
-        (Self::take(fields), parsed("before", fields))
-    }
-
-    /// The parameters of the query string; the inverse of [`AuditSearch::take`].
+    /// The parameters of the query string; the inverse of decoding.
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
         let time = |at: Option<Timestamp>| at.map(Timestamp::rfc3339).unwrap_or_default();
         let object = self.object.map_or("", AuditObject::as_str);
@@ -312,10 +330,13 @@ pub struct AuditPage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Refusal;
+    use crate::{Fields, Refusal};
 
     fn read(pairs: &[(&str, &str)]) -> Result<(AuditSearch, Option<AuditCursor>), Refusal> {
-        Fields::new(pairs.iter().copied()).read(AuditSearch::take_behind)
+        Fields::new(pairs.iter().copied()).read(|fields| {
+            let AuditPosition { before } = fields.decode();
+            (fields.decode(), before)
+        })
     }
 
     #[test]

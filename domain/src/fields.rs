@@ -1,7 +1,15 @@
 //! Names and values of a form or a query, each of which has to be known.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::mem;
 
+use serde::de::value::{self, MapDeserializer};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, SeqAccess, Visitor,
+};
+
+use crate::lenient::LENIENT;
 use crate::sanitize::printable;
 use crate::{Refusal, refusal};
 
@@ -53,6 +61,22 @@ impl<'a> Fields<'a> {
         Ok(taken)
     }
 
+    /// Takes the fields of `T` and decodes them. Each is a text; a field that is
+    /// [lenient](crate::lenient) and not valid has its fault, and its default.
+    pub fn decode<T: DeserializeOwned + Default>(&mut self) -> T {
+        let values = mem::take(&mut self.values);
+        let fields = RefCell::new(&mut *self);
+        let members = values.into_iter().map(|(name, text)| {
+            let fields = &fields;
+            (name, FieldValue { name, text, fields })
+        });
+        let decoded: Result<T, value::Error> = T::deserialize(MapDeserializer::new(members));
+        decoded.unwrap_or_else(|fault| {
+            self.add(refusal::REQUEST, fault.to_string());
+            T::default()
+        })
+    }
+
     /// Takes the value of a field; `None` if it is absent.
     pub fn take(&mut self, name: &str) -> Option<&'a str> {
         self.values.remove(name)
@@ -84,9 +108,85 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// The value of a field that is decoded, with the fields that it goes back to where no type knows its name.
+#[derive(Clone, Copy)]
+struct FieldValue<'d, 'f, 'a> {
+    name: &'a str,
+    text: &'a str,
+    fields: &'d RefCell<&'f mut Fields<'a>>,
+}
+
+impl IntoDeserializer<'_, value::Error> for FieldValue<'_, '_, '_> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for FieldValue<'_, '_, '_> {
+    type Error = value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, value::Error> {
+        visitor.visit_str(self.text)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, value::Error> {
+        match name {
+            LENIENT => visitor.visit_seq(FieldAttempt(Some(self))),
+            _ => visitor.visit_newtype_struct(self),
+        }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(
+        self,
+        visitor: V,
+    ) -> Result<V::Value, value::Error> {
+        self.fields.borrow_mut().values.insert(self.name, self.text);
+        visitor.visit_unit()
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct seq tuple tuple_struct map struct enum identifier
+    }
+}
+
+/// A sequence of one value, or of none where it is not valid.
+struct FieldAttempt<'d, 'f, 'a>(Option<FieldValue<'d, 'f, 'a>>);
+
+impl<'de> SeqAccess<'de> for FieldAttempt<'_, '_, '_> {
+    type Error = value::Error;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, value::Error> {
+        let Some(value) = self.0.take() else {
+            return Ok(None);
+        };
+        match seed.deserialize(value) {
+            Ok(decoded) => Ok(Some(decoded)),
+            Err(fault) => {
+                let mut fields = value.fields.borrow_mut();
+                fields.add(value.name, fault.to_string());
+                Ok(None)
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+    use serde::de::Error;
+
     use super::*;
+    use crate::lenient::lenient;
 
     fn read(pairs: &[(&str, &str)]) -> Result<(Option<String>, Option<i64>), Vec<String>> {
         let fields = Fields::new(pairs.iter().copied());
@@ -114,6 +214,53 @@ mod tests {
                 Err(faults.iter().map(ToString::to_string).collect())
             );
         }
+    }
+
+    #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+    #[serde(default)]
+    struct Named {
+        address: String,
+        #[serde(deserialize_with = "lenient")]
+        number: Digit,
+    }
+
+    #[derive(Debug, Default, PartialEq, Eq)]
+    struct Digit(u32);
+
+    impl<'de> Deserialize<'de> for Digit {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let text = String::deserialize(deserializer)?;
+            text.parse()
+                .map(Self)
+                .map_err(|_| D::Error::custom("no digit"))
+        }
+    }
+
+    #[test]
+    fn types_decode_the_fields_that_they_name() {
+        let read = |pairs: &[(&str, &str)]| {
+            let fields = Fields::new(pairs.iter().copied());
+            fields.read(|fields| {
+                let named: Named = fields.decode();
+                (named, fields.take("before").map(str::to_owned))
+            })
+        };
+        let pairs = [("before", "x"), ("address", "a@"), ("number", "3")];
+        let named = Named {
+            address: "a@".to_owned(),
+            number: Digit(3),
+        };
+        assert_eq!(read(&pairs), Ok((named, Some("x".to_owned()))));
+        assert_eq!(read(&[]), Ok((Named::default(), None)));
+        let pairs = [("number", "x"), ("adress", "a@"), ("before", "x")];
+        let refusal = read(&pairs).expect_err("refused");
+        let faults: Vec<(&str, &str)> = refusal
+            .fields
+            .iter()
+            .map(|(name, text)| (name.as_str(), text.as_str()))
+            .collect();
+        let unknown = "The field “adress” is unknown here.";
+        assert_eq!(faults, [("adress", unknown), ("number", "no digit")]);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 pub mod account;
 pub mod audit;
 pub mod cause;
+mod criterion;
 pub mod crypto;
 pub mod diagnosis;
 pub mod fields;

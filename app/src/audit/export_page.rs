@@ -14,7 +14,7 @@ use crate::server_prelude::*;
 pub fn AuditExportPage() -> impl IntoView {
     console_page("Export the audit log", |actor| {
         let postern = expect_context::<Postern>();
-        let search = Fields::of(&queries()).read(AuditSearch::take);
+        let search = Fields::of(&queries()).read(Fields::decode::<AuditSearch>);
         Suspend::new(async move {
             let audit = postern.audit();
             let admitted = audit.admit(&actor, Action::ExportAudit).await;

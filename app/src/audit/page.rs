@@ -1,6 +1,6 @@
 //! The page of the audit log: filters and rows.
 
-use domain::audit::{AuditCursor, AuditRow, AuditSearch, PAGE_ROWS};
+use domain::audit::{AuditCursor, AuditPosition, AuditRow, AuditSearch, PAGE_ROWS};
 use domain::{Fields, Kind, Refusal};
 use engine::{Action, Postern};
 
@@ -16,7 +16,10 @@ use crate::server_prelude::*;
 pub fn AuditLogPage() -> impl IntoView {
     console_page("Audit log", |actor| {
         let postern = expect_context::<Postern>();
-        let query = Fields::of(&queries()).read(AuditSearch::take_behind);
+        let query = Fields::of(&queries()).read(|fields| {
+            let AuditPosition { before } = fields.decode();
+            (fields.decode::<AuditSearch>(), before)
+        });
         Suspend::new(async move {
             let audit = postern.audit();
             if let Err(refusal) = audit.admit(&actor, Action::ReadAudit).await {

@@ -18,7 +18,7 @@ use crate::server_prelude::*;
 pub fn SuppressionsPage() -> impl IntoView {
     console_page("Suppression list", |actor| {
         let postern = expect_context::<Postern>();
-        let search = Fields::of(&queries()).read(SuppressionSearch::take);
+        let search = Fields::of(&queries()).read(Fields::decode::<SuppressionSearch>);
         let removed = removed();
         let refusal = other_fault(&[]);
         Suspend::new(async move {

@@ -34,7 +34,7 @@ impl RemovalRequest {
                 Some(address) => Removal::One(address.to_owned()),
                 None => Removal::All(number(fields)),
             };
-            let search = SuppressionSearch::take(fields);
+            let search = fields.decode();
             Self { removal, search }
         })
     }

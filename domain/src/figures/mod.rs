@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
 pub use latency::LatencyHistogram;
-pub use query::FigureQuery;
+pub use query::{FigureParams, FigureQuery};
 
 use crate::limits::rate_window::Period;
 use crate::{Kind, Refusal, Timestamp};

@@ -3,8 +3,40 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use super::{FigureStep, FigureSubject};
 use crate::{Fields, Kind, Refusal, Timestamp};
+
+/// Which figures to read, as a query names them. An empty value is as an absent one.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::IntoParams),
+    into_params(parameter_in = Query)
+)]
+pub struct FigureParams {
+    /// `all`, `account`, `token` or `relay`; without it, `all`. For other accounts than administrators
+    /// `all` is the mail of their own account.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", param(example = "all"))]
+    subject: String,
+    /// The id of the account, token or relay: a relay is `global`, the id in the list of relays, or for the
+    /// own relay of an account `account:` and the id of the account.
+    #[serde(default)]
+    id: String,
+    /// `hour` or `day`, in UTC; without it, `hour`. Figures by hour are kept 35 days, by day three years.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", param(example = "hour"))]
+    step: String,
+    /// The first row is that of this time, a date or a date and time in UTC, as in `2026-11-20T05:00`.
+    /// Without it, that of 24 hours before `until`; of days, of 30 days.
+    #[serde(default)]
+    from: String,
+    /// The last row is that before this time. Without it, the current hour or day is the last.
+    #[serde(default)]
+    until: String,
+}
 
 /// Which figures to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,37 +68,34 @@ impl FigureQuery {
         }
     }
 
-    /// Takes `subject`, `id`, `step`, `from` and `until`. Without values they are all mail, hours and the
-    /// last 24 hours; of days the last 30.
+    /// Takes [`FigureParams`]. Without values they are all mail, hours and the last 24 hours; of days the
+    /// last 30.
     pub fn take(fields: &mut Fields<'_>, now: Timestamp) -> Self {
-        let given = |value: &&str| !value.is_empty();
-        let subject = fields.take("subject").filter(given).unwrap_or("all");
-        let id = fields.take("id").filter(given);
-        let subject = FigureSubject::of(subject, id).unwrap_or_else(|refusal| {
+        let params: FigureParams = fields.decode();
+        let kind = match params.subject.as_str() {
+            "" => "all",
+            kind => kind,
+        };
+        let subject = FigureSubject::of(kind, Some(&params.id)).unwrap_or_else(|refusal| {
             for (field, text) in refusal.fields {
                 fields.add(&field, text);
             }
             FigureSubject::All
         });
-        let step = match fields
-            .take("step")
-            .filter(given)
-            .map(str::parse::<FigureStep>)
-        {
-            None => FigureStep::Hour,
-            Some(Ok(step)) => step,
-            Some(Err(_)) => {
+        let step = match params.step.as_str() {
+            "" => FigureStep::Hour,
+            step => step.parse().unwrap_or_else(|_| {
                 fields.add("step", "This must be “hour” or “day”.");
                 FigureStep::Hour
-            }
+            }),
         };
         let length = match step {
             FigureStep::Hour => Duration::from_secs(86_400),
             FigureStep::Day => Duration::from_secs(30 * 86_400),
         };
         let last = Self::last(subject, step, length, now);
-        let until = take_time(fields, "until").unwrap_or(last.until);
-        let from = take_time(fields, "from").unwrap_or(until - length);
+        let until = parse_time("until", &params.until, fields).unwrap_or(last.until);
+        let from = parse_time("from", &params.from, fields).unwrap_or(until - length);
         Self {
             from,
             until,
@@ -119,8 +148,11 @@ impl FigureQuery {
     }
 }
 
-fn take_time(fields: &mut Fields<'_>, name: &str) -> Option<Timestamp> {
-    let text = fields.take(name).filter(|text| !text.is_empty())?;
+/// Parses the time of a parameter; `None` if it is empty or, with a fault, no time.
+fn parse_time(name: &str, text: &str, fields: &mut Fields<'_>) -> Option<Timestamp> {
+    if text.is_empty() {
+        return None;
+    }
     let at = Timestamp::parse(text);
     if at.is_none() {
         let text = "This must be a date, or a date and a time in UTC, as in “2026-11-20T05:00”.";

@@ -33,8 +33,7 @@ pub use report::{
     DELAYED_AFTER, ReportAction, ReportCause, ReportedResult, WantedReports, is_delayed,
 };
 pub use route::{RelayChoice, RelayCondition, SkippedRelay};
-pub use search::{Cursor, Search, Selection, is_id};
-pub(crate) use search::{criterion, parsed, time};
+pub use search::{Cursor, MessagePosition, Search, Selection, is_id};
 pub use suppression::{Suppression, SuppressionLimit, SuppressionSearch};
 pub use view::{
     ActionCount, BackoffView, BulkAction, BulkActionState, Count, DeliveryEvent, EventKind,

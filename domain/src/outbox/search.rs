@@ -2,88 +2,70 @@
 
 use std::str::FromStr;
 
+use serde::de::Deserializer;
 use serde::{Deserialize, Serialize};
 
 use super::RecipientState;
 use crate::refusal::TextFault;
-use crate::{Fields, Refusal, Timestamp};
+use crate::{Fields, Refusal, Timestamp, criterion};
 
-/// Search criteria, all of which must match. An empty search matches every row.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Search conditions; an absent or empty value matches everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::IntoParams, utoipa::ToSchema),
+    into_params(parameter_in = Query),
+    schema(as = MessageQuery)
+)]
 pub struct Search {
-    /// A prefix of the recipient's address, case-insensitive.
+    /// A prefix of the recipient's address, in any case.
+    #[serde(default, deserialize_with = "criterion::text")]
     pub address: String,
-    /// A substring of the subject, case-insensitive.
+    /// A part of the subject, in any case.
+    #[serde(default, deserialize_with = "criterion::text")]
     pub subject: String,
     /// The id of the message.
+    #[serde(default, deserialize_with = "message_id")]
     pub id: String,
     /// The state of the recipient.
+    #[serde(default, deserialize_with = "criterion::parsed")]
     pub state: Option<RecipientState>,
-    /// Accepted at this time or later.
+    /// Accepted then or later: a date or a date and time in UTC, as in `2026-11-20T05:13`.
+    #[serde(default, deserialize_with = "criterion::time")]
+    #[cfg_attr(feature = "openapi", param(value_type = String), schema(value_type = String))]
     pub since: Option<Timestamp>,
-    /// Accepted before this time.
+    /// Accepted before then.
+    #[serde(default, deserialize_with = "criterion::time")]
+    #[cfg_attr(feature = "openapi", param(value_type = String), schema(value_type = String))]
     pub until: Option<Timestamp>,
 }
 
-/// The longest value of a criterion, in bytes: a line of a header (RFC 5322 section 2.1.1).
-const VALUE_MAX: usize = 998;
-
-/// Takes a criterion, trimmed; `None` where it is blank or, with a fault, not valid.
-pub(crate) fn criterion<'a>(name: &str, fields: &mut Fields<'a>) -> Option<&'a str> {
-    let value = fields.take(name)?.trim();
-    if value.chars().any(char::is_control) {
-        fields.add(name, "Remove the control character.");
-        return None;
-    }
-    if value.len() > VALUE_MAX {
-        fields.add(name, format!("Shorten this to at most {VALUE_MAX} bytes."));
-        return None;
-    }
-    Some(value).filter(|value| !value.is_empty())
+/// Decodes the id of a message, which is stored in upper case.
+fn message_id<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    Ok(criterion::text(value)?.to_ascii_uppercase())
 }
 
-/// Takes a criterion, and parses it.
-pub(crate) fn parsed<T: FromStr<Err = TextFault>>(
-    name: &str,
-    fields: &mut Fields<'_>,
-) -> Option<T> {
-    let value = criterion(name, fields)?;
-    value.parse().map_err(|fault| fields.add(name, fault)).ok()
-}
-
-/// Takes the time of a criterion.
-pub(crate) fn time(name: &str, fields: &mut Fields<'_>) -> Option<Timestamp> {
-    let value = criterion(name, fields)?;
-    let time = Timestamp::parse(value);
-    if time.is_none() {
-        fields.add(
-            name,
-            "Enter a date or a date and time in UTC, as in 2026-11-20 or 2026-11-20T05:13.",
-        );
-    }
-    time
+/// A position in the list of messages.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::IntoParams),
+    into_params(parameter_in = Query)
+)]
+pub struct MessagePosition {
+    /// The `next` of the previous response, for the lines after it.
+    #[serde(default, deserialize_with = "criterion::parsed")]
+    #[cfg_attr(feature = "openapi", param(value_type = String))]
+    pub before: Option<Cursor>,
 }
 
 impl Search {
-    /// Takes the criteria of a form or a query. Blank values match everything.
-    pub fn take(fields: &mut Fields<'_>) -> Self {
-        let mut text = |name| criterion(name, fields).unwrap_or_default().to_owned();
-        Self {
-            address: text("address"),
-            subject: text("subject"),
-            id: text("id").to_ascii_uppercase(),
-            state: parsed("state", fields),
-            since: time("since", fields),
-            until: time("until", fields),
-        }
-    }
-
     /// Parses the parameters of a query string.
     ///
     /// # Errors
     /// The fault of each parameter that is invalid, repeated or unknown, under its name.
     pub fn read<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Refusal> {
-        Fields::new(pairs).read(Self::take)
+        Fields::new(pairs).read(Fields::decode)
     }
 
     /// Like [`Search::read`], with the cursor in the parameter `before`.
@@ -91,7 +73,10 @@ impl Search {
     /// # Errors
     /// The faults of both at once.
     pub fn read_from(pairs: &[(String, String)]) -> Result<(Self, Option<Cursor>), Refusal> {
-        Fields::of(pairs).read(|fields| (Self::take(fields), parsed("before", fields)))
+        Fields::of(pairs).read(|fields| {
+            let MessagePosition { before } = fields.decode();
+            (fields.decode(), before)
+        })
     }
 
     /// The parameters of the query string; the inverse of [`Search::read`].
@@ -156,8 +141,7 @@ pub fn is_id(text: &str) -> bool {
 }
 
 /// The recipients an action applies to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
     /// One recipient of a message.
     One(Cursor),
@@ -171,6 +155,7 @@ pub enum Selection {
 mod tests {
     use super::*;
     use crate::Kind;
+    use crate::criterion::VALUE_MAX;
 
     fn owned<const N: usize>(pairs: [(&str, &str); N]) -> [(String, String); N] {
         pairs.map(|(name, value)| (name.to_owned(), value.to_owned()))

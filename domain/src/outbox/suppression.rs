@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::search::{criterion, time};
-use crate::{Fields, Refusal, Timestamp};
+use crate::{Fields, Refusal, Timestamp, criterion};
 
 /// An entry of the suppression list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,34 +26,34 @@ impl Suppression {
     pub const LISTED_MAX: usize = 200;
 }
 
-/// Which entries of the suppression list to show or to remove. A blank criterion matches all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Which suppressions to list or to remove. An absent or empty value matches everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::IntoParams, utoipa::ToSchema),
+    into_params(parameter_in = Query),
+    schema(as = SuppressionQuery)
+)]
 pub struct SuppressionSearch {
-    /// A prefix of the address, case-insensitive.
+    /// A prefix of the address, in any case.
+    #[serde(default, deserialize_with = "criterion::text")]
     pub address: String,
-    /// A substring of the relay's reply, case-insensitive for ASCII letters.
+    /// A part of the relay's reply, in any case.
+    #[serde(default, deserialize_with = "criterion::text")]
     pub reply: String,
-    /// Listed at this time or later.
+    /// Listed then or later: a date or a date and time in UTC, as in `2026-11-20T05:13`.
+    #[serde(default, deserialize_with = "criterion::time")]
+    #[cfg_attr(feature = "openapi", param(value_type = String), schema(value_type = String))]
     pub since: Option<Timestamp>,
 }
 
 impl SuppressionSearch {
-    /// Takes the criteria of a form or a query. Blank values match everything.
-    pub fn take(fields: &mut Fields<'_>) -> Self {
-        let mut text = |name| criterion(name, fields).unwrap_or_default().to_owned();
-        Self {
-            address: text("address"),
-            reply: text("reply"),
-            since: time("since", fields),
-        }
-    }
-
     /// Parses the parameters of a query string.
     ///
     /// # Errors
     /// The fault of each parameter that is invalid, repeated or unknown, under its name.
     pub fn read<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Refusal> {
-        Fields::new(pairs).read(Self::take)
+        Fields::new(pairs).read(Fields::decode)
     }
 
     /// The parameters of the query string; the inverse of [`SuppressionSearch::read`].

@@ -58,7 +58,7 @@ fn search(filter: &AuditFilterArgs) -> Result<AuditSearch, Refusal> {
     let given = given
         .into_iter()
         .filter_map(|(name, value)| Some((name, value.as_deref()?)));
-    Fields::new(given).read(AuditSearch::take)
+    Fields::new(given).read(Fields::decode)
 }
 
 async fn list(

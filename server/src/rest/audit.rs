@@ -5,10 +5,10 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use domain::audit::{AuditSearch, PAGE_ROWS};
+use domain::audit::{AuditPosition, AuditSearch, PAGE_ROWS};
 use domain::{Fields, Refusal};
 use futures::{StreamExt, stream};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::request::extract::{QueryPairs, SignedIn};
@@ -18,57 +18,25 @@ use crate::audit_lines::AuditLine;
 use crate::cli::AuditFormat;
 use crate::http::state::AppState;
 
-/// Which rows, for the document: [`AuditSearch::take`] reads them. An absent or empty value matches everything.
-#[derive(IntoParams)]
+/// The format of a file.
+#[derive(Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[allow(dead_code, reason = "the parameters are read by their names")]
-pub struct AuditParams {
-    /// A part of the actor, in any case.
-    actor: Option<String>,
-    /// The name of the act, as in `save settings`.
-    action: Option<String>,
-    /// What the act is on: `account`, `session`, `token`, `sender`, `limits`, `settings`, `relay`, `policy`,
-    /// `webhook`, `domain`, `mail`, `suppression`, `key` or `system`.
-    object: Option<String>,
-    /// `done`, `refused`, `begun` or `failed`.
-    outcome: Option<String>,
-    /// A part of the detail, in any case.
-    detail: Option<String>,
-    /// A part of the origin, as in `192.0.2.`.
-    origin: Option<String>,
-    /// Then or later: a date or a date and time in UTC, as in `2026-11-20T05:13`.
-    since: Option<String>,
-    /// Before then.
-    until: Option<String>,
-}
-
-/// The position in the list, for the document: [`AuditSearch::take_behind`] reads it.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[allow(dead_code, reason = "it is read by its name")]
-pub struct AuditPosition {
-    /// The `next` of the previous response, for the rows behind it.
-    before: Option<String>,
-}
-
-/// The format of a file, for the document.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[allow(dead_code, reason = "it is read by its name")]
 pub struct AuditFile {
     /// `lines` for JSON lines, `csv` for CSV. Without it, `lines`.
+    #[serde(default)]
     #[param(example = "lines")]
-    format: Option<String>,
+    format: String,
 }
 
-/// Takes the field `format`.
-fn take_format(fields: &mut Fields<'_>) -> AuditFormat {
-    match fields.take("format") {
-        None | Some("" | "lines") => AuditFormat::Lines,
-        Some("csv") => AuditFormat::Csv,
-        Some(_) => {
-            fields.add("format", "This must be “lines” or “csv”.");
-            AuditFormat::Lines
+impl AuditFile {
+    fn validate(&self, fields: &mut Fields<'_>) -> AuditFormat {
+        match self.format.as_str() {
+            "" | "lines" => AuditFormat::Lines,
+            "csv" => AuditFormat::Csv,
+            _ => {
+                fields.add("format", "This must be “lines” or “csv”.");
+                AuditFormat::Lines
+            }
         }
     }
 }
@@ -93,7 +61,7 @@ pub struct AuditListing {
     get,
     path = "/api/audit",
     tag = "Audit",
-    params(AuditParams, AuditPosition),
+    params(AuditSearch, AuditPosition),
     responses(
         (status = 200, description = "The rows", body = AuditListing),
         Restricted,
@@ -105,7 +73,8 @@ pub async fn list(
     SignedIn(actor): SignedIn,
     QueryPairs(query): QueryPairs,
 ) -> Result<Json<AuditListing>, Refused> {
-    let (search, before) = Fields::of(&query).read(AuditSearch::take_behind)?;
+    let (search, AuditPosition { before }) =
+        Fields::of(&query).read(|fields| (fields.decode::<AuditSearch>(), fields.decode()))?;
     let audit = state.postern.audit();
     let page = audit.list(&actor, &search, before.as_ref(), PAGE_ROWS);
     let page = page.await?;
@@ -126,7 +95,7 @@ pub async fn list(
     get,
     path = "/api/audit/export",
     tag = "Audit",
-    params(AuditParams, AuditFile),
+    params(AuditSearch, AuditFile),
     responses(
         (
             status = 200,
@@ -142,8 +111,10 @@ pub async fn export(
     SignedIn(actor): SignedIn,
     QueryPairs(query): QueryPairs,
 ) -> Result<Response, Refused> {
-    let (search, format) =
-        Fields::of(&query).read(|fields| (AuditSearch::take(fields), take_format(fields)))?;
+    let (search, format) = Fields::of(&query).read(|fields| {
+        let file: AuditFile = fields.decode();
+        (fields.decode::<AuditSearch>(), file.validate(fields))
+    })?;
     let header = stream::once(async move { Ok::<_, Refusal>(format.header().to_owned()) });
     let rows = state.postern.audit().export(&actor, search).await?;
     let lines = rows.map(move |rows| rows.and_then(|rows| format.lines(rows)));
@@ -166,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_descriptions_name_every_kind_of_object_and_outcome() {
-        let parameters = AuditParams::into_params(|| None);
+        let parameters = AuditSearch::into_params(|| None);
         let objects = AuditObject::ALL.iter().map(|object| object.as_str());
         let objects = objects.map(|name| ("object", name));
         let outcomes = AuditOutcome::ALL.iter().map(|outcome| outcome.as_str());

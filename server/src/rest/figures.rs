@@ -8,8 +8,8 @@ use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE, VARY};
 use axum::response::{IntoResponse, Response};
 use domain::Fields;
-use domain::figures::{FigureQuery, FigureRow, Figures};
-use serde::Serialize;
+use domain::figures::{FigureParams, FigureQuery, FigureRow, Figures};
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::request::extract::{QueryPairs, SignedIn};
@@ -24,29 +24,29 @@ const CSV: &str = "text/csv";
 /// The names of the columns.
 const COLUMNS: &str = "start,accepted,delivered,deferred,failed,p50_ms,p90_ms,p99_ms";
 
-/// Which figures, for the document: [`FigureQuery::take`] reads them.
-#[derive(IntoParams)]
+/// The format of figures.
+#[derive(Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[allow(dead_code, reason = "the parameters are read by their names")]
-pub struct FigureParams {
-    /// `all`, `account`, `token` or `relay`; without it, `all`. For other accounts than administrators
-    /// `all` is the mail of their own account.
-    #[param(example = "all")]
-    subject: Option<String>,
-    /// The id of the account, token or relay: a relay is `global`, the id in the list of relays, or for the
-    /// own relay of an account `account:` and the id of the account.
-    id: Option<String>,
-    /// `hour` or `day`, in UTC; without it, `hour`. Figures by hour are kept 35 days, by day three years.
-    #[param(example = "hour")]
-    step: Option<String>,
-    /// The first row is that of this time, a date or a date and time in UTC, as in `2026-11-20T05:00`.
-    /// Without it, that of 24 hours before `until`; of days, of 30 days.
-    from: Option<String>,
-    /// The last row is that before this time. Without it, the current hour or day is the last.
-    until: Option<String>,
+pub struct FigureFormat {
     /// `json` or `csv`. Without it, the header `Accept` decides.
+    #[serde(default)]
     #[param(example = "json")]
-    format: Option<String>,
+    format: String,
+}
+
+impl FigureFormat {
+    /// Whether the figures are sent as CSV.
+    fn is_csv(&self, headers: &HeaderMap, fields: &mut Fields<'_>) -> bool {
+        match self.format.as_str() {
+            "" => accepts(headers, CSV) && !accepts(headers, "application/json"),
+            "csv" => true,
+            "json" => false,
+            _ => {
+                fields.add("format", "This must be “json” or “csv”.");
+                false
+            }
+        }
+    }
 }
 
 /// Figures of mail.
@@ -140,7 +140,7 @@ impl From<&FigureRow> for ApiFigureRow {
     get,
     path = "/api/figures",
     tag = "Outbox",
-    params(FigureParams),
+    params(FigureParams, FigureFormat),
     responses(
         (
             status = 200,
@@ -160,15 +160,8 @@ pub async fn read(
 ) -> Result<Response, Refused> {
     let service = state.postern.figures();
     let (query, as_csv) = Fields::of(&query).read(|fields| {
-        let as_csv = match fields.take("format") {
-            None | Some("") => accepts(&headers, CSV) && !accepts(&headers, "application/json"),
-            Some("csv") => true,
-            Some("json") => false,
-            Some(_) => {
-                fields.add("format", "This must be “json” or “csv”.");
-                false
-            }
-        };
+        let format: FigureFormat = fields.decode();
+        let as_csv = format.is_csv(&headers, fields);
         (FigureQuery::take(fields, service.now()), as_csv)
     })?;
     let figures = service.read(&actor, &query).await?;

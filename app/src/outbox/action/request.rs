@@ -1,6 +1,6 @@
 //! The request for an action on messages: a form's fields, and the query of the confirm page.
 
-use domain::outbox::{ActionCount, Cursor, MessageAction, Search, Selection, is_id};
+use domain::outbox::{ActionCount, Cursor, MessageAction, Selection, is_id};
 use domain::refusal::TextFault;
 use domain::{Fields, Refusal};
 
@@ -32,7 +32,7 @@ impl ActionRequest {
                     Some(position) => Selection::One(Cursor { id, position }),
                     None => Selection::Message(id),
                 },
-                None => Selection::Matching(Search::take(fields)),
+                None => Selection::Matching(fields.decode()),
             };
             let confirmed = confirmed(fields);
             action.ok().map(|action| Self {
@@ -96,6 +96,7 @@ fn confirmed(fields: &mut Fields<'_>) -> Option<ActionCount> {
 
 #[cfg(test)]
 mod tests {
+    use domain::outbox::Search;
     use url::form_urlencoded::parse;
 
     use super::*;

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use app::audit::EXPORT_FILE;
 use app::figures::FIGURES_FILE;
-use domain::Timestamp;
-use domain::audit::{AuditObject, AuditOutcome, AuditSearch};
-use domain::figures::{FigureQuery, FigureStep, FigureSubject};
-use domain::outbox::{RecipientState, Search, SuppressionSearch};
+use domain::audit::{AuditPosition, AuditSearch};
+use domain::figures::FigureParams;
+use domain::outbox::{MessagePosition, Search, SuppressionSearch};
 use serde_json::Value;
+use utoipa::IntoParams;
 
 use super::test_api::{Api, Call};
+use crate::rest::audit::AuditFile;
+use crate::rest::figures::FigureFormat;
 use crate::rest::openapi;
 
 #[tokio::test]
@@ -43,57 +45,33 @@ fn files_of_pages_are_documented_operations() {
     }
 }
 
-/// The names in the query of a search, and those that its operation reads beside it.
-fn names(pairs: &[(&'static str, String)], others: &[&'static str]) -> BTreeSet<String> {
-    let names = pairs.iter().map(|(name, _)| *name);
-    names
-        .chain(others.iter().copied())
-        .map(str::to_owned)
-        .collect()
+/// The names of the parameters that a type decodes.
+fn names<T: IntoParams>() -> Vec<String> {
+    let parameters = T::into_params(|| None).into_iter();
+    parameters.map(|parameter| parameter.name).collect()
 }
 
-/// The parameters that operations read, by path. Each search has every criterion, and the query that it
-/// makes of them is the one that it is read from.
+/// The parameters that operations read, by path: those of the types that they decode.
 fn read_parameters() -> BTreeMap<String, BTreeSet<String>> {
-    let at = Timestamp(1_795_151_610_000);
-    let text = || "a".to_owned();
-    let messages = Search {
-        address: text(),
-        subject: text(),
-        id: text(),
-        state: Some(RecipientState::Failed),
-        since: Some(at),
-        until: Some(at),
-    };
-    let audit = AuditSearch {
-        actor: text(),
-        action: text(),
-        object: Some(AuditObject::Account),
-        outcome: Some(AuditOutcome::Done),
-        detail: text(),
-        origin: text(),
-        since: Some(at),
-        until: Some(at),
-    };
-    let figures = FigureQuery {
-        subject: FigureSubject::Token(text()),
-        step: FigureStep::Hour,
-        from: at,
-        until: at,
-    };
-    let suppressions = SuppressionSearch {
-        address: text(),
-        reply: text(),
-        since: Some(at),
-    };
+    let audit = names::<AuditSearch>;
     let read = [
-        ("/api/messages", names(&messages.pairs(), &["before"])),
-        ("/api/audit", names(&audit.pairs(), &["before"])),
-        (EXPORT_FILE, names(&audit.pairs(), &["format"])),
-        (FIGURES_FILE, names(&figures.pairs(), &["format"])),
-        ("/api/suppressions", names(&suppressions.pairs(), &[])),
+        (
+            "/api/messages",
+            [names::<Search>(), names::<MessagePosition>()].concat(),
+        ),
+        ("/api/audit", [audit(), names::<AuditPosition>()].concat()),
+        (EXPORT_FILE, [audit(), names::<AuditFile>()].concat()),
+        (
+            FIGURES_FILE,
+            [names::<FigureParams>(), names::<FigureFormat>()].concat(),
+        ),
+        ("/api/suppressions", names::<SuppressionSearch>()),
     ];
-    read.map(|(path, names)| (path.to_owned(), names)).into()
+    let mut parameters = BTreeMap::new();
+    for (path, names) in read {
+        parameters.insert(path.to_owned(), names.into_iter().collect());
+    }
+    parameters
 }
 
 /// The parameters in the query of an operation of the document.

@@ -7,7 +7,6 @@ use engine::Action;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::messages::MessageQuery;
 use crate::http::state::AppState;
 use crate::rest::request::extract::{AdminBody, Administrative, PathParams, SignedIn};
 use crate::rest::request::json::{Faults, lenient};
@@ -68,8 +67,8 @@ pub struct ActionRequest {
     act: Option<String>,
     /// An empty object matches everything.
     #[serde(default, deserialize_with = "lenient")]
-    #[schema(value_type = MessageQuery, required)]
-    matching: Option<MessageQuery>,
+    #[schema(value_type = Search, required)]
+    matching: Option<Search>,
     /// At most this number of recipients is changed, as a response counted them. Absent, nothing is
     /// changed, and the response has the number that would be.
     #[serde(default, deserialize_with = "lenient")]
@@ -217,24 +216,15 @@ impl ActionRequest {
             number,
             up_to: self.up_to.as_deref().map(str::to_ascii_uppercase),
         });
-        let matching = self.matching.unwrap_or_default();
-        let search = Search::read(matching.pairs());
-        match (act, search) {
-            (Ok(act), Ok(search)) => {
-                faults.into_result()?;
-                Ok(ValidAction {
-                    act,
-                    selection: Selection::Matching(search),
-                    confirmed,
-                })
-            }
-            (_, search) => {
-                if let Err(refusal) = search {
-                    faults.extend(refusal);
-                }
-                Err(faults.into_refusal())
-            }
-        }
+        let Ok(act) = act else {
+            return Err(faults.into_refusal());
+        };
+        faults.into_result()?;
+        Ok(ValidAction {
+            act,
+            selection: Selection::Matching(self.matching.unwrap_or_default()),
+            confirmed,
+        })
     }
 }
 

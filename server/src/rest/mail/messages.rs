@@ -4,68 +4,17 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use domain::outbox::{
-    self, EventKind, MessageView, OutboxRow, OutboxRows, Priority, RecipientState, RecipientView,
-    Search,
+    self, EventKind, MessagePosition, MessageView, OutboxRow, OutboxRows, Priority, RecipientState,
+    RecipientView, Search,
 };
 use domain::{Failure, Timestamp};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::http::state::AppState;
 use crate::rest::request::extract::{PathParams, QueryPairs, SignedIn};
-use crate::rest::request::json::lenient;
 use crate::rest::response::envelope::{Refused, SUCCESS, Success};
 use crate::rest::response::errors::{Always, Missing, Restricted, Throttled};
-
-/// Search conditions; an absent or empty value matches everything.
-#[derive(Debug, Default, Deserialize, IntoParams, ToSchema)]
-#[into_params(parameter_in = Query)]
-pub struct MessageQuery {
-    /// A prefix of the recipient's address, in any case.
-    #[serde(default, deserialize_with = "lenient")]
-    address: String,
-    /// A part of the subject, in any case.
-    #[serde(default, deserialize_with = "lenient")]
-    subject: String,
-    /// The id of the message.
-    #[serde(default, deserialize_with = "lenient")]
-    id: String,
-    #[serde(default, deserialize_with = "lenient")]
-    #[schema(value_type = Option<RecipientState>)]
-    #[param(value_type = Option<RecipientState>)]
-    state: String,
-    /// Accepted then or later: a date or a date and time in UTC, as in `2026-11-20T05:13`.
-    #[serde(default, deserialize_with = "lenient")]
-    since: String,
-    /// Accepted before then.
-    #[serde(default, deserialize_with = "lenient")]
-    until: String,
-}
-
-impl MessageQuery {
-    /// The values by name, as [`Search`] reads them.
-    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        [
-            ("address", &self.address),
-            ("subject", &self.subject),
-            ("id", &self.id),
-            ("state", &self.state),
-            ("since", &self.since),
-            ("until", &self.until),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name, value.as_str()))
-    }
-}
-
-/// The position in the list, for the document: [`Search::read_from`] reads it.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[allow(dead_code, reason = "it is read by its name")]
-pub struct PageQuery {
-    /// The `next` of the previous response, for the lines after it.
-    before: Option<String>,
-}
 
 /// Lines that match, newest first.
 #[derive(Serialize, ToSchema)]
@@ -137,7 +86,7 @@ impl From<OutboxRow> for MessageLine {
     get,
     path = "/api/messages",
     tag = "Messages",
-    params(MessageQuery, PageQuery),
+    params(Search, MessagePosition),
     responses(
         (status = 200, description = "The lines", body = MessagePage),
         Restricted,

@@ -5,7 +5,7 @@ use domain::outbox::{self, SuppressionSearch};
 use domain::{Fields, Refusal};
 use engine::Action;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::http::state::AppState;
 use crate::rest::request::extract::{AdminBody, Administrative, PathParams, QueryPairs, SignedIn};
@@ -47,36 +47,6 @@ impl From<outbox::Suppression> for Suppression {
     }
 }
 
-/// Which suppressions to list or to remove.
-#[derive(Debug, Default, Deserialize, IntoParams, ToSchema)]
-#[into_params(parameter_in = Query)]
-pub struct SuppressionQuery {
-    /// A prefix of the address, in any case.
-    #[serde(default, deserialize_with = "lenient")]
-    address: String,
-    /// A part of the relay's reply, in any case.
-    #[serde(default, deserialize_with = "lenient")]
-    reply: String,
-    /// Listed then or later: a date or a date and time in UTC, as in `2026-11-20T05:13`.
-    #[serde(default, deserialize_with = "lenient")]
-    since: String,
-}
-
-impl SuppressionQuery {
-    fn search(&self) -> Result<SuppressionSearch, Refusal> {
-        let pairs = [
-            ("address", &self.address),
-            ("reply", &self.reply),
-            ("since", &self.since),
-        ];
-        SuppressionSearch::read(
-            pairs
-                .into_iter()
-                .map(|(name, value)| (name, value.as_str())),
-        )
-    }
-}
-
 /// List suppressions
 ///
 /// The suppression list in the order of its addresses, 200 at most.
@@ -84,7 +54,7 @@ impl SuppressionQuery {
     get,
     path = "/api/suppressions",
     tag = "Outbox",
-    params(SuppressionQuery),
+    params(SuppressionSearch),
     responses(
         (status = 200, description = "The suppressions", body = Success<Vec<Suppression>>),
         Restricted,
@@ -96,7 +66,7 @@ pub async fn list(
     SignedIn(actor): SignedIn,
     QueryPairs(query): QueryPairs,
 ) -> Result<Success<Vec<Suppression>>, Refused> {
-    let search = Fields::of(&query).read(SuppressionSearch::take)?;
+    let search: SuppressionSearch = Fields::of(&query).read(Fields::decode)?;
     let listed = state.postern.outbox().suppressions(&actor, &search).await?;
     Ok(Success::new(listed.into_iter().map(Into::into).collect()))
 }
@@ -135,8 +105,8 @@ pub async fn remove(
 pub struct RemovalRequest {
     /// An empty object matches everything.
     #[serde(default, deserialize_with = "lenient")]
-    #[schema(value_type = SuppressionQuery, required)]
-    matching: Option<SuppressionQuery>,
+    #[schema(value_type = SuppressionSearch, required)]
+    matching: Option<SuppressionSearch>,
     /// At most this number is removed. Absent, nothing is removed, and the response has the number
     /// that would be.
     #[serde(default, deserialize_with = "lenient")]
@@ -207,12 +177,7 @@ impl RemovalRequest {
         if self.number.is_some_and(|number| number < 0) {
             faults.add("number", "This is 0 at least.");
         }
-        match self.matching.unwrap_or_default().search() {
-            Ok(search) => faults.into_result().map(|()| search),
-            Err(refusal) => {
-                faults.extend(refusal);
-                Err(faults.into_refusal())
-            }
-        }
+        faults.into_result()?;
+        Ok(self.matching.unwrap_or_default())
     }
 }

@@ -59,13 +59,6 @@ impl Faults {
         self.0.borrow().fields.is_empty()
     }
 
-    /// Adds the faults of a refusal.
-    pub fn extend(&self, refusal: Refusal) {
-        for (field, text) in refusal.fields {
-            self.add(&field, &text);
-        }
-    }
-
     /// The refusal with every fault.
     pub fn into_refusal(self) -> Refusal {
         self.0.into_inner()

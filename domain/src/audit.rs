@@ -208,11 +208,8 @@ pub const PAGE_ROWS: i64 = 50;
 
 /// Which rows to read, those that match all of it. An absent or empty value matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "openapi",
-    derive(utoipa::IntoParams),
-    into_params(parameter_in = Query)
-)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 pub struct AuditSearch {
     /// A part of the actor, in any case.
     #[serde(default, deserialize_with = "criterion::text")]
@@ -252,11 +249,8 @@ fn action<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
 
 /// A position in the list of rows.
 #[derive(Debug, Default, Deserialize)]
-#[cfg_attr(
-    feature = "openapi",
-    derive(utoipa::IntoParams),
-    into_params(parameter_in = Query)
-)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 pub struct AuditPosition {
     /// The `next` of the previous response, for the rows behind it.
     #[serde(default, deserialize_with = "criterion::parsed")]

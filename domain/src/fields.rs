@@ -5,11 +5,9 @@ use std::collections::BTreeMap;
 use std::mem;
 
 use serde::de::value::{self, MapDeserializer};
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, SeqAccess, Visitor,
-};
+use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 
-use crate::lenient::LENIENT;
+use crate::lenient::{LENIENT, attempt};
 use crate::sanitize::printable;
 use crate::{Refusal, refusal};
 
@@ -137,7 +135,9 @@ impl<'de> Deserializer<'de> for FieldValue<'_, '_, '_> {
         visitor: V,
     ) -> Result<V::Value, value::Error> {
         match name {
-            LENIENT => visitor.visit_seq(FieldAttempt(Some(self))),
+            LENIENT => attempt(self, visitor, |fault| {
+                self.fields.borrow_mut().add(self.name, fault.to_string());
+            }),
             _ => visitor.visit_newtype_struct(self),
         }
     }
@@ -156,37 +156,12 @@ impl<'de> Deserializer<'de> for FieldValue<'_, '_, '_> {
     }
 }
 
-/// A sequence of one value, or of none where it is not valid.
-struct FieldAttempt<'d, 'f, 'a>(Option<FieldValue<'d, 'f, 'a>>);
-
-impl<'de> SeqAccess<'de> for FieldAttempt<'_, '_, '_> {
-    type Error = value::Error;
-
-    fn next_element_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, value::Error> {
-        let Some(value) = self.0.take() else {
-            return Ok(None);
-        };
-        match seed.deserialize(value) {
-            Ok(decoded) => Ok(Some(decoded)),
-            Err(fault) => {
-                let mut fields = value.fields.borrow_mut();
-                fields.add(value.name, fault.to_string());
-                Ok(None)
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
-    use serde::de::Error;
 
     use super::*;
-    use crate::lenient::lenient;
+    use crate::Timestamp;
 
     fn read(pairs: &[(&str, &str)]) -> Result<(Option<String>, Option<i64>), Vec<String>> {
         let fields = Fields::new(pairs.iter().copied());
@@ -217,50 +192,24 @@ mod tests {
     }
 
     #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
-    #[serde(default)]
-    struct Named {
-        address: String,
-        #[serde(deserialize_with = "lenient")]
-        number: Digit,
-    }
-
-    #[derive(Debug, Default, PartialEq, Eq)]
-    struct Digit(u32);
-
-    impl<'de> Deserialize<'de> for Digit {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            let text = String::deserialize(deserializer)?;
-            text.parse()
-                .map(Self)
-                .map_err(|_| D::Error::custom("no digit"))
-        }
+    struct Since {
+        #[serde(default, deserialize_with = "crate::criterion::time")]
+        since: Option<Timestamp>,
     }
 
     #[test]
-    fn types_decode_the_fields_that_they_name() {
+    fn types_take_the_fields_that_they_name() {
         let read = |pairs: &[(&str, &str)]| {
             let fields = Fields::new(pairs.iter().copied());
-            fields.read(|fields| {
-                let named: Named = fields.decode();
-                (named, fields.take("before").map(str::to_owned))
-            })
+            fields.read(|fields| (fields.decode(), fields.take("x").map(str::to_owned)))
         };
-        let pairs = [("before", "x"), ("address", "a@"), ("number", "3")];
-        let named = Named {
-            address: "a@".to_owned(),
-            number: Digit(3),
-        };
-        assert_eq!(read(&pairs), Ok((named, Some("x".to_owned()))));
-        assert_eq!(read(&[]), Ok((Named::default(), None)));
-        let pairs = [("number", "x"), ("adress", "a@"), ("before", "x")];
-        let refusal = read(&pairs).expect_err("refused");
-        let faults: Vec<(&str, &str)> = refusal
-            .fields
-            .iter()
-            .map(|(name, text)| (name.as_str(), text.as_str()))
-            .collect();
-        let unknown = "The field “adress” is unknown here.";
-        assert_eq!(faults, [("adress", unknown), ("number", "no digit")]);
+        let since = Timestamp::parse("2026-11-20");
+        let pairs = [("x", "1"), ("since", "2026-11-20")];
+        assert_eq!(read(&pairs), Ok((Since { since }, Some("1".to_owned()))));
+        assert_eq!(read(&[]), Ok((Since::default(), None)));
+        let refusal = read(&[("since", "soon"), ("until", "")]).expect_err("refused");
+        let faults: Vec<&String> = refusal.fields.keys().collect();
+        assert_eq!(faults, ["since", "until"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
 /// A value that is allowed to be of a wrong type: then the fault is recorded and nothing is here.
 #[derive(Debug)]
@@ -23,8 +23,8 @@ where
     Ok(value.unwrap_or_default())
 }
 
-/// The name of the newtype that [`Lenient`] asks for. A deserializer that reports every fault knows it, and hands
-/// the visitor a sequence of one value, or of none where it recorded a fault.
+/// The name of the newtype that [`Lenient`] asks for. A deserializer that reports every fault knows it, and calls
+/// [`attempt`].
 pub const LENIENT: &str = "$lenient";
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Lenient<T> {
@@ -52,5 +52,42 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Lenient<T> {
         }
 
         deserializer.deserialize_newtype_struct(LENIENT, Attempted(PhantomData))
+    }
+}
+
+/// Decodes a value for the visitor of [`Lenient`]; a fault goes to `record`.
+///
+/// # Errors
+/// None of its own.
+pub fn attempt<'de, D, V>(
+    deserializer: D,
+    visitor: V,
+    record: impl FnOnce(D::Error),
+) -> Result<V::Value, D::Error>
+where
+    D: Deserializer<'de>,
+    V: Visitor<'de>,
+{
+    visitor.visit_seq(OneValue(Some((deserializer, record))))
+}
+
+/// A sequence of one value, or of none where it has a fault.
+struct OneValue<D, R>(Option<(D, R)>);
+
+impl<'de, D, R> SeqAccess<'de> for OneValue<D, R>
+where
+    D: Deserializer<'de>,
+    R: FnOnce(D::Error),
+{
+    type Error = D::Error;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, D::Error> {
+        let Some((deserializer, record)) = self.0.take() else {
+            return Ok(None);
+        };
+        Ok(seed.deserialize(deserializer).map_err(record).ok())
     }
 }

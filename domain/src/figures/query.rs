@@ -10,31 +10,24 @@ use crate::{Fields, Kind, Refusal, Timestamp};
 
 /// Which figures to read, as a query names them. An empty value is as an absent one.
 #[derive(Debug, Default, Deserialize)]
-#[cfg_attr(
-    feature = "openapi",
-    derive(utoipa::IntoParams),
-    into_params(parameter_in = Query)
-)]
+#[serde(default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 pub struct FigureParams {
     /// `all`, `account`, `token` or `relay`; without it, `all`. For other accounts than administrators
     /// `all` is the mail of their own account.
-    #[serde(default)]
     #[cfg_attr(feature = "openapi", param(example = "all"))]
     subject: String,
     /// The id of the account, token or relay: a relay is `global`, the id in the list of relays, or for the
     /// own relay of an account `account:` and the id of the account.
-    #[serde(default)]
     id: String,
     /// `hour` or `day`, in UTC; without it, `hour`. Figures by hour are kept 35 days, by day three years.
-    #[serde(default)]
     #[cfg_attr(feature = "openapi", param(example = "hour"))]
     step: String,
     /// The first row is that of this time, a date or a date and time in UTC, as in `2026-11-20T05:00`.
     /// Without it, that of 24 hours before `until`; of days, of 30 days.
-    #[serde(default)]
     from: String,
     /// The last row is that before this time. Without it, the current hour or day is the last.
-    #[serde(default)]
     until: String,
 }
 

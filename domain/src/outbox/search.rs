@@ -11,12 +11,9 @@ use crate::{Fields, Refusal, Timestamp, criterion};
 
 /// Search conditions; an absent or empty value matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
-#[cfg_attr(
-    feature = "openapi",
-    derive(utoipa::IntoParams, utoipa::ToSchema),
-    into_params(parameter_in = Query),
-    schema(as = MessageQuery)
-)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams, utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
+#[cfg_attr(feature = "openapi", schema(as = MessageQuery))]
 pub struct Search {
     /// A prefix of the recipient's address, in any case.
     #[serde(default, deserialize_with = "criterion::text")]
@@ -47,11 +44,8 @@ fn message_id<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
 
 /// A position in the list of messages.
 #[derive(Debug, Default, Deserialize)]
-#[cfg_attr(
-    feature = "openapi",
-    derive(utoipa::IntoParams),
-    into_params(parameter_in = Query)
-)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 pub struct MessagePosition {
     /// The `next` of the previous response, for the lines after it.
     #[serde(default, deserialize_with = "criterion::parsed")]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Fields, Refusal, Timestamp, criterion};
+use crate::{Timestamp, criterion};
 
 /// An entry of the suppression list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,12 +28,9 @@ impl Suppression {
 
 /// Which suppressions to list or to remove. An absent or empty value matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "openapi",
-    derive(utoipa::IntoParams, utoipa::ToSchema),
-    into_params(parameter_in = Query),
-    schema(as = SuppressionQuery)
-)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams, utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
+#[cfg_attr(feature = "openapi", schema(as = SuppressionQuery))]
 pub struct SuppressionSearch {
     /// A prefix of the address, in any case.
     #[serde(default, deserialize_with = "criterion::text")]
@@ -48,15 +45,7 @@ pub struct SuppressionSearch {
 }
 
 impl SuppressionSearch {
-    /// Parses the parameters of a query string.
-    ///
-    /// # Errors
-    /// The fault of each parameter that is invalid, repeated or unknown, under its name.
-    pub fn read<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Refusal> {
-        Fields::new(pairs).read(Fields::decode)
-    }
-
-    /// The parameters of the query string; the inverse of [`SuppressionSearch::read`].
+    /// The parameters of the query string; the inverse of decoding.
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
         [
             ("address", self.address.clone()),
@@ -100,6 +89,11 @@ impl SuppressionLimit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Fields, Refusal};
+
+    fn read<const N: usize>(pairs: [(&str, &str); N]) -> Result<SuppressionSearch, Refusal> {
+        Fields::new(pairs).read(Fields::decode)
+    }
 
     #[test]
     fn a_search_of_suppressions_round_trips() {
@@ -108,7 +102,7 @@ mod tests {
             ("reply", "5.1.2"),
             ("since", "2026-11-20T00:00:00Z"),
         ];
-        let search = SuppressionSearch::read(asked).expect("understood");
+        let search = read(asked).expect("understood");
         let pairs = search.pairs();
         let pairs: Vec<(&str, &str)> = pairs
             .iter()
@@ -116,10 +110,10 @@ mod tests {
             .collect();
         assert_eq!(pairs, asked);
         let blank = [("reply", " ")];
-        let search = SuppressionSearch::read(blank).expect("understood");
+        let search = read(blank).expect("understood");
         assert_eq!(search, SuppressionSearch::default());
         let wrong = [("address", "a\u{7}"), ("since", "soon"), ("adress", "a")];
-        let refusal = SuppressionSearch::read(wrong).expect_err("refused");
+        let refusal = read(wrong).expect_err("refused");
         let fields: Vec<&String> = refusal.fields.keys().collect();
         assert_eq!(fields, ["address", "adress", "since"]);
     }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::vec;
 
-use domain::lenient::{LENIENT, Lenient};
+use domain::lenient::{LENIENT, Lenient, attempt};
 use domain::{refusal, sanitize};
 use serde::Deserialize;
 use serde::de::value::StrDeserializer;
@@ -166,7 +166,12 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
         visitor: V,
     ) -> Result<V::Value, Mismatch> {
         match name {
-            LENIENT => visitor.visit_seq(Attempt(Some(self))),
+            LENIENT => {
+                let (path, faults) = (self.path, self.faults);
+                attempt(self, visitor, |Mismatch(text)| {
+                    faults.add(&path.field(), &text);
+                })
+            }
             _ => visitor.visit_newtype_struct(self),
         }
     }
@@ -193,30 +198,6 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
         unit_struct seq tuple tuple_struct map struct identifier
-    }
-}
-
-/// A sequence of one value, or of none where it is of a wrong type.
-struct Attempt<'p, 'de>(Option<Decoder<'p, 'de>>);
-
-impl<'de> SeqAccess<'de> for Attempt<'_, 'de> {
-    type Error = Mismatch;
-
-    fn next_element_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Mismatch> {
-        let Some(decoder) = self.0.take() else {
-            return Ok(None);
-        };
-        let (path, faults) = (decoder.path, decoder.faults);
-        match seed.deserialize(decoder) {
-            Ok(value) => Ok(Some(value)),
-            Err(Mismatch(text)) => {
-                faults.add(&path.field(), &text);
-                Ok(None)
-            }
-        }
     }
 }
 

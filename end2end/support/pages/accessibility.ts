@@ -1,7 +1,9 @@
 //! Screenshots and axe checks of a page in each colour scheme and width.
 
-import { AxeBuilder } from '@axe-core/playwright';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { type Page, type TestInfo, expect } from '@playwright/test';
+import type axe from 'axe-core';
 
 export const SCHEMES = ['light', 'dark'] as const;
 export const WIDTHS = [1280, 360] as const;
@@ -9,11 +11,15 @@ export const WIDTHS = [1280, 360] as const;
 /** The smallest font size of visible text, in CSS pixels. */
 const SMALLEST_FONT_PX = 12;
 
+/** The minified script of axe: every document parses it anew. */
+const AXE_SCRIPT = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
 /** Screenshots are for people to look at, and take a third of the time of all specs. */
 const takesScreenshots = process.env.POSTERN_SCREENSHOTS !== undefined;
 
 /** Expects neither overflow, small text nor violation in each width; takes screenshots where they are asked for. */
 export async function expectAccessible(page: Page, info: TestInfo, name: string): Promise<void> {
+  await loadAxe(page);
   for (const width of WIDTHS) {
     const view = `${name} at ${width}`;
     await page.setViewportSize({ width, height: width < 600 ? 740 : 800 });
@@ -79,10 +85,28 @@ async function expectNoSmallText(page: Page, description: string): Promise<void>
   expect(found, `${description}: no text is smaller than ${SMALLEST_FONT_PX} px`).toEqual([]);
 }
 
+/** The window of a document with axe. */
+interface AxeWindow {
+  axe: typeof axe;
+}
+
+/** Loads axe into the document, once. It checks the page only, which has no frames. */
+async function loadAxe(page: Page): Promise<void> {
+  if (!(await page.evaluate(() => 'axe' in window))) {
+    await page.evaluate(AXE_SCRIPT);
+  }
+}
+
 async function expectNoViolation(page: Page, description: string, rules?: string[]): Promise<void> {
-  // Legacy mode needs no second page; it leaves out frames of other origins, and there are none.
-  const axe = new AxeBuilder({ page }).setLegacyMode();
-  const { violations } = await (rules ? axe.withRules(rules) : axe).analyze();
-  const summaries = violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html}\n${node.failureSummary}`));
+  const summaries = await page.evaluate(async (rules) => {
+    const { axe } = window as unknown as AxeWindow;
+    const { violations } = await axe.run(document, {
+      runOnly: rules && { type: 'rule', values: rules },
+      // Of what passes, which is most of a page, axe describes one element a rule.
+      resultTypes: ['violations'],
+      selectors: false,
+    });
+    return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html}\n${node.failureSummary}`));
+  }, rules);
   expect(summaries, description).toEqual([]);
 }

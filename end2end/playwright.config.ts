@@ -4,12 +4,20 @@ import { defineConfig } from '@playwright/test';
 
 const isRoot = process.getuid?.() === 0;
 
+/** The tag of tests that mostly wait for a time-out of Postern, and use hardly any CPU meanwhile. */
+const WAITS = /@waits\b/;
+
 export default defineConfig({
   testDir: './specs',
   outputDir: process.env.POSTERN_E2E_OUTPUT ?? '../target/end2end',
   // Each spec has a Postern and relays of its own.
   fullyParallel: true,
-  workers: 2,
+  // Two run specs on two processors, and the third waits beside them.
+  workers: 3,
+  projects: [
+    { name: 'specs', grepInvert: WAITS, workers: 2 },
+    { name: 'waiting', grep: WAITS, workers: 1 },
+  ],
   forbidOnly: process.env.CI !== undefined,
   // A failed test is repeated for its trace. It counts as failed whatever the second run says.
   retries: 1,

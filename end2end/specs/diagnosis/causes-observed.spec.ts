@@ -138,7 +138,8 @@ const CASES: Case[] = [
 ];
 
 for (const [title, stage, observation, startRelay, settings, diagnosis] of CASES) {
-  test(`${title}: ${observation}`, async () => {
+  const isSilent = settings && 'smtp_command_timeout' in settings;
+  test(`${title}: ${observation}`, { tag: isSilent ? '@waits' : [] }, async () => {
     const relay = await startRelay();
     const password = settings && 'smtp_username' in settings ? { smtp_password: await postern.sealed('secret') } : {};
     const report = await postern.diagnose({ data: fields(relay, { ...password, ...settings }), ...diagnosis });

@@ -157,7 +157,7 @@ test('a long list of capabilities is complete', async () => {
   await relay.stop();
 });
 
-test('a greeting that never ends is not reported as missing', async () => {
+test('a greeting that never ends is not reported as missing', { tag: '@waits' }, async () => {
   const relay = await tcpRelay((socket) => socket.write('220-Welcome\r\n'.repeat(3)));
   const report = await postern.diagnose({ data: fields(relay, { smtp_command_timeout: '3' }) });
   expect(report.failure).toMatchObject({ stage: 'greeting', fault: 'timed_out' });

@@ -129,7 +129,7 @@ test('an invalid certificate is reported along with the capabilities', () =>
     expect(document.reason).toContainEqual(expect.stringContaining(rows.TLS?.certificate?.verdict ?? '?'));
   }));
 
-test('an unreachable port does not delay the other attempts', async () => {
+test('an unreachable port does not delay the other attempts', { tag: '@waits' }, async () => {
   const blocked = await unreachablePort();
   const [document, rows] = await runProbe({ host: '127.0.0.1', port: blocked.port });
   expect(document.milliseconds).toBeGreaterThan(4_900);

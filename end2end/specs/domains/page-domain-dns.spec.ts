@@ -97,7 +97,7 @@ async function check(domain: string): Promise<{ code: number | null; json: Check
   return { code, json: JSON.parse(stdout) as Check };
 }
 
-test('records that are right, and keys that are activated once DNS has their records', async ({ page }) => {
+test('records that are right, and keys that are activated once DNS has their records', { tag: '@waits' }, async ({ page }) => {
   const domain = 'right.example.org';
   dns.table = records(domain);
   await signInContext(page.context(), server.postern.url);
@@ -155,7 +155,7 @@ test('records that are right, and keys that are activated once DNS has their rec
   expect(json.findings.map(({ kind, state }) => `${kind} ${state}`)).toEqual(['spf ok', 'dkim ok', 'dkim ok', 'dmarc ok', 'mx ok']);
 });
 
-test('records that change: what is wrong, and what they should be', async ({ page }) => {
+test('records that change: what is wrong, and what they should be', { tag: '@waits' }, async ({ page }) => {
   const domain = 'changed.example.org';
   dns.table = records(domain);
   const key = await activeKey(domain, 'rsa');

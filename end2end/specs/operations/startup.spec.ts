@@ -34,7 +34,7 @@ test.describe('a signal while a test mail waits for a silent relay', () => {
     return { relay, served: server, ...console };
   }
 
-  test('stops it gracefully', async () => {
+  test('stops it gracefully', { tag: '@waits' }, async () => {
     const { relay, served: server, sent } = await waiting();
     const startedAt = Date.now();
     expect(await server.stop()).toBe(0);
@@ -103,7 +103,7 @@ test('a port in use', async () => {
   server.close();
 });
 
-test('a database that is down or silent is waited for until a signal', async () => {
+test('a database that is down or silent is waited for until a signal', { tag: '@waits' }, async () => {
   const port = await closedPort();
   const stopAt = /waiting for PostgreSQL: .*\n/;
   const down = await serve(temporaryFolder('data'), ['--database', `postgres://postern@127.0.0.1:${port}/postern`], { stopAt });

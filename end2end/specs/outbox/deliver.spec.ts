@@ -59,7 +59,7 @@ test('a second delivering process on the same data folder is refused', async () 
 });
 
 for (const [ending, signal] of [['by SIGTERM', 'SIGTERM'], ['by SIGKILL', 'SIGKILL']] as const) {
-  test(`a message of a deliver process that ends ${ending} is sent by the next`, async () => {
+  test(`a message of a deliver process that ends ${ending} is sent by the next`, { tag: '@waits' }, async () => {
     const hangingRelay = await scriptedRelay({ RCPT: sendNothing });
     const [server, relay] = await Promise.all([TestServer.start(NO_DELIVERY), Relay.start()]);
     await server.save(fields(hangingRelay));

@@ -280,7 +280,7 @@ test('a wrong call of a server function is the fault of the client', async () =>
   expect((await sendRequest(url, '/pkg/../api/outbox', { headers: { cookie } })).status).toBe(404);
 });
 
-test('a body that does not arrive is given up with a response', async () => {
+test('a body that does not arrive is given up with a response', { tag: '@waits' }, async () => {
   const head = 'Host: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 30\r\n';
   const begun = Date.now();
   const response = await sendRaw(url, `POST /login HTTP/1.1\r\n${head}\r\nemail=`);

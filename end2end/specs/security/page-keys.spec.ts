@@ -34,7 +34,7 @@ async function openKeys(page: Page): Promise<void> {
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Keys');
 }
 
-test('an administrator rotates the key of stored secrets and retires the old one', async ({ page }, info) => {
+test('an administrator rotates the key of stored secrets and retires the old one', { tag: '@waits' }, async ({ page }, info) => {
   // Looks at the page in each width and scheme, and waits until the old key can be retired.
   test.slow();
   await savePassword(console.server, 'secret');
@@ -143,7 +143,7 @@ async function signInAnew(server: TestServer, relay: Relay, name: string): Promi
   await expect.poll(() => relay.attempts.all.length).toBeGreaterThan(before);
 }
 
-test('mail is accepted and delivered while a key is rotated and retired', async () => {
+test('mail is accepted and delivered while a key is rotated and retired', { tag: '@waits' }, async () => {
   // The old key is not retired for 15 seconds.
   test.slow();
   const relay = await Relay.start({ auth: ['PLAIN'], users: { alerts: 'secret' } });

@@ -12,7 +12,7 @@ function replySlowly(socket: Socket): void {
   socket.on('data', () => writeLater('250 relay.example.net\r\n'));
 }
 
-test('a test mail and a diagnosis end after a minute', async () => {
+test('a test mail and a diagnosis end after a minute', { tag: '@waits' }, async () => {
   test.setTimeout(120_000);
   const postern = await TestServer.start();
   const token = await postern.createAccount('patient@example.org', 'admin');

@@ -7,6 +7,9 @@ import { type ApiResponse, TestServer, parseResponse } from '../api/test-server.
 
 export const SEND = '/api/messages/send-email';
 
+/** The milliseconds between two requests for a state: most states come within a tenth of a second. */
+const INTERVALS = [20, 50, 100];
+
 /** The body of a submission. */
 export type Mail = Record<string, unknown>;
 
@@ -87,7 +90,7 @@ export async function states(server: TestServer, id: string): Promise<string[]> 
 
 /** Resolves when the recipients have these states. */
 export async function expectState(server: TestServer, id: string, ...expected: string[]): Promise<void> {
-  await expect.poll(() => states(server, id)).toEqual(expected);
+  await expect.poll(() => states(server, id), { intervals: INTERVALS }).toEqual(expected);
 }
 
 /** The message counts by state. */
@@ -98,7 +101,7 @@ export async function counts(server: TestServer): Promise<Record<string, number>
 
 /** Resolves when the counts match. */
 export async function expectCounts(server: TestServer, expected: Record<string, number>): Promise<void> {
-  await expect.poll(() => counts(server)).toMatchObject(expected);
+  await expect.poll(() => counts(server), { intervals: INTERVALS }).toMatchObject(expected);
 }
 
 /** Sends a request that must succeed. */

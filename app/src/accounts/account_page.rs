@@ -71,7 +71,7 @@ pub fn AccountDetailsPage() -> impl IntoView {
                     </header>
                     {fault.map(|text| view! { <ErrorNotice text /> })}
                     {done.map(|text| view! { <SuccessNotice text /> })}
-                    {link.map(|link| view! { <HandOver link email=account.email.clone() /> })}
+                    {link.map(|link| view! { <InvitationLinkNotice link email=account.email.clone() /> })}
                     <Access account=account.clone() is_deletable=details.is_deletable />
                     <SendersSection
                         account=account.id.clone()
@@ -138,7 +138,7 @@ fn done(flash: Flash) -> Option<String> {
 
 /// The link of an invitation that was not mailed.
 #[component]
-fn HandOver(link: InvitationLink, email: String) -> AnyView {
+fn InvitationLinkNotice(link: InvitationLink, email: String) -> AnyView {
     view! {
         <div class="notice notice-warn" role="status">
             <p>

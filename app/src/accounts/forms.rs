@@ -79,7 +79,7 @@ fn invited(invited: Invited) -> FormAnswer {
     let path = account_path(&invited.id);
     match invited.delivery {
         LinkDelivery::Mailed => FormAnswer::done(path, Flash::AccountInvited(invited.email)),
-        LinkDelivery::HandOver { link, reason } => {
+        LinkDelivery::Returned { link, reason } => {
             FormAnswer::page(path, InvitationLink { link, reason })
         }
     }

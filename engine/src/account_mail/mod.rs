@@ -30,17 +30,17 @@ pub struct Invited {
     pub id: String,
     /// Its address.
     pub email: String,
-    /// How its person gets the link.
+    /// How the link reaches the person.
     pub delivery: LinkDelivery,
 }
 
-/// How a person gets a link.
+/// How the link of an invitation reaches the person.
 #[derive(Clone, Debug)]
 pub enum LinkDelivery {
-    /// By a mail in the outbox.
+    /// A mail with the link is in the outbox.
     Mailed,
-    /// From the administrator: it is not stored, and shown once.
-    HandOver {
+    /// The link is returned to the administrator, who passes it on. It is not stored.
+    Returned {
         /// The link.
         link: String,
         /// Why it was not mailed.
@@ -109,11 +109,11 @@ impl AccountMail {
                 .accept_own(to, text::INVITATION_SUBJECT, text)
                 .await
         };
-        // The account is there: whatever the outbox refuses, its link is returned to the
+        // The account exists already: when the outbox refuses the mail, the link is returned to the
         // administrator.
         let delivery = match sent.await {
             Ok(()) => LinkDelivery::Mailed,
-            Err(refusal) => LinkDelivery::HandOver {
+            Err(refusal) => LinkDelivery::Returned {
                 reason: refusal.text().trim_end_matches('.').to_owned(),
                 link,
             },

@@ -66,7 +66,7 @@ async fn run(postern: &Postern, command: AccountCommand) -> Result<(), Box<dyn E
                 LinkDelivery::Mailed => {
                     stderr::line(&format!("an invitation is mailed to {}", invited.email));
                 }
-                LinkDelivery::HandOver { link, reason } => {
+                LinkDelivery::Returned { link, reason } => {
                     stderr::line(&format!(
                         "no invitation was mailed: {reason}; hand this link over:"
                     ));

@@ -32,7 +32,7 @@ pub fn token(mail: &AcceptedMail) -> String {
 /// The token of a link that the administrator gets.
 fn returned_link(delivery: &LinkDelivery) -> (String, String) {
     match delivery {
-        LinkDelivery::HandOver { link, reason } => {
+        LinkDelivery::Returned { link, reason } => {
             let (url, token) = link.split_once("?token=").expect("a token");
             assert_eq!(url, "http://gate.example/invitation");
             (token.to_owned(), reason.clone())

@@ -201,7 +201,7 @@ pub async fn create(
     let account = state.postern.accounts().read(&actor, &id).await?.into();
     let mailed = matches!(delivery, Some(LinkDelivery::Mailed));
     let (link, reason) = match delivery {
-        Some(LinkDelivery::HandOver { link, reason }) => (Some(link), Some(reason)),
+        Some(LinkDelivery::Returned { link, reason }) => (Some(link), Some(reason)),
         _ => (None, None),
     };
     Ok(Success::new(NewAccount {

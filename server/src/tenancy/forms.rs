@@ -1,4 +1,4 @@
-//! What each form of the console answers to a user who names things of others.
+//! The status of each form of the console for a user who names resources of another account.
 
 use app::account::{END_SESSION, REVOKE_TOKEN};
 use app::accounts::{
@@ -22,7 +22,7 @@ use app::webhooks::{
 use super::rules::Pair;
 use super::tenant::NO_DOMAIN;
 
-/// A form that names what belongs to another account or to the organisation, and what a user gets.
+/// A form that names resources of another account or of the organisation, and its status for a user.
 pub struct FormRule {
     pub action: &'static str,
     pub status: u16,

@@ -1,9 +1,9 @@
-//! Tests that no account reaches what belongs to another: over REST, on pages and by forms.
+//! Tests that no account reaches resources of another account over REST, on pages or by forms.
 
+mod account_snapshot;
 mod forms;
 mod pages;
 mod rest;
 mod rules;
 mod server;
 mod tenant;
-mod things;

@@ -39,20 +39,20 @@ use super::rules::Pair;
 use super::server::{Credential, TenantRequest, TenantServer};
 use super::tenant::{NO_DOMAIN, Tenant};
 
-/// What a page shows, which decides what another user gets.
+/// The resources that a page shows. They decide the status for another user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shows {
-    /// Nothing of an account: a page without a session.
+    /// No resource of an account: a page without a session.
     Nothing,
-    /// Things of the caller.
+    /// Resources of the caller.
     Caller,
-    /// A thing of the caller, which it may not have.
+    /// A resource that the caller has or does not have.
     CallerPart,
     /// The message in its path, or the account in its query: 404.
     Message,
-    /// The thing in its query, which administrators do not see either: 404.
+    /// The resource in the query, which administrators cannot see either: 404.
     Private,
-    /// Things of the organisation, or of all accounts: 403.
+    /// Resources of the organisation, or of all accounts: 403.
     Organisation,
 }
 
@@ -60,7 +60,7 @@ struct PageRule {
     /// The route, as the router of the pages has it; a parameter is `{id}`.
     route: String,
     shows: Shows,
-    /// A URL of what belongs to another account.
+    /// A URL of a resource of another account.
     url: fn(&Pair<'_>) -> String,
 }
 
@@ -336,7 +336,7 @@ async fn no_session_reaches_what_belongs_to_another_account() {
     for owner in &server.tenants {
         let others = server.tenants.iter().filter(|caller| caller.id != owner.id);
         for caller in others {
-            let before = server.things_of(owner).await;
+            let before = server.account_snapshot(owner).await;
             let pair = Pair {
                 server: &server,
                 owner,
@@ -346,7 +346,7 @@ async fn no_session_reaches_what_belongs_to_another_account() {
             if caller.spec.role != Role::Admin {
                 pair.acts().await;
             }
-            let after = server.things_of(owner).await;
+            let after = server.account_snapshot(owner).await;
             for (before, after) in before.iter().zip(&after) {
                 let (owner, caller) = (owner.spec.mark, caller.spec.mark);
                 assert_eq!(before, after, "{caller} changed what is {owner}'s");

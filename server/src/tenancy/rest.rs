@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::account::Role;
 use serde_json::{Value, json};
 
-use super::rules::{Asked, Pair, RULES, Rule, SEND, TEST, Touches};
+use super::rules::{Asked, Pair, RULES, ResourceScope, Rule, SEND, TEST};
 use super::server::{Credential, SCOPES, TenantAnswer, TenantRequest, TenantServer};
 use super::tenant::Tenant;
 
@@ -41,23 +41,25 @@ impl Rule {
         request
     }
 
-    /// The status for a caller; 200 stands for each success. `None` where an administrator may change
-    /// what is the organisation's: the contract tests do.
+    /// The status for a caller, with 200 for each success. `None` where an administrator may change
+    /// resources of the organisation: the contract tests cover these.
     fn expected(&self, caller: &Tenant, credential: Credential<'_>) -> Option<u16> {
         let is_admin = caller.spec.role == Role::Admin;
         let reads = self.operation.starts_with("get ");
-        Some(match self.touches {
-            Touches::Nothing => 200,
+        Some(match self.resources {
+            ResourceScope::Public => 200,
             _ if caller.spec.is_disabled => 401,
-            Touches::Caller => 200,
-            Touches::CallerInvalid => 422,
-            Touches::Private => 404,
-            Touches::People if matches!(credential, Credential::Token(_)) => 403,
+            ResourceScope::Caller => 200,
+            ResourceScope::CallerInvalid => 422,
+            ResourceScope::Private => 404,
+            ResourceScope::AdministratorSession if matches!(credential, Credential::Token(_)) => {
+                403
+            }
             _ if is_admin && reads => 200,
             _ if is_admin => return None,
-            Touches::Owned => 404,
-            Touches::Organisation | Touches::People => 403,
-            Touches::Person(status) => match credential {
+            ResourceScope::Owned => 404,
+            ResourceScope::Organisation | ResourceScope::AdministratorSession => 403,
+            ResourceScope::OwnedBySession(status) => match credential {
                 Credential::Session(_) => status,
                 _ => 403,
             },
@@ -89,8 +91,8 @@ async fn every_operation_has_a_rule() {
     let without: Vec<_> = operations.difference(&rules).collect();
     assert!(
         without.is_empty(),
-        "operations without a rule: {without:?}. Add to RULES in server/src/tenancy/rules.rs whose \
-         things each touches"
+        "operations without a rule: {without:?}. Add to RULES in server/src/tenancy/rules.rs the \
+         resources that each acts on"
     );
     let unknown: Vec<_> = rules.difference(&operations).collect();
     assert!(
@@ -103,12 +105,12 @@ async fn every_operation_has_a_rule() {
 #[tokio::test]
 async fn no_account_reaches_what_belongs_to_another() {
     let server = TenantServer::open().await;
-    // The mails that each account has sent since.
+    // The number of mails that each account has sent since the start.
     let mut sent: BTreeMap<&str, usize> = BTreeMap::new();
     for owner in &server.tenants {
         let others = server.tenants.iter().filter(|caller| caller.id != owner.id);
         for caller in others {
-            let before = server.things_of(owner).await;
+            let before = server.account_snapshot(owner).await;
             let pair = Pair {
                 server: &server,
                 owner,
@@ -125,7 +127,7 @@ async fn no_account_reaches_what_belongs_to_another() {
                 }
                 server.restore(caller).await;
             }
-            let after = server.things_of(owner).await;
+            let after = server.account_snapshot(owner).await;
             for (before, after) in before.iter().zip(&after) {
                 let (owner, caller) = (owner.spec.mark, caller.spec.mark);
                 assert_eq!(before, after, "{caller} changed what is {owner}'s");
@@ -135,7 +137,7 @@ async fn no_account_reaches_what_belongs_to_another() {
     mail_leaves_through_the_relay_of_its_account(&server, &sent).await;
 }
 
-/// Makes the request of a rule, and checks its answer. Returns the status.
+/// Sends the request of a rule and checks the answer. Returns the status.
 async fn ask(pair: &Pair<'_>, rule: &Rule, credential: Credential<'_>) -> Option<u16> {
     let (owner, caller) = (pair.owner, pair.caller);
     let expected = rule.expected(caller, credential)?;
@@ -168,12 +170,12 @@ async fn ask(pair: &Pair<'_>, rule: &Rule, credential: Credential<'_>) -> Option
     Some(answer.status)
 }
 
-/// Delivers all mail, and checks at each relay whose it got, and with which passwords.
+/// Delivers all mail, and checks for each relay from which accounts it got mail and with which passwords.
 async fn mail_leaves_through_the_relay_of_its_account(
     server: &TenantServer,
     sent: &BTreeMap<&str, usize>,
 ) {
-    // One is delivered already, and one is queued.
+    // Of each account one mail is delivered already, and one is queued.
     let mails = |tenant: &Tenant| sent.get(tenant.spec.mark).copied().unwrap_or_default() + 2;
     let with_mail: Vec<&Tenant> = server
         .tenants
@@ -218,7 +220,7 @@ async fn mail_leaves_through_the_relay_of_its_account(
 async fn a_token_without_the_scope_is_refused() {
     let server = TenantServer::open().await;
     let owner = &server.tenants[1];
-    let before = server.things_of(owner).await;
+    let before = server.account_snapshot(owner).await;
     for caller in [&server.tenants[2], server.admin()] {
         let pair = Pair {
             server: &server,
@@ -228,9 +230,15 @@ async fn a_token_without_the_scope_is_refused() {
         for (scope, token) in &caller.narrow {
             for rule in RULES {
                 let of_user = caller.spec.role == Role::User;
-                let refused = match rule.touches {
-                    Touches::Nothing => false,
-                    Touches::Organisation | Touches::People | Touches::Person(_) if of_user => true,
+                let refused = match rule.resources {
+                    ResourceScope::Public => false,
+                    ResourceScope::Organisation
+                    | ResourceScope::AdministratorSession
+                    | ResourceScope::OwnedBySession(_)
+                        if of_user =>
+                    {
+                        true
+                    }
                     _ => !rule.scopes.contains(scope),
                 };
                 if !refused {
@@ -248,7 +256,7 @@ async fn a_token_without_the_scope_is_refused() {
             }
         }
     }
-    assert_eq!(server.things_of(owner).await, before);
+    assert_eq!(server.account_snapshot(owner).await, before);
 }
 
 #[test]
@@ -256,7 +264,7 @@ fn scopes_of_rules_exist() {
     for rule in RULES {
         let unknown = rule.scopes.iter().find(|scope| !SCOPES.contains(scope));
         assert_eq!(unknown, None, "{}", rule.operation);
-        let is_open = rule.touches == Touches::Nothing;
+        let is_open = rule.resources == ResourceScope::Public;
         assert_eq!(rule.scopes.is_empty(), is_open, "{}", rule.operation);
     }
 }
@@ -310,7 +318,7 @@ async fn figures_are_those_of_the_own_account_tokens_and_relay() {
 async fn revisions_are_those_of_the_own_relay() {
     let server = TenantServer::open().await;
     let (owner, caller) = (&server.tenants[1], &server.tenants[3]);
-    let before = server.things_of(owner).await;
+    let before = server.account_snapshot(owner).await;
     for (tenant, other) in [(owner, caller), (caller, owner)] {
         let own = TenantRequest::get("/api/relays/own/revisions");
         let token = Credential::Token(&tenant.token);
@@ -320,7 +328,7 @@ async fn revisions_are_those_of_the_own_relay() {
         assert!(answer.text.contains(&host), "{}", answer.text);
         answer.expect_nothing_of(&other.spec, &tenant.spec, "own revisions");
     }
-    // Whatever stands for the relay of another account in other places.
+    // The ids that name the relay of another account in other operations.
     for id in [format!("account:{}", owner.id), owner.id.clone()] {
         let revisions = format!("/api/relays/{id}/revisions");
         let restore = format!("{revisions}/1/restore");
@@ -336,7 +344,7 @@ async fn revisions_are_those_of_the_own_relay() {
             }
         }
     }
-    assert_eq!(server.things_of(owner).await, before);
+    assert_eq!(server.account_snapshot(owner).await, before);
 }
 
 #[tokio::test]

@@ -1,31 +1,31 @@
-//! Whose things each REST operation touches, and a request for those of another account.
+//! The resources that each REST operation acts on, and a request for those of another account.
 
 use serde_json::{Value, json};
 
 use super::server::TenantServer;
 use super::tenant::{NO_DOMAIN, Tenant};
 
-/// Whose things an operation touches. It decides what a request for those of another account gets.
+/// The resources that an operation acts on. They decide the status of a request for those of another account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Touches {
-    /// Nobody's: everybody gets the same answer.
-    Nothing,
-    /// Those of the caller. It has no parameter that names those of another account.
+pub enum ResourceScope {
+    /// Public resources: every request gets the same answer.
+    Public,
+    /// Resources of the caller. No parameter of the operation names one of another account.
     Caller,
-    /// As [`Touches::Caller`], by a request that is invalid: a valid one would send mail, or succeed once
-    /// only.
+    /// As [`ResourceScope::Caller`], with an invalid request: a valid one would send mail, or succeed
+    /// only once.
     CallerInvalid,
-    /// The thing in its path or query, which is one account's: another user gets 404, as where there is
-    /// none.
+    /// The resource in the path or query, which belongs to one account: another user gets 404, as for
+    /// one that does not exist.
     Owned,
-    /// As [`Touches::Owned`], of a thing that administrators do not see either.
+    /// As [`ResourceScope::Owned`], for a resource that administrators cannot see either.
     Private,
-    /// Those of a person, which tokens of users do not reach. A session that names those of another
-    /// account gets this status.
-    Person(u16),
-    /// Those of persons, for sessions of administrators: tokens and users get 403.
-    People,
-    /// Those of the organisation, and of all accounts: users get 403.
+    /// Resources of one account that only sessions reach, and tokens of users do not. A session that
+    /// names those of another account gets this status.
+    OwnedBySession(u16),
+    /// Resources of all accounts that only sessions of administrators reach: tokens and users get 403.
+    AdministratorSession,
+    /// Resources of the organisation, and of all accounts: users get 403.
     Organisation,
 }
 
@@ -33,14 +33,14 @@ pub enum Touches {
 pub struct Rule {
     /// Method and path, as in the document.
     pub operation: &'static str,
-    pub touches: Touches,
+    pub resources: ResourceScope,
     /// The scopes of which a token needs one.
     pub scopes: &'static [&'static str],
-    /// A request for what belongs to another account.
+    /// Builds a request for a resource of another account.
     pub asks: fn(&Pair<'_>) -> Asked,
 }
 
-/// An account, and another one that asks for what belongs to it.
+/// An account that owns resources, and another account that requests them.
 pub struct Pair<'p> {
     pub server: &'p TenantServer,
     pub owner: &'p Tenant,
@@ -51,7 +51,7 @@ pub struct Pair<'p> {
 #[derive(Default)]
 pub struct Asked {
     pub path: Vec<(&'static str, String)>,
-    /// With its question mark; may be empty.
+    /// The query with its question mark, or an empty text.
     pub query: String,
     pub body: Option<Value>,
 }
@@ -101,33 +101,38 @@ const ANY: &[&str] = &["send", "read", "admin"];
 
 const fn rule(
     operation: &'static str,
-    touches: Touches,
+    resources: ResourceScope,
     scopes: &'static [&'static str],
     asks: fn(&Pair<'_>) -> Asked,
 ) -> Rule {
     Rule {
         operation,
-        touches,
+        resources,
         scopes,
         asks,
     }
 }
 
-/// A rule of an operation of administrators.
+/// The rule of an operation of administrators.
 const fn organisation(operation: &'static str, asks: fn(&Pair<'_>) -> Asked) -> Rule {
-    rule(operation, Touches::Organisation, ADMINISTERS, asks)
+    rule(operation, ResourceScope::Organisation, ADMINISTERS, asks)
 }
 
-/// A rule of an operation on what belongs to persons.
-const fn people(operation: &'static str, asks: fn(&Pair<'_>) -> Asked) -> Rule {
-    rule(operation, Touches::People, ADMINISTERS, asks)
+/// The rule of an operation that only sessions of administrators reach.
+const fn administrator_session(operation: &'static str, asks: fn(&Pair<'_>) -> Asked) -> Rule {
+    rule(
+        operation,
+        ResourceScope::AdministratorSession,
+        ADMINISTERS,
+        asks,
+    )
 }
 
 fn nothing(_: &Pair<'_>) -> Asked {
     Asked::default()
 }
 
-/// The relay of the caller, as it saves and tests it. The saved password is kept.
+/// The settings of the caller's relay, for a save or a test. The saved password is kept.
 fn relay_of_caller(pair: &Pair<'_>) -> Asked {
     let (spec, relay) = (&pair.caller.spec, &pair.caller.relay);
     let user = match spec.has_own_relay {
@@ -160,9 +165,9 @@ fn message_webhook(pair: &Pair<'_>) -> Asked {
     Asked::with("id", &pair.owner.webhook_id)
 }
 
-/// A rule of an operation on the webhook of an account, which changes it.
+/// The rule of an operation that changes the webhook of an account.
 const fn private(operation: &'static str, asks: fn(&Pair<'_>) -> Asked) -> Rule {
-    rule(operation, Touches::Private, ADMINISTERS, asks)
+    rule(operation, ResourceScope::Private, ADMINISTERS, asks)
 }
 
 fn domain(_: &Pair<'_>) -> Asked {
@@ -173,12 +178,17 @@ fn dkim_key(pair: &Pair<'_>) -> Asked {
     domain(pair).and("id", &pair.server.dkim_key_id)
 }
 
-/// The rule of every operation. They are tried in this order: the own relay is removed last.
+/// The rule of every operation. The tests follow this order: the own relay is removed last.
 pub const RULES: &[Rule] = &[
-    rule("get /api/openapi.json", Touches::Nothing, &[], nothing),
-    rule("get /api/keys/browser", Touches::Nothing, &[], nothing),
-    rule("get /api/messages", Touches::Caller, READS, nothing),
-    rule("get /api/messages/{id}", Touches::Owned, READS, message),
+    rule("get /api/openapi.json", ResourceScope::Public, &[], nothing),
+    rule("get /api/keys/browser", ResourceScope::Public, &[], nothing),
+    rule("get /api/messages", ResourceScope::Caller, READS, nothing),
+    rule(
+        "get /api/messages/{id}",
+        ResourceScope::Owned,
+        READS,
+        message,
+    ),
     organisation("get /api/messages/{id}/source", message),
     organisation("post /api/messages/{id}/{act}", |pair| {
         message(pair).and("act", "cancel")
@@ -187,18 +197,20 @@ pub const RULES: &[Rule] = &[
         Asked::default().posting(json!({ "act": "cancel", "matching": {} }))
     }),
     organisation("delete /api/messages/act", nothing),
-    rule("get /api/outbox", Touches::Caller, READS, nothing),
-    rule("get /api/figures", Touches::Owned, READS, |pair| Asked {
-        query: format!("?subject=account&id={}", pair.owner.id),
-        ..Asked::default()
+    rule("get /api/outbox", ResourceScope::Caller, READS, nothing),
+    rule("get /api/figures", ResourceScope::Owned, READS, |pair| {
+        Asked {
+            query: format!("?subject=account&id={}", pair.owner.id),
+            ..Asked::default()
+        }
     }),
-    rule("get /api/status", Touches::Caller, READS, nothing),
+    rule("get /api/status", ResourceScope::Caller, READS, nothing),
     organisation("post /api/outbox/pause", |_| {
         Asked::default().posting(json!({ "on": true }))
     }),
     rule(
         "get /api/suppressions",
-        Touches::Organisation,
+        ResourceScope::Organisation,
         READS,
         nothing,
     ),
@@ -242,7 +254,7 @@ pub const RULES: &[Rule] = &[
     }),
     rule(
         "get /api/relays/{id}/health",
-        Touches::Organisation,
+        ResourceScope::Organisation,
         READS,
         relay,
     ),
@@ -279,16 +291,21 @@ pub const RULES: &[Rule] = &[
     organisation("post /api/webhooks/{id}/secret", webhook),
     organisation("post /api/webhooks/{id}/test", webhook),
     organisation("delete /api/webhooks/{id}", webhook),
-    rule("get /api/message-webhooks", Touches::Caller, READS, nothing),
+    rule(
+        "get /api/message-webhooks",
+        ResourceScope::Caller,
+        READS,
+        nothing,
+    ),
     rule(
         "post /api/message-webhooks",
-        Touches::CallerInvalid,
+        ResourceScope::CallerInvalid,
         ADMINISTERS,
         |_| Asked::default().posting(json!({ "url": "http://127.0.0.1/" })),
     ),
     rule(
         "get /api/message-webhooks/{id}/deliveries",
-        Touches::Private,
+        ResourceScope::Private,
         READS,
         message_webhook,
     ),
@@ -317,11 +334,11 @@ pub const RULES: &[Rule] = &[
         account(pair).posting(json!({ "role": "admin", "disabled": true }))
     }),
     organisation("delete /api/accounts/{id}", account),
-    people("get /api/sessions", nothing),
-    people("delete /api/sessions/{id}", |pair| {
+    administrator_session("get /api/sessions", nothing),
+    administrator_session("delete /api/sessions/{id}", |pair| {
         Asked::with("id", &pair.owner.session_id)
     }),
-    people("delete /api/accounts/{id}/sessions", account),
+    administrator_session("delete /api/accounts/{id}/sessions", account),
     organisation("get /api/accounts/{id}/limits", account),
     organisation("put /api/accounts/{id}/limits", |pair| {
         account(pair).posting(json!({ "max_per_day": 1 }))
@@ -329,7 +346,7 @@ pub const RULES: &[Rule] = &[
     organisation("put /api/tokens/{id}/limits", |pair| {
         Asked::with("id", &pair.owner.token_id).posting(json!({ "max_per_day": 1 }))
     }),
-    rule("get /api/limits", Touches::Caller, ANY, nothing),
+    rule("get /api/limits", ResourceScope::Caller, ANY, nothing),
     organisation("get /api/accounts/{id}/senders", account),
     organisation("post /api/accounts/{id}/senders", |pair| {
         account(pair).posting(json!({ "address": "example.com" }))
@@ -337,28 +354,28 @@ pub const RULES: &[Rule] = &[
     organisation("delete /api/accounts/{id}/senders/{sender}", |pair| {
         account(pair).and("sender", &pair.owner.sender_id)
     }),
-    rule("get /api/senders", Touches::Caller, READS, nothing),
+    rule("get /api/senders", ResourceScope::Caller, READS, nothing),
     rule(
         "post /api/senders",
-        Touches::CallerInvalid,
+        ResourceScope::CallerInvalid,
         ADMINISTERS,
         |_| Asked::default().posting(json!({ "address": "example.com" })),
     ),
     rule(
         "delete /api/senders/{id}",
-        Touches::Owned,
+        ResourceScope::Owned,
         ADMINISTERS,
         |pair| Asked::with("id", &pair.owner.sender_id),
     ),
     rule(
         "get /api/tokens",
-        Touches::Person(200),
+        ResourceScope::OwnedBySession(200),
         ADMINISTERS,
         nothing,
     ),
     rule(
         "post /api/tokens",
-        Touches::Person(403),
+        ResourceScope::OwnedBySession(403),
         ADMINISTERS,
         |pair| {
             let body = json!({ "name": "stolen", "account": pair.owner.spec.email() });
@@ -367,26 +384,31 @@ pub const RULES: &[Rule] = &[
     ),
     rule(
         "delete /api/tokens/{id}",
-        Touches::Person(404),
+        ResourceScope::OwnedBySession(404),
         ADMINISTERS,
         |pair| Asked::with("id", &pair.owner.token_id),
     ),
-    rule("get /api/smtp/settings", Touches::Caller, READS, nothing),
-    rule(TEST, Touches::Caller, ADMINISTERS, relay_of_caller),
-    rule(SEND, Touches::Caller, SENDS, |pair| {
+    rule(
+        "get /api/smtp/settings",
+        ResourceScope::Caller,
+        READS,
+        nothing,
+    ),
+    rule(TEST, ResourceScope::Caller, ADMINISTERS, relay_of_caller),
+    rule(SEND, ResourceScope::Caller, SENDS, |pair| {
         let spec = &pair.caller.spec;
         let subject = format!("{} sends", spec.mark);
         Asked::default().posting(json!({ "to": spec.desk(), "subject": subject, "text": "Hello" }))
     }),
     rule(
         "post /api/smtp/settings",
-        Touches::Caller,
+        ResourceScope::Caller,
         ADMINISTERS,
         relay_of_caller,
     ),
     rule(
         "delete /api/smtp/settings",
-        Touches::Caller,
+        ResourceScope::Caller,
         ADMINISTERS,
         nothing,
     ),

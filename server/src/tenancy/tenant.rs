@@ -1,4 +1,4 @@
-//! Accounts of the tests of tenancy. All that is theirs has their mark.
+//! Accounts of the tenancy tests. The addresses, subjects and names of each contain its mark.
 
 use std::net::Ipv4Addr;
 
@@ -7,34 +7,35 @@ use base64::prelude::BASE64_STANDARD;
 use domain::account::Role;
 use testkit::Relay;
 
-/// A domain that no resolver is asked for (RFC 6761 section 6.4).
+/// A domain that resolvers do not send queries for (RFC 6761 section 6.4).
 pub const NO_DOMAIN: &str = "mail.invalid";
 
-/// An account and what is its own.
+/// An account with its resources.
 pub struct Tenant {
     pub spec: Spec,
     pub id: String,
-    /// The relay that it has or would have. That of the administrator is the organisation's.
+    /// The relay of the account, also where the account does not use one. That of the administrator is
+    /// the organisation's.
     pub relay: Relay,
     /// A token with all scopes.
     pub token: String,
     pub token_id: String,
-    /// A further address that it sends from.
+    /// The id of a further sender address.
     pub sender_id: String,
-    /// A webhook that its messages may name.
+    /// The id of a webhook that its messages may name.
     pub webhook_id: String,
     /// Tokens with one scope each.
     pub narrow: Vec<(&'static str, String)>,
     pub cookie: String,
     pub session_id: String,
-    /// A message in each state that a relay leads to, and one that is queued.
+    /// The ids of a message in each state that a relay's replies lead to, and of a queued one.
     pub messages: Vec<String>,
 }
 
-/// What an account of the tests is made from.
+/// The properties of an account of the tests.
 #[derive(Clone, Copy, Debug)]
 pub struct Spec {
-    /// A text that is in no other one: its addresses, subjects, names and passwords contain it.
+    /// A text that is unique to the account: its addresses, subjects, names and passwords contain it.
     pub mark: &'static str,
     pub role: Role,
     /// The address of its relay.
@@ -104,8 +105,8 @@ impl Spec {
         format!("{}-nobody@example.net", self.mark)
     }
 
-    /// What another account must not see in any answer. Administrators see the addresses and the mail
-    /// of all accounts; everybody sees the host of the organisation's relay.
+    /// The texts that no answer to another account may contain. Administrators see the addresses and the
+    /// mail of all accounts, and every account sees the host of the organisation's relay.
     pub fn secrets_from(&self, other: &Self) -> Vec<String> {
         match (self.role, other.role) {
             (Role::User, Role::Admin) => vec![self.login(), self.relay_password()],

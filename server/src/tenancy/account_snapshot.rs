@@ -1,4 +1,4 @@
-//! All that an account of the tests of tenancy has, to compare before and after requests of others.
+//! Snapshots of the resources of an account, compared before and after requests of other accounts.
 
 use domain::account::Role;
 use serde_json::Value;
@@ -7,8 +7,9 @@ use super::server::{Credential, TenantRequest, TenantServer};
 use super::tenant::Tenant;
 
 impl TenantServer {
-    /// All that an account has, as it sees it, or as an administrator sees it where it is disabled.
-    pub async fn things_of(&self, tenant: &Tenant) -> Vec<(String, Value)> {
+    /// The URLs and contents of all resources of an account. They are read with its session, and those
+    /// of a disabled account with the session of the administrator.
+    pub async fn account_snapshot(&self, tenant: &Tenant) -> Vec<(String, Value)> {
         let mut urls: Vec<String> = Vec::new();
         let viewer = match tenant.spec.is_disabled {
             true => {
@@ -47,18 +48,18 @@ impl TenantServer {
                 urls.push(format!("/api/relays/{}/{of_relay}", self.relay_id));
             }
         }
-        let mut things = Vec::new();
+        let mut snapshot = Vec::new();
         for url in urls {
             let session = Credential::Session(&viewer.cookie);
             let mut read = self.send(session, TenantRequest::get(&url)).await;
             assert_eq!(read.status, 200, "{url}: {}", read.text);
-            // What changes by itself: uses, and the results of checks.
+            // The time of the last use and the results of health checks change without a request.
             for name in ["last_used", "health"] {
                 remove(&mut read.json, name);
             }
-            things.push((url, read.json));
+            snapshot.push((url, read.json));
         }
-        things
+        snapshot
     }
 }
 

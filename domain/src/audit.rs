@@ -14,11 +14,12 @@ use crate::{Timestamp, criterion};
 /// A row of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRow {
-    /// Its id, a ULID.
+    /// The id of the row, a ULID.
     pub id: String,
-    /// When the act was done or refused.
+    /// The time at which the act was done or refused.
     pub at: Timestamp,
-    /// The account, the token or the local user that acted, or the name that a stranger gave.
+    /// The account, the token or the local user that acted, or the name given by a client that was not
+    /// signed in.
     pub actor: String,
     /// The address of the client, or `this machine`.
     pub origin: String,
@@ -26,24 +27,24 @@ pub struct AuditRow {
     pub action: String,
     /// `done`, `verified`, or `refused` with a status.
     pub outcome: String,
-    /// What it was about; of a refusal, the names of the fields.
+    /// The object of the act; for a refusal, the names of the fields.
     pub detail: String,
-    /// Its place in a chain; `None` for a row from before there were chains.
+    /// The position in a hash chain; `None` for a row of an earlier version without chains.
     pub place: Option<AuditPlace>,
 }
 
-/// The place of a row in the hash chain of a node.
+/// The position of a row in the hash chain of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditPlace {
-    /// The node that wrote it.
+    /// The node that wrote the row.
     pub node: String,
-    /// Its number in the chain, from 1.
+    /// The number of the row in the chain, from 1.
     pub number: i64,
-    /// Its hash.
+    /// The hash of the row.
     pub hash: String,
 }
 
-/// What an act is on.
+/// The kind of object that an act is on.
 #[derive(
     Clone,
     Copy,
@@ -95,7 +96,7 @@ pub enum AuditObject {
 }
 
 impl AuditObject {
-    /// Every kind.
+    /// Every kind of object.
     pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
 
     /// The name in a query and in JSON.
@@ -129,11 +130,11 @@ fn unknown_object(_: &str) -> TextFault {
      key or system."
 }
 
-/// The outcome in a row of a test mail that proved a revision of settings. A search finds it as
-/// [`AuditOutcome::Done`].
+/// The outcome in the row of a test mail that verified a revision of settings. A search for
+/// [`AuditOutcome::Done`] matches it.
 pub const VERIFIED: &str = "verified";
 
-/// How an act ended.
+/// The outcome of an act.
 #[derive(
     Clone,
     Copy,
@@ -154,13 +155,13 @@ pub const VERIFIED: &str = "verified";
     parse_err_fn = unknown_outcome
 )]
 pub enum AuditOutcome {
-    /// It was done.
+    /// The act was done.
     Done,
-    /// It was refused.
+    /// The act was refused.
     Refused,
-    /// It was begun: a backup. Another row says how it ended.
+    /// The act, a backup, was begun. Another row has the outcome of its end.
     Begun,
-    /// It was begun, and failed: a backup.
+    /// The act, a backup, was begun and failed.
     Failed,
 }
 
@@ -173,13 +174,12 @@ impl AuditOutcome {
         self.into()
     }
 
-    /// The outcome in a row of what was refused with an HTTP status: `refused (403)`.
+    /// The outcome in the row of an act that was refused with an HTTP status: `refused (403)`.
     pub fn refused_with(status: u16) -> String {
         format!("{} ({status})", Self::Refused.as_str())
     }
 
-    /// How the act of a row ended that has this outcome: a name, or that of a refusal with its status. `None` for
-    /// any other text.
+    /// Parses the outcome of a row: a name, or `refused` with a status. `None` for any other text.
     pub fn of_row(outcome: &str) -> Option<Self> {
         let name = outcome.split(' ').next().unwrap_or_default();
         match name {
@@ -206,19 +206,20 @@ fn unknown_outcome(_: &str) -> TextFault {
 /// The rows of a page of the audit log, in the console and over REST.
 pub const PAGE_ROWS: i64 = 50;
 
-/// Which rows to read, those that match all of it. An absent or empty value matches everything.
+/// The criteria of a search in the audit log; a row must match all of them. An absent or empty value
+/// matches every row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 #[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 pub struct AuditSearch {
-    /// A part of the actor, in any case.
+    /// A part of the actor, case-insensitive.
     #[serde(default, deserialize_with = "criterion::text")]
     pub actor: String,
     /// The name of the act, as in `save settings`.
     #[serde(default, deserialize_with = "action")]
     pub action: String,
-    /// What the act is on: `account`, `session`, `token`, `sender`, `limits`, `settings`, `relay`, `policy`,
-    /// `webhook`, `domain`, `mail`, `suppression`, `key` or `system`.
+    /// The kind of object that the act is on: `account`, `session`, `token`, `sender`, `limits`,
+    /// `settings`, `relay`, `policy`, `webhook`, `domain`, `mail`, `suppression`, `key` or `system`.
     #[serde(default, deserialize_with = "criterion::parsed")]
     #[cfg_attr(feature = "openapi", param(value_type = String))]
     pub object: Option<AuditObject>,
@@ -226,23 +227,23 @@ pub struct AuditSearch {
     #[serde(default, deserialize_with = "criterion::parsed")]
     #[cfg_attr(feature = "openapi", param(value_type = String))]
     pub outcome: Option<AuditOutcome>,
-    /// A part of the detail, in any case.
+    /// A part of the detail, case-insensitive.
     #[serde(default, deserialize_with = "criterion::text")]
     pub detail: String,
-    /// A part of the origin, as in `192.0.2.`.
+    /// A part of the origin, such as `192.0.2.`.
     #[serde(default, deserialize_with = "criterion::text")]
     pub origin: String,
-    /// Then or later: a date or a date and time in UTC, as in `2026-11-20T05:13`.
+    /// The earliest time of a row: a date or a date and time in UTC, such as `2026-11-20T05:13`.
     #[serde(default, deserialize_with = "criterion::time")]
     #[cfg_attr(feature = "openapi", param(value_type = String))]
     pub since: Option<Timestamp>,
-    /// Before then.
+    /// The time that all rows are before, in the same formats.
     #[serde(default, deserialize_with = "criterion::time")]
     #[cfg_attr(feature = "openapi", param(value_type = String))]
     pub until: Option<Timestamp>,
 }
 
-/// Decodes the name of an act, which is in lower case.
+/// Decodes the name of an act and converts it to lower case.
 fn action<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
     Ok(criterion::text(value)?.to_lowercase())
 }
@@ -252,7 +253,7 @@ fn action<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 #[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 pub struct AuditPosition {
-    /// The `next` of the previous response, for the rows behind it.
+    /// The `next` of the previous response, to read the rows that follow.
     #[serde(default, deserialize_with = "criterion::parsed")]
     #[cfg_attr(feature = "openapi", param(value_type = String))]
     pub before: Option<AuditCursor>,
@@ -280,12 +281,12 @@ impl AuditSearch {
     }
 }
 
-/// A position in the list of rows, newest first. A page begins behind it.
+/// A position in the list of rows, newest first. A page begins after this position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditCursor {
     /// The time of the row.
     pub at: Timestamp,
-    /// Its id.
+    /// The id of the row.
     pub id: String,
 }
 

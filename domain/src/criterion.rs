@@ -13,13 +13,13 @@ use crate::refusal::TextFault;
 /// The longest value of a criterion, in bytes: a line of a header (RFC 5322 section 2.1.1).
 pub(crate) const VALUE_MAX: usize = 998;
 
-/// Decodes a text, trimmed; it is empty where it is blank or, with a fault, not valid.
+/// Decodes a text and trims it. A blank text is empty; an invalid one is empty and has a fault.
 pub(crate) fn text<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
     let Lenient(criterion) = Lenient::deserialize(value)?;
     Ok(criterion.map_or_else(String::new, |Criterion(text)| text))
 }
 
-/// Decodes a text, and parses it; `None` where it is blank or, with a fault, not valid.
+/// Decodes a text and parses it. `None` for a blank text, and with a fault for an invalid one.
 pub(crate) fn parsed<'de, D, T>(value: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -30,7 +30,7 @@ where
     Ok(parsed.and_then(|Parsed(parsed)| parsed))
 }
 
-/// Decodes a time; `None` where it is blank or, with a fault, not valid.
+/// Decodes a time. `None` for a blank text, and with a fault for an invalid one.
 pub(crate) fn time<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Timestamp>, D::Error> {
     let time: Option<Time> = parsed(value)?;
     Ok(time.map(|Time(at)| at))

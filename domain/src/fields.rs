@@ -1,4 +1,4 @@
-//! Names and values of a form or a query, each of which has to be known.
+//! Decodes the names and values of a form or a query; an unknown name is a fault.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Fields to take.
+    /// The fields of these names and values.
     pub fn new(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut fields = Self {
             values: BTreeMap::new(),
@@ -40,7 +40,7 @@ impl<'a> Fields<'a> {
         fields
     }
 
-    /// As [`Fields::new`], of owned names and values.
+    /// Like [`Fields::new`], for owned names and values.
     pub fn of(pairs: &'a [(String, String)]) -> Self {
         Self::new(pairs.iter().map(|(name, value)| (&**name, &**value)))
     }
@@ -59,8 +59,8 @@ impl<'a> Fields<'a> {
         Ok(taken)
     }
 
-    /// Takes the fields of `T` and decodes them. Each is a text; a field that is
-    /// [lenient](crate::lenient) and not valid has its fault, and its default.
+    /// Takes the fields of `T` and decodes them. Each is a text. An invalid [lenient](crate::lenient)
+    /// field adds a fault and has its default.
     pub fn decode<T: DeserializeOwned + Default>(&mut self) -> T {
         let values = mem::take(&mut self.values);
         let fields = RefCell::new(&mut *self);
@@ -80,7 +80,8 @@ impl<'a> Fields<'a> {
         self.values.remove(name)
     }
 
-    /// Takes a number; `None` if it is absent or, with a fault, no number from 0 on.
+    /// Takes a number. `None` for an absent field, and with a fault for a text that is not a number from
+    /// 0 on.
     pub fn take_number(&mut self, name: &str) -> Option<i64> {
         let number = self.take(name)?.parse().ok().filter(|number| *number >= 0);
         if number.is_none() {
@@ -106,7 +107,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The value of a field that is decoded, with the fields that it goes back to where no type knows its name.
+/// The value of a field while it is decoded, with the fields to which it is returned if no type knows
+/// its name.
 #[derive(Clone, Copy)]
 struct FieldValue<'d, 'f, 'a> {
     name: &'a str,

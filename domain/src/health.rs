@@ -1,4 +1,4 @@
-//! The health of a relay as checks find it: its state, its failure, its history and its changes.
+//! The health of a relay from its checks: its state, its failure, its history and its changes.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use strum::{EnumString, IntoStaticStr};
 
 use crate::{Stage, Timestamp};
 
-/// How far back the history of the health of a relay is shown.
+/// The length of the health history that is shown.
 pub const HISTORY_SHOWN: Duration = Duration::from_hours(30 * 24);
 
-/// Whether a relay can be reached and signed in to.
+/// The health of a relay: whether connections and sign-ins succeed.
 #[derive(
     Clone,
     Copy,
@@ -29,14 +29,14 @@ pub const HISTORY_SHOWN: Duration = Duration::from_hours(30 * 24);
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum HealthState {
-    /// It was not checked with its present settings.
+    /// The relay has not been checked with its current settings.
     #[default]
     Unknown,
-    /// It passes its checks.
+    /// The relay passes its checks.
     Healthy,
-    /// Some of its checks fail.
+    /// Some checks of the relay fail.
     Degraded,
-    /// It fails its checks.
+    /// The relay fails its checks.
     Down,
 }
 
@@ -47,7 +47,7 @@ impl HealthState {
     }
 }
 
-/// Why a check failed. It contains no secret.
+/// The failure of a check. It contains no secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HealthFailure {
@@ -55,7 +55,7 @@ pub struct HealthFailure {
     pub stage: Stage,
     /// The cause in one sentence.
     pub summary: String,
-    /// The relay's reply on one line, where it sent one.
+    /// The relay's reply on one line, if it sent one.
     pub reply: Option<String>,
 }
 
@@ -63,7 +63,8 @@ pub struct HealthFailure {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HealthView {
-    /// `global` for the first relay, a ULID for others; that of an account begins with `account:`.
+    /// The id: `global` for the first relay, a ULID for others, and `account:` with the account's id for
+    /// an own relay.
     pub relay_id: String,
     /// The name of the relay.
     pub name: String,
@@ -71,26 +72,26 @@ pub struct HealthView {
     pub state: HealthState,
     /// When the state began: at the first check that showed it.
     pub since: Timestamp,
-    /// The first failed check since the relay was healthy. A relay that is still healthy has one while
-    /// a failed check is being confirmed.
+    /// The time of the first failed check since the relay was healthy. It is set for a healthy relay
+    /// while a failed check is being confirmed.
     pub failing_since: Option<Timestamp>,
     /// The last failed check since the relay was healthy.
     pub failure: Option<HealthFailure>,
-    /// When it was checked last.
+    /// The time of the last check.
     pub checked_at: Option<Timestamp>,
-    /// When the next check is due; none while one is under way.
+    /// When the next check is due; none while a check runs.
     pub next_check_at: Option<Timestamp>,
 }
 
-/// A time in which a relay was in one state.
+/// A period in which a relay was in one state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HealthPeriod {
     /// The state.
     pub state: HealthState,
-    /// When it began.
+    /// The start of the period.
     pub from: Timestamp,
-    /// When it ended; for the last period the present.
+    /// The end of the period; the present for the last period.
     pub until: Timestamp,
 }
 
@@ -101,21 +102,22 @@ pub struct HealthChange {
     pub relay_id: String,
     /// The name of the relay.
     pub relay_name: String,
-    /// The id of the account whose own relay it is; none for a relay of the organisation.
+    /// The id of the account with this own relay; none for a relay of the organisation.
     pub account: Option<String>,
-    /// The state before. After a save of the settings, and after the relay was switched off and on, it is
-    /// the one of an outage that was notified and did not end, if any.
+    /// The previous state. After a save of the settings, or after the relay was switched off and on, it
+    /// is the state of an outage that was notified and has not ended, if there is one.
     pub from: HealthState,
-    /// The state now.
+    /// The new state.
     pub to: HealthState,
-    /// When the change was found.
+    /// The time of the check that found the change.
     pub at: Timestamp,
     /// When the state began, as in [`HealthView`].
     pub since: Timestamp,
-    /// The first failed check since the relay was healthy, also with settings that were replaced
-    /// meanwhile. Where it is healthy again, that of before.
+    /// The time of the first failed check since the relay was healthy, also with settings that were
+    /// replaced since. For a relay that is healthy again, the first failed check of the outage that
+    /// ended.
     pub failing_since: Option<Timestamp>,
-    /// The last failed check; none where the relay is healthy again.
+    /// The last failed check; none if the relay is healthy again.
     pub failure: Option<HealthFailure>,
 }
 

@@ -11,7 +11,7 @@ pub const RESET_LIFETIME: Duration = Duration::from_mins(30);
 /// How long a link that confirms a sender address can be used.
 pub const SENDER_LINK_LIFETIME: Duration = Duration::from_hours(7 * 24);
 
-/// A lifetime in words: in days where these are whole, else in minutes.
+/// Formats a lifetime: in days if it is a whole number of days, else in minutes.
 pub fn lifetime_in_words(lifetime: Duration) -> String {
     const DAY: u64 = 86_400;
     match lifetime.as_secs() {

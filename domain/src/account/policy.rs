@@ -21,12 +21,11 @@ pub const OPEN_TRACKING: &str = "open_tracking";
 )]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrganisationPolicy {
-    /// Whether accounts may have a relay of their own. Where they may not, those that exist are not
-    /// used.
+    /// Whether accounts may have a relay of their own. If not, existing own relays are not used.
     pub own_relays: bool,
-    /// Whether the organisation's relays take the mail of an account whose own relay takes none.
+    /// Whether mail fails over to the organisation's relays while the account's own relay takes none.
     pub fallback: bool,
-    /// Whether administrators sign in with a second factor.
+    /// Whether administrators must sign in with a second factor.
     pub second_factor_for_administrators: bool,
     /// Whether messages may track how often they are opened.
     pub open_tracking: bool,
@@ -43,16 +42,16 @@ impl Default for OrganisationPolicy {
     }
 }
 
-/// A change of the policy. What is absent stays.
+/// A change of the policy. Absent fields keep their value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PolicyChange {
-    /// Of [`OrganisationPolicy::own_relays`].
+    /// The new value of [`OrganisationPolicy::own_relays`].
     pub own_relays: Option<bool>,
-    /// Of [`OrganisationPolicy::fallback`].
+    /// The new value of [`OrganisationPolicy::fallback`].
     pub fallback: Option<bool>,
-    /// Of [`OrganisationPolicy::second_factor_for_administrators`].
+    /// The new value of [`OrganisationPolicy::second_factor_for_administrators`].
     pub second_factor_for_administrators: Option<bool>,
-    /// Of [`OrganisationPolicy::open_tracking`].
+    /// The new value of [`OrganisationPolicy::open_tracking`].
     pub open_tracking: Option<bool>,
 }
 

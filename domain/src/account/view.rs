@@ -49,23 +49,23 @@ pub struct SessionView {
     pub current: bool,
 }
 
-/// Whether the person of an account can sign in.
+/// Whether the person of an account can sign in with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum AccountState {
-    /// It has a password.
+    /// The account has a password.
     Active,
-    /// It was invited and has no password yet.
+    /// The account was invited and has no password yet.
     Invited,
-    /// An administrator disabled it.
+    /// An administrator disabled the account.
     Disabled,
 }
 
 /// An account as administrators see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountView {
-    /// A ULID.
+    /// The id, a ULID.
     pub id: String,
     /// The address that the person signs in with.
     pub email: String,
@@ -73,9 +73,9 @@ pub struct AccountView {
     pub role: Role,
     /// Whether the person can sign in.
     pub state: AccountState,
-    /// When it was created.
+    /// When the account was created.
     pub created: Timestamp,
-    /// When its invitation expires or expired; `None` without one.
+    /// When the invitation expires or expired; `None` without an invitation.
     pub invitation_expires: Option<Timestamp>,
 }
 

@@ -23,10 +23,10 @@ pub const TOKEN_MAX: usize = 4096;
 /// A 256-bit content key.
 pub type ContentKey = Zeroizing<[u8; 32]>;
 
-/// Why a token cannot be sealed or opened. It reveals nothing about the key or the content.
+/// An error of sealing or opening a token. It reveals nothing about the key or the content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JweError {
-    /// Not five base64url parts with a JSON object as header.
+    /// The token is not five base64url parts with a JSON object as header.
     NotAToken,
     /// The header names an unsupported algorithm or extension.
     Algorithm,
@@ -58,16 +58,17 @@ pub struct Header {
     enc: Encryption,
     /// The identifier of the key.
     pub kid: String,
-    /// The scope of the row a value at rest is bound to.
+    /// The scope of the row that a value at rest is bound to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
-    /// The label of the row a value at rest is bound to.
+    /// The label of the row that a value at rest is bound to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Refused when present: no critical extension is supported (RFC 7516 section 4.1.13).
+    /// The critical extensions. A header with this member is refused: none is supported (RFC 7516
+    /// section 4.1.13).
     #[serde(default, skip_serializing)]
     crit: Option<serde_json::Value>,
-    /// Refused when present: compression is not supported.
+    /// The compression algorithm. A header with this member is refused: compression is not supported.
     #[serde(default, skip_serializing)]
     zip: Option<serde_json::Value>,
 }

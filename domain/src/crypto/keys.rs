@@ -1,4 +1,4 @@
-//! Keys: those that seal stored secrets, and the pairs that browsers seal passwords for.
+//! Views of keys: those that seal stored secrets, and the key pairs that browsers seal passwords for.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use strum::IntoStaticStr;
 
 use crate::Timestamp;
 
-/// The age from which on a sealing key is to be rotated: the cryptoperiod of NIST SP 800-57 for a key that
-/// seals data at rest is at most two years.
+/// The age from which on a sealing key is reported as due for rotation. NIST SP 800-57 limits the
+/// cryptoperiod of a key that seals data at rest to two years.
 pub const ROTATION_AGE: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// What a sealed value is.
+/// The kind of a sealed value.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr,
 )]
@@ -21,26 +21,26 @@ pub const ROTATION_AGE: Duration = Duration::from_secs(365 * 24 * 3600);
 pub enum SealedKind {
     /// The password of a relay.
     RelayPassword,
-    /// The password of a relay as an earlier revision of its settings has it.
+    /// The password of a relay in an earlier revision of its settings.
     EarlierPassword,
     /// The secret of an authenticator app.
     SecondFactor,
     /// The secret of a webhook.
     WebhookSecret,
-    /// The private key of DKIM.
+    /// A private key of DKIM.
     DkimKey,
-    /// The private key of a pair for browsers.
+    /// The private key of a key pair for browsers.
     BrowserKey,
 }
 
 impl SealedKind {
-    /// Whether somebody has to enter or to make the value again when its key is lost. The others go by
-    /// themselves.
+    /// Whether a person must enter or make the value again when its key is lost. Other values are
+    /// replaced without a person.
     pub const fn is_entered_again(self) -> bool {
         !matches!(self, Self::EarlierPassword | Self::BrowserKey)
     }
 
-    /// So many of them in words, as in `2 relay passwords`.
+    /// Formats a number of values of this kind, as in `2 relay passwords`.
     pub fn counted(self, number: i64) -> String {
         let name = match self {
             Self::RelayPassword => "relay password",
@@ -57,12 +57,12 @@ impl SealedKind {
     }
 }
 
-/// How many values of a kind a key seals.
+/// The number of values of a kind that a key seals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SealedCount {
-    /// What they are.
+    /// The kind of the values.
     pub kind: SealedKind,
-    /// How many.
+    /// The number of values.
     pub number: i64,
 }
 
@@ -73,25 +73,25 @@ pub struct SealedCount {
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum SealingKeyState {
-    /// It is made, and seals as soon as every node has its file.
+    /// The key exists, and seals as soon as every node has its file.
     Waiting,
-    /// It seals new values.
+    /// The key seals new values.
     Active,
-    /// It opens the values that it sealed, and these are sealed anew.
+    /// The key opens the values that it sealed, and these are being sealed with the active key.
     Old,
-    /// Its file is missing: the values that it sealed do not open.
+    /// The key file is missing: the values that the key sealed do not open.
     Lost,
-    /// Its file holds another key: the values that it sealed do not open.
+    /// The key file holds another key: the values that the key sealed do not open.
     Damaged,
 }
 
 impl SealingKeyState {
-    /// As in the API.
+    /// The name in the API.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// Whether the values that the key sealed open.
+    /// Whether the values that the key sealed can be opened.
     pub const fn opens(self) -> bool {
         !matches!(self, Self::Lost | Self::Damaged)
     }
@@ -102,29 +102,29 @@ impl SealingKeyState {
 pub struct SealingKeyView {
     /// The id, which is the name of its file without `.key`.
     pub id: String,
-    /// When it was made.
+    /// When the key was made.
     pub created_at: Timestamp,
-    /// Its state in the process that answers.
+    /// The state of the key in the process that answers the request.
     pub state: SealingKeyState,
-    /// Whether the process that answers has the key in memory only, as its file is gone: the key is lost when the
-    /// process ends.
+    /// Whether the process that answers the request has the key only in memory because the key file is
+    /// missing. The key is lost when the process ends.
     pub is_in_memory_only: bool,
-    /// The values that it seals, by kind; none of zero.
+    /// The number of sealed values of each kind; kinds without a value are left out.
     pub values: Vec<SealedCount>,
 }
 
 impl SealingKeyView {
-    /// How many values it seals.
+    /// The number of values that the key seals.
     pub fn number(&self) -> i64 {
         self.values.iter().map(|count| count.number).sum()
     }
 
-    /// The values in words.
+    /// Formats the sealed values, as in `1 relay password, 2 webhook secrets`.
     pub fn counted(&self) -> String {
         counted(&self.values)
     }
 
-    /// How many values have to be entered or made again; 0 while the key opens them.
+    /// The number of values that must be entered or made again; 0 while the key opens them.
     pub fn to_enter_again(&self) -> i64 {
         let is_lost = !self.state.opens();
         let values = self.values.iter();
@@ -133,18 +133,18 @@ impl SealingKeyView {
     }
 }
 
-/// A pair that browsers seal passwords for.
+/// A key pair whose public key browsers seal passwords for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrowserKeyView {
-    /// The id, as in the published key.
+    /// The id, the `kid` of the published key.
     pub id: String,
-    /// When it was made.
+    /// When the key was made.
     pub created_at: Timestamp,
-    /// Whether it is the published one.
+    /// Whether the key pair is the published one.
     pub is_published: bool,
-    /// Until when passwords are accepted that were sealed for it.
+    /// The time until which passwords sealed for this key pair are accepted.
     pub accepted_until: Timestamp,
-    /// How many passwords were sealed for it and used.
+    /// The number of passwords that were sealed for this key pair and used.
     pub uses: i64,
 }
 
@@ -153,38 +153,39 @@ pub struct BrowserKeyView {
 pub struct KeysView {
     /// The keys that seal stored secrets.
     pub sealing: Vec<SealingKeyView>,
-    /// The pairs for browsers.
+    /// The key pairs for browsers.
     pub browser: Vec<BrowserKeyView>,
-    /// The nodes that have no file of the key that waits, by host and folder.
+    /// The nodes without the file of the waiting key, by host and folder.
     pub without_file: Vec<String>,
-    /// When it was read.
+    /// The time at which the keys were read.
     pub now: Timestamp,
 }
 
 impl KeysView {
-    /// The key that seals.
+    /// The key that seals new values.
     pub fn active(&self) -> Option<&SealingKeyView> {
         let mut keys = self.sealing.iter();
         keys.find(|key| key.state == SealingKeyState::Active)
     }
 
-    /// When the key was made that seals, if that is longer ago than [`ROTATION_AGE`].
+    /// When the active key was made, if it is older than [`ROTATION_AGE`].
     pub fn due_for_rotation(&self) -> Option<Timestamp> {
         let made = self.active()?.created_at;
         (self.now.saturating_since(made) >= ROTATION_AGE).then_some(made)
     }
 
-    /// The keys that are lost when the process that answers ends, as their files are gone.
+    /// The keys whose files are missing and that are lost when the process that answers the request
+    /// ends.
     pub fn in_memory_only(&self) -> impl Iterator<Item = &SealingKeyView> {
         self.sealing.iter().filter(|key| key.is_in_memory_only)
     }
 
-    /// How many values are sealed.
+    /// The number of sealed values.
     pub fn number(&self) -> i64 {
         self.sealing.iter().map(SealingKeyView::number).sum()
     }
 
-    /// How many values are still to be sealed with the key that seals.
+    /// The number of values that are not yet sealed with the active key.
     pub fn to_seal_anew(&self) -> i64 {
         let old = self
             .sealing
@@ -193,14 +194,14 @@ impl KeysView {
         old.map(SealingKeyView::number).sum()
     }
 
-    /// The values that have to be entered or made again, as their keys are lost.
+    /// The number of values that must be entered or made again because their keys are lost.
     pub fn to_enter_again(&self) -> i64 {
         let keys = self.sealing.iter();
         keys.map(SealingKeyView::to_enter_again).sum()
     }
 }
 
-/// Counts in words, as in `1 relay password, 2 webhook secrets`.
+/// Formats counts of values, as in `1 relay password, 2 webhook secrets`.
 pub fn counted(values: &[SealedCount]) -> String {
     let texts = values.iter().map(|count| count.kind.counted(count.number));
     match values {

@@ -1,8 +1,8 @@
 //! PEM texts (RFC 7468): the reader of their blocks, and limits on a text with certificates.
 //!
 //! Certificates of settings and keys of exports are read here. The files of the server's own certificate
-//! and key are the exception: rustls reads them, whose base64 of a private key has no table look-ups that
-//! depend on it.
+//! and key are the exception: rustls reads them, because its base64 decoder has no table look-ups that
+//! depend on the private key.
 
 /// The maximum size of a text with certificates, in bytes: sixteen of them with descriptions.
 pub const TEXT_MAX: usize = 48 * 1024;
@@ -14,19 +14,19 @@ pub const PRIVATE_KEY: &str =
 /// A block of a PEM text, with the text before it. All parts are slices of that text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block<'a> {
-    /// Explanatory text (RFC 7468 section 5.2): all that stands between the block before and this,
-    /// without white space at its end.
+    /// Explanatory text (RFC 7468 section 5.2): everything between the previous block and this one,
+    /// without trailing white space.
     pub preamble: &'a str,
-    /// As in `CERTIFICATE`.
+    /// The label of the block, such as `CERTIFICATE`.
     pub label: &'a str,
-    /// Everything between the BEGIN line and the END line, not decoded.
+    /// The text between the BEGIN line and the END line, not decoded.
     pub body: &'a str,
-    /// Preamble and block, up to the end of the END line.
+    /// The preamble and the block, up to the end of the END line.
     pub whole: &'a str,
 }
 
-/// Reads the blocks of a text, with any text between them. `None` where there is no block, or one
-/// is incomplete.
+/// Reads the blocks of a text, with any text between them. `None` if there is no block, or one is
+/// incomplete.
 ///
 /// Lines end with CR, LF or both. Only a whole line begins or ends a block, because explanatory
 /// text may contain anything.
@@ -66,7 +66,7 @@ pub fn blocks(text: &str) -> Option<Vec<Block<'_>>> {
     (open.is_none() && !found.is_empty()).then_some(found)
 }
 
-/// What is wrong with a text with certificates, as far as that shows without decoding them.
+/// The fault of a text with certificates, as far as it can be found without decoding them.
 pub fn fault(text: &str) -> Option<&'static str> {
     if text.contains("PRIVATE KEY-----") {
         Some(PRIVATE_KEY)
@@ -160,7 +160,7 @@ mod tests {
         }
     }
 
-    /// Lines such as a PEM text has, whole and damaged, and any other text.
+    /// Generates lines of PEM texts, valid and damaged, and any other text.
     fn line() -> impl Strategy<Value = String> {
         prop_oneof![
             Just("-----BEGIN A-----".to_owned()),

@@ -70,8 +70,9 @@ pub enum Event {
         /// Whole seconds since the start.
         seconds: u64,
     },
-    /// The From domain was checked, beside the session. Comes before `over`, and only where the relay of a
-    /// diagnosis was connected to and the domain is a name of public DNS.
+    /// The From domain was checked in parallel to the session. The event precedes `over` and is sent
+    /// only if a connection to the relay of a diagnosis was established and the domain is a name of
+    /// public DNS.
     Domain(DiagnosedDomain),
     /// The run ended.
     #[serde(rename = "over")]

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// The longest latency that has a bucket of its own: 30 days, in milliseconds. Longer ones are counted in
-/// the same bucket.
+/// The longest latency with a bucket of its own: 30 days, in milliseconds. Longer latencies are counted
+/// in the same bucket.
 const LONGEST: u64 = 30 * 86_400_000;
 
 /// The buckets of an octave.
@@ -29,18 +29,18 @@ struct Bucket {
     count: u64,
 }
 
-/// How many deliveries took how long: eight buckets for each octave from 1 ms to 30 days.
+/// A histogram of delivery latencies: eight buckets for each octave from 1 ms to 30 days.
 ///
-/// The percentile of a histogram is at most 5 % away from that of the latencies themselves; latencies
+/// A percentile of the histogram differs by at most 5 % from that of the latencies themselves; latencies
 /// below 1 ms count as 1 ms. Histograms of parts are merged without a further error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LatencyHistogram {
-    /// In ascending order of their indexes.
+    /// The buckets that are not empty, in ascending order of their indexes.
     buckets: Vec<Bucket>,
 }
 
 impl LatencyHistogram {
-    /// Whether nothing is counted.
+    /// Whether no latency is counted.
     pub fn is_empty(&self) -> bool {
         self.buckets.is_empty()
     }
@@ -56,7 +56,7 @@ impl LatencyHistogram {
         self.add(bucket_of(latency), 1);
     }
 
-    /// Adds what another histogram counted.
+    /// Adds the counts of another histogram.
     pub fn merge(&mut self, other: &Self) {
         for bucket in &other.buckets {
             self.add(bucket.index, bucket.count);
@@ -76,8 +76,8 @@ impl LatencyHistogram {
         }
     }
 
-    /// The latency that `percent` of all latencies do not exceed, by the nearest rank: the middle of the
-    /// bucket that it is in. `None` where nothing is counted.
+    /// The latency that `percent` of all latencies do not exceed, by the nearest rank: the middle of its
+    /// bucket. `None` for an empty histogram.
     pub fn percentile(&self, percent: u32) -> Option<Duration> {
         let rank = (u128::from(self.count()) * u128::from(percent)).div_ceil(100);
         let mut below = 0;
@@ -239,14 +239,14 @@ mod tests {
             assert_eq!(histogram(latencies).encode(), encoded, "{latencies:?}");
         }
         for bytes in [
-            // An index without a count, an index twice, a count of none.
+            // An index without a count, a repeated index, and a count of 0.
             &[1][..],
             &[1, 1, 0, 1],
             &[1, 0],
-            // An index above all.
+            // An index above the last bucket.
             &[0x80, 0x02, 1],
             &[200, 1, 1, 200, 1, 1],
-            // A number that ends nowhere, and one beyond 64 bits.
+            // An incomplete number, and one of more than 64 bits.
             &[1, 0x80],
             &[1, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2],
         ] {

@@ -1,4 +1,4 @@
-//! Figures of mail by hour and day: what was accepted, delivered, deferred and failed.
+//! Figures of mail by hour and day: counts of accepted, delivered, deferred and failed recipients.
 
 mod latency;
 mod query;
@@ -17,13 +17,13 @@ pub use query::{FigureParams, FigureQuery};
 use crate::limits::rate_window::Period;
 use crate::{Kind, Refusal, Timestamp};
 
-/// How long figures by hour are kept. Older ones are kept by day.
+/// The retention of figures by hour. Older figures are kept by day.
 pub const HOURS_KEPT: Duration = Duration::from_secs(35 * 86_400);
 
-/// How long figures by day are kept: three years.
+/// The retention of figures by day: three years.
 pub const DAYS_KEPT: Duration = Duration::from_secs(3 * 366 * 86_400);
 
-/// What figures are about.
+/// The subject of figures: all mail, or that of an account, a token or a relay.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum FigureSubject {
     /// All mail.
@@ -32,8 +32,8 @@ pub enum FigureSubject {
     Account(String),
     /// The mail that was submitted with the API token of this id.
     Token(String),
-    /// The mail that the relay with this id was tried for: `global`, the id of another relay of the
-    /// organisation, or `account:` and the id of the account whose own relay it is.
+    /// The mail that was attempted through the relay with this id: `global`, the id of another relay of
+    /// the organisation, or `account:` and the id of the account with this own relay.
     Relay(String),
 }
 
@@ -59,8 +59,8 @@ impl FigureSubject {
     /// The subject of a kind with an id.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] under `subject` for an unknown kind, and under `id` where the id is missing, or
-    /// not wanted.
+    /// [`Kind::Invalid`] under `subject` for an unknown kind, and under `id` if a required id is missing
+    /// or an id is given for all mail.
     pub fn of(kind: &str, id: Option<&str>) -> Result<Self, Refusal> {
         let refuse = |field, text: &str| Err(Refusal::of(Kind::Invalid, field, text));
         // PostgreSQL accepts no NUL in a text.
@@ -93,7 +93,7 @@ impl fmt::Display for FigureSubject {
     }
 }
 
-/// The length of time that a row is about.
+/// The length of time that a row covers.
 #[derive(
     Clone,
     Copy,
@@ -127,12 +127,12 @@ impl FigureStep {
         self.into()
     }
 
-    /// How long it is.
+    /// The length of the step.
     pub const fn length(self) -> Duration {
         self.period().length()
     }
 
-    /// The beginning of the step at a time.
+    /// The start of the step that contains a time.
     pub fn start(self, at: Timestamp) -> Timestamp {
         self.period().start(at)
     }
@@ -144,7 +144,7 @@ impl FigureStep {
         }
     }
 
-    /// How long rows of this step are kept.
+    /// The retention of rows of this step.
     const fn kept(self) -> Duration {
         match self {
             Self::Hour => HOURS_KEPT,
@@ -153,23 +153,23 @@ impl FigureStep {
     }
 }
 
-/// What is counted of a subject. All numbers are of recipients.
+/// The counts of a subject, in recipients.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FigureCounts {
-    /// Accepted for delivery.
+    /// The number of recipients accepted for delivery.
     pub accepted: u64,
-    /// Delivered.
+    /// The number of delivered recipients.
     pub delivered: u64,
-    /// Attempts after which another follows.
+    /// The number of failed attempts that are followed by another.
     pub deferred: u64,
-    /// Failed for good.
+    /// The number of recipients that failed permanently.
     pub failed: u64,
-    /// From acceptance to delivery.
+    /// The latency from acceptance to delivery.
     pub latency: LatencyHistogram,
 }
 
 impl FigureCounts {
-    /// Adds what was counted elsewhere.
+    /// Adds other counts.
     pub fn merge(&mut self, other: &Self) {
         let numbers = [
             (&mut self.accepted, other.accepted),
@@ -183,7 +183,7 @@ impl FigureCounts {
         self.latency.merge(&other.latency);
     }
 
-    /// The row of these counts.
+    /// A row with these counts.
     pub fn row(&self, start: Timestamp) -> FigureRow {
         FigureRow {
             start,
@@ -198,39 +198,40 @@ impl FigureCounts {
     }
 }
 
-/// The figures of an hour, of a day, or of a range of them. All numbers are of recipients.
+/// The figures of an hour, a day, or a range of them, in recipients.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FigureRow {
-    /// When it begins.
+    /// The start of the hour, day or range.
     pub start: Timestamp,
-    /// Accepted for delivery. Always zero for a relay, which is chosen when mail is delivered.
+    /// The number of recipients accepted for delivery. It is zero for a relay, because the relay is
+    /// chosen at delivery.
     pub accepted: u64,
-    /// Delivered.
+    /// The number of delivered recipients.
     pub delivered: u64,
-    /// Attempts after which another follows.
+    /// The number of failed attempts that are followed by another.
     pub deferred: u64,
-    /// Failed for good.
+    /// The number of recipients that failed permanently.
     pub failed: u64,
-    /// Half of the deliveries took no longer from acceptance; `None` without deliveries.
+    /// The median latency from acceptance to delivery; `None` without deliveries.
     pub p50: Option<Duration>,
-    /// 90 of 100 deliveries took no longer.
+    /// The 90th percentile of the latency.
     pub p90: Option<Duration>,
-    /// 99 of 100 deliveries took no longer.
+    /// The 99th percentile of the latency.
     pub p99: Option<Duration>,
 }
 
 /// Figures of a subject.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figures {
-    /// One for each hour or day of the range, in their order.
+    /// One row for each hour or day of the range, in order of time.
     pub rows: Vec<FigureRow>,
-    /// Those of the whole range.
+    /// The figures of the whole range.
     pub total: FigureRow,
 }
 
 impl Figures {
-    /// A row for each step of a range, of what was counted in it. `counted` is by the beginnings of steps
-    /// or of parts of them; those outside of the range are left out.
+    /// A row with the counts of each step of a range. `counted` has counts by the start of a step or of
+    /// a part of one; those outside of the range are left out.
     pub fn of<'a>(
         step: FigureStep,
         range: Range<Timestamp>,

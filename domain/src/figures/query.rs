@@ -1,4 +1,4 @@
-//! Which figures to read: the subject, the step, and the time that the rows are about.
+//! The query for figures: the subject, the step and the range of time.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -8,44 +8,46 @@ use serde::Deserialize;
 use super::{FigureStep, FigureSubject};
 use crate::{Fields, Kind, Refusal, Timestamp};
 
-/// Which figures to read, as a query names them. An empty value is as an absent one.
+/// The parameters of a query for figures. An empty value counts as absent.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 #[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 pub struct FigureParams {
-    /// `all`, `account`, `token` or `relay`; without it, `all`. For other accounts than administrators
-    /// `all` is the mail of their own account.
+    /// The subject: `all`, `account`, `token` or `relay`. The default is `all`, which for accounts that
+    /// are not administrators is the mail of their own account.
     #[cfg_attr(feature = "openapi", param(example = "all"))]
     subject: String,
-    /// The id of the account, token or relay: a relay is `global`, the id in the list of relays, or for the
-    /// own relay of an account `account:` and the id of the account.
+    /// The id of the account, token or relay. The id of a relay is `global`, its id in the list of
+    /// relays, or for the own relay of an account `account:` and the id of the account.
     id: String,
-    /// `hour` or `day`, in UTC; without it, `hour`. Figures by hour are kept 35 days, by day three years.
+    /// The length of time of a row: `hour` or `day`, in UTC. The default is `hour`. Figures by hour are
+    /// kept for 35 days, figures by day for three years.
     #[cfg_attr(feature = "openapi", param(example = "hour"))]
     step: String,
-    /// The first row is that of this time, a date or a date and time in UTC, as in `2026-11-20T05:00`.
-    /// Without it, that of 24 hours before `until`; of days, of 30 days.
+    /// The time of the first row: a date or a date and time in UTC, such as `2026-11-20T05:00`. The
+    /// default is 24 hours before `until`, and for days 30 days before it.
     from: String,
-    /// The last row is that before this time. Without it, the current hour or day is the last.
+    /// The end of the range: the last row is the one before this time. By default the current hour or
+    /// day is the last row.
     until: String,
 }
 
-/// Which figures to read.
+/// A query for figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FigureQuery {
-    /// What they are about.
+    /// The subject of the figures.
     pub subject: FigureSubject,
     /// The length of time of a row.
     pub step: FigureStep,
-    /// The first row is that of this time.
+    /// The time of the first row.
     pub from: Timestamp,
-    /// The last row is that before this time.
+    /// The end of the range: the last row is the one before this time.
     pub until: Timestamp,
 }
 
 impl FigureQuery {
-    /// The figures of a subject in the last `length`, up to and with the step at `now`.
+    /// The query for the figures of a subject in the last `length`, including the step at `now`.
     pub fn last(
         subject: FigureSubject,
         step: FigureStep,
@@ -61,8 +63,8 @@ impl FigureQuery {
         }
     }
 
-    /// Takes [`FigureParams`]. Without values they are all mail, hours and the last 24 hours; of days the
-    /// last 30.
+    /// Takes [`FigureParams`]. The defaults are all mail, hours and the last 24 hours, and for days the
+    /// last 30 days.
     pub fn take(fields: &mut Fields<'_>, now: Timestamp) -> Self {
         let params: FigureParams = fields.decode();
         let kind = match params.subject.as_str() {
@@ -108,11 +110,11 @@ impl FigureQuery {
         pairs
     }
 
-    /// The time that the rows are about, whole steps up to that at `now`.
+    /// The range of time of the rows: whole steps, up to the step at `now`.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] under `from` where it is not before `until` and the present, or before what is
-    /// kept.
+    /// [`Kind::Invalid`] under `from` if it is not before `until` and the present, or older than the
+    /// retention.
     pub fn range(&self, now: Timestamp) -> Result<Range<Timestamp>, Refusal> {
         let refuse = |text: String| Err(Refusal::of(Kind::Invalid, "from", text));
         let step = self.step;
@@ -141,7 +143,7 @@ impl FigureQuery {
     }
 }
 
-/// Parses the time of a parameter; `None` if it is empty or, with a fault, no time.
+/// Parses the time of a parameter. `None` for an empty text, and with a fault for an invalid one.
 fn parse_time(name: &str, text: &str, fields: &mut Fields<'_>) -> Option<Timestamp> {
     if text.is_empty() {
         return None;

@@ -1,4 +1,4 @@
-//! The interfaces that a process has open for programs, and the last use of each.
+//! The interfaces that a process opens for programs, and the last use of each.
 
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
@@ -32,7 +32,7 @@ pub enum InterfaceKind {
     Submissions,
     /// SMTP submission by a Unix socket, which `postern sendmail` uses.
     SubmitSocket,
-    /// The commands of programs on this machine, by a Unix socket.
+    /// Commands of programs on this machine, by a Unix socket.
     CommandSocket,
 }
 
@@ -40,7 +40,7 @@ impl InterfaceKind {
     /// Every interface.
     pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
 
-    /// As in the API.
+    /// The name in the API.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -65,7 +65,7 @@ impl InterfaceKind {
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum InterfaceEncryption {
-    /// None.
+    /// The connections are not encrypted.
     None,
     /// TLS after the command STARTTLS.
     StartTls,
@@ -74,7 +74,7 @@ pub enum InterfaceEncryption {
 }
 
 impl InterfaceEncryption {
-    /// As in the API.
+    /// The name in the API.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -83,7 +83,7 @@ impl InterfaceEncryption {
 /// An open interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InterfaceView {
-    /// Which it is.
+    /// The kind of interface.
     pub kind: InterfaceKind,
     /// IP address and port, or the path of a socket.
     pub address: String,
@@ -91,12 +91,12 @@ pub struct InterfaceView {
     pub encryption: InterfaceEncryption,
     /// Whether only programs on this machine reach it.
     pub is_loopback: bool,
-    /// Who used it last; `None` before the first use.
+    /// The last use; `None` before the first one.
     pub last_use: Option<LastUse>,
 }
 
 impl InterfaceView {
-    /// Whether mail and tokens cross a network unencrypted to it.
+    /// Whether mail and tokens reach the interface unencrypted over a network.
     pub fn is_exposed(&self) -> bool {
         self.kind == InterfaceKind::Submission
             && self.encryption == InterfaceEncryption::None
@@ -104,7 +104,7 @@ impl InterfaceView {
     }
 }
 
-/// The interfaces of which none is open, in their order.
+/// The kinds of interfaces that are not open, in their order.
 pub fn closed_interfaces(open: &[InterfaceView]) -> impl Iterator<Item = InterfaceKind> {
     let is_closed = move |kind: &InterfaceKind| !open.iter().any(|view| view.kind == *kind);
     InterfaceKind::ALL.iter().copied().filter(is_closed)
@@ -113,7 +113,7 @@ pub fn closed_interfaces(open: &[InterfaceView]) -> impl Iterator<Item = Interfa
 /// A use of an interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastUse {
-    /// When.
+    /// The time of the use.
     pub at: Timestamp,
     /// The address of the account, or the name of the local user.
     pub by: String,
@@ -150,7 +150,7 @@ mod tests {
             (Submission, None, true, false),
             (Submission, StartTls, false, false),
             (Submissions, Implicit, false, false),
-            // A proxy may encrypt the connections to it.
+            // HTTP without TLS is not reported, because a proxy may encrypt the connections.
             (Http, None, false, false),
         ] {
             let view = InterfaceView {

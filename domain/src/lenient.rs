@@ -1,4 +1,4 @@
-//! Values that may fail to be decoded by themselves, so that one request reports every fault.
+//! Values whose decoding may fail separately, so that a request reports all faults at once.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,14 +6,14 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
-/// A value that is allowed to be of a wrong type: then the fault is recorded and nothing is here.
+/// A value whose decoding may fail: then the fault is recorded and the value is `None`.
 #[derive(Debug)]
 pub struct Lenient<T>(pub Option<T>);
 
-/// [`Lenient`] for a field of the plain type, with its default where it is of a wrong type.
+/// Decodes a field of the plain type like [`Lenient`], with the default of the type in case of a fault.
 ///
 /// # Errors
-/// None of its own.
+/// Only errors of the deserializer; an invalid value is not an error.
 pub fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -23,8 +23,8 @@ where
     Ok(value.unwrap_or_default())
 }
 
-/// The name of the newtype that [`Lenient`] asks for. A deserializer that reports every fault knows it, and calls
-/// [`attempt`].
+/// The name of the newtype that [`Lenient`] requests. A deserializer that reports every fault recognises
+/// the name and calls [`attempt`].
 pub const LENIENT: &str = "$lenient";
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Lenient<T> {
@@ -42,7 +42,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Lenient<T> {
                 Ok(Lenient(attempt.next_element()?))
             }
 
-            /// A deserializer that does not know the name: its first fault is all there is.
+            /// For a deserializer that does not recognise the name and stops at its first fault.
             fn visit_newtype_struct<D: Deserializer<'de>>(
                 self,
                 deserializer: D,
@@ -55,10 +55,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Lenient<T> {
     }
 }
 
-/// Decodes a value for the visitor of [`Lenient`]; a fault goes to `record`.
+/// Decodes a value for the visitor of [`Lenient`] and passes a fault to `record`.
 ///
 /// # Errors
-/// None of its own.
+/// Only errors of the deserializer; an invalid value is not an error.
 pub fn attempt<'de, D, V>(
     deserializer: D,
     visitor: V,
@@ -71,7 +71,7 @@ where
     visitor.visit_seq(OneValue(Some((deserializer, record))))
 }
 
-/// A sequence of one value, or of none where it has a fault.
+/// A sequence of one value, which is empty if the value has a fault.
 struct OneValue<D, R>(Option<(D, R)>);
 
 impl<'de, D, R> SeqAccess<'de> for OneValue<D, R>

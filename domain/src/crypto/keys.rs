@@ -34,8 +34,8 @@ pub enum SealedKind {
 }
 
 impl SealedKind {
-    /// Whether a person must enter or make the value again when its key is lost. Other values are
-    /// replaced without a person.
+    /// Whether a person must enter or make the value again when its key is lost. Other values expire
+    /// without a replacement.
     pub const fn is_entered_again(self) -> bool {
         !matches!(self, Self::EarlierPassword | Self::BrowserKey)
     }

@@ -1,10 +1,10 @@
-//! The facts that Home is made of, as the viewer may see them.
+//! The facts that Home is derived from, limited to those that the viewer may see.
 
 use crate::Timestamp;
 use crate::health::HealthState;
 use crate::outbox::Pause;
 
-/// The facts of a Home.
+/// The facts that the status and the next step of Home are derived from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HomeFacts {
     /// Whether the viewer is an administrator.
@@ -15,23 +15,24 @@ pub struct HomeFacts {
     pub configured: bool,
     /// Whether a process delivers.
     pub delivers: bool,
-    /// Since when delivery is not paused and there was always a process that delivers, where that is known.
+    /// The time since which delivery is not paused and a process has always delivered, if known.
     pub running_since: Option<Timestamp>,
-    /// How many stored secrets do not open, as their keys are lost; 0 for others than administrators.
+    /// The number of stored secrets that cannot be opened because their keys are lost; 0 for viewers
+    /// that are not administrators.
     pub lost_values: i64,
-    /// How many keys the process that answers has in memory only, as their files are gone; 0 for others than
-    /// administrators.
+    /// The number of keys that the process that answers the request has only in memory because their
+    /// files are missing; 0 for viewers that are not administrators.
     pub keys_without_file: usize,
-    /// When the key of stored secrets was made, where it is to be rotated.
+    /// When the key that seals stored secrets was made, if it is due for rotation.
     pub old_key: Option<Timestamp>,
     /// The relays that are on and set up, in their order: for an administrator the organisation's, for
     /// another account those that its own mail leaves through.
     pub relays: Vec<HomeRelay>,
     /// A relay whose settings neither a test mail nor a delivery has proven.
     pub untested: Option<RelayName>,
-    /// The relay whose trusted CA certificates end first, where that is soon.
+    /// The relay whose trusted CA certificates expire first, if they expire soon.
     pub authority: Option<ExpiringAuthority>,
-    /// The API token of the viewer that expires first, where that is soon.
+    /// The API token of the viewer that expires first, if it expires soon.
     pub expiring: Option<ExpiringToken>,
 }
 
@@ -49,11 +50,11 @@ pub struct RelayName {
 pub struct HomeRelay {
     /// Id and name.
     pub relay: RelayName,
-    /// Whether it is the own relay of the viewer's account.
+    /// Whether the relay is the own relay of the viewer's account.
     pub own: bool,
-    /// Whether it is for mail from every domain.
+    /// Whether the relay takes mail from every domain.
     pub for_all: bool,
-    /// Its health.
+    /// The health of the relay.
     pub state: HealthState,
     /// When the state began.
     pub since: Option<Timestamp>,
@@ -61,20 +62,20 @@ pub struct HomeRelay {
     pub cause: Option<String>,
 }
 
-/// The end of the CA certificates that are trusted for a relay.
+/// The expiry of the CA certificates that are trusted for a relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExpiringAuthority {
     /// The relay.
     pub relay: RelayName,
-    /// When the last of them ends.
+    /// The end of the certificate that expires last.
     pub at: Timestamp,
 }
 
 /// An API token that expires soon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExpiringToken {
-    /// The name that its account gave it.
+    /// The name that the account gave the token.
     pub name: String,
-    /// When it expires.
+    /// When the token expires.
     pub at: Timestamp,
 }

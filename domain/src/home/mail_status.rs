@@ -1,4 +1,4 @@
-//! Whether mail can leave now, and since when: the first status that applies.
+//! The mail status of Home: whether mail can leave now, and since when.
 
 use strum::IntoStaticStr;
 
@@ -14,33 +14,33 @@ pub enum MailStatus {
     NotConfigured,
     /// Delivery is paused.
     Paused {
-        /// When it was paused; none where a process was started so.
+        /// When it was paused; none if a process was started with delivery paused.
         since: Option<Timestamp>,
     },
     /// No process delivers.
     NoWorker,
-    /// Every relay for mail from all domains is down, or where there is none, every relay.
+    /// Every relay for mail from all domains is down; without such a relay, every relay is down.
     Stopped {
-        /// Their names.
+        /// The names of these relays.
         relays: Vec<String>,
-        /// When the last of them went down.
+        /// When the last of these relays went down.
         since: Option<Timestamp>,
     },
     /// Some relays are down or degraded, and others take mail.
     Partial {
-        /// The names of those that are down.
+        /// The names of the relays that are down.
         down: Vec<String>,
-        /// The names of those that are degraded.
+        /// The names of the relays that are degraded.
         degraded: Vec<String>,
-        /// When the first of them failed, or delivery began to run where that was later.
+        /// When the first of these relays failed, or when delivery started, if that was later.
         since: Option<Timestamp>,
     },
-    /// No relay was checked yet.
+    /// No relay has been checked yet.
     Unchecked,
     /// Mail can leave.
     Running {
-        /// When the first relay became healthy, of those for mail from all domains where one of these is; or
-        /// when delivery began to run, where that was later.
+        /// When the first relay became healthy, or when delivery started, if that was later. A relay for
+        /// mail from all domains has precedence over one with a rule.
         since: Option<Timestamp>,
     },
 }
@@ -63,7 +63,7 @@ impl MailStatus {
                 .iter()
                 .filter(move |relay| relay.state == state)
         };
-        // Where none is for mail from all domains, those that there are.
+        // Without a relay for mail from all domains, the status is that of all relays.
         let has_for_all = facts.relays.iter().any(|relay| relay.for_all);
         let main = || {
             let relays = facts.relays.iter();
@@ -148,7 +148,7 @@ impl MailStatus {
         }
     }
 
-    /// When it began, where that is known.
+    /// When the status began, if known.
     pub const fn since(&self) -> Option<Timestamp> {
         match self {
             Self::NotConfigured | Self::NoWorker | Self::Unchecked => None,

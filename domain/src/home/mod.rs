@@ -1,4 +1,4 @@
-//! What Home says: whether mail can leave and since when, and what to do first.
+//! The content of Home: the mail status and its start, and the next step for the viewer.
 
 mod facts;
 mod mail_status;

@@ -1,4 +1,4 @@
-//! What to do first: one step, or none where all is well.
+//! The next step that Home proposes: the most urgent one, or none.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::Timestamp;
 use crate::health::HealthState;
 use crate::outbox::Pause;
 
-/// How long before its end something is to be renewed.
+/// How long before its expiry a token or certificate is to be renewed.
 pub const EXPIRY_NOTICE: Duration = Duration::from_secs(14 * 24 * 3600);
 
 /// A step that the viewer can take.
@@ -15,17 +15,17 @@ pub const EXPIRY_NOTICE: Duration = Duration::from_secs(14 * 24 * 3600);
 pub enum NextStep {
     /// Save the settings of a relay.
     SaveSettings,
-    /// Resume delivery, which a person paused.
+    /// Resume delivery after a person paused it.
     ResumeDelivery,
-    /// Resume delivery, which is paused since a backup was restored, after a look at what is queued.
+    /// Review the queued mail and resume delivery, which is paused since a backup was restored.
     ResumeAfterRestore,
     /// Start Postern without the option that pauses delivery.
     EndHold,
     /// Start a process that delivers.
     StartDelivery,
-    /// Enter so many secrets again, or restore the files of their keys.
+    /// Enter this number of secrets again, or restore the files of their keys.
     EnterAgain(i64),
-    /// Restore the files of so many keys that are in memory only, or rotate the keys.
+    /// Restore the files of this number of keys that are only in memory, or rotate the keys.
     RestoreKeyFiles(usize),
     /// Repair a relay that is down or degraded.
     RepairRelay {
@@ -40,11 +40,11 @@ pub enum NextStep {
     TestSettings(RelayName),
     /// Trust another CA certificate for a relay.
     RenewAuthority(ExpiringAuthority),
-    /// Make another API token in the place of one that expires.
+    /// Make another API token to replace one that expires.
     RenewToken(ExpiringToken),
-    /// Rotate the key of stored secrets, which was made then.
+    /// Rotate the key of stored secrets, which was made at this time.
     RotateKeys(Timestamp),
-    /// Wait for an administrator: the viewer is none.
+    /// Wait for an administrator: the viewer is not one.
     AskAdministrator,
 }
 
@@ -70,17 +70,17 @@ pub fn next_step(facts: &HomeFacts) -> Option<NextStep> {
             false => NextStep::AskAdministrator,
         });
     }
-    // A relay whose password does not open is down until it is entered.
+    // A relay whose password cannot be opened is down until the password is entered again.
     if facts.lost_values > 0 {
         return Some(NextStep::EnterAgain(facts.lost_values));
     }
-    // Mail leaves until the process ends, and nothing opens after that.
+    // Mail leaves until the process ends; afterwards no secret can be opened.
     if facts.keys_without_file > 0 {
         return Some(NextStep::RestoreKeyFiles(facts.keys_without_file));
     }
     let failing = |state: HealthState| {
         let mut relays = facts.relays.iter();
-        // Others than administrators can repair their own relay.
+        // Viewers that are not administrators can repair only their own relay.
         relays.find(|relay| relay.state == state && (facts.admin || relay.own))
     };
     let repair = |relay: &HomeRelay| NextStep::RepairRelay {
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
     use crate::health::HealthState::{Degraded, Down, Healthy};
 
-    /// The name of a step, with the relay or token.
+    /// Formats the name of a step, with the relay or token.
     fn named(step: Option<NextStep>) -> String {
         match step {
             None => "none".to_owned(),

@@ -1,4 +1,4 @@
-//! Limits of messages a minute, an hour and a day: the periods, and how many of a limit are left.
+//! Limits of messages a minute, an hour and a day: the periods, and the rest of each limit.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::Timestamp;
 
-/// The periods that limits are for.
+/// A period of a limit of messages.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, EnumString, IntoStaticStr, VariantArray,
 )]
@@ -29,7 +29,7 @@ impl Period {
         self.into()
     }
 
-    /// How long it is.
+    /// The length of the period.
     pub const fn length(self) -> Duration {
         Duration::from_millis(self.milliseconds().unsigned_abs())
     }
@@ -42,12 +42,12 @@ impl Period {
         }
     }
 
-    /// The beginning of the period at a time.
+    /// The start of the period that contains a time.
     pub fn start(self, at: Timestamp) -> Timestamp {
         Timestamp(at.0 - at.0.rem_euclid(self.milliseconds()))
     }
 
-    /// With its article, as in `a minute`.
+    /// The name with its article, as in `a minute`.
     pub const fn phrase(self) -> &'static str {
         match self {
             Self::Minute => "a minute",
@@ -56,31 +56,31 @@ impl Period {
         }
     }
 
-    /// A limit, as in `500 messages a day`.
+    /// Formats a limit, as in `500 messages a day`.
     pub fn limit_text(self, limit: u32) -> String {
         let messages = if limit == 1 { "message" } else { "messages" };
         format!("{limit} {messages} {}", self.phrase())
     }
 }
 
-/// The messages of a period, and of the one before it.
+/// A sliding window: the messages of a period, and of the period before it.
 ///
-/// A limit holds in any period of the length, also in one that begins in the middle of a minute: those of
-/// the period before count by the part of it that such a period covers.
+/// A limit holds in any period of this length, also in one that begins in the middle of a minute: the
+/// messages of the previous period count by the part of it that such a period covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateWindow {
     /// The period.
     pub period: Period,
-    /// When it began.
+    /// When the period began.
     pub start: Timestamp,
-    /// The messages since then.
+    /// The number of messages since then.
     pub messages: i64,
-    /// The messages of the period before.
+    /// The number of messages in the previous period.
     pub before: i64,
 }
 
 impl RateWindow {
-    /// Without any message.
+    /// A window without messages.
     pub const fn new(period: Period) -> Self {
         Self {
             period,
@@ -90,8 +90,9 @@ impl RateWindow {
         }
     }
 
-    /// The window at `now`. A clock that is behind it by up to a period, as that of another node may be,
-    /// still counts in it; one that is further behind was set back, and takes the counts with it.
+    /// The window at `now`. If the clock is behind the window by up to one period, as the clock of
+    /// another node may be, messages count in the window. A clock that is further behind was set back,
+    /// and the window moves back with its counts.
     #[must_use]
     pub fn at(self, now: Timestamp) -> Self {
         let start = self.period.start(now);
@@ -115,24 +116,24 @@ impl RateWindow {
         }
     }
 
-    /// Whether it begins more than a period after `now`.
+    /// Whether the window begins more than one period after `now`.
     fn is_ahead(self, now: Timestamp) -> bool {
         now + self.period.length() < self.start
     }
 
-    /// How many messages are left of a limit.
+    /// The number of messages that a limit still allows.
     pub fn left(self, limit: u32, now: Timestamp) -> u32 {
         let window = self.at(now);
         let length = self.period.milliseconds();
         let elapsed = (now.0 - window.start.0).clamp(0, length);
-        // Rounded up: a message that is covered in part counts.
+        // The number is rounded up: a message that is covered in part counts.
         let covered = (window.before * (length - elapsed) + length - 1) / length;
         let left = i64::from(limit) - window.messages - covered;
         u32::try_from(left).unwrap_or(0)
     }
 
-    /// When so many more messages are within a limit, if none is sent until then; `None` if they are now.
-    /// A limit below their number is never enough: that is when all of it is left.
+    /// When `many` more messages are within a limit, if none is sent until then; `None` if they are now.
+    /// If `many` exceeds the limit itself, the time when the whole limit is available.
     pub fn next_at(self, limit: u32, many: u32, now: Timestamp) -> Option<Timestamp> {
         if self.left(limit, now) >= many {
             return None;
@@ -154,12 +155,14 @@ impl RateWindow {
             };
             Some(Timestamp(window.start.0 + length - covered))
         };
-        // Within this period when those before it are covered no more, or else within the next one.
+        // The time is in this period if the messages of the previous one stop counting in time, or else
+        // in the next period.
         let at = fits(window).or_else(|| fits(next));
         Some(at.unwrap_or(window.start + self.period.length() * 2))
     }
 
-    /// When all of a limit is left, if no message is sent until then; `None` if it is now.
+    /// When the whole limit is available, if no message is sent until then; `None` if it is available
+    /// now.
     pub fn all_left_at(self, now: Timestamp) -> Option<Timestamp> {
         let window = self.at(now);
         match (window.messages, window.before) {
@@ -191,9 +194,9 @@ impl RateWindow {
 pub struct ReachedLimit {
     /// The period of the limit.
     pub period: Period,
-    /// Messages in it.
+    /// The number of messages that the limit allows in the period.
     pub limit: u32,
-    /// When the messages are allowed, as of [`RateWindow::next_at`].
+    /// When the messages are allowed ([`RateWindow::next_at`]).
     pub next_at: Timestamp,
 }
 
@@ -212,8 +215,8 @@ impl Default for RateWindows {
 }
 
 impl RateWindows {
-    /// The limit that does not allow `many` more messages; of several the one that does so last. `limit`
-    /// is the limit of a period.
+    /// The limit that does not allow `many` more messages; of several, the one that allows them last.
+    /// `limit` returns the limit of a period.
     pub fn reached(
         &self,
         limit: impl Fn(Period) -> Option<u32>,
@@ -231,8 +234,8 @@ impl RateWindows {
         reached.max_by_key(|reached| reached.next_at)
     }
 
-    /// Takes the windows back to a clock that was set back, and returns whether there was any to take back.
-    /// What is stored afterwards ends as it does by that clock.
+    /// Moves the windows back to a clock that was set back, and returns whether any window was moved.
+    /// The windows that are stored afterwards end by that clock.
     pub fn set_back(&mut self, now: Timestamp) -> bool {
         let mut is_moved = false;
         for window in self.0.iter_mut().filter(|window| window.is_ahead(now)) {
@@ -254,7 +257,7 @@ impl RateWindows {
 mod tests {
     use super::*;
 
-    /// A minute, hour and day begin.
+    /// A time at which a minute, an hour and a day begin.
     const BEGUN: Timestamp = Timestamp(1_000_000 * 86_400_000);
 
     fn at(seconds: i64) -> Timestamp {
@@ -343,13 +346,13 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_back_neither_frees_nor_locks() {
         let window = sent(&[600, 600]);
-        // Of another node, or corrected: the same window, in which they count.
+        // The clock of another node, or a corrected clock: messages count in the same window.
         for now in [599, 541] {
             assert_eq!(window.at(at(now)), window);
             assert_eq!(window.left(2, at(now)), 0);
             assert_eq!(window.next_at(2, 1, at(now)), Some(at(690)));
         }
-        // An hour back they count in that minute.
+        // With a clock that is an hour behind, the messages count in that minute.
         let now = at(600 - 3600);
         assert_eq!(window.left(2, now), 0);
         assert_eq!(window.next_at(2, 1, now), Some(at(690 - 3600)));

@@ -1,12 +1,12 @@
-//! Limits of the mail that an account or an API token sends, and what is left of them.
+//! Limits of the mail that an account or an API token sends, and the rest of each limit.
 
 use crate::limits::rate_window::{Period, RateWindows, ReachedLimit};
 use crate::{Refusal, Timestamp};
 
-/// The most messages of a limit.
+/// The maximum of a limit of messages.
 pub const MESSAGES_MAX: u32 = 100_000_000;
 
-/// The most recipients of any message.
+/// The maximum number of recipients of a message.
 pub const RECIPIENTS_MAX: u32 = 100;
 
 /// The names of the limits, in forms and in refusals.
@@ -20,13 +20,13 @@ pub const LIMIT_NAMES: [&str; 4] = [
 /// The limits of an account or a token; absent ones do not apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SendingLimits {
-    /// Messages a minute.
+    /// The maximum number of messages a minute.
     pub max_per_minute: Option<u32>,
-    /// Messages an hour.
+    /// The maximum number of messages an hour.
     pub max_per_hour: Option<u32>,
-    /// Messages a day.
+    /// The maximum number of messages a day.
     pub max_per_day: Option<u32>,
-    /// Recipients of a message.
+    /// The maximum number of recipients of a message.
     pub max_recipients: Option<u32>,
 }
 
@@ -41,7 +41,7 @@ impl SendingLimits {
         ]
     }
 
-    /// Of [`SendingLimits::numbers`].
+    /// The limits from [`SendingLimits::numbers`].
     pub const fn of_numbers(numbers: [Option<u32>; 4]) -> Self {
         let [max_per_minute, max_per_hour, max_per_day, max_recipients] = numbers;
         Self {
@@ -61,12 +61,12 @@ impl SendingLimits {
         }
     }
 
-    /// Whether there is none.
+    /// Whether no limit is set.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether messages are counted for one of them.
+    /// Whether one of the limits counts messages.
     pub fn counts_messages(&self) -> bool {
         Period::ALL.iter().any(|period| self.per(*period).is_some())
     }
@@ -74,7 +74,7 @@ impl SendingLimits {
     /// Validates the numbers.
     ///
     /// # Errors
-    /// [`Kind::Invalid`](crate::Kind::Invalid) with the fault of each under its name.
+    /// [`Kind::Invalid`](crate::Kind::Invalid) with the fault of each limit under its name.
     pub fn check(&self) -> Result<(), Refusal> {
         let mut faults = Refusal::invalid();
         for (name, number) in LIMIT_NAMES.into_iter().zip(self.numbers()) {
@@ -89,7 +89,7 @@ impl SendingLimits {
         faults.or_ok()
     }
 
-    /// In words, as in `2 messages a minute, 10 recipients a message`; empty where there is none.
+    /// Formats the limits, as in `2 messages a minute, 10 recipients a message`; empty without limits.
     pub fn text(&self) -> String {
         let messages = Period::ALL
             .iter()
@@ -99,7 +99,7 @@ impl SendingLimits {
     }
 }
 
-/// A limit of recipients, as in `10 recipients a message`.
+/// Formats a limit of recipients, as in `10 recipients a message`.
 fn recipients_text(limit: u32) -> String {
     let recipients = if limit == 1 {
         "recipient"
@@ -109,32 +109,32 @@ fn recipients_text(limit: u32) -> String {
     format!("{limit} {recipients} a message")
 }
 
-/// What is left of a limit of messages.
+/// The use of a limit of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitUse {
     /// The period.
     pub period: Period,
-    /// Messages in it.
+    /// The number of messages that the limit allows in the period.
     pub limit: u32,
-    /// How many of them are left.
+    /// The number of messages that are left.
     pub left: u32,
     /// When the next message is accepted; `None` while one is left.
     pub next_at: Option<Timestamp>,
-    /// When all are left again, if no message is sent until then; `None` while all are.
+    /// When the whole limit is available again, if no message is sent until then; `None` while it is.
     pub resets_at: Option<Timestamp>,
 }
 
-/// The limits of an account or a token, and the messages that count for them.
+/// The limits of an account or a token, and the messages that count against them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SendingQuota {
     /// The limits.
     pub limits: SendingLimits,
-    /// The messages.
+    /// The counted messages.
     pub windows: RateWindows,
 }
 
 impl SendingQuota {
-    /// The limit that does not allow `many` more messages; of several the one that does so last.
+    /// The limit that does not allow `many` more messages; of several, the one that allows them last.
     pub fn reached(&self, many: u32, now: Timestamp) -> Option<ReachedLimit> {
         self.windows
             .reached(|period| self.limits.per(period), many, now)
@@ -145,7 +145,7 @@ impl SendingQuota {
         self.windows.count(i64::from(many), now);
     }
 
-    /// What is left of each limit of messages.
+    /// The use of each limit of messages.
     pub fn uses(&self, now: Timestamp) -> Vec<LimitUse> {
         let windows = self.windows.0.iter();
         let uses = windows.filter_map(|window| {

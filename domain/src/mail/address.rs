@@ -12,8 +12,8 @@ use crate::mail::host;
 ///
 /// Every interface parses addresses by these rules:
 /// - White space at either end, line breaks included, is removed.
-/// - A local part may be a quoted string, which is not empty. Quotes and backslashes that are not
-///   needed are removed, so that `"alerts"@example.org` is `alerts@example.org`.
+/// - A local part may be a quoted string that is not empty. Quotes and backslashes that are not needed
+///   are removed, so that `"alerts"@example.org` is `alerts@example.org`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EmailAddress {
     text: String,
@@ -318,7 +318,7 @@ mod tests {
         }
     }
 
-    /// Texts that come near an address, and any other.
+    /// Generates texts that resemble an address, and any other text.
     fn address_like() -> impl Strategy<Value = String> {
         prop_oneof![
             "[a-zü\"\\\\ .\r\n<>]{0,70}@[a-zü0-9.\\[\\]: -]{0,80}",

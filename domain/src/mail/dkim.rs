@@ -7,7 +7,7 @@ use strum::{EnumString, IntoStaticStr};
 
 use crate::Timestamp;
 
-/// How long a key is kept after another one took its place: receivers verify mail for some days.
+/// How long a key is kept after another one replaced it: receivers verify mail for some days.
 pub const DKIM_RETENTION: Duration = Duration::from_hours(7 * 24);
 
 /// The longest string of a TXT record, in octets (RFC 1035 section 3.3).
@@ -28,10 +28,10 @@ pub enum DkimAlgorithm {
 }
 
 impl DkimAlgorithm {
-    /// Both, RSA first.
+    /// Both algorithms, RSA first.
     pub const ALL: [Self; 2] = [Self::Rsa, Self::Ed25519];
 
-    /// As stored, in the API and in the tag `k=` of the record.
+    /// The name in the database, in the API and in the tag `k=` of the record.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -52,16 +52,16 @@ impl DkimAlgorithm {
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum DkimKeyState {
-    /// It was made, and signs nothing until it is activated.
+    /// The key was made, and signs no mail until it is activated.
     Pending,
-    /// It signs the mail of its domain.
+    /// The key signs the mail of its domain.
     Active,
-    /// Another one took its place. It is kept for [`DKIM_RETENTION`].
+    /// Another key replaced this one, which is kept for [`DKIM_RETENTION`].
     Retiring,
 }
 
 impl DkimKeyState {
-    /// As stored and in the API.
+    /// The name in the database and in the API.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -70,37 +70,37 @@ impl DkimKeyState {
 /// A key of a domain, without its private part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DkimKeyView {
-    /// A ULID.
+    /// The id, a ULID.
     pub id: String,
-    /// The domain whose mail it signs, in ASCII.
+    /// The domain whose mail the key signs, in ASCII.
     pub domain: String,
-    /// Its name below `_domainkey`.
+    /// The name of the key below `_domainkey`.
     pub selector: String,
-    /// Its algorithm.
+    /// The algorithm of the key.
     pub algorithm: DkimAlgorithm,
     /// The public key in Base64, as in the tag `p=`.
     pub public_key: String,
-    /// Its state.
+    /// The state of the key.
     pub state: DkimKeyState,
-    /// Whether its private key can be unsealed; without it nothing is signed.
+    /// Whether the private key can be unsealed. If not, no mail is signed with it.
     pub is_usable: bool,
-    /// When it was made.
+    /// When the key was made.
     pub created_at: Timestamp,
-    /// The account or local user that made it.
+    /// The account or local user that made the key.
     pub created_by: String,
-    /// Since when it signs, or signed.
+    /// When the key was activated; it signs, or signed, mail since then.
     pub activated_at: Option<Timestamp>,
-    /// When it is deleted, after another one took its place.
+    /// When the key is deleted after another one replaced it.
     pub removal_at: Option<Timestamp>,
 }
 
 impl DkimKeyView {
-    /// The name of its record in DNS.
+    /// The name of the key's DNS record.
     pub fn record_name(&self) -> String {
         format!("{}._domainkey.{}", self.selector, self.domain)
     }
 
-    /// The text of its TXT record.
+    /// The text of the key's TXT record.
     pub fn record(&self) -> String {
         format!(
             "v=DKIM1; k={}; p={}",
@@ -109,7 +109,7 @@ impl DkimKeyView {
         )
     }
 
-    /// Its record as a line of a zone file, in strings of at most 255 octets.
+    /// The key's record as a line of a zone file, in strings of at most 255 octets.
     pub fn zone_line(&self) -> String {
         zone_line(&self.record_name(), &self.record())
     }

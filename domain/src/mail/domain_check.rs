@@ -5,7 +5,7 @@ use strum::IntoStaticStr;
 
 use crate::Timestamp;
 
-/// How a finding is to be taken.
+/// The severity of a finding.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr,
 )]
@@ -13,22 +13,22 @@ use crate::Timestamp;
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum CheckState {
-    /// As it should be.
+    /// The record is as it should be.
     Ok,
-    /// Mail arrives, but receivers may trust it less; or DNS does not tell.
+    /// Mail arrives, but receivers may trust it less, or DNS gave no result.
     Warning,
     /// Receivers are likely to refuse mail, or to treat it as spam.
     Fault,
 }
 
 impl CheckState {
-    /// As in the API.
+    /// The name in the API.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// What a finding is about.
+/// The subject of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
@@ -44,10 +44,10 @@ pub enum CheckKind {
 }
 
 impl CheckKind {
-    /// All, in the order of pages.
+    /// All kinds, in the order of pages.
     pub const ALL: [Self; 4] = [Self::Spf, Self::Dkim, Self::Dmarc, Self::Mx];
 
-    /// As people write it.
+    /// The name on pages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Spf => "SPF",
@@ -57,7 +57,7 @@ impl CheckKind {
         }
     }
 
-    /// The type of its records.
+    /// The type of the DNS records.
     pub fn record_type(self) -> &'static str {
         match self {
             Self::Mx => "MX",
@@ -66,7 +66,7 @@ impl CheckKind {
     }
 }
 
-/// What was found about a record.
+/// The finding about a record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(
@@ -81,17 +81,17 @@ impl CheckKind {
     }))
 )]
 pub struct DomainFinding {
-    /// What it is about.
+    /// The subject of the finding.
     pub kind: CheckKind,
-    /// How it is to be taken.
+    /// The severity of the finding.
     pub state: CheckState,
-    /// The name in DNS that was looked up.
+    /// The DNS name that was looked up.
     pub name: String,
-    /// The records as they are; empty where there is none.
+    /// The records that exist; empty if there is none.
     pub found: Vec<String>,
-    /// The record as it should be; null where it is as it should be, or Postern does not know.
+    /// The record as it should be; null if the record is correct, or the correct one is not known.
     pub expected: Option<String>,
-    /// Why, in a sentence or two.
+    /// The reason of the finding, in one or two sentences.
     pub why: String,
 }
 
@@ -100,9 +100,9 @@ pub struct DomainFinding {
 pub struct DomainCheck {
     /// The domain in ASCII.
     pub domain: String,
-    /// When DNS was asked.
+    /// When DNS was queried.
     pub checked_at: Timestamp,
-    /// At least one of each kind, in their order.
+    /// The findings, at least one of each kind, in the order of kinds.
     pub findings: Vec<DomainFinding>,
 }
 
@@ -127,9 +127,9 @@ impl DomainCheck {
 pub struct DiagnosedDomain {
     /// The domain in ASCII.
     pub domain: String,
-    /// Whether DNS answered until the end of the diagnosis.
+    /// Whether DNS answered before the end of the diagnosis.
     pub answered: bool,
-    /// What was found; empty where DNS did not answer in time.
+    /// The findings; empty if DNS did not answer in time.
     pub findings: Vec<DomainFinding>,
 }
 
@@ -138,23 +138,23 @@ pub struct DiagnosedDomain {
 pub struct FromDomain {
     /// The domain in ASCII.
     pub domain: String,
-    /// What uses it, as in `the From address of Main relay`.
+    /// The uses of the domain, such as `the From address of Main relay`.
     pub used_by: Vec<String>,
-    /// Its check.
+    /// The check of the domain.
     pub check: DomainCheck,
 }
 
-/// The From domains in use that are listed.
+/// The list of From domains in use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FromDomains {
-    /// In alphabetical order, at most [`FromDomains::MAX`].
+    /// The domains in alphabetical order, at most [`FromDomains::MAX`].
     pub listed: Vec<FromDomain>,
-    /// How many more are in use.
+    /// The number of further domains in use.
     pub left_out: usize,
 }
 
 impl FromDomains {
-    /// The most that are listed: each is checked.
+    /// The maximum number of listed domains; each of them is checked.
     pub const MAX: usize = 200;
 }
 

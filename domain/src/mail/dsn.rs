@@ -1,4 +1,4 @@
-//! Delivery status notifications as MAIL and RCPT ask for them (RFC 3461 section 4).
+//! Requests for delivery status notifications: parameters of MAIL and RCPT (RFC 3461 section 4).
 
 use std::fmt;
 
@@ -7,14 +7,14 @@ use strum::{EnumString, IntoStaticStr};
 
 use crate::refusal::TextFault;
 
-/// The longest ENVID, in octets as it is sent (RFC 3461 section 4.4).
+/// The maximum length of ENVID, in octets as sent (RFC 3461 section 4.4).
 pub const ENVID_MAX: usize = 100;
 
-/// The longest ORCPT, in octets as it is sent.
+/// The maximum length of ORCPT, in octets as sent.
 const ORCPT_MAX: usize = 500;
 
-/// How much of the message a report of a failure has: the parameter RET (RFC 3461 section 4.3). It is parsed in
-/// any case.
+/// The part of the message that a report of a failure contains: the parameter RET (RFC 3461 section
+/// 4.3). Parsing is case-insensitive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[strum(
     ascii_case_insensitive,
@@ -26,14 +26,14 @@ pub enum ReturnContent {
     #[serde(rename = "FULL")]
     #[strum(serialize = "FULL")]
     Full,
-    /// Its header.
+    /// The header of the message.
     #[serde(rename = "HDRS")]
     #[strum(serialize = "HDRS")]
     Headers,
 }
 
 impl ReturnContent {
-    /// The value as in MAIL.
+    /// The value in the command MAIL.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -43,7 +43,7 @@ fn unknown_return_content(_: &str) -> TextFault {
     "RET is FULL or HDRS."
 }
 
-/// On what the sender asks for a report: the parameter NOTIFY (RFC 3461 section 4.1).
+/// The results that the sender requests a report for: the parameter NOTIFY (RFC 3461 section 4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 #[allow(
@@ -51,21 +51,21 @@ fn unknown_return_content(_: &str) -> TextFault {
     reason = "one field for each keyword of the parameter"
 )]
 pub struct NotifyOn {
-    /// No report at all. It excludes the others.
+    /// The sender requests no report. This excludes the others.
     pub never: bool,
-    /// Delivery.
+    /// A report of delivery.
     pub success: bool,
-    /// Failure.
+    /// A report of failure.
     pub failure: bool,
-    /// Delay.
+    /// A report of delay.
     pub delay: bool,
 }
 
 impl NotifyOn {
-    /// Parses `NEVER`, or a list such as `SUCCESS,DELAY`, in any case.
+    /// Parses `NEVER`, or a list such as `SUCCESS,DELAY`, case-insensitively.
     ///
     /// # Errors
-    /// Where a keyword is unknown, or `NEVER` is not alone.
+    /// If a keyword is unknown, or `NEVER` is not alone.
     pub fn parse(text: &str) -> Result<Self, TextFault> {
         const FAULT: TextFault = "NOTIFY is NEVER, or a list of SUCCESS, FAILURE and DELAY.";
         let mut notify = Self {
@@ -130,11 +130,11 @@ impl From<NotifyOn> for String {
     }
 }
 
-/// What RCPT says of reports on its recipient.
+/// The parameters of RCPT for reports about the recipient.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RecipientDsn {
-    /// On what a report is sent; `None` where the sender leaves it open: on failure.
+    /// The results that are reported; `None` if the sender does not name them, which means failures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notify: Option<NotifyOn>,
     /// The original recipient as received, `rfc822;` and its address as xtext (RFC 3461 section 4.2).
@@ -142,17 +142,18 @@ pub struct RecipientDsn {
     pub orcpt: Option<String>,
 }
 
-/// What the envelope of a message says of reports.
+/// The parameters of the envelope of a message for reports.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MessageDsn {
-    /// How much of the message a report of a failure has; `None` where the sender leaves it open.
+    /// The part of the message that a report of a failure contains; `None` if the sender does not name
+    /// it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ret: Option<ReturnContent>,
     /// The sender's id of the envelope as received, xtext (RFC 3461 section 4.4).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub envid: Option<String>,
-    /// The recipients in the order of the envelope; empty where none has parameters.
+    /// The recipients in the order of the envelope; empty if none has parameters.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub recipients: Vec<RecipientDsn>,
 }
@@ -161,22 +162,22 @@ impl MessageDsn {
     /// The compact JSON that is stored with the message.
     ///
     /// # Panics
-    /// Never: every value has a form in JSON.
+    /// Never: every value can be represented in JSON.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("texts and lists have a form in JSON")
     }
 
-    /// Parses stored JSON; `None` where the text is something else.
+    /// Parses stored JSON; `None` for any other text.
     pub fn from_json(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
 
-    /// What it says of the recipient at this position of the envelope.
+    /// The parameters of the recipient at this position of the envelope.
     pub fn recipient(&self, position: usize) -> Option<&RecipientDsn> {
         self.recipients.get(position)
     }
 
-    /// The same for an envelope with only the recipients at these positions, in this order.
+    /// The parameters for an envelope with only the recipients at these positions, in this order.
     pub fn at_positions(&self, positions: impl Iterator<Item = usize>) -> Self {
         let recipients = match self.recipients.is_empty() {
             true => Vec::new(),

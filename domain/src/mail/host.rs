@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-/// The host of a relay: a DNS name (RFC 1123 section 2.1) or an IP address. Non-ASCII labels pass;
+/// The host of a relay: a DNS name (RFC 1123 section 2.1) or an IP address. Non-ASCII labels are valid;
 /// the engine converts them to A-labels. An IPv6 address may be in brackets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {
@@ -68,8 +68,8 @@ impl fmt::Display for Host {
     }
 }
 
-/// Validates the syntax of a domain name: labels of 1 to 63 octets, 253 in total, letters, digits
-/// and inner hyphens (RFC 1123 section 2.1). Underscores pass because internal hosts use them.
+/// Validates the syntax of a domain name: labels of 1 to 63 octets, 253 in total, letters, digits and
+/// inner hyphens (RFC 1123 section 2.1). Underscores are valid because internal hosts use them.
 ///
 /// # Errors
 /// The first fault, as a sentence for the user.

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-/// A message that was tried for longer than this fails (RFC 5321 section 4.5.4.1 asks for four to
-/// five days; Postfix' `maximal_queue_lifetime`). Only time in which it could be tried counts, by
-/// [`is_expired`].
+/// The time after which a message that is still deferred fails (RFC 5321 section 4.5.4.1 requires four
+/// to five days; Postfix' `maximal_queue_lifetime`). Only time in which a relay could be reached counts
+/// ([`is_expired`]).
 pub const MAXIMAL_QUEUE_LIFETIME: Duration = Duration::from_secs(5 * 24 * 3600);
 
 /// The longest backoff of a message, with its jitter (Postfix' `maximal_backoff_time`).
 pub const MAXIMAL_BACKOFF: Duration = Duration::from_secs(75 * 60);
 
-/// A random fraction of the jitter added to a backoff, 0 to 255, so that what failed together is
-/// not retried together.
+/// A random fraction of the jitter added to a backoff, 0 to 255, so that messages that failed together
+/// are not retried together.
 pub type Jitter = u8;
 
 /// The backoff of a message after its `attempts`-th failed attempt: 60 s, doubling to 1 h, plus up
@@ -25,13 +25,13 @@ pub fn message_backoff(attempts: i64, jitter: Jitter) -> Duration {
     )
 }
 
-/// Whether a message that is deferred once more after so many failed attempts fails: without their
-/// jitter, the backoffs after these attempts add up to [`MAXIMAL_QUEUE_LIFETIME`].
+/// Whether a message fails instead of being deferred again after this number of failed attempts: without
+/// their jitter, the backoffs after these attempts add up to [`MAXIMAL_QUEUE_LIFETIME`].
 ///
-/// An attempt is counted only where a relay was reachable and its reply, or its end of the session,
-/// was about this message. So each backoff is time that passed before a relay could be asked again,
-/// and time in which none could be asked does not count: an outage, a limit of messages, a pause of
-/// delivery, or a stopped process. The clock need not be right, and nothing else has to be stored.
+/// An attempt is counted only if a relay was reachable and its reply, or its end of the session, was
+/// about this message. The sum of the backoffs therefore leaves out time in which no relay could be
+/// reached: an outage, a limit of messages, a pause of delivery, or a stopped process. It does not
+/// depend on the clock, and only the number of attempts is stored.
 pub fn is_expired(attempts: i64) -> bool {
     let mut tried = Duration::ZERO;
     (1..=attempts).any(|attempt| {
@@ -40,8 +40,8 @@ pub fn is_expired(attempts: i64) -> bool {
     })
 }
 
-/// How much longer a message is tried after its `attempts`-th failed attempt, as far as the relay can be
-/// asked: what the backoffs so far leave of [`MAXIMAL_QUEUE_LIFETIME`].
+/// The time for which a message is still retried after its `attempts`-th failed attempt, while a relay
+/// is reachable: [`MAXIMAL_QUEUE_LIFETIME`] less the backoffs so far.
 pub fn remaining_lifetime(attempts: i64) -> Duration {
     let mut remaining = MAXIMAL_QUEUE_LIFETIME;
     for attempt in 1..attempts {
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_message_expires_after_five_days_of_its_backoffs() {
-        // 63 min, then an hour after each attempt.
+        // The backoffs add up to 63 min, and then to an hour more after each attempt.
         for (attempts, expired) in [
             (i64::MIN, false),
             (0, false),

@@ -4,8 +4,8 @@ use super::view::{BackoffView, Overview, Pause, RelayState, Worker};
 
 /// The delivery status: the first variant that applies, in this order.
 ///
-/// The outbox names a pause before missing settings, as a pause is ended on its page.
-/// `MailStatus` of Home names missing settings first, as they are the first step.
+/// The Outbox page shows a pause before missing settings, because a pause is ended on that page.
+/// `MailStatus` of Home has missing settings first, because they are the first step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeliveryStatus {
     /// Delivery is paused.
@@ -16,14 +16,15 @@ pub enum DeliveryStatus {
     NoWorker,
     /// Relays are in backoff.
     BackingOff {
-        /// One of each relay that is not healthy, that of the worker where it began first.
+        /// One backoff of each relay that is not healthy: the earliest of all workers.
         backoffs: Vec<BackoffView>,
-        /// How many of these relays take no messages.
+        /// The number of these relays that take no messages.
         stopped: usize,
         /// Whether all relays of every worker take no messages.
         whole: bool,
     },
-    /// No relay is in backoff; the last attempts at these failed, and the next message tries them again.
+    /// No relay is in backoff. The last attempts through these relays failed, and the next message tries
+    /// them again.
     HalfOpen(Vec<BackoffView>),
     /// Delivery is running.
     Running,
@@ -62,12 +63,13 @@ impl DeliveryStatus {
     }
 }
 
-/// What is the same in the backoffs of all workers from one relay. Several may have the same address.
+/// The key that the backoffs of all workers have for one relay. Several relays may have the same
+/// address.
 fn key(backoff: &BackoffView) -> &str {
     backoff.id.as_deref().unwrap_or(&backoff.relay)
 }
 
-/// How many relays take no messages.
+/// The number of relays that take no messages.
 fn count_stopped(backoffs: &[BackoffView]) -> usize {
     let stopped = |backoff: &&BackoffView| backoff.state != RelayState::HalfOpen;
     backoffs.iter().filter(stopped).count()

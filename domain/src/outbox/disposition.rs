@@ -3,15 +3,15 @@
 use crate::cause::{Basis, CauseClass, Finding};
 use crate::{Failure, Fault, Stage};
 
-/// A message that may have arrived so often, without a reply of the relay, waits for a person: another
-/// attempt may deliver it once more.
+/// The number of attempts without a reply after the end of data from which on a message is held for a
+/// person: another attempt may deliver a second copy.
 pub const MAXIMAL_UNANSWERED: i64 = 3;
 
 /// What to do with a message that was not delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
-    /// Retry later: 4xx (RFC 5321 section 4.2.1), a 5xx that ends with time, or the session ended in
-    /// mid-transaction.
+    /// Retry later: 4xx (RFC 5321 section 4.2.1), a 5xx for a temporary condition, or the session ended
+    /// in mid-transaction.
     Defer,
     /// Do not retry: 5xx, or the relay does not accept such a message.
     Fail,
@@ -47,8 +47,8 @@ pub fn disposition(failure: &Failure, found: Option<&Finding>) -> Disposition {
     }
 }
 
-/// Whether 552 means the same as 452: at RCPT (RFC 5321 section 4.5.3.1.10), unless its words speak of
-/// the message, which stays as it is, or of an address that does not exist.
+/// Whether 552 means the same as 452: at RCPT (RFC 5321 section 4.5.3.1.10), unless its words are about
+/// the message, which does not change, or about an address that does not exist.
 fn is_temporary(stage: Stage, by_words: Option<&Finding>) -> bool {
     let lasting = |found: &Finding| {
         matches!(
@@ -59,9 +59,9 @@ fn is_temporary(stage: Stage, by_words: Option<&Finding>) -> bool {
     stage == Stage::Rcpt && !by_words.is_some_and(lasting)
 }
 
-/// Whether the reply to RCPT says that a recipient was one too many for the transaction, so that the
-/// next one takes it (RFC 5321 section 4.5.3.1.10): by its words or its enhanced status code, or a
-/// plain 452 or 552 without either.
+/// Whether the reply to RCPT means that the transaction has too many recipients, so that this one is
+/// sent in the next (RFC 5321 section 4.5.3.1.10): by its words or its enhanced status code, or a plain
+/// 452 or 552 without either.
 pub fn exceeds_recipients_limit(failure: &Failure, found: Option<&Finding>) -> bool {
     if failure.stage != Stage::Rcpt || failure.fault != Fault::Rejected {
         return false;
@@ -75,12 +75,13 @@ pub fn exceeds_recipients_limit(failure: &Failure, found: Option<&Finding>) -> b
     found.is_some_and(is_limit) || matches!(reply.code, 452 | 552) && unexplained
 }
 
-/// What a class does whatever the reply code; `None` for those where 4xx defers and 5xx fails.
+/// The disposition of a class for every reply code; `None` for classes where 4xx defers and 5xx fails.
 const fn of_class(class: CauseClass) -> Option<Disposition> {
     match class {
-        // No message passes before the sign-in is repaired.
+        // No message is accepted before the sign-in is repaired.
         CauseClass::SignIn => Some(Disposition::BackOffRelay),
-        // They end with time, or when the bill is paid. Relays use 5xx for them as well.
+        // These conditions end after some time, or when the account is paid. Relays use 5xx for them as
+        // well.
         CauseClass::Rate
         | CauseClass::Greylisting
         | CauseClass::SenderAccount
@@ -103,10 +104,10 @@ const fn of_class(class: CauseClass) -> Option<Disposition> {
     }
 }
 
-/// The class of a 5xx that a relay may give any message: it does not relay for this client, wants
-/// another sign-in, bars the account that sends, or refuses this machine by its reputation, its names
-/// or a policy. `None` for other failures, and for the last three at the end of data, where they may
-/// be about the content.
+/// The class of a 5xx that a relay may return for any message: it does not relay for this client,
+/// requires another sign-in, bars the sending account, or refuses this machine by its reputation, its
+/// names or a policy. `None` for other failures, and for the last three at the end of data, where they
+/// may be about the content.
 pub fn relay_wide_refusal(failure: &Failure, found: Option<&Finding>) -> Option<CauseClass> {
     let code = failure.reply.as_ref().map_or(0, |reply| reply.code);
     if failure.fault != Fault::Rejected || code < 500 {
@@ -123,10 +124,10 @@ pub fn relay_wide_refusal(failure: &Failure, found: Option<&Finding>) -> Option<
     }
 }
 
-/// Whether the reply to RCPT says, by its code and by its words, that the address does not exist:
-/// 5.1.1, 5.1.2, 5.1.3, 5.1.6 or 5.1.10 (RFC 3463 section 3.2, RFC 7505 section 4.2), and words that
-/// speak of the recipient. Relays send these codes with other words too, such as `550 5.1.2 Relay not
-/// allowed`, and a reply that two causes fit is no proof.
+/// Whether the reply to RCPT says, by its code and by its words, that the address does not exist: 5.1.1,
+/// 5.1.2, 5.1.3, 5.1.6 or 5.1.10 (RFC 3463 section 3.2, RFC 7505 section 4.2), and words that speak of
+/// the recipient. Relays send these codes with other words too, such as `550 5.1.2 Relay not allowed`,
+/// and a reply that two causes fit does not suffice.
 pub fn is_suppressible(failure: &Failure, found: Option<&Finding>) -> bool {
     let enhanced = failure.reply.as_ref().and_then(|reply| reply.enhanced);
     failure.stage == Stage::Rcpt

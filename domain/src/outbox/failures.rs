@@ -11,13 +11,13 @@ const CAUSE_MAX: usize = 100;
 /// A recipient whose last attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedRecipient {
-    /// The id of its message.
+    /// The id of the message.
     pub message_id: String,
     /// The index within the message, from 0.
     pub position: i64,
     /// Failed or deferred.
     pub state: RecipientState,
-    /// When it failed; for deferred ones when its message was accepted.
+    /// When the recipient failed; for a deferred one, when the message was accepted.
     pub at: Timestamp,
     /// The relay's reply, or what was observed.
     pub reply: String,
@@ -28,15 +28,15 @@ pub struct FailedRecipient {
 pub struct FailureGroup {
     /// The cause, as a title.
     pub cause: String,
-    /// Their number.
+    /// The number of recipients.
     pub number: usize,
-    /// Whether there may be more of them.
+    /// Whether there may be more recipients than the number.
     pub is_lower_bound: bool,
-    /// The newest of them.
+    /// The newest recipient.
     pub newest: FailedRecipient,
 }
 
-/// What failed recently.
+/// The recent failures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecentFailures {
     /// The recipients by state and cause.
@@ -45,9 +45,9 @@ pub struct RecentFailures {
     pub is_complete: bool,
 }
 
-/// Groups recipients by state and cause: those that failed first, then the larger groups, then the
-/// newer ones. Of the states in `partial` there may be other recipients. `settings` are of a relay; without
-/// any, replies are grouped by their codes.
+/// Groups recipients by state and cause. Failed recipients come before deferred ones, then larger
+/// groups, then newer ones. There may be further recipients in the states in `partial`. `settings` are
+/// those of a relay; without them, replies are grouped by their codes.
 pub fn group_failures(
     failed: Vec<FailedRecipient>,
     partial: &[RecipientState],
@@ -83,7 +83,7 @@ pub fn group_failures(
     groups
 }
 
-/// The cause that the words of a reply name, else its codes; of other texts the first sentence.
+/// The cause by the words of a reply, else its codes; for other texts, the first sentence.
 fn cause_of(text: &str, settings: Option<&SmtpSettings>) -> String {
     let Some(reply) = reply_of(text) else {
         let sentence = text.split_once(". ").map_or(text, |(first, _)| first);
@@ -98,7 +98,7 @@ fn cause_of(text: &str, settings: Option<&SmtpSettings>) -> String {
         }
         None => format!("Reply {}", reply.code),
     };
-    // Which command it answers is not stored with it: only its words are certain.
+    // The command that the reply answers is not stored, so that only its words are used.
     let failure = Failure::rejected(Stage::Rcpt, reply);
     let found = settings.and_then(|settings| {
         cause::find(&Observation {
@@ -115,7 +115,7 @@ fn cause_of(text: &str, settings: Option<&SmtpSettings>) -> String {
         .map_or(codes, |found| found.cause.title.to_owned())
 }
 
-/// The reply at the beginning of a text; `None` where there is none of 4xx or 5xx.
+/// The 4xx or 5xx reply at the beginning of a text; `None` without one.
 fn reply_of(text: &str) -> Option<Reply> {
     let (code, words) = text.split_once(' ').unwrap_or((text, ""));
     let code: u16 = code.parse().ok().filter(|_| code.len() == 3)?;

@@ -66,18 +66,19 @@ pub use view::{
     parse_err_fn = unknown_recipient_state
 )]
 pub enum RecipientState {
-    /// Accepted and not attempted yet.
+    /// Postern accepted the message and has not attempted its delivery yet.
     Queued,
-    /// Attempted with a transient failure; another attempt follows.
+    /// An attempt failed temporarily, and another one follows.
     Deferred,
-    /// Kept back until a person releases it: it was accepted during a pause, a person held it, or it
-    /// may have arrived [`MAXIMAL_UNANSWERED`] times.
+    /// The message is held until a person releases it: it was accepted during a pause, a person held it,
+    /// or it may have arrived [`MAXIMAL_UNANSWERED`] times.
     Held,
-    /// Accepted by the relay.
+    /// The relay accepted the message.
     Delivered,
-    /// Permanently refused, or not delivered within [`MAXIMAL_QUEUE_LIFETIME`]. It can be retried.
+    /// The message was refused permanently, or not delivered within [`MAXIMAL_QUEUE_LIFETIME`]. It can
+    /// be retried.
     Failed,
-    /// Cancelled by an administrator.
+    /// An administrator cancelled the message.
     Cancelled,
 }
 
@@ -131,13 +132,13 @@ fn unknown_recipient_state(_: &str) -> TextFault {
 pub enum MessageAction {
     /// Attempt delivery now and restart the backoff.
     Retry,
-    /// Send a delivered message again, the same bytes. It is for single messages.
+    /// Send the same bytes of a delivered message again. The action applies to single messages only.
     Resend,
-    /// Do not send it.
+    /// Cancel the message.
     Cancel,
-    /// Keep it back.
+    /// Hold the message.
     Hold,
-    /// Release it after a hold.
+    /// Release a held message.
     Release,
 }
 
@@ -150,7 +151,7 @@ impl MessageAction {
         self.into()
     }
 
-    /// The states it applies to.
+    /// The states that the action applies to.
     pub const fn applies_to(self) -> &'static [RecipientState] {
         match self {
             Self::Retry => &[RecipientState::Deferred, RecipientState::Failed],

@@ -32,7 +32,7 @@ use crate::refusal::TextFault;
     parse_err_fn = unknown_priority
 )]
 pub enum Priority {
-    /// Mail that somebody waits for, such as a password reset or an alarm.
+    /// Mail that a person waits for, such as a password reset or an alarm.
     High,
     /// The default.
     #[default]
@@ -59,7 +59,7 @@ impl Priority {
         }
     }
 
-    /// Whether mail of this class goes before that of another.
+    /// Whether mail of this class has a higher priority than mail of another.
     pub fn is_above(self, other: Self) -> bool {
         self.weight() > other.weight()
     }
@@ -78,14 +78,14 @@ impl Priority {
 /// The priorities of the messages that a token submits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PriorityLimits {
-    /// That of a message which names none.
+    /// The priority of a message that names none.
     pub default: Priority,
-    /// The highest that a message may name.
+    /// The highest priority that a message may name.
     pub highest: Priority,
 }
 
 impl Default for PriorityLimits {
-    /// Normal by default, and no limit.
+    /// The default priority is normal, and there is no limit.
     fn default() -> Self {
         Self {
             default: Priority::Normal,
@@ -95,8 +95,8 @@ impl Default for PriorityLimits {
 }
 
 impl PriorityLimits {
-    /// Limits with these, or the usual ones. The default is normal, or the highest priority where that
-    /// is bulk.
+    /// Limits with these values, or the usual ones. The default is normal, or bulk if that is the
+    /// highest priority.
     ///
     /// # Errors
     /// The fault of a default above the highest priority.
@@ -117,7 +117,7 @@ impl PriorityLimits {
         }
     }
 
-    /// Whether a token with these may not give its messages every priority.
+    /// Whether a token with these limits may not use every priority.
     pub fn is_limited(self) -> bool {
         self.highest != Priority::High
     }

@@ -7,29 +7,29 @@ use strum::IntoStaticStr;
 use crate::Timestamp;
 use crate::mail::dsn::MessageDsn;
 
-/// A message that is not delivered this long after its acceptance is delayed (RFC 3461 section 4.1;
-/// what sendmail and Exim take for it).
+/// The time after its acceptance from which on an undelivered message is delayed (RFC 3461 section 4.1;
+/// the default of sendmail and Exim).
 pub const DELAYED_AFTER: Duration = Duration::from_secs(4 * 3600);
 
 /// Why a recipient is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReportCause {
-    /// The relay refused it, or does not offer what it needs.
+    /// The relay refused the message for the recipient, or does not offer an extension that it needs.
     Refused,
-    /// It was deferred for [`MAXIMAL_QUEUE_LIFETIME`](super::MAXIMAL_QUEUE_LIFETIME).
+    /// The recipient was deferred for [`MAXIMAL_QUEUE_LIFETIME`](super::MAXIMAL_QUEUE_LIFETIME).
     Expired,
-    /// Its address is on the suppression list: no attempt was made.
+    /// The address is on the suppression list: no attempt was made.
     Suppressed,
-    /// Its address cannot be parsed, or the content is no longer stored: no attempt was made.
+    /// The address cannot be parsed, or the content is no longer stored: no attempt was made.
     Unsendable,
-    /// It is not delivered [`DELAYED_AFTER`] its acceptance, and is tried on.
+    /// The message is not delivered [`DELAYED_AFTER`] its acceptance, and is retried.
     Delayed,
-    /// A relay without DSN (RFC 3461) accepted it: no report of success follows.
+    /// A relay without DSN (RFC 3461) accepted the message: no report of success follows.
     Relayed,
 }
 
 impl ReportCause {
-    /// What happened to the recipient, in the words of the report.
+    /// The value of the field Action of the report.
     pub const fn action(self) -> ReportAction {
         match self {
             Self::Refused | Self::Expired | Self::Suppressed | Self::Unsendable => {
@@ -41,15 +41,15 @@ impl ReportCause {
     }
 }
 
-/// What happened to a recipient (RFC 3464 section 2.3.3), the gravest first.
+/// The action on a recipient (RFC 3464 section 2.3.3), the most severe first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum ReportAction {
-    /// It was not delivered and is not tried any more.
+    /// The message was not delivered and is not retried.
     Failed,
-    /// It is not delivered yet.
+    /// The message is not delivered yet.
     Delayed,
-    /// It went to a relay that sends no reports.
+    /// The message was passed to a relay that sends no reports.
     Relayed,
 }
 
@@ -63,17 +63,17 @@ impl ReportAction {
 /// A result that is to be reported to the sender of the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportedResult {
-    /// Why it is reported.
+    /// The cause of the report.
     pub cause: ReportCause,
     /// The recipient.
     pub address: String,
     /// The relay's reply, or what was observed.
     pub diagnostic: String,
-    /// When it happened.
+    /// When the result was observed.
     pub at: Timestamp,
 }
 
-/// The reports that a sender asks for about one recipient. By default none.
+/// The reports that a sender requests about one recipient. By default none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WantedReports {
     /// Whether a failure is reported.
@@ -85,8 +85,8 @@ pub struct WantedReports {
 }
 
 impl WantedReports {
-    /// By NOTIFY of the recipient at a position of the envelope (RFC 3461 section 4.1). Without the
-    /// parameter, failures are reported.
+    /// The reports by the parameter NOTIFY of the recipient at a position of the envelope (RFC 3461
+    /// section 4.1). Without the parameter, failures are reported.
     pub fn of(dsn: &MessageDsn, position: usize) -> Self {
         let parameters = dsn.recipients.get(position);
         match parameters.and_then(|parameters| parameters.notify.as_ref()) {
@@ -103,7 +103,7 @@ impl WantedReports {
         }
     }
 
-    /// Whether such a result is reported.
+    /// Whether a result with this cause is reported.
     pub const fn contains(self, cause: ReportCause) -> bool {
         match cause.action() {
             ReportAction::Failed => self.failure,

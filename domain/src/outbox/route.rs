@@ -1,4 +1,4 @@
-//! The relay that was chosen for a message, and why.
+//! The relay chosen for a message, and the reason of the choice.
 
 use std::fmt;
 
@@ -6,38 +6,39 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 
-/// The relay of an attempt, and why it was chosen.
+/// The relay of an attempt, and the reason of the choice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelayChoice {
     /// The name that an administrator gave the relay.
     pub relay: String,
-    /// Whether it is the own relay of the account that submitted the message.
+    /// Whether the relay is the own relay of the account that submitted the message.
     #[serde(default, skip_serializing_if = "is_false")]
     pub own: bool,
-    /// Whether it is a relay of the organisation as other accounts than administrators see it: without its
-    /// name and its rule.
+    /// Whether the relay is one of the organisation, shown without its name and rule to an account that
+    /// is not an administrator.
     #[serde(skip)]
     pub unnamed: bool,
-    /// Whether the message is pinned to this relay: it may have arrived there, and no other may get it.
+    /// Whether the message is pinned to this relay: it may have arrived there, and must not be sent to
+    /// another one.
     #[serde(default, skip_serializing_if = "is_false")]
     pub pinned: bool,
     /// The From domain of the rule that sends the message through relays of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// The relays before it in the order, which took no messages at that time.
+    /// The relays before it in the order, which took no messages at the time of the choice.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<SkippedRelay>,
 }
 
-/// A relay that took no messages, or was not asked to.
+/// A relay that took no messages or was passed over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedRelay {
     /// The name that an administrator gave the relay.
     pub relay: String,
-    /// Whether it is the own relay of the account that submitted the message.
+    /// Whether the relay is the own relay of the account that submitted the message.
     #[serde(default, skip_serializing_if = "is_false")]
     pub own: bool,
-    /// Why it took none.
+    /// The condition in which it took none.
     pub condition: RelayCondition,
 }
 
@@ -49,36 +50,38 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// Why a relay takes no messages. A relay at its limit of connections is not in any of these
-/// conditions: its messages wait for it.
+/// The condition in which a relay takes no messages. A relay at its limit of connections is not in any
+/// of these conditions: its messages wait for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RelayCondition {
-    /// It fails every message since then, and one connection tries again at times.
+    /// Every attempt through the relay failed since this time. One connection retries after each
+    /// backoff.
     BackingOff {
-        /// The first failure in a row.
+        /// The time of the first failure in a row.
         since: Timestamp,
     },
-    /// It has messages and replies to none.
+    /// The relay has messages in transmission and replies to none.
     Silent {
-        /// The last reply.
+        /// The time of the last reply.
         since: Timestamp,
     },
-    /// It got as many messages as an administrator allows.
+    /// The relay reached the limit of messages that an administrator set.
     AtLimit {
         /// The limit, as in `100 messages an hour`.
         limit: String,
-        /// When it takes the next message.
+        /// When the relay takes the next message.
         until: Timestamp,
     },
-    /// It is tried last for mail about the health of relays: its checks failed when that was accepted.
+    /// The relay failed its checks when mail about the health of relays was accepted, which therefore
+    /// tries it last.
     FailsChecks,
 }
 
 impl RelayChoice {
-    /// The reason, with times as `time` writes them: `first`, `own relay`, `no own relay`, `rule example.org`,
-    /// `it may have arrived there`, `failover: smtp-a backs off since …`, or `limit: smtp-a at its limit of 100
-    /// messages an hour until …`.
+    /// The reason, with times formatted by `time`: `first`, `own relay`, `no own relay`, `rule
+    /// example.org`, `it may have arrived there`, `failover: smtp-a backs off since …`, or `limit:
+    /// smtp-a at its limit of 100 messages an hour until …`.
     pub fn reason(&self, time: fn(Timestamp) -> String) -> String {
         let rule = self.rule.iter().map(|domain| format!("rule {domain}"));
         let conditions = self.skipped.iter().map(|skipped| skipped.text(time));
@@ -102,8 +105,8 @@ impl RelayChoice {
 }
 
 impl RelayChoice {
-    /// The choice as the account that submitted the message sees it: its own relay, or the organisation's,
-    /// which took over from it or is used without one.
+    /// The choice as the account that submitted the message sees it: its own relay, or the
+    /// organisation's, which is used without an own relay or in its place.
     #[must_use]
     pub fn for_account(self) -> Self {
         if self.own {
@@ -121,7 +124,7 @@ impl RelayChoice {
     }
 }
 
-/// The reason, with times in RFC 3339.
+/// Formats the reason, with times in RFC 3339.
 impl fmt::Display for RelayChoice {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.reason(Timestamp::rfc3339))

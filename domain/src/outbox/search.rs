@@ -15,10 +15,10 @@ use crate::{Fields, Refusal, Timestamp, criterion};
 #[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 #[cfg_attr(feature = "openapi", schema(as = MessageQuery))]
 pub struct Search {
-    /// A prefix of the recipient's address, in any case.
+    /// A prefix of the recipient's address, case-insensitive.
     #[serde(default, deserialize_with = "criterion::text")]
     pub address: String,
-    /// A part of the subject, in any case.
+    /// A part of the subject, case-insensitive.
     #[serde(default, deserialize_with = "criterion::text")]
     pub subject: String,
     /// The id of the message.
@@ -27,17 +27,17 @@ pub struct Search {
     /// The state of the recipient.
     #[serde(default, deserialize_with = "criterion::parsed")]
     pub state: Option<RecipientState>,
-    /// Accepted then or later: a date or a date and time in UTC, as in `2026-11-20T05:13`.
+    /// The earliest time of acceptance: a date or a date and time in UTC, such as `2026-11-20T05:13`.
     #[serde(default, deserialize_with = "criterion::time")]
     #[cfg_attr(feature = "openapi", param(value_type = String), schema(value_type = String))]
     pub since: Option<Timestamp>,
-    /// Accepted before then.
+    /// The time before which messages were accepted, in the same formats.
     #[serde(default, deserialize_with = "criterion::time")]
     #[cfg_attr(feature = "openapi", param(value_type = String), schema(value_type = String))]
     pub until: Option<Timestamp>,
 }
 
-/// Decodes the id of a message, which is stored in upper case.
+/// Decodes the id of a message and converts it to upper case, as it is stored.
 fn message_id<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
     Ok(criterion::text(value)?.to_ascii_uppercase())
 }

@@ -9,13 +9,13 @@ use crate::{Timestamp, criterion};
 pub struct Suppression {
     /// The suppressed address.
     pub address: String,
-    /// The relay that reported it, as host and port; empty for entries from before it was stored.
+    /// The relay that reported the address, as host and port; empty for entries of earlier versions.
     pub relay: String,
     /// The relay's reply that suppressed it.
     pub reply: String,
-    /// When it was listed.
+    /// When the address was listed.
     pub listed: Timestamp,
-    /// When mail to it is sent again.
+    /// When the entry expires and mail to the address is sent again.
     pub expires: Timestamp,
     /// The id of the message that was refused.
     pub id: String,
@@ -26,19 +26,19 @@ impl Suppression {
     pub const LISTED_MAX: usize = 200;
 }
 
-/// Which suppressions to list or to remove. An absent or empty value matches everything.
+/// The criteria of suppressions to list or to remove. An absent or empty value matches every entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams, utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 #[cfg_attr(feature = "openapi", schema(as = SuppressionQuery))]
 pub struct SuppressionSearch {
-    /// A prefix of the address, in any case.
+    /// A prefix of the address, case-insensitive.
     #[serde(default, deserialize_with = "criterion::text")]
     pub address: String,
-    /// A part of the relay's reply, in any case.
+    /// A part of the relay's reply, case-insensitive.
     #[serde(default, deserialize_with = "criterion::text")]
     pub reply: String,
-    /// Listed then or later: a date or a date and time in UTC, as in `2026-11-20T05:13`.
+    /// The earliest time of the listing: a date or a date and time in UTC, such as `2026-11-20T05:13`.
     #[serde(default, deserialize_with = "criterion::time")]
     #[cfg_attr(feature = "openapi", param(value_type = String), schema(value_type = String))]
     pub since: Option<Timestamp>,
@@ -61,18 +61,18 @@ impl SuppressionSearch {
     }
 }
 
-/// How many addresses a relay may add to the suppression list within 24 hours, and how many it has
-/// added. A relay whose DNS is broken reports every address as unknown.
+/// The number of addresses that a relay may add to the suppression list within 24 hours, and that it has
+/// added. The limit exists because a relay whose DNS is broken reports every address as unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SuppressionLimit {
-    /// The addresses that were listed.
+    /// The number of addresses that were listed.
     pub listed: i64,
-    /// The addresses that may be listed.
+    /// The number of addresses that may be listed.
     pub limit: i64,
 }
 
 impl SuppressionLimit {
-    /// The addresses that may always be listed.
+    /// The number of addresses that may always be listed.
     pub const MINIMUM: i64 = 20;
 
     /// The limit of a relay that was tried for this number of recipients within 24 hours: 5 % of them.

@@ -24,11 +24,11 @@ pub struct OutboxRow {
     pub to: String,
     /// The decoded subject.
     pub subject: String,
-    /// The class in its queue.
+    /// The priority class in the queue.
     pub priority: Priority,
     /// The delivery state.
     pub state: RecipientState,
-    /// Whether a worker holds a lease on it.
+    /// Whether a worker holds a lease on the recipient.
     pub leased: bool,
     /// The number of failed attempts.
     pub attempts: i64,
@@ -61,22 +61,22 @@ pub struct MessageView {
     pub from: String,
     /// The decoded subject.
     pub subject: String,
-    /// The class in its queue.
+    /// The priority class in the queue.
     pub priority: Priority,
     /// The Message-ID header field with its angle brackets.
     pub message_id: String,
     /// The size in octets.
     pub size: i64,
-    /// Whether its content is still stored.
+    /// Whether the content is still stored.
     pub kept: bool,
-    /// Whether its content is shown to nobody: it may have a link that sets a password.
+    /// Whether no viewer may see the content, because it may contain a link that sets a password.
     pub confidential: bool,
     /// Its recipients, by index.
     pub recipients: Vec<RecipientView>,
-    /// Its relays, where it is due and none of them takes messages; otherwise those that take none and
-    /// that it is pinned to, because it may have arrived there.
+    /// The relays of the message if it is due and none of them takes messages; otherwise the relays that
+    /// it is pinned to and that take none.
     pub waits_for: Vec<UnavailableRelay>,
-    /// Its opens, where they are tracked.
+    /// The opens, if they are tracked.
     pub opens: Option<MessageOpens>,
 }
 
@@ -98,7 +98,8 @@ pub struct UnavailableRelay {
     pub name: String,
     /// Whether it is the own relay of the account.
     pub own: bool,
-    /// Why it takes none: it backs off, does not reply, or is at its limit of messages.
+    /// The condition in which it takes none: it backs off, does not reply, or is at its limit of
+    /// messages.
     pub backoff: BackoffView,
 }
 
@@ -111,7 +112,7 @@ pub struct RecipientView {
     pub address: String,
     /// The delivery state.
     pub state: RecipientState,
-    /// Whether a worker holds a lease on it.
+    /// Whether a worker holds a lease on the recipient.
     pub leased: bool,
     /// The number of failed attempts.
     pub attempts: i64,
@@ -122,7 +123,8 @@ pub struct RecipientView {
 }
 
 impl RecipientView {
-    /// The last reply of a relay, or what was observed instead; not what was reported to the sender.
+    /// The last reply of a relay, or the failure observed instead, without the events of reports to the
+    /// sender.
     pub fn last_reply(&self) -> Option<&str> {
         let results = self.timeline.iter().rev();
         let results = results.filter(|event| event.kind != EventKind::Reported);
@@ -143,24 +145,24 @@ pub enum EventKind {
     Deferred,
     /// The message failed permanently.
     Failed,
-    /// It may have arrived [`MAXIMAL_UNANSWERED`](super::MAXIMAL_UNANSWERED) times: it is held.
+    /// The message may have arrived [`MAXIMAL_UNANSWERED`](super::MAXIMAL_UNANSWERED) times and is held.
     Unanswered,
     /// A person requested another attempt.
     Retried,
-    /// A person had a delivered message sent again.
+    /// A person requested that a delivered message be sent again.
     Resent,
-    /// A person cancelled it.
+    /// A person cancelled the message.
     Cancelled,
-    /// A person held it.
+    /// A person held the message.
     Held,
-    /// A person released it.
+    /// A person released the message.
     Released,
-    /// Its result was reported to the sender, or could not be.
+    /// The result was reported to the sender, or could not be reported.
     Reported,
 }
 
 impl EventKind {
-    /// Whether a person did it, and not an attempt.
+    /// Whether the event is an action of a person and not an attempt.
     pub fn is_act(self) -> bool {
         matches!(
             self,
@@ -177,15 +179,15 @@ impl EventKind {
 /// An entry in the timeline of a recipient.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryEvent {
-    /// When it happened.
+    /// The time of the event.
     pub at: Timestamp,
     /// The kind of event.
     pub kind: EventKind,
     /// Host and port of the relay for an attempt, the actor for an action.
     pub by: String,
-    /// The relay of an attempt and why it was chosen, where that is known.
+    /// The relay of an attempt and the reason of its choice, if known.
     pub choice: Option<RelayChoice>,
-    /// The relay's reply, or what was observed.
+    /// The relay's reply, or the observed failure.
     pub reply: String,
     /// The duration of the attempt.
     pub took: Option<Duration>,
@@ -224,9 +226,9 @@ pub struct BulkAction {
     pub number: i64,
     /// The number of recipients changed so far.
     pub done: i64,
-    /// Whether it goes on.
+    /// The state of the action.
     pub state: BulkActionState,
-    /// When it began; once it has ended, when it ended.
+    /// When the action began; for one that ended, when it ended.
     pub at: Timestamp,
 }
 
@@ -235,11 +237,11 @@ pub struct BulkAction {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = BulkActState))]
 #[serde(rename_all = "lowercase")]
 pub enum BulkActionState {
-    /// It goes on.
+    /// The action is running.
     Running,
-    /// All that matched are changed.
+    /// All matching recipients are changed.
     Done,
-    /// An administrator stopped it.
+    /// An administrator stopped the action.
     Stopped,
     /// The database failed.
     Failed,
@@ -257,7 +259,7 @@ pub struct Overview {
     pub configured: bool,
     /// The running delivery workers. Without one, mail stays queued.
     pub workers: Vec<Worker>,
-    /// The action on many messages that this process carries out, or ended within the last minutes.
+    /// The action on many messages that this process runs, or that ended within the last minutes.
     pub act: Option<BulkAction>,
     /// The limit of suppressions of the saved relay, once it is reached.
     pub suppression_limit: Option<SuppressionLimit>,
@@ -275,16 +277,16 @@ pub struct Pause {
 }
 
 impl Pause {
-    /// What paused it where the database was restored from a backup.
+    /// The value of `by` in a database that was restored from a backup.
     pub const RESTORE: &str = "postern restore";
 
-    /// What paused it in a database whose rows were moved to another one.
+    /// The value of `by` in a database whose rows were moved to another one.
     pub const MOVE: &str = "postern migrate";
 
-    /// Stands between [`Pause::RESTORE`] and the time at which the backup was made.
+    /// The text between [`Pause::RESTORE`] and the time at which the backup was made.
     const BACKUP: &str = ", backup of ";
 
-    /// What paused it where the database was restored from a backup that was made at this time.
+    /// The value of `by` in a database that was restored from a backup made at this time.
     pub fn by_restore(backup: Option<Timestamp>) -> String {
         match backup {
             Some(at) => format!("{}{}{at}", Self::RESTORE, Self::BACKUP),
@@ -292,12 +294,13 @@ impl Pause {
         }
     }
 
-    /// Whether it is paused because the database was restored from a backup, and the viewer may know.
+    /// Whether delivery is paused because the database was restored from a backup, and the viewer may
+    /// see that.
     pub fn is_of_restore(&self) -> bool {
         self.since.is_some() && self.by.starts_with(Self::RESTORE)
     }
 
-    /// When the backup that was restored was made, where that is known.
+    /// When the restored backup was made, if known.
     pub fn backup_time(&self) -> Option<&str> {
         let rest = self.by.strip_prefix(Self::RESTORE)?;
         rest.strip_prefix(Self::BACKUP)
@@ -326,19 +329,20 @@ pub struct Worker {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RelayState {
-    /// It takes none until an attempt succeeds; the next one follows or is under way.
+    /// The relay takes no messages until an attempt succeeds; the next attempt is due later or is under
+    /// way.
     #[default]
     BackingOff,
-    /// It has messages and does not reply.
+    /// The relay has messages in transmission and does not reply.
     Silent,
-    /// It is at its limit of messages.
+    /// The relay is at its limit of messages.
     AtLimit,
-    /// Its backoff is over: the next message tries it again.
+    /// The backoff is over, and the next message tries the relay again.
     HalfOpen,
 }
 
 impl RelayState {
-    /// Whether the relay takes no messages by itself: it is not at the limit that is set for it.
+    /// Whether the relay takes no messages because of failures, not because of a limit.
     pub const fn is_failing(self) -> bool {
         matches!(self, Self::BackingOff | Self::Silent)
     }
@@ -349,23 +353,22 @@ impl RelayState {
 pub struct BackoffView {
     /// Host and port.
     pub relay: String,
-    /// The id of the relay of the organisation; none for one of an account, and in the heartbeat of an
+    /// The id of a relay of the organisation; none for one of an account, and in the heartbeat of an
     /// earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// The name of the relay of the organisation, where it is known. It is not stored: every read finds it
-    /// again.
+    /// The name of a relay of the organisation, if known. It is not stored, but looked up by every read.
     #[serde(default, skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The id of the account whose own relay it is; none for a relay of the organisation.
+    /// The id of the account with this own relay; none for a relay of the organisation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// Whether it takes messages.
+    /// Whether the relay takes messages.
     #[serde(default)]
     pub state: RelayState,
     /// The last failure.
     pub failure: Failure,
-    /// The cause of the failure, where it is known. It is not stored: every read finds it again.
+    /// The cause of the failure, if known. It is not stored, but looked up by every read.
     #[serde(default, skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Finding>,
     /// The time of the first failure in a row.
@@ -375,8 +378,8 @@ pub struct BackoffView {
 }
 
 impl BackoffView {
-    /// Whether it is of the relay of the organisation with this id and address. Several relays may have the
-    /// same address, each with a user name of its own.
+    /// Whether the backoff belongs to the relay of the organisation with this id and address. Several
+    /// relays may have the same address, each with a user name of its own.
     pub fn is_of(&self, id: &str, address: &str) -> bool {
         let has_id = self.id.as_deref().is_none_or(|known| known == id);
         has_id && self.account.is_none() && self.relay == address

@@ -69,7 +69,7 @@ impl Kind {
     }
 }
 
-/// Why a text is not valid, as a sentence for the user.
+/// The fault of a text, as a sentence for the user.
 pub type TextFault = &'static str;
 
 /// The key of a fault that concerns no single field.
@@ -167,7 +167,7 @@ impl Refusal {
         }
     }
 
-    /// The text under [`REQUEST`], or else of the first field.
+    /// The text under [`REQUEST`], or else that of the first field.
     pub fn text(&self) -> &str {
         self.fields
             .get(REQUEST)
@@ -209,7 +209,8 @@ mod server_function {
                     Kind::Unavailable,
                     "Postern does not answer. Check your connection and try again; what you typed is still here.",
                 ),
-                // Of the arguments on the server, and of the result in a page from before an upgrade.
+                // Arguments that the server cannot decode, and results that a page of an earlier version
+                // cannot decode.
                 ServerFnErrorErr::Args(_)
                 | ServerFnErrorErr::MissingArg(_)
                 | ServerFnErrorErr::Deserialization(_) => Self::new(

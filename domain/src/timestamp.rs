@@ -63,12 +63,12 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// The time this number of seconds after 1970-01-01T00:00:00Z; it saturates.
+    /// The time this number of seconds after 1970-01-01T00:00:00Z; the calculation saturates.
     pub const fn from_unix_seconds(seconds: i64) -> Self {
         Self(seconds.saturating_mul(1000))
     }
 
-    /// The whole seconds since 1970-01-01T00:00:00Z, as protocols with Unix time have them; rounded down.
+    /// The whole seconds since 1970-01-01T00:00:00Z, the format of Unix time; rounded down.
     pub const fn unix_seconds(self) -> i64 {
         self.0.div_euclid(1000)
     }
@@ -127,7 +127,7 @@ impl Sub<Duration> for Timestamp {
     }
 }
 
-/// A duration in whole milliseconds; it saturates.
+/// A duration in whole milliseconds; the conversion saturates.
 pub fn milliseconds(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

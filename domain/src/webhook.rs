@@ -1,4 +1,4 @@
-//! Webhooks: events and their JSON, states of deliveries, retry schedule, and views for people.
+//! Webhooks: events and their JSON, states of deliveries, retry schedule, and views.
 
 use std::time::Duration;
 
@@ -16,18 +16,18 @@ pub const WEBHOOKS_MAX: usize = 10;
 /// The maximum length of the URL of an endpoint, in octets.
 pub const WEBHOOK_URL_MAX: usize = 2_048;
 
-/// An event that was not delivered within this time of its creation is given up.
+/// The time from its creation after which an undelivered event is given up.
 pub const WEBHOOK_LIFETIME: Duration = Duration::from_secs(3 * 86_400);
 
 /// How long finished deliveries are kept.
 pub const WEBHOOK_RETENTION: Duration = Duration::from_secs(30 * 86_400);
 
-/// What an event reports.
+/// The kind of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WebhookEvent {
     /// A relay is down.
     RelayDown,
-    /// A relay fails now and then.
+    /// A relay is degraded: some of its checks fail.
     RelayDegraded,
     /// A relay is healthy again.
     RelayRecovered,
@@ -35,9 +35,9 @@ pub enum WebhookEvent {
     MessageDelivered,
     /// An attempt failed for a recipient, and another one follows.
     MessageDeferred,
-    /// A message failed for a recipient, for good.
+    /// A message failed permanently for a recipient.
     MessageFailed,
-    /// Somebody tests the endpoint.
+    /// A person tests the endpoint.
     Test,
 }
 
@@ -87,18 +87,18 @@ pub fn change_body(event: WebhookEvent, change: &HealthChange) -> String {
     )
 }
 
-/// What the event of a message says of a recipient.
+/// The content of the event of a message: the result for a recipient.
 #[derive(Clone, Copy, Debug)]
 pub struct RecipientReport<'a> {
     /// The id of the message.
     pub id: &'a str,
     /// The header field Message-ID, with its angle brackets.
     pub message_id: &'a str,
-    /// The address.
+    /// The address of the recipient.
     pub recipient: &'a str,
     /// Host and port of the relay; empty without an attempt.
     pub relay: &'a str,
-    /// The relay's reply, or what was observed.
+    /// The relay's reply, or the observed failure.
     pub reply: &'a str,
     /// The number of attempts.
     pub attempts: i64,
@@ -137,7 +137,7 @@ fn body(event: WebhookEvent, at: Timestamp, data: &serde_json::Value) -> String 
     json!({ "type": event.as_str(), "timestamp": at.rfc3339(), "data": data }).to_string()
 }
 
-/// The longest time between two attempts, with all of the jitter.
+/// The longest time between two attempts, including the jitter.
 pub const WEBHOOK_BACKOFF_MAX: Duration = Duration::from_secs(5 * 3_600);
 
 /// The time until the next attempt after the `attempts`-th one failed: 5 s, rising to 4 h, plus up to a
@@ -159,29 +159,29 @@ pub fn webhook_backoff(attempts: i64, jitter: Jitter) -> Duration {
 pub enum WebhookDeliveryState {
     /// An attempt is due now or later.
     Queued,
-    /// The endpoint took it.
+    /// The endpoint accepted the event.
     Delivered,
-    /// It was given up.
+    /// The event was given up.
     Failed,
-    /// The endpoint was switched off before.
+    /// The endpoint was switched off before the delivery.
     Cancelled,
 }
 
 impl WebhookDeliveryState {
-    /// As stored and in the API.
+    /// The name in the database and in the API.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// A delivery of an event to an endpoint, as its owners see it.
+/// A delivery of an event to an endpoint, for display to its owners.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookDelivery {
     /// The id of the event, as in the header `webhook-id`.
     pub event_id: String,
     /// The type of the event.
     pub event: String,
-    /// Its state.
+    /// The state of the delivery.
     pub state: WebhookDeliveryState,
     /// When the event was created.
     pub created_at: Timestamp,
@@ -189,43 +189,44 @@ pub struct WebhookDelivery {
     pub attempts: i64,
     /// When the last attempt ended.
     pub attempted_at: Option<Timestamp>,
-    /// When the next attempt is due, while it is queued.
+    /// When the next attempt is due, while the event is queued.
     pub next_attempt_at: Option<Timestamp>,
     /// The HTTP status of the last answer.
     pub status: Option<i64>,
-    /// The beginning of the last answer, or why there was none.
+    /// The beginning of the last answer, or the reason why there was none.
     pub answer: Option<String>,
 }
 
-/// An endpoint, as its owners see it.
+/// An endpoint, for display to its owners.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookView {
-    /// A ULID.
+    /// The id, a ULID.
     pub id: String,
-    /// Where events are sent.
+    /// The URL that events are sent to.
     pub url: String,
-    /// Whether events are sent.
+    /// Whether events are sent to the endpoint.
     pub enabled: bool,
     /// When the endpoint answered 410, which switched it off.
     pub gone_at: Option<Timestamp>,
-    /// When it was added.
+    /// When the endpoint was added.
     pub created_at: Timestamp,
-    /// The account or local user that added it.
+    /// The account or local user that added the endpoint.
     pub created_by: String,
-    /// Whether its secret does not open, as the key is lost: no event is sent until it has a new one.
+    /// Whether the secret cannot be opened because its key is lost. No event is sent until the endpoint
+    /// has a new secret.
     pub is_secret_lost: bool,
-    /// How many events wait.
+    /// The number of queued events.
     pub queued: i64,
-    /// The delivery that was attempted last.
+    /// The delivery with the last attempt.
     pub last: Option<WebhookDelivery>,
 }
 
-/// A change of an endpoint. What is absent stays as it is.
+/// A change of an endpoint. Absent fields keep their value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WebhookChange {
-    /// Where events are sent.
+    /// The URL that events are sent to.
     pub url: Option<String>,
-    /// Whether events are sent.
+    /// Whether events are sent to the endpoint.
     pub enabled: Option<bool>,
 }
 

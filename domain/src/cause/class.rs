@@ -1,9 +1,9 @@
-//! The class of a cause: what the failure is about, and who can repair it.
+//! The class of a cause: the subject of the failure.
 
 use serde::Serialize;
 use strum::{EnumIter, IntoStaticStr};
 
-/// What a failure is about. The class of a reply decides what delivery does with the message
+/// The subject of a failure. The class of a reply decides what delivery does with the message
 /// ([`crate::outbox::disposition`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, IntoStaticStr, EnumIter)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -16,15 +16,15 @@ pub enum CauseClass {
     Relaying,
     /// The sender's address or its domain.
     Sender,
-    /// The account that sends is barred, unpaid or exhausted.
+    /// The sending account is barred, unpaid or exhausted.
     SenderAccount,
     /// SPF, DKIM, DMARC or ARC of the sender's domain.
     DomainAuthentication,
     /// The recipient's address or its domain does not exist or is malformed.
     Recipient,
-    /// The mailbox exists and takes no mail: full, disabled, or receiving too fast.
+    /// The mailbox exists and takes no mail: it is full, disabled, or receives mail too fast.
     Mailbox,
-    /// The recipient's side takes mail from certain senders only.
+    /// The recipient's server takes mail from certain senders only.
     RecipientPolicy,
     /// The IP address or the domain is blocked or has a poor reputation.
     Reputation,
@@ -34,13 +34,13 @@ pub enum CauseClass {
     Content,
     /// The size of the message.
     Size,
-    /// Too many messages or connections in a time.
+    /// Too many messages or connections in a period.
     Rate,
-    /// A first message of an unknown sender is deferred.
+    /// Greylisting: the first message of an unknown sender is deferred.
     Greylisting,
     /// Too many recipients in one message.
     RecipientsLimit,
-    /// The relay's own trouble: storage, configuration, look-ups, loops.
+    /// Faults of the relay itself: storage, configuration, look-ups, loops.
     RelayFault,
     /// A policy that the reply does not explain.
     Policy,
@@ -53,7 +53,7 @@ pub enum CauseClass {
 }
 
 impl CauseClass {
-    /// As the API names it.
+    /// The name in the API.
     pub fn as_str(self) -> &'static str {
         self.into()
     }

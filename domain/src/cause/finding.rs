@@ -1,25 +1,25 @@
-//! The cause that was found for a failure, and what it was found by.
+//! The cause found for a failure, and the evidence it is based on.
 
 use serde::Serialize;
 
 use super::alternatives::Alternative;
 use super::rule::Cause;
 
-/// What a cause was found by.
+/// The evidence that a cause is based on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
     /// The words of the relay's reply.
     Words,
-    /// The reply's code, its enhanced status code and the stage; the words are unknown.
+    /// The reply's code, its enhanced status code and the stage, because the words are unknown.
     Code,
-    /// What Postern observed itself: there is no reply.
+    /// A failure without a reply, which Postern observed itself.
     Fault,
 }
 
 impl Basis {
-    /// What to say beside a cause, where it was found by a reply.
+    /// The note on a cause that was found by a reply.
     pub const fn note(self) -> Option<&'static str> {
         match self {
             Self::Words => Some("Found by the words of the reply."),
@@ -32,15 +32,15 @@ impl Basis {
     }
 }
 
-/// The cause of a failure, with what it was found by.
+/// The cause of a failure, with its evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Finding {
-    /// The cause; the likelier one where two fit.
+    /// The cause; if two fit, the likelier one.
     #[serde(flatten)]
     #[cfg_attr(feature = "openapi", schema(value_type = Cause))]
     pub cause: &'static Cause,
-    /// What it was found by.
+    /// The evidence that the cause is based on.
     pub by: Basis,
     /// A second cause that fits the reply as well, and how to tell the two apart.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Alternative>))]

@@ -27,7 +27,7 @@ use reading::Evidence;
 pub use rule::Cause;
 use tables::rules;
 
-/// Finds the cause of a failure; none when no rule matches, which no 4xx or 5xx reply is without.
+/// Finds the cause of a failure; none when no rule matches. A rule matches every 4xx and 5xx reply.
 pub fn find(observation: &Observation<'_>) -> Option<Finding> {
     let evidence = Evidence::of(observation);
     let matched = PHRASES.rules_in(evidence.text());

@@ -1,4 +1,4 @@
-//! The observation of a failed session: what the search for its cause begins with.
+//! The observation of a failed session, the input of the search for its cause.
 
 use crate::settings::SmtpSettings;
 use crate::smtp::capability::Capability;
@@ -15,8 +15,8 @@ pub struct Observation<'a> {
     pub encrypted: bool,
     /// The extensions of the last reply to EHLO; empty without one.
     pub capabilities: &'a [Capability],
-    /// The sender of the transaction. A relay that names it speaks of the sender.
+    /// The sender of the transaction. A reply that contains it is about the sender.
     pub sender: &'a str,
-    /// The recipient of the failed command, where there is one.
+    /// The recipient of the failed command, if there is one.
     pub recipient: Option<&'a str>,
 }

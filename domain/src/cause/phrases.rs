@@ -1,4 +1,4 @@
-//! The phrases of all rules as one automaton, so that a reply is read once however many there are.
+//! The phrases of all rules as one automaton, so that a reply is read once for all of them.
 
 use std::sync::LazyLock;
 

@@ -9,9 +9,9 @@ use super::reading::Evidence;
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Cause {
-    /// A few words, as in `The port is filtered`. Unique among all causes.
+    /// The title in a few words, such as `The port is filtered`. It is unique among all causes.
     pub title: &'static str,
-    /// What the failure is about.
+    /// The class of the failure.
     pub class: CauseClass,
     /// The explanation in one sentence.
     pub cause: &'static str,

@@ -8,7 +8,7 @@ use super::words::receiving::{mailbox, recipient, recipient_policy, relaying};
 use super::words::sending::{account, domain_authentication, identity, reputation, sender};
 use super::words::{content, network, policy, providers, rate, relay_fault, sign_in, size, tls};
 
-/// What Postern observed itself: these failures have no reply.
+/// Rules for failures without a reply, which Postern observed itself.
 const FAULTS: [&[Rule]; 8] = [
     reach::FAULTS,
     certificate::FAULTS,
@@ -20,7 +20,7 @@ const FAULTS: [&[Rule]; 8] = [
     hanging::FAULTS,
 ];
 
-/// The words of replies. What one provider or filter says comes before what many say.
+/// Rules for the words of replies. Words of one provider or filter come before those that many use.
 const WORDS: [&[Rule]; 20] = [
     providers::WORDS,
     rate::SIGN_INS,
@@ -44,7 +44,7 @@ const WORDS: [&[Rule]; 20] = [
     policy::WORDS,
 ];
 
-/// Codes, and words that are too general to outrank them.
+/// Rules for codes, and for words that are too general to outrank codes.
 const CODES: [&[Rule]; 4] = [codes::PROVIDERS, codes::CERTAIN, codes::HINTS, codes::RULES];
 
 /// All rules, in their order.

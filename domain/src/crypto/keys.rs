@@ -1,4 +1,4 @@
-//! Views of keys: those that seal stored secrets, and the key pairs that browsers seal passwords for.
+//! Views of keys: those that seal stored secrets, and the key pairs that browsers seal for.
 
 use std::time::Duration;
 

@@ -20,15 +20,15 @@ const PORTS: [(u16, bool); 4] = [(465, true), (587, false), (2525, false), (25, 
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// The user named it.
+    /// The user named the host or port.
     Given,
-    /// The domain's SRV records name it (RFC 6186, RFC 8314).
+    /// The domain's SRV records name the host and port (RFC 6186, RFC 8314).
     Declared,
-    /// It belongs to the provider whose MX hosts the domain uses.
+    /// The host belongs to the provider whose MX hosts the domain uses.
     Provider,
-    /// It is an MX host of the domain.
+    /// The host is an MX host of the domain.
     Exchange,
-    /// Its name or port is conventional.
+    /// The name or port is conventional.
     Guessed,
 }
 
@@ -44,7 +44,7 @@ pub struct Attempt {
     pub implicit: bool,
     /// Whether to report the extensions offered before StartTLS as well.
     pub plain: bool,
-    /// Why it is tried.
+    /// Why the connection is tried.
     pub source: Source,
 }
 
@@ -268,8 +268,7 @@ mod tests {
         }
     }
 
-    /// A session in which every stage took a millisecond and passed, but for the last where it
-    /// fails.
+    /// A session in which every stage takes a millisecond and passes, except the last if `fails` is set.
     fn trace(stages: &[(Stage, &[&str])], fails: bool) -> Trace {
         let mut trace = Trace::default();
         for (at, (stage, offers)) in (0..).zip(stages) {

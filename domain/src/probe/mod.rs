@@ -29,7 +29,7 @@ pub struct Candidate {
     pub port: u16,
     /// The connection type; `None` stands for the extensions offered before StartTLS.
     pub connection_type: ConnectionType,
-    /// Why it is tried.
+    /// Why the candidate is tried.
     pub source: Source,
 }
 
@@ -156,7 +156,7 @@ pub struct ProbeReport {
     /// Whole seconds since the start, while the probe runs.
     #[serde(skip)]
     pub seconds: u64,
-    /// The end; none while the probe runs.
+    /// The summary; none while the probe runs.
     #[serde(flatten)]
     pub summary: Option<ProbeSummary>,
 }

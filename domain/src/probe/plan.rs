@@ -4,7 +4,7 @@ use super::{Attempt, Source, attempts};
 use crate::Host;
 use crate::settings::provider;
 
-/// The maximum number of hosts tried.
+/// The maximum number of hosts that are tried.
 const MOST_HOSTS: usize = 5;
 
 /// The DNS records of a domain that concern mail submission.

@@ -65,21 +65,22 @@ pub fn recommend(found: &[ProbeResult], address: Option<&str>) -> Recommendation
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     class: Class,
-    /// A relay without a sign-in accepts mail from few clients.
+    /// Whether the relay offers no sign-in: such relays accept mail from few clients.
     anonymous: bool,
-    /// Hosts declared in DNS come before guessed ones.
+    /// Whether the host is guessed: hosts declared in DNS come first.
     undeclared: bool,
-    /// RFC 8314 section 3 prefers implicit TLS. Submission ports come before port 25.
+    /// The order of connection types and ports: RFC 8314 section 3 prefers implicit TLS, and submission
+    /// ports come before port 25.
     order: u8,
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Class {
     Encrypted,
-    /// Encrypted with a certificate that does not pass.
+    /// The connection is encrypted, and the certificate does not pass.
     Faulty,
     Unencrypted,
-    /// An MX host, which most likely does not relay.
+    /// The host is an MX host, which most likely does not relay.
     Incoming,
 }
 
@@ -242,8 +243,8 @@ mod tests {
     use crate::probe::{Candidate, CertificateVerdict};
     use crate::smtp::stage::{CertificateFault, Failure, Stage};
 
-    /// `host port type source`, and what is odd about it: `fault`, `AUTH=…`, `no AUTH`,
-    /// `StartTLS`, or the name of what it ended with.
+    /// Parses `host port type source`, followed by properties of the result: `fault`, `AUTH=…`, `no
+    /// AUTH`, `StartTLS`, or the name of the failure.
     fn row(text: &str) -> ProbeResult {
         let mut words = text.split(' ');
         let mut next = || words.next().expect("a word");

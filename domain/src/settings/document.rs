@@ -7,21 +7,21 @@ use serde::{Deserialize, Serialize};
 use crate::settings::relay::{Change, RelayChange, RelayConfig, RelayLimits};
 use crate::{Form, Kind, Label, Refusal};
 
-/// What the field `format` says.
+/// The value of the field `format`.
 pub const FORMAT: &str = "postern-settings";
 
-/// The version that is written, and the only one that is read.
+/// The version of documents that are written; no other version is read.
 pub const VERSION: u32 = 1;
 
 /// The relays of the organisation, in their order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SettingsDocument {
-    /// [`FORMAT`]
+    /// The format, [`FORMAT`].
     pub format: String,
-    /// [`VERSION`]
+    /// The version, [`VERSION`].
     pub version: u32,
-    /// When it was written (RFC 3339).
+    /// When the document was written (RFC 3339).
     pub exported_at: String,
     /// The relays.
     pub relays: Vec<RelayDocument>,
@@ -33,27 +33,27 @@ pub struct SettingsDocument {
 pub struct RelayDocument {
     /// The name.
     pub name: String,
-    /// Whether it is the first relay, which every Postern has.
+    /// Whether the relay is the first one, which every Postern has.
     #[serde(default)]
     pub first: bool,
-    /// Whether mail is sent through it.
+    /// Whether mail is sent through the relay.
     pub enabled: bool,
-    /// The From domain that it is for.
+    /// The From domain whose mail the relay takes.
     pub from_domain: Option<String>,
-    /// Connections at a time.
+    /// The maximum number of connections at a time.
     pub max_connections: Option<u32>,
-    /// Messages a minute.
+    /// The maximum number of messages a minute.
     pub per_minute: Option<u32>,
-    /// Messages an hour.
+    /// The maximum number of messages an hour.
     pub per_hour: Option<u32>,
-    /// Messages a day.
+    /// The maximum number of messages a day.
     pub per_day: Option<u32>,
     /// The SMTP settings without the password; none before the first save.
     pub settings: Option<BTreeMap<Label, String>>,
-    /// Whether there is a password.
+    /// Whether the relay has a password.
     pub has_password: bool,
-    /// The password, sealed for the public key that was named: a JWE in compact serialisation. Without a key
-    /// it is left out.
+    /// The password, sealed for the public key given to the export: a JWE in compact serialisation.
+    /// Without a key it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
 }
@@ -77,7 +77,7 @@ impl RelayDocument {
         }
     }
 
-    /// The SMTP settings; those that are not named have their default.
+    /// The SMTP settings; absent ones have their default.
     pub fn form(&self) -> Option<Form> {
         self.settings.clone().map(Form::from)
     }
@@ -92,7 +92,7 @@ impl RelayDocument {
         }
     }
 
-    /// The change that makes a relay as this one, without its SMTP settings.
+    /// The change that gives a relay these properties, without the SMTP settings.
     pub fn change(&self) -> RelayChange {
         RelayChange {
             name: Some(self.name.clone()),
@@ -114,8 +114,9 @@ fn limit(limit: Option<u32>) -> Change<i64> {
 /// Reads a document.
 ///
 /// # Errors
-/// [`Kind::Invalid`] where it is not one, or not of this version, where two relays have one name or are both
-/// the first, where a password is not sealed, and where a name or a From domain has control characters.
+/// [`Kind::Invalid`] if the text is not a document of this version, if two relays have the same name or
+/// are both the first, if a password is not sealed, or if a name or a From domain contains control
+/// characters.
 pub fn parse(text: &str) -> Result<SettingsDocument, Refusal> {
     let invalid = |text: String| Refusal::new(Kind::Invalid, text);
     let document: SettingsDocument = serde_json::from_str(text).map_err(|error| {
@@ -132,7 +133,7 @@ pub fn parse(text: &str) -> Result<SettingsDocument, Refusal> {
         let texts = [Some(&relay.name), relay.from_domain.as_ref()];
         let is_plain = |text: &String| !text.chars().any(char::is_control);
         if !texts.into_iter().flatten().all(is_plain) {
-            // They are shown before they are validated.
+            // Names and From domains are shown before they are validated.
             let text = "The name or the From domain of a relay has control characters.";
             return Err(invalid(text.to_owned()));
         }

@@ -7,9 +7,9 @@ pub type Assignment = (String, String);
 
 /// Reads the variables of a file.
 ///
-/// A line is `NAME=value`, with or without `export` before it. A value in single quotes is taken as it
-/// is; in double quotes `\n`, `\t`, `\"`, `\\` and `\$` are replaced. Quoted values may go over several
-/// lines. In a value without quotes a `#` after white space begins a comment. Nothing is expanded.
+/// A line is `NAME=value`, with or without `export` before it. A value in single quotes is not changed;
+/// in double quotes `\n`, `\t`, `\"`, `\\` and `\$` are replaced. Quoted values may span several lines.
+/// In a value without quotes a `#` after white space begins a comment. Variables are not expanded.
 ///
 /// # Errors
 /// [`Kind::Invalid`] with the first line that cannot be read. The text shows no
@@ -72,7 +72,7 @@ fn is_name(name: &str) -> bool {
     name.starts_with(starts) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// The value behind an opening quote, and the octets up to and with the closing one.
+/// The value after an opening quote, and the number of octets including the closing one.
 fn quoted(text: &str, quote: char) -> Option<(String, usize)> {
     let mut value = String::new();
     let mut characters = text.char_indices();

@@ -286,7 +286,7 @@ fn timeout(text: &str) -> Result<Duration, &'static str> {
     }
 }
 
-/// Parsing the certificates themselves is left to the engine: a parser would enlarge the browser bundle.
+/// The engine parses the certificates themselves: a parser would enlarge the browser bundle.
 fn trusted(text: &str, check: Option<CertificateCheck>) -> Result<String, &'static str> {
     match pem::fault(text).filter(|_| !text.is_empty()) {
         Some(fault) => Err(fault),

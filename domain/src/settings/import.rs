@@ -1,4 +1,4 @@
-//! Settings of a relay that are taken over from another program, before they are saved.
+//! Settings of a relay that are imported from another program, before they are saved.
 
 pub mod msmtp;
 pub mod nullmailer;
@@ -7,12 +7,12 @@ pub mod postfix;
 use crate::settings::smtp_environment::{ReadEnvironment, VariableMeaning};
 use crate::{CertificateCheck, Form, Kind, Label, Refusal, SecretString};
 
-/// What was read, and what follows from it.
+/// The variables or options that were read, and the resulting settings.
 #[derive(Clone, Debug, Default)]
 pub struct SettingsImport {
     /// Each variable or option that was read.
     pub read: Vec<VariableMeaning>,
-    /// The fields that it sets.
+    /// The fields that the import sets.
     pub fields: Vec<(Label, String)>,
     /// The password.
     pub password: Option<SecretString>,
@@ -21,7 +21,7 @@ pub struct SettingsImport {
 }
 
 impl SettingsImport {
-    /// The settings that an environment makes of saved ones.
+    /// The import of an environment over saved settings.
     pub fn of_environment(environment: &ReadEnvironment, saved: &Form) -> Self {
         let over = |saved: &Form| environment.settings.over(saved).form;
         let effective = over(&saved_for(saved, over(saved).get(Label::Host)));
@@ -36,7 +36,7 @@ impl SettingsImport {
         }
     }
 
-    /// The import into the relay with these saved settings.
+    /// Completes the import for the relay with these saved settings.
     pub fn into_relay(mut self, saved: &Form) -> Self {
         let kept = saved_for(saved, self.over(saved).get(Label::Host));
         for label in kept.differing(saved) {
@@ -50,7 +50,7 @@ impl SettingsImport {
         self.fields.push((label, text.into()));
     }
 
-    /// Sets the sign-in; none without a user.
+    /// Sets the authentication type and the user name; without a user there is no sign-in.
     fn sign_in(&mut self, kind: &str, username: &str) {
         let kind = match username {
             "" => "None",
@@ -60,17 +60,17 @@ impl SettingsImport {
         self.set(Label::Username, username);
     }
 
-    /// Says what follows from an option.
+    /// Records the effect of an option.
     fn follow(&mut self, option: &str, value: &str, meaning: impl Into<String>) {
         self.explain(option, Some(value), true, meaning.into());
     }
 
-    /// Says what follows from an option whose value is a password.
+    /// Records the effect of an option whose value is a password.
     fn follow_secret(&mut self, option: &str, meaning: impl Into<String>) {
         self.explain(option, None, true, meaning.into());
     }
 
-    /// Says why nothing follows from an option.
+    /// Records why an option has no effect.
     fn ignore(&mut self, option: &str, value: Option<&str>, meaning: impl Into<String>) {
         self.explain(option, value, false, meaning.into());
     }
@@ -84,15 +84,15 @@ impl SettingsImport {
         });
     }
 
-    /// The saved settings with the fields.
+    /// The saved settings with the imported fields applied.
     pub fn over(&self, saved: &Form) -> Form {
         let fields = self.fields.iter();
         fields.fold(saved.clone(), |form, (label, text)| form.with(*label, text))
     }
 }
 
-/// What counts of saved settings for a relay at `host`: for another host nobody switched the certificate check
-/// off, trusted a certificate or allowed passwords without encryption.
+/// The saved settings that also apply to a relay at `host`. A switched-off certificate check, trusted
+/// certificates and permission for unencrypted passwords do not apply to another host.
 fn saved_for(saved: &Form, host: &str) -> Form {
     if host.eq_ignore_ascii_case(saved.get(Label::Host)) {
         return saved.clone();
@@ -102,10 +102,10 @@ fn saved_for(saved: &Form, host: &str) -> Form {
     checked.with(Label::PlaintextAuth, "0")
 }
 
-/// What Postern does about certificates, where a program does otherwise.
+/// The note on certificates, for programs that do not check them.
 const CHECKED: &str = "Postern checks the certificate of the relay. Where that fails, a diagnosis offers to trust it.";
 
-/// What a connection type means.
+/// The description of a connection type.
 fn encryption_of(connection: &str) -> &'static str {
     match connection {
         "SSL" => "TLS from the first byte (SSL).",

@@ -5,13 +5,13 @@ use crate::settings::Verification;
 /// The limits of a relay; absent ones do not apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RelayLimits {
-    /// Connections at a time.
+    /// The maximum number of connections at a time.
     pub max_connections: Option<u32>,
-    /// Messages a minute.
+    /// The maximum number of messages a minute.
     pub per_minute: Option<u32>,
-    /// Messages an hour.
+    /// The maximum number of messages an hour.
     pub per_hour: Option<u32>,
-    /// Messages a day.
+    /// The maximum number of messages a day.
     pub per_day: Option<u32>,
 }
 
@@ -23,23 +23,24 @@ pub struct RelayConfig {
     /// The domain, as A-labels in lower case, of the From addresses that the relay is for; `None`
     /// means all.
     pub from_domain: Option<String>,
-    /// Whether mail is sent through it.
+    /// Whether mail is sent through the relay.
     pub enabled: bool,
     /// Its limits.
     pub limits: RelayLimits,
 }
 
-/// What decides which mail a relay is for.
+/// The rule that decides which mail a relay takes.
 #[derive(Clone, Copy, Debug)]
 pub struct RelayRule<'a> {
-    /// The domain of the From addresses that it is for; `None` means all.
+    /// The domain of the From addresses whose mail the relay takes; `None` means all.
     pub from_domain: Option<&'a str>,
-    /// Whether mail is sent through it.
+    /// Whether mail is sent through the relay.
     pub enabled: bool,
 }
 
 /// The positions of the relays that take the mail of a From domain, in their order: those with a rule
-/// for it, or where none has, those without a rule. `None` is mail of no rule.
+/// for it, or if there are none, those without a rule. For `None`, only relays without a rule are
+/// considered.
 pub fn positions<'a>(
     relays: impl Iterator<Item = RelayRule<'a>> + Clone + 'a,
     domain: Option<&'a str>,
@@ -59,11 +60,11 @@ pub fn positions<'a>(
 /// A relay as administrators see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelayView {
-    /// `global` for the first relay, a ULID for others.
+    /// The id: `global` for the first relay, a ULID for others.
     pub id: String,
     /// The position in the order of relays, from 1 on.
     pub position: i64,
-    /// The number of the last change, without changes of its SMTP settings.
+    /// The number of the last change; changes of the SMTP settings are not counted.
     pub revision: i64,
     /// The relay without its SMTP settings.
     pub config: RelayConfig,
@@ -74,7 +75,7 @@ pub struct RelayView {
 }
 
 impl RelayView {
-    /// Whether it is the first relay, which cannot be removed.
+    /// Whether the relay is the first one, which cannot be removed.
     pub fn is_main(&self) -> bool {
         self.id == MAIN
     }
@@ -83,10 +84,10 @@ impl RelayView {
 /// The id of the first relay.
 pub const MAIN: &str = "global";
 
-/// What stands for the account's own relay in the place of an id.
+/// The text that names the account's own relay in place of an id.
 pub const OWN: &str = "own";
 
-/// The id of a relay, where `None` is the first.
+/// The id of a relay; `None` is the first relay.
 pub fn id_or_main(id: Option<&str>) -> &str {
     id.unwrap_or(MAIN)
 }
@@ -94,32 +95,32 @@ pub fn id_or_main(id: Option<&str>) -> &str {
 /// The change of a value that may be absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Change<T> {
-    /// It stays as it is.
+    /// The value does not change.
     #[default]
     Keep,
-    /// It becomes absent.
+    /// The value becomes absent.
     Clear,
-    /// It becomes this value.
+    /// The value is replaced by this one.
     Set(T),
 }
 
-/// A change of a relay, not validated. What is absent stays as it is.
+/// A change of a relay that is not validated. Absent fields keep their value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RelayChange {
     /// The name.
     pub name: Option<String>,
     /// The From domain.
     pub from_domain: Change<String>,
-    /// Whether mail is sent through it.
+    /// Whether mail is sent through the relay.
     pub enabled: Option<bool>,
     /// The position in the order of relays, from 1 on.
     pub position: Option<i64>,
-    /// Connections at a time.
+    /// The maximum number of connections at a time.
     pub max_connections: Change<i64>,
-    /// Messages a minute.
+    /// The maximum number of messages a minute.
     pub per_minute: Change<i64>,
-    /// Messages an hour.
+    /// The maximum number of messages an hour.
     pub per_hour: Change<i64>,
-    /// Messages a day.
+    /// The maximum number of messages a day.
     pub per_day: Change<i64>,
 }

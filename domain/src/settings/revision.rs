@@ -5,56 +5,57 @@ use serde::Serialize;
 use crate::settings::Stamp;
 use crate::{Form, Label};
 
-/// A save of the settings of a relay, as people see it.
+/// A save of the settings of a relay, for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevisionView {
-    /// Its number, from 1 on.
+    /// The number of the revision, from 1 on.
     pub number: i64,
-    /// When it was saved, and by which account or local user.
+    /// When the revision was saved, and by which account or local user.
     pub saved: Stamp,
-    /// The IP address that it was saved from, or `this machine`; empty where it was not recorded.
+    /// The IP address that the revision was saved from, or `this machine`; empty if it was not recorded.
     pub origin: String,
-    /// The revision that it brought back.
+    /// The earlier revision that this one restored.
     pub restored: Option<i64>,
-    /// When a test mail was delivered with it, and by which account or local user it was sent.
+    /// When a test mail was delivered with the revision, and by which account or local user the mail was
+    /// sent.
     pub verified: Option<Stamp>,
-    /// The password that goes with it.
+    /// The password of the revision.
     pub password: RevisionPassword,
-    /// Whether it is the removal of an account's own relay.
+    /// Whether the revision is the removal of an account's own relay.
     pub is_removal: bool,
-    /// What it changed; `None` where the revision before it is no longer kept.
+    /// The changes of the revision; `None` if the previous revision is no longer kept.
     pub changes: Option<Vec<FieldChange>>,
 }
 
-/// A revision beside the settings in use.
+/// A revision compared with the settings in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevisionComparison {
     /// The revision.
     pub revision: RevisionView,
-    /// What changes if it is brought back; without the password where that of the environment stays.
+    /// The changes of a restore, without the password if that of the environment stays in use.
     pub changes: Vec<FieldChange>,
     /// The number of the newest revision.
     pub newest: i64,
     /// Whether the password is that of the environment, which stays in use.
     pub environment_password: bool,
-    /// The fields that the environment sets to other values, each with its variable: the revision cannot be brought
-    /// back.
+    /// The fields that the environment sets to other values, each with its variable. With such a field
+    /// the revision cannot be restored.
     pub locks: Vec<(Label, String)>,
 }
 
-/// The password that goes with a revision. Its text is not shown.
+/// The password of a revision. Its text is not shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(example = "kept"))]
 #[serde(rename_all = "kebab-case")]
 pub enum RevisionPassword {
-    /// It has none.
+    /// The revision has no password.
     None,
-    /// It is kept, and comes back with the revision.
+    /// The password is kept, and is restored with the revision.
     Kept,
-    /// It is not kept: more than three were saved since, or it was that of the environment.
+    /// The password is not kept: more than three were saved since, or it was that of the environment.
     Forgotten,
-    /// It is kept, but the key that opens it is lost.
+    /// The password is kept, but the key that opens it is lost.
     ReEnter,
 }
 
@@ -63,11 +64,11 @@ pub enum RevisionPassword {
 pub struct FieldChange {
     /// The field.
     pub label: Label,
-    /// Its values; `None` for a secret, of which only the change is known.
+    /// The values of the field; `None` for a secret, for which only the fact of a change is known.
     pub values: Option<ChangedValues>,
 }
 
-/// The values of a field before and after a change; empty where there were no settings.
+/// The values of a field before and after a change; empty for a side without settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangedValues {
     /// The value before.
@@ -119,7 +120,8 @@ impl FieldChange {
     }
 }
 
-/// Whether these are no settings: a removal is stored as a form without a host, and no save is.
+/// Whether the form stands for a removal, which is stored as a form without a host; a save always has a
+/// host.
 pub fn is_removal(form: &Form) -> bool {
     form.get(Label::Host).is_empty()
 }
@@ -142,7 +144,7 @@ mod tests {
         }
     }
 
-    /// The changes as texts; of a secret the label alone.
+    /// The changes as texts; only the label for a secret.
     fn shown(
         before: Option<RevisionSettings<'_>>,
         after: Option<RevisionSettings<'_>>,

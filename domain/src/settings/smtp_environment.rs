@@ -10,27 +10,27 @@ mod tests;
 
 pub use reader::{FILE, FoundVariable, NAMES, ReadEnvironment, is_of_mailer, read};
 
-/// What a variable means.
+/// The meaning of a variable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VariableMeaning {
-    /// The name that it is set by.
+    /// The name of the variable in the environment.
     pub variable: String,
-    /// Its value; `None` for a password, and for variables that Postern does not know.
+    /// The value; `None` for a password, and for variables that Postern does not know.
     pub value: Option<String>,
-    /// Whether it has an effect.
+    /// Whether the variable has an effect.
     pub is_followed: bool,
-    /// What follows from it, or why nothing does, as a sentence.
+    /// The effect of the variable, or why it has none, as a sentence.
     pub meaning: String,
 }
 
-/// A value and the variable that it is set by.
+/// A value and the variable that sets it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct SetBy<T> {
     value: T,
     variable: String,
 }
 
-/// Settings that variables determine. They are laid over saved settings.
+/// Settings that variables determine. They have precedence over saved settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SmtpEnvironment {
@@ -42,21 +42,20 @@ pub struct SmtpEnvironment {
     from_name: Option<SetBy<String>>,
     host: Option<SetBy<String>>,
     port: Option<SetBy<u16>>,
-    /// `SMTP_SECURE` or `SMTP_TLS`.
+    /// The value of `SMTP_SECURE` or `SMTP_TLS`.
     secure: Option<SetBy<bool>>,
     require_tls: Option<SetBy<bool>>,
     authentication: Option<SetBy<String>>,
     username: Option<SetBy<String>>,
-    /// The variable of the password, which is kept apart.
+    /// The variable of the password, whose value is stored separately.
     password: Option<String>,
-    /// Whole seconds.
+    /// Both time-outs, in whole seconds.
     timeout: Option<SetBy<u64>>,
-    /// The variable that allows passwords without encryption and certificates without a check, where that
-    /// is followed.
+    /// The variable that allows unencrypted passwords and unchecked certificates, if it is followed.
     insecure: Option<String>,
 }
 
-/// Saved settings with those of an environment over them.
+/// Saved settings with those of an environment applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EffectiveSettings {
     /// The settings.
@@ -83,15 +82,15 @@ impl SmtpEnvironment {
         self.password.as_deref()
     }
 
-    /// Lays the environment over saved settings.
+    /// Applies the environment to saved settings.
     ///
-    /// - The connection type is that of `SMTP_SECURE`, `SMTP_TLS` and `SMTP_REQUIRE_TLS`; without them SSL
-    ///   at port 465, else None. The port is 465 or 587 where `SMTP_HOST` comes without one.
-    /// - With a user or a password of the environment there is a sign-in, by Plain where `SMTP_AUTH` names
-    ///   no mechanism.
+    /// - The connection type is that of `SMTP_SECURE`, `SMTP_TLS` and `SMTP_REQUIRE_TLS`; without them
+    ///   it is SSL at port 465, else None. The port is 465 or 587 if `SMTP_HOST` is set without a port.
+    /// - A user or a password of the environment enables the sign-in, by Plain if `SMTP_AUTH` names no
+    ///   mechanism.
     /// - A password of the environment is never sent unencrypted, nor with the certificate check off, unless
     ///   `EMAIL_ALLOW_INSECURE` is followed.
-    /// - Without a From address anywhere, a user name that is an address is taken; it may be changed.
+    /// - Without any From address, a user name that is an address is used; it can be changed.
     pub fn over(&self, saved: &Form) -> EffectiveSettings {
         let mut effective = EffectiveSettings {
             form: saved.clone(),
@@ -138,7 +137,7 @@ impl SmtpEnvironment {
         effective
     }
 
-    /// Host, port and connection type.
+    /// Applies host, port and connection type.
     fn connect(&self, effective: &mut EffectiveSettings) {
         let is_secure = self.secure.as_ref().map(|set| set.value);
         if let Some(set) = &self.host {

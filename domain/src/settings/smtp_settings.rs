@@ -26,7 +26,7 @@ use crate::{EmailAddress, Host};
 #[strum(parse_err_ty = TextFault, parse_err_fn = unknown_connection_type)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum ConnectionType {
-    /// Opportunistic: StartTLS when the relay offers it, and then it must succeed.
+    /// Opportunistic encryption: StartTLS is used when the relay offers it, and then it must succeed.
     None,
     /// Implicit TLS (RFC 8314 section 3), usually port 465.
     #[serde(rename = "SSL")]
@@ -98,12 +98,13 @@ impl AuthenticationType {
 )]
 #[strum(parse_err_ty = TextFault, parse_err_fn = unknown_certificate_check)]
 pub enum CertificateCheck {
-    /// Issued by a root of the system, valid for the host name and in date.
+    /// The certificate must be issued by a root of the system, be valid for the host name and be in
+    /// date.
     Verify,
-    /// One of the trusted certificates itself, or issued by a trusted authority, valid for the host
-    /// name and in date. The roots of the system do not count.
+    /// The certificate must be a trusted one itself, or be issued by a trusted authority, be valid for
+    /// the host name and be in date. The roots of the system do not count.
     Trusted,
-    /// Not checked.
+    /// The certificate is not checked.
     Off,
 }
 
@@ -119,7 +120,7 @@ macro_rules! stored_text {
             }
         }
 
-        // The derived one pads, which costs the browser bundle 1 kB.
+        // The derived implementation pads, which adds 1 kB to the browser bundle.
         impl fmt::Display for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(self.as_str())
@@ -208,7 +209,8 @@ impl SmtpSettings {
         same_relay && !(check_weakened || bared || exposed)
     }
 
-    /// Both lists are as a save stores them, so that equal certificates have equal text.
+    /// Whether every certificate trusted by `other` is trusted by `self`. A save normalises lists, so
+    /// that equal certificates have equal text.
     fn trusts_all_of(&self, other: &Self) -> bool {
         let own = blocks(&self.trusted_certificates).unwrap_or_default();
         let others = blocks(&other.trusted_certificates);

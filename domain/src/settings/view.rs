@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Form, Label, Timestamp};
 
-/// Whether there is a password, and which. The password itself is never read back.
+/// The state of the password. The password itself is never read back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -15,7 +15,7 @@ pub enum PasswordState {
     None,
     /// A password is stored, but the key that opens it is lost.
     ReEnter,
-    /// A password is saved for another relay than the environment of Postern names. It is not used.
+    /// A password is saved for a relay other than the one in the environment of Postern. It is not used.
     OtherRelay,
     /// The password is that of the environment of Postern.
     Environment,
@@ -24,9 +24,9 @@ pub enum PasswordState {
 /// The actor and time of an action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
-    /// When it was done.
+    /// The time of the action.
     pub at: Timestamp,
-    /// The account or local user that did it.
+    /// The account or local user that acted.
     pub by: String,
 }
 
@@ -47,25 +47,25 @@ pub enum Verification {
 pub struct EarlierPassword {
     /// The revision that introduced it.
     pub revision: i64,
-    /// When it was saved and by which account.
+    /// When the password was saved and by which account.
     pub saved: Stamp,
-    /// The user and relay it was saved for, as in `alerts at smtp.example.org:587`. It is used for
-    /// no other.
+    /// The user and relay that the password was saved for, as in `alerts at smtp.example.org:587`. It is
+    /// used for no other.
     pub relay: String,
 }
 
 /// The saved configuration as the page shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettingsView {
-    /// The settings in force as text: the saved ones, and over them those of the environment.
+    /// The settings in force as text: the saved ones, with those of the environment applied.
     pub form: Form,
-    /// Whether there is a password, and which.
+    /// The state of the password.
     pub password: PasswordState,
     /// The current revision; 0 before the first save.
     pub revision: i64,
     /// When the revision was saved and by which account; none before the first save.
     pub saved: Option<Stamp>,
-    /// Whether a test mail was delivered with it.
+    /// Whether a test mail was delivered with the saved configuration.
     pub verified: Verification,
     /// Passwords of earlier revisions that can be restored.
     pub earlier: Vec<EarlierPassword>,
@@ -82,12 +82,12 @@ impl SettingsView {
     }
 }
 
-/// The change a save makes to the password.
+/// The change of the password by a save.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PasswordChange {
     /// Keep the saved password, if [`crate::SmtpSettings::password_stays`] permits it. With the
-    /// authentication type None it is forgotten, as any password is.
+    /// authentication type None every password is removed, also this one.
     #[default]
     Keep,
     /// Remove the saved password.

@@ -6,22 +6,22 @@ use crate::{Form, Label};
 /// A warning about a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SettingsWarning {
-    /// The field it is shown beside.
+    /// The field that the warning is shown beside.
     pub label: Label,
     /// The warning as a sentence.
     pub text: &'static str,
-    /// The change that resolves it.
+    /// The change that resolves the warning.
     pub repair: SettingsRepair,
 }
 
 /// The change of one setting that resolves a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SettingsRepair {
-    /// The text of the button that makes it.
+    /// The text of the button that makes the change.
     pub button: &'static str,
     /// The setting.
     pub label: Label,
-    /// Its new value.
+    /// The new value.
     pub value: &'static str,
 }
 

@@ -39,7 +39,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// As the command line and the API name it.
+    /// The name on the command line and in the API.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -116,23 +116,23 @@ impl Stage {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CertificateFault {
-    /// Its validity period has ended.
+    /// The validity period has ended.
     Expired,
-    /// Its validity period has not begun.
+    /// The validity period has not begun.
     NotYetValid,
-    /// The host name is not among its names.
+    /// The host name is not among the names of the certificate.
     OtherName,
-    /// It is its own issuer.
+    /// The certificate is its own issuer.
     SelfSigned,
-    /// Its issuer is not trusted.
+    /// The issuer is not trusted.
     UnknownIssuer,
-    /// Its issuer is not trusted, and the relay did not send the intermediate certificates.
+    /// The issuer is not trusted, and the relay did not send the intermediate certificates.
     ChainIncomplete,
-    /// X.509 version 1, which has no extensions and cannot name a host.
+    /// The certificate is of X.509 version 1, which has no extensions and cannot name a host.
     Version1,
-    /// It is not among the trusted certificates of the relay.
+    /// The certificate is not among the trusted certificates of the relay.
     NotTrusted,
-    /// It is malformed, not for servers, or signed with an insecure algorithm.
+    /// The certificate is malformed, not for servers, or signed with an insecure algorithm.
     Invalid,
 }
 
@@ -153,7 +153,7 @@ pub enum Fault {
     NoAnswer,
     /// The operator's allow and deny lists forbid the address.
     AddressNotAllowed,
-    /// The address is not public, which that of an account's own relay has to be.
+    /// The address is not public, as required for an account's own relay.
     AddressNotPublic,
     /// No complete reply within the command time-out.
     TimedOut,

@@ -1,6 +1,6 @@
-//! Words that many kinds of replies have: with the stage, they are worth more than the code alone.
+//! Words that many kinds of replies contain: together with the stage they outrank the code alone.
 //!
-//! A cause that they lead to counts as found by code.
+//! A cause found by these words counts as found by code.
 
 use crate::cause::rule::Rule;
 use crate::cause::words::receiving::{mailbox, recipient};

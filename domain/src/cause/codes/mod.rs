@@ -1,4 +1,4 @@
-//! Causes by code: the enhanced status code, the reply code and the stage, where words are unknown.
+//! Causes by code: the enhanced status code, the reply code and the stage, if words are unknown.
 //!
 //! The enhanced codes are those of RFC 3463, of IANA's registry "Simple Mail Transfer Protocol (SMTP)
 //! Enhanced Status Codes", and Microsoft's.
@@ -24,7 +24,7 @@ const fn rule(when: fn(&Evidence<'_>) -> bool, cause: &'static Cause) -> Rule {
     }
 }
 
-/// Sign-ins at relays whose host tells the provider.
+/// Sign-ins at relays whose host name identifies the provider.
 pub(super) const PROVIDERS: &[Rule] = &[
     rule(
         |observed| wrong_password(observed) && observed.host_in("smtp.gmail.com"),
@@ -50,7 +50,7 @@ pub(super) const PROVIDERS: &[Rule] = &[
 /// The stages before a transaction at which a relay refuses the client itself.
 const CLIENT: &[Stage] = &[Stage::Greeting, Stage::Ehlo];
 
-/// Codes that say more than general words.
+/// Codes that are more specific than general words.
 pub(super) const CERTAIN: &[Rule] = &[
     rule(
         |observed| observed.at(&[Stage::StartTls]) && observed.deferred(),

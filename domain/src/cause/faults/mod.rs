@@ -1,4 +1,4 @@
-//! Causes of failures without a reply: what Postern observed itself.
+//! Causes of failures without a reply, which Postern observed itself.
 
 pub mod certificate;
 pub mod encryption;

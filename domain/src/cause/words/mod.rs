@@ -1,4 +1,4 @@
-//! Causes by the words of replies. Files with failures of their own have those too.
+//! Causes by the words of replies. Some files also have causes of failures without a reply.
 
 pub mod content;
 pub mod network;

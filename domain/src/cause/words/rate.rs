@@ -51,7 +51,7 @@ pub const RECIPIENTS: Cause = Cause {
     ],
 };
 
-/// What looks like a sign-in that failed, and is about how often one was tried.
+/// Words that resemble a failed sign-in, and are about the number of attempts.
 pub const SIGN_INS: &[Rule] = &[Rule {
     words: &["too many auth commands"],
     when: |_| true,

@@ -1,4 +1,4 @@
-//! Causes: the relay's own trouble.
+//! Causes: faults of the relay itself.
 
 use crate::cause::class::CauseClass;
 use crate::cause::rule::{Cause, Rule};

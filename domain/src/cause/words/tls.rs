@@ -26,7 +26,7 @@ pub const ENCRYPTION: Cause = Cause {
     ],
 };
 
-/// Words of a relay that takes nothing before the connection is encrypted.
+/// Words of a relay that accepts no command before the connection is encrypted.
 pub const ENCRYPTION_FIRST: &[&str] = &[
     "tls obligatoire",
     "encryption required",
@@ -48,7 +48,7 @@ pub const ENCRYPTION_FIRST: &[&str] = &[
     "confidentiality required",
 ];
 
-/// What the relay says of TLS between itself and the next server, or of its rules about it.
+/// Words of the relay about TLS between itself and the next server, or its rules for it.
 pub const TLS_RULE: Cause = Cause {
     title: "The relay is not satisfied with the encryption",
     class: CauseClass::Tls,

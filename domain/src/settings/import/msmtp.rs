@@ -3,7 +3,7 @@
 use super::{CHECKED, SettingsImport, encryption_of, invalid};
 use crate::{Label, Refusal, SecretString};
 
-/// The name of the account that msmtp uses where none is named.
+/// The name of the account that msmtp uses if none is named.
 const DEFAULT: &str = "default";
 
 /// An option and its value.
@@ -13,7 +13,7 @@ struct AccountOption {
     value: String,
 }
 
-/// An account with its options; those of the accounts that it inherits from come first.
+/// An account with its options. The options of accounts that it inherits from come first.
 #[derive(Clone, Debug)]
 struct MsmtpAccount {
     name: String,
@@ -21,7 +21,7 @@ struct MsmtpAccount {
 }
 
 impl MsmtpAccount {
-    /// The value that counts: the last one.
+    /// The value in effect, which is the last one.
     fn get(&self, name: &str) -> &str {
         let option = self.options.iter().rfind(|option| option.name == name);
         option.map_or("", |option| option.value.as_str())
@@ -35,10 +35,11 @@ impl MsmtpAccount {
     }
 }
 
-/// Settings of the account `default`, or of the only one.
+/// Imports the settings of the account `default`, or of the only account.
 ///
 /// # Errors
-/// [`Kind::Invalid`](crate::Kind::Invalid) where an account or its host is missing, or a line cannot be read.
+/// [`Kind::Invalid`](crate::Kind::Invalid) if an account or its host is missing, or a line cannot be
+/// read.
 pub fn import(text: &str) -> Result<SettingsImport, Refusal> {
     let accounts = accounts(text)?;
     let chosen = accounts.iter().rfind(|account| account.name == DEFAULT);
@@ -118,7 +119,7 @@ fn sign_in(account: &MsmtpAccount, import: &mut SettingsImport) {
 fn others(account: &MsmtpAccount, import: &mut SettingsImport) {
     let mut take = |option: &str, label: Label, meaning: &str| {
         let value = account.get(option);
-        // A pattern of addresses, and what msmtp replaces.
+        // Patterns of addresses and placeholders of msmtp are not imported.
         if !value.is_empty() && !value.contains(['*', '%']) {
             import.follow(option, value, meaning);
             import.set(label, value);
@@ -162,7 +163,7 @@ fn accounts(text: &str) -> Result<Vec<MsmtpAccount>, Refusal> {
         let value = unquoted(value.trim());
         match name {
             "defaults" => {
-                // Options behind this line belong to no account.
+                // Options after this line belong to no account.
                 accounts.push(MsmtpAccount {
                     name: String::new(),
                     options: Vec::new(),
@@ -207,7 +208,7 @@ fn accounts(text: &str) -> Result<Vec<MsmtpAccount>, Refusal> {
     Ok(accounts)
 }
 
-/// The defaults behind the last line `defaults`, or those before it.
+/// The defaults after the last line `defaults`, or those before it.
 fn taken_defaults(accounts: &[MsmtpAccount], before: &[AccountOption]) -> Vec<AccountOption> {
     match accounts.last() {
         Some(section) if section.name.is_empty() => section.options.clone(),

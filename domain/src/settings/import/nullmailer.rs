@@ -3,7 +3,7 @@
 use super::{CHECKED, SettingsImport, invalid};
 use crate::{Label, Refusal, SecretString};
 
-/// The files of `/etc/nullmailer` that are read; empty where there is none.
+/// The contents of the files of `/etc/nullmailer` that are read; empty for a missing file.
 #[derive(Clone, Debug, Default)]
 pub struct NullmailerFiles {
     /// The relays, one a line.
@@ -16,11 +16,11 @@ pub struct NullmailerFiles {
     pub allmailfrom: String,
 }
 
-/// Settings of the first remote.
+/// Imports the settings of the first remote.
 ///
 /// # Errors
-/// [`Kind::Invalid`](crate::Kind::Invalid) where there is none, where it is not one of SMTP, and where its line
-/// cannot be read.
+/// [`Kind::Invalid`](crate::Kind::Invalid) if there is no remote, if the first one does not use SMTP, or
+/// if its line cannot be read.
 pub fn import(files: &NullmailerFiles) -> Result<SettingsImport, Refusal> {
     let lines = files.remotes.lines().map(str::trim);
     let mut remotes = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -32,7 +32,7 @@ pub fn import(files: &NullmailerFiles) -> Result<SettingsImport, Refusal> {
     let Some((host, rest)) = words.split_first() else {
         return Err(invalid("remotes names no relay."));
     };
-    // The protocol may be left out.
+    // The protocol is optional.
     let options = match rest.first().map(String::as_str) {
         Some("smtp") => &rest[1..],
         Some(protocol) if !protocol.starts_with('-') && !protocol.contains('=') => {
@@ -68,7 +68,7 @@ pub fn import(files: &NullmailerFiles) -> Result<SettingsImport, Refusal> {
     Ok(import)
 }
 
-/// What the options of a remote say.
+/// The options of a remote.
 #[derive(Default)]
 struct RemoteOptions {
     port: String,
@@ -111,7 +111,7 @@ fn options_of(options: &[String], import: &mut SettingsImport) -> Result<(), Ref
             "ssl" => remote.connection = Some("SSL"),
             "starttls" => remote.connection = Some("TLS"),
             "insecure" => import.ignore("--insecure", None, format!("Not followed. {CHECKED}")),
-            // It may be the end of a password that is not quoted.
+            // The word is not shown: it may be the end of a password without quotes.
             _ if !word.starts_with('-') && !word.contains('=') => {
                 let meaning = "Not followed: a word that is no option.";
                 import.ignore("remotes", None, meaning);
@@ -140,7 +140,7 @@ fn options_of(options: &[String], import: &mut SettingsImport) -> Result<(), Ref
     Ok(())
 }
 
-/// The words of a line, with quotes as in a shell; `None` where one is never closed.
+/// Splits a line into words, with quotes as in a shell; `None` for a quote that is not closed.
 fn words(line: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;

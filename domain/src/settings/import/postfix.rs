@@ -10,8 +10,8 @@ use crate::{Label, Refusal, SecretString};
 pub struct MainCf(BTreeMap<String, String>);
 
 impl MainCf {
-    /// Reads a file. A line that begins with white space continues the one before; of parameters with one
-    /// name the last counts.
+    /// Parses a file. A line that begins with white space continues the previous one. If a parameter
+    /// occurs repeatedly, the last one counts.
     pub fn parse(text: &str) -> Self {
         let pairs = logical_lines(text).into_iter().filter_map(|line| {
             let (name, value) = line.split_once('=')?;
@@ -20,15 +20,15 @@ impl MainCf {
         Self(pairs.collect())
     }
 
-    /// The value of a parameter with other parameters in the place of `$name`, `${name}` and `$(name)`; empty
-    /// where it is not set.
+    /// The value of a parameter with `$name`, `${name}` and `$(name)` replaced by the values of other
+    /// parameters; empty if it is not set.
     fn get(&self, name: &str) -> String {
         self.expanded(name, 0)
     }
 
     fn expanded(&self, name: &str, depth: usize) -> String {
         let value = self.0.get(name).map_or("", String::as_str);
-        // A parameter that names itself ends here.
+        // The limit ends the expansion of a parameter that refers to itself.
         if depth > 8 {
             return String::new();
         }
@@ -52,8 +52,8 @@ impl MainCf {
         self.get(name).eq_ignore_ascii_case("yes")
     }
 
-    /// The file of the passwords, without the type of the table before its path; `None` without one, and for
-    /// tables that are not made of a text file.
+    /// The path of the password file, without the table type before it; `None` without one, and for
+    /// tables that are not built from a text file.
     pub fn password_file(&self) -> Option<String> {
         let maps = self.get("smtp_sasl_password_maps");
         let first = maps.split([',', ' ', '\t']).find(|part| !part.is_empty())?;
@@ -66,10 +66,10 @@ impl MainCf {
     }
 }
 
-/// Settings of a `main.cf` and the text of its password file.
+/// Imports the settings of a `main.cf` and of the text of its password file.
 ///
 /// # Errors
-/// [`Kind::Invalid`](crate::Kind::Invalid) without a `relayhost`, and where it cannot be read.
+/// [`Kind::Invalid`](crate::Kind::Invalid) without a `relayhost`, and if it cannot be parsed.
 pub fn import(main: &MainCf, passwords: Option<&str>) -> Result<SettingsImport, Refusal> {
     let mut import = SettingsImport::default();
     let relayhost = main.get("relayhost");
@@ -232,14 +232,14 @@ fn sign_in(
             let meaning = format!(
                 "Not followed: no text file of passwords with an entry for {destination} was found."
             );
-            // Tables of the types static and inline have passwords in their names.
+            // The names of tables of the types static and inline contain passwords.
             import.ignore("smtp_sasl_password_maps", None, meaning);
             import.sign_in("None", "");
         }
     }
 }
 
-/// The lines without comments and empty ones, each with those that continue it.
+/// The logical lines: without comments and empty lines, and joined with their continuation lines.
 fn logical_lines(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for line in text.lines() {

@@ -1,4 +1,4 @@
-//! Reads the variables of other mailers, and says what each means.
+//! Reads the variables of other mailers, and explains the effect of each.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::{SetBy, SmtpEnvironment, VariableMeaning};
 use crate::settings::form::password_fault;
 use crate::{AuthenticationType, EmailAddress, Form, Host, Label, Refusal, SecretString};
 
-/// The variables that become settings, and those that hold mail or allow weaker settings.
+/// The variables that set settings, hold mail or allow weaker settings.
 pub const NAMES: [&str; 14] = [
     "SMTP_HOST",
     "SMTP_PORT",
@@ -36,19 +36,19 @@ const PREFIXES: [&str; 3] = ["SMTP_", "MAIL_", "EMAIL_"];
 /// The longest time-out of a setting, in seconds.
 const TIMEOUT_MAX: u64 = 120;
 
-/// A variable as it was found.
+/// A variable of the environment.
 #[derive(Clone, Debug)]
 pub struct FoundVariable {
-    /// Its name, without the suffix `_FILE`.
+    /// The name, without the suffix `_FILE`.
     pub name: String,
-    /// Its value, or the content of the file.
+    /// The value, or the content of the file.
     pub value: SecretString,
     /// Whether the value is from a file.
     pub is_file: bool,
 }
 
 impl FoundVariable {
-    /// A variable that holds its value itself.
+    /// A variable whose value is not in a file.
     pub fn new(name: &str, value: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -57,7 +57,7 @@ impl FoundVariable {
         }
     }
 
-    /// The name that it is set by.
+    /// The name in the environment, with the suffix `_FILE` for a file.
     fn set_by(&self) -> String {
         match self.is_file {
             true => format!("{}{FILE}", self.name),
@@ -181,7 +181,8 @@ impl Reader {
         }
     }
 
-    /// Kubernetes gives the containers beside a service of the name `smtp` a variable `SMTP_PORT` with a URL.
+    /// Ignores the variable `SMTP_PORT` with a URL that Kubernetes sets in containers beside a service
+    /// named `smtp`.
     fn leave_service_link(&mut self) {
         let name = "SMTP_PORT";
         let link = self.found.get(name);
@@ -228,14 +229,14 @@ impl Reader {
         self.faults.add(variable, format!("{variable}: {text}"));
     }
 
-    /// Explains what follows from a variable that was just taken.
+    /// Records the effect of the variable that was taken last.
     fn explain<T>(&mut self, set: Option<&SetBy<T>>, meaning: impl FnOnce(&T) -> String) {
         if let (Some(set), Some(last)) = (set, self.meanings.last_mut()) {
             last.meaning = meaning(&set.value);
         }
     }
 
-    /// Explains why nothing follows from the variable that was just taken.
+    /// Records why the variable that was taken last has no effect.
     fn ignore(&mut self, reason: &str) {
         if let Some(last) = self.meanings.last_mut() {
             last.is_followed = false;
@@ -243,7 +244,7 @@ impl Reader {
         }
     }
 
-    /// Two names of one switch.
+    /// Takes `SMTP_SECURE` or `SMTP_TLS`, two names of one switch.
     fn secure(&mut self) -> Option<SetBy<bool>> {
         let mut set: Option<SetBy<bool>> = None;
         for name in ["SMTP_SECURE", "SMTP_TLS"] {
@@ -264,8 +265,8 @@ impl Reader {
         set
     }
 
-    /// Two names of the password. It is used with the host of the environment only: with another, an
-    /// administrator could have it sent to any server.
+    /// Takes the password, which has two names. It is used only with the host of the environment: with
+    /// another host, an administrator could have it sent to any server.
     fn password(&mut self, has_host: bool, signs_in: bool) -> Option<SetBy<SecretString>> {
         let mut set: Option<SetBy<SecretString>> = None;
         for name in ["SMTP_PASS", "SMTP_PASSWORD"] {
@@ -273,7 +274,7 @@ impl Reader {
                 continue;
             };
             let variable = found.set_by();
-            // The end of the last line of a file is no part of the password.
+            // The line end at the end of a file is not part of the password.
             let text = match found.is_file {
                 true => found.value.expose().trim_end_matches(['\r', '\n']),
                 false => found.value.expose(),
@@ -309,7 +310,7 @@ impl Reader {
         set
     }
 
-    /// `MAIL_FROM`, also with a display name, and `MAIL_FROM_NAME`, which prevails.
+    /// Takes `MAIL_FROM`, with or without a display name, and `MAIL_FROM_NAME`, which has precedence.
     fn sender(&mut self) -> Sender {
         let from = self.take("MAIL_FROM", |text| {
             let (name, address) = match text.strip_suffix('>').and_then(|text| text.split_once('<'))
@@ -375,7 +376,7 @@ impl Reader {
         }
     }
 
-    /// What is left: it has no effect.
+    /// Records the remaining variables, which have no effect.
     fn others(&mut self) {
         for (name, found) in std::mem::take(&mut self.found) {
             if !is_of_mailer(&name) {
@@ -419,7 +420,7 @@ fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
-/// The authentication type: none, the default, or a mechanism by its name.
+/// Parses the authentication type: none, the default, or a mechanism by its name.
 fn authentication(text: &str) -> Result<String, String> {
     let mechanism = match text.to_ascii_lowercase().replace('_', "-").as_str() {
         "none" => AuthenticationType::None,
@@ -435,7 +436,7 @@ fn authentication(text: &str) -> Result<String, String> {
     Ok(mechanism.as_str().to_owned())
 }
 
-/// Whole seconds of a number of milliseconds, rounded up, at most the longest time-out.
+/// Converts milliseconds to whole seconds, rounded up, and at most the longest time-out.
 fn milliseconds(text: &str) -> Result<u64, String> {
     let digits = text.bytes().all(|octet| octet.is_ascii_digit());
     match text.parse::<u64>() {

@@ -1,4 +1,4 @@
-//! Causes: the recipient's mailbox exists and takes no mail, or not from this sender.
+//! Causes: the recipient's mailbox exists and takes no mail, or none from this sender.
 
 use super::stages::RECIPIENT_STAGES;
 use crate::cause::class::CauseClass;

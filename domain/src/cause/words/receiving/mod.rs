@@ -1,4 +1,4 @@
-//! Causes on the side that receives: relaying, the recipient, the mailbox and its rules.
+//! Causes at the receiving side: relaying, the recipient, the mailbox and its rules.
 
 pub mod mailbox;
 pub mod recipient;

@@ -1,4 +1,4 @@
-//! Causes: the recipient's side does not take mail from this sender.
+//! Causes: the recipient's server does not take mail from this sender.
 
 use super::stages::RECIPIENT_STAGES;
 use crate::cause::class::CauseClass;

@@ -2,5 +2,5 @@
 
 use crate::smtp::stage::Stage;
 
-/// Some relays wait with the refusal until the mail is sent.
+/// The stages of refusals. Some relays refuse a recipient only after the mail is sent.
 pub const RECIPIENT_STAGES: &[Stage] = &[Stage::Rcpt, Stage::Data];

@@ -1,4 +1,4 @@
-//! Causes: the account that sends is barred, unpaid or exhausted.
+//! Causes: the sending account is barred, unpaid or exhausted.
 
 use crate::cause::class::CauseClass;
 use crate::cause::rule::{Cause, Rule};
@@ -152,7 +152,7 @@ pub const WORDS: &[Rule] = &[
                 "over quota",
                 "not authorized to send messages through",
             ];
-            // To AUTH and RCPT it is the account that signs in or receives.
+            // In a reply to AUTH or RCPT the words are about the account that signs in or receives.
             let of_another =
                 observed.at(&[Stage::Auth, Stage::Rcpt]) && observed.says(&["your account"]);
             !of_another && !observed.says(&other_causes)

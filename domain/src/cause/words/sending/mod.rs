@@ -1,4 +1,4 @@
-//! Causes on the side that sends: the client, its account, the sender and the sender's domain.
+//! Causes at the sending side: the client, its account, the sender and the sender's domain.
 
 pub mod account;
 pub mod domain_authentication;

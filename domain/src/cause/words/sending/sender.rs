@@ -71,7 +71,7 @@ pub const MALFORMED: Cause = Cause {
     ],
 };
 
-/// Words of an unknown address, which is the sender's where the reply names that.
+/// Words about an unknown address, which is the sender's if the reply contains it.
 const UNKNOWN: &[&str] = &[
     "unknown",
     "unrouteable",
@@ -359,7 +359,7 @@ pub const WORDS: &[Rule] = &[
         },
         cause: &NOT_ACCEPTED,
     },
-    // Sendmail's access map; without the address it is about the client.
+    // Words of Sendmail's access map; without the address they are about the client.
     Rule {
         words: &["@ access denied"],
         when: |observed| observed.in_transaction() && observed.names_sender(),

@@ -4,19 +4,21 @@
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dialect {
     pub begin: &'static str,
-    /// For transactions whose statements find their rows by their keys.
+    /// Begins a transaction whose statements find their rows by their keys.
     pub begin_by_key: &'static str,
-    /// For transactions that decide by several accounts: no other one changes any meanwhile.
+    /// Begins a transaction that depends on several accounts: no other transaction changes accounts
+    /// meanwhile.
     pub begin_on_accounts: &'static str,
-    /// For transactions that change which sealing keys are in use: they exclude each other.
+    /// Begins a transaction that changes which sealing keys are in use. Such transactions exclude each
+    /// other.
     pub begin_on_sealing_keys: &'static str,
-    /// For transactions that read the database as of one moment.
+    /// Begins a transaction that reads one snapshot of the database.
     pub snapshot: &'static str,
-    /// Appended to the query that selects rows to claim, where several claim at once.
+    /// The text appended to the query that selects rows to claim, if several transactions claim at once.
     pub skip_locked: &'static str,
-    /// Appended to a query that locks its rows, where transactions run beside each other.
+    /// The text appended to a query that locks its rows, if transactions run concurrently.
     pub for_update: &'static str,
-    /// How many group commits run at the same time.
+    /// The number of concurrent group commits.
     pub writers: usize,
 }
 
@@ -26,7 +28,7 @@ pub(super) const SQLITE: Dialect = Dialect {
     begin_by_key: "BEGIN IMMEDIATE",
     begin_on_accounts: "BEGIN IMMEDIATE",
     begin_on_sealing_keys: "BEGIN IMMEDIATE",
-    // It reads as of its first statement.
+    // A deferred transaction reads the state at its first statement.
     snapshot: "BEGIN",
     skip_locked: "",
     for_update: "",
@@ -43,6 +45,6 @@ pub(super) const POSTGRES: Dialect = Dialect {
     snapshot: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     skip_locked: " FOR UPDATE SKIP LOCKED",
     for_update: " FOR UPDATE",
-    // With more of them each commit would hold fewer requests.
+    // With more concurrent commits, each would hold fewer requests.
     writers: 2,
 };

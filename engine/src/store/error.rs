@@ -23,7 +23,7 @@ pub enum StoreError {
     /// The server at this host and port does not take the connection.
     #[error("PostgreSQL at {at}: {source}")]
     Refused {
-        /// Host and port, or the folder of the socket.
+        /// The host and port, or the folder of the socket.
         at: String,
         source: Box<Self>,
     },
@@ -36,7 +36,7 @@ pub enum StoreError {
     /// The tables are of another version.
     #[error("the database was made by a newer Postern, or its migrations were changed")]
     Migration(#[source] MigrateError),
-    /// It failed during a commit, which may be on disk nevertheless.
+    /// The database failed during a commit, which may nevertheless be on disk.
     #[error("it failed during a commit, which may have been written")]
     Unsure(#[source] Box<Self>),
     /// Any other failure of a direct transaction.
@@ -47,20 +47,20 @@ pub enum StoreError {
     Database(#[from] sqlx::Error),
 }
 
-/// A failure that passes, or that an administrator can end. The request may succeed later.
+/// A temporary failure, or one that an administrator can repair. The request may succeed later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outage {
-    /// No answer, or the connection was lost.
+    /// The database did not answer, or the connection was lost.
     Unreachable,
     /// Another program holds a lock on the database.
     Locked,
     /// A concurrent transaction changed the same rows.
     Conflict,
-    /// No space left on its disk.
+    /// The disk of the database is full.
     DiskFull,
-    /// Its disk cannot be read or written.
+    /// The disk of the database cannot be read or written.
     Disk,
-    /// It failed during a commit.
+    /// The database failed during a commit.
     Unsure,
 }
 
@@ -93,7 +93,7 @@ impl Outage {
         }
     }
 
-    /// By the error code of a database. SQLSTATE has five characters, the class in the first two.
+    /// Classifies the error code of a database. SQLSTATE has five characters, the class in the first two.
     /// SQLite's codes are shorter numbers, with the primary code in the low octet.
     fn from_code(code: &str) -> Option<Self> {
         if code.len() == 5 {
@@ -101,7 +101,7 @@ impl Outage {
                 "53100" => Some(Self::DiskFull),
                 "55P03" => Some(Self::Locked),
                 "58030" | "25006" => Some(Self::Disk),
-                // A statement in a transaction that failed before.
+                // A statement in a transaction that has already failed.
                 "25P02" => Some(Self::Unreachable),
                 code => match &code[..2] {
                     "08" | "53" | "57" => Some(Self::Unreachable),
@@ -142,7 +142,8 @@ impl StoreError {
     pub fn is_away(&self) -> bool {
         match self {
             Self::Refused { at, source } => match &**source {
-                // Its socket; of an address with a port, a file of certificates that a person named.
+                // For an address without a port the missing file is the socket; with a port it is a file
+                // of certificates that a person named.
                 Self::Database(sqlx::Error::Io(error)) if error.kind() == ErrorKind::NotFound => {
                     at.starts_with('/')
                 }

@@ -36,10 +36,10 @@ use database::direct::{DirectConnection, DirectTransaction};
 use dialect::Dialect;
 use search::{SearchConnection, SearchPool};
 
-/// How long to wait for the answer to a unit of work that no caller gives up.
+/// The time limit of a unit of work that no caller abandons.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How long closing waits for running statements.
+/// The time for which closing waits for running statements.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection to read or write on. Reads and writes of one unit of work share it.
@@ -60,7 +60,7 @@ pub async fn commit(work: UnitOfWork) -> Result<(), StoreError> {
 /// Awaits a unit of work for at most 15 s: a machine that is gone does not close its connections.
 ///
 /// # Errors
-/// Those of `work`; after the time limit [`StoreError::Unsure`].
+/// The errors of `work`; [`StoreError::Unsure`] after the time limit.
 pub async fn in_time<T, E: From<StoreError>>(
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
@@ -77,18 +77,20 @@ fn after(prefix: &str) -> String {
 #[derive(Clone)]
 pub struct Store {
     read: AnyPool,
-    /// For queries of people: they can take long, and go on though the caller is gone.
+    /// The reporting pool, for queries of pages: they can take long, and continue when the caller is
+    /// gone.
     reporting: AnyPool,
-    /// One connection, so that monitoring does not wait for people.
+    /// One connection for metrics, so that monitoring does not wait for the queries of pages.
     metrics: AnyPool,
-    /// For searches of people: none takes longer than its time limit.
+    /// The pool for searches, each of which ends at its time limit.
     search: SearchPool,
-    /// On SQLite one connection, so that writers queue here and not at the file.
+    /// The pool for writes: one connection on SQLite, so that writers queue in the pool and not at the
+    /// file.
     write: AnyPool,
-    /// Of SQLite, for the hot path. It is used in turn with that of `write`.
+    /// The direct connection to SQLite for the hot path. It takes turns with the connection of `write`.
     direct: Option<DirectConnection>,
     dialect: Dialect,
-    /// Of PostgreSQL.
+    /// The address of the PostgreSQL database.
     address: Option<Arc<str>>,
     /// Notified after each commit of the hot path, for the checkpoints of SQLite.
     written: Arc<Notify>,
@@ -98,7 +100,7 @@ impl Store {
     /// A connection for short reads.
     ///
     /// # Errors
-    /// Where none is free within 5 s.
+    /// If no connection is free within 5 s.
     pub async fn read(&self) -> Result<PoolConnection<Any>, StoreError> {
         Ok(self.read.acquire().await?)
     }
@@ -106,7 +108,7 @@ impl Store {
     /// A connection of the reporting pool, for reads that can take long.
     ///
     /// # Errors
-    /// Where none is free within 5 s.
+    /// If no connection is free within 5 s.
     pub async fn reporting(&self) -> Result<PoolConnection<Any>, StoreError> {
         Ok(self.reporting.acquire().await?)
     }
@@ -114,7 +116,7 @@ impl Store {
     /// The connection for metrics.
     ///
     /// # Errors
-    /// Where it is not free within 5 s.
+    /// If the connection is not free within 5 s.
     pub async fn metrics(&self) -> Result<PoolConnection<Any>, StoreError> {
         Ok(self.metrics.acquire().await?)
     }
@@ -122,7 +124,7 @@ impl Store {
     /// A connection for a search that begins now.
     ///
     /// # Errors
-    /// Where none is free within 5 s.
+    /// If no connection is free within 5 s.
     pub async fn search(&self) -> Result<SearchConnection, StoreError> {
         self.search.acquire().await
     }
@@ -138,7 +140,7 @@ impl Store {
     /// As [`Store::begin`], for statements each of which finds its rows by their keys.
     ///
     /// # Errors
-    /// As [`Store::begin`].
+    /// The errors of [`Store::begin`].
     pub async fn begin_by_key(&self) -> Result<Transaction<'static, Any>, StoreError> {
         self.begin_with(self.dialect.begin_by_key).await
     }
@@ -146,7 +148,7 @@ impl Store {
     /// As [`Store::begin`], while no other unit of work changes accounts.
     ///
     /// # Errors
-    /// As [`Store::begin`].
+    /// The errors of [`Store::begin`].
     pub async fn begin_on_accounts(&self) -> Result<Transaction<'static, Any>, StoreError> {
         self.begin_with(self.dialect.begin_on_accounts).await
     }
@@ -154,7 +156,7 @@ impl Store {
     /// As [`Store::begin`], while no other unit of work changes which sealing keys are in use.
     ///
     /// # Errors
-    /// As [`Store::begin`].
+    /// The errors of [`Store::begin`].
     pub async fn begin_on_sealing_keys(&self) -> Result<Transaction<'static, Any>, StoreError> {
         self.begin_with(self.dialect.begin_on_sealing_keys).await
     }
@@ -172,8 +174,9 @@ impl Store {
     }
 
     async fn begin_on(pool: AnyPool, begin: &'static str) -> Result<UnitOfWork, StoreError> {
-        // In a task, so that a caller that is dropped does not cancel it: a BEGIN cancelled halfway
-        // leaves a connection in a transaction, and PostgreSQL's does not report it.
+        // BEGIN runs in a task, so that dropping the caller does not cancel it: a BEGIN cancelled
+        // halfway leaves a connection in a transaction, and PostgreSQL's connection does not report
+        // that.
         let begun = tokio::spawn(async move { pool.begin_with(begin).await });
         Ok(begun.await.map_err(|_| sqlx::Error::PoolClosed)??)
     }
@@ -208,22 +211,22 @@ impl Store {
         self.written.notify_one();
     }
 
-    /// How many group commits run at the same time.
+    /// The number of concurrent group commits.
     pub fn writers(&self) -> usize {
         self.dialect.writers
     }
 
-    /// Appended to queries that select rows to claim.
+    /// The text appended to queries that select rows to claim.
     pub fn skip_locked(&self) -> &'static str {
         self.dialect.skip_locked
     }
 
-    /// Appended to queries whose rows are locked until the transaction ends.
+    /// The text appended to queries whose rows are locked until the transaction ends.
     pub fn for_update(&self) -> &'static str {
         self.dialect.for_update
     }
 
-    /// Whether only processes of this machine can use it.
+    /// Whether only processes of this machine can use the database.
     pub fn is_local(&self) -> bool {
         self.address.is_none()
     }
@@ -238,7 +241,7 @@ impl Store {
                 self.search.close()
             );
             if let Some(direct) = self.direct.clone() {
-                // A panic in it has been reported.
+                // A panic in the task has already been reported.
                 let _ = tokio::task::spawn_blocking(move || direct.close()).await;
             }
             // The last connection to close removes SQLite's log. Two that close at once may each
@@ -253,7 +256,8 @@ impl Store {
 mod tests {
     use super::*;
 
-    /// Takes [`ANSWER_TIMEOUT`] of wall clock: a database on another machine may never answer.
+    /// The test takes [`ANSWER_TIMEOUT`] of real time, because a database on another machine may never
+    /// answer.
     #[tokio::test]
     async fn a_database_that_does_not_respond_times_out() {
         let silent = std::future::pending::<Result<(), StoreError>>();

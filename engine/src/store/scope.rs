@@ -1,4 +1,4 @@
-//! The scope that settings belong to: what the columns named `scope` hold.
+//! The scope that settings belong to: the values of the columns named `scope`.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use ulid::Ulid;
 
 /// The relay whose settings a row belongs to.
 ///
-/// It is displayed as stored. Sealed values are bound to that text, so it never changes.
+/// A scope is displayed as stored. Sealed values are bound to that text, so that it never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// The first relay of the organisation.
@@ -18,11 +18,11 @@ pub enum Scope {
     Account(Ulid),
 }
 
-/// What the scope of the relay of an account is stored with, before the id of the account.
+/// The prefix of the stored scope of an account's relay, before the id of the account.
 pub(super) const ACCOUNT: &str = "account:";
 
 impl Scope {
-    /// The scope of the relay with this id: `global` or a ULID as it was answered. `None` for other
+    /// The scope of the relay with this id: `global`, or a ULID in its canonical form. `None` for other
     /// texts.
     pub fn of_relay(id: &str) -> Option<Self> {
         if id == MAIN {
@@ -31,8 +31,8 @@ impl Scope {
         exact(id).map(Self::Relay)
     }
 
-    /// The scope of the relay of the account with this id: a ULID as it was answered. `None` for other
-    /// texts.
+    /// The scope of the relay of the account with this id, a ULID in its canonical form. `None` for
+    /// other texts.
     pub fn of_account(id: &str) -> Option<Self> {
         exact(id).map(Self::Account)
     }
@@ -58,7 +58,7 @@ impl Scope {
         }
     }
 
-    /// The id of the account whose relay it is.
+    /// The id of the account with this relay.
     pub fn account(self) -> Option<String> {
         match self {
             Self::Account(id) => Some(id.to_string()),
@@ -66,13 +66,14 @@ impl Scope {
         }
     }
 
-    /// Whether it is the relay of an account.
+    /// Whether the scope is the relay of an account.
     pub fn is_own(self) -> bool {
         matches!(self, Self::Account(_))
     }
 }
 
-/// The ULID with this text. Crockford's Base32 has several texts for one number, of which ids are one.
+/// Parses the canonical text of a ULID. Crockford's Base32 has several texts for one number, of which
+/// only this one is an id.
 fn exact(id: &str) -> Option<Ulid> {
     let ulid = Ulid::from_string(id).ok()?;
     (ulid.to_string() == id).then_some(ulid)

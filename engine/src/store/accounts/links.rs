@@ -9,13 +9,13 @@ use strum::IntoStaticStr;
 use super::Account;
 use crate::store::{Connection, StoreError};
 
-/// What a link is for.
+/// The purpose of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum LinkPurpose {
     /// The first password of an account that an administrator created.
     Invitation,
-    /// Another password in the place of one that was forgotten.
+    /// A new password that replaces a forgotten one.
     Reset,
 }
 
@@ -59,7 +59,7 @@ pub async fn write(
     Ok(())
 }
 
-/// The account of a link that has not expired, where it is enabled.
+/// The account of a link that has not expired, if the account is enabled.
 ///
 /// # Errors
 /// Where the database fails.

@@ -25,9 +25,9 @@ use super::{Connection, StoreError, figures};
 /// An account, without its password.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Account {
-    /// A ULID.
+    /// The id, a ULID.
     pub id: String,
-    /// In lower case.
+    /// The address in lower case.
     pub email: String,
     /// The rights of the account.
     pub role: Role,
@@ -154,8 +154,8 @@ pub async fn add(
     Ok(())
 }
 
-/// Whether an account is enabled and its password has this hash. If so, both stay until the transaction
-/// ends.
+/// Whether an account is enabled and its password has this hash. If so, both remain unchanged until the
+/// transaction ends.
 ///
 /// # Errors
 /// Where the database fails.

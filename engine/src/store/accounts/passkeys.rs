@@ -11,15 +11,15 @@ use crate::store::{Connection, StoreError};
 pub struct Passkey {
     /// The id of the credential, in base64url.
     pub id: String,
-    /// What the person calls it.
+    /// The name that the person gave the passkey.
     pub name: String,
-    /// A `SubjectPublicKeyInfo`, in base64url.
+    /// The public key as a `SubjectPublicKeyInfo`, in base64url.
     pub(crate) public_key: String,
     /// The counter of the authenticator at the last use.
     pub(crate) sign_count: i64,
-    /// When it was added.
+    /// When the passkey was added.
     pub created_at: Timestamp,
-    /// When it was last used.
+    /// When the passkey was last used.
     pub last_used_at: Option<Timestamp>,
 }
 

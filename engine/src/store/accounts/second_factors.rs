@@ -1,4 +1,4 @@
-//! The tables `totp` and `recovery_code`; which second factors of accounts count.
+//! The tables `totp` and `recovery_code`, and the confirmed second factors of accounts.
 
 use domain::Timestamp;
 use sqlx::any::AnyRow;
@@ -6,7 +6,7 @@ use sqlx::{FromRow, Row as _};
 
 use crate::store::{Connection, StoreError};
 
-/// A subquery: how many confirmed second factors the account `a` has.
+/// A subquery for the number of confirmed second factors of the account `a`.
 pub(super) const NUMBER: &str = "((SELECT COUNT(*) FROM totp WHERE totp.account_id = a.id \
                                  AND totp.confirmed_at IS NOT NULL) \
                                  + (SELECT COUNT(*) FROM passkey WHERE passkey.account_id = a.id))";
@@ -14,9 +14,9 @@ pub(super) const NUMBER: &str = "((SELECT COUNT(*) FROM totp WHERE totp.account_
 /// The secret of an authenticator app.
 #[derive(Clone, Debug)]
 pub struct TotpRow {
-    /// Sealed.
+    /// The sealed secret.
     pub secret: String,
-    /// `None` until a code confirmed it.
+    /// When a code confirmed the secret; `None` before.
     pub confirmed_at: Option<Timestamp>,
     /// The time step of the last code that was used.
     pub last_step: i64,
@@ -46,8 +46,8 @@ pub async fn totp(
     Ok(query.bind(account).fetch_optional(connection).await?)
 }
 
-/// Stores a secret that no code confirmed yet, in place of another one. Returns whether it is stored: one
-/// that is confirmed stays.
+/// Stores a secret that is not confirmed yet, in place of another unconfirmed one. Returns whether it is
+/// stored: a confirmed secret is not replaced.
 ///
 /// # Errors
 /// Where the database fails.
@@ -71,7 +71,7 @@ pub async fn propose(
     Ok(written.rows_affected() > 0)
 }
 
-/// Makes the secret of an account count from now on. Returns whether there was one that did not.
+/// Confirms the secret of an account. Returns whether there was an unconfirmed one.
 ///
 /// # Errors
 /// Where the database fails.
@@ -108,7 +108,7 @@ pub async fn use_step(
     Ok(used.rows_affected() > 0)
 }
 
-/// Whether an account has a second factor that counts.
+/// Whether an account has a confirmed second factor.
 ///
 /// # Errors
 /// Where the database fails.
@@ -119,7 +119,8 @@ pub async fn exists(connection: &mut Connection, account: &str) -> Result<bool, 
     Ok(number.is_some_and(|number| number > 0))
 }
 
-/// Deletes the second factors of an account and its recovery codes. Returns whether one of them counted.
+/// Deletes the second factors of an account and its recovery codes. Returns whether one of them was
+/// confirmed.
 ///
 /// # Errors
 /// Where the database fails.
@@ -190,7 +191,7 @@ pub async fn use_recovery_code(
     Ok(used.rows_affected() > 0)
 }
 
-/// How many recovery codes of an account are not used yet.
+/// The number of recovery codes of an account that are not used yet.
 ///
 /// # Errors
 /// Where the database fails.

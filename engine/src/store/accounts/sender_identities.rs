@@ -13,19 +13,19 @@ const COLUMNS: &str = "id, account_id, address, match_key, added_at, added_by, b
 /// An address or a domain of an account.
 #[derive(Clone, Debug)]
 pub struct SenderRow {
-    /// A ULID.
+    /// The id, a ULID.
     pub id: String,
     pub account: String,
-    /// As it was written.
+    /// The address or domain as entered.
     pub address: String,
-    /// What is compared.
+    /// The normalised form, used in comparisons.
     pub key: String,
     pub added: Stamp,
-    /// Whether an administrator added it, so that nothing is mailed.
+    /// Whether an administrator added the identity, so that no link is mailed.
     pub by_administrator: bool,
-    /// Since when it may be used; `None` while a mailed link waits.
+    /// When the identity was confirmed; `None` while a mailed link is pending.
     pub confirmed_at: Option<Timestamp>,
-    /// When the mailed link ends.
+    /// When the mailed link expires.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -49,7 +49,7 @@ impl FromRow<'_, AnyRow> for SenderRow {
     }
 }
 
-/// All that may be used, of every account, in the order of their addresses.
+/// The confirmed identities of all accounts, in the order of their addresses.
 ///
 /// # Errors
 /// Where the database fails.
@@ -61,7 +61,7 @@ pub async fn confirmed(connection: &mut Connection) -> Result<Vec<SenderRow>, St
     Ok(query.fetch_all(connection).await?)
 }
 
-/// Those of an account, in the order of their addresses.
+/// The identities of an account, in the order of their addresses.
 ///
 /// # Errors
 /// Where the database fails.
@@ -75,7 +75,7 @@ pub async fn of_account(
     Ok(query.bind(account).fetch_all(connection).await?)
 }
 
-/// The one with this id.
+/// The identity with this id.
 ///
 /// # Errors
 /// Where the database fails.
@@ -85,7 +85,7 @@ pub async fn by_id(connection: &mut Connection, id: &str) -> Result<Option<Sende
     Ok(query.fetch_optional(connection).await?)
 }
 
-/// The one that a mailed link waits for, unless the link has expired or its account is disabled.
+/// The identity of a mailed link, unless the link has expired or the account is disabled.
 ///
 /// # Errors
 /// Where the database fails.
@@ -102,7 +102,7 @@ pub async fn waiting(
     Ok(query.fetch_optional(connection).await?)
 }
 
-/// Inserts one. `digest` is that of the token of its link, where one is mailed.
+/// Inserts an identity. `digest` is the digest of the token of its link, if one is mailed.
 ///
 /// # Errors
 /// Where the database fails.
@@ -131,7 +131,7 @@ pub async fn add(
     Ok(())
 }
 
-/// Replaces the link that is waited for. The one before ends.
+/// Replaces the pending link of an identity. The previous link becomes invalid.
 ///
 /// # Errors
 /// Where the database fails.
@@ -167,7 +167,7 @@ pub async fn confirm(
     Ok(confirmed.await?.rows_affected() > 0)
 }
 
-/// Deletes one.
+/// Deletes an identity.
 ///
 /// # Errors
 /// Where the database fails.

@@ -1,4 +1,4 @@
-//! The table `sending_limit`: limits of accounts and API tokens, and what counts for them.
+//! The table `sending_limit`: limits of accounts and API tokens, and the messages counted for them.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ const COLUMNS: usize = 13;
 /// The quotas of accounts and tokens, by their ids.
 pub type QuotasById = BTreeMap<String, SendingQuota>;
 
-/// A quota of the values of its columns; NULL without a row.
+/// Builds a quota from the values of its columns, which are NULL without a row.
 fn quota(columns: [Option<i64>; COLUMNS]) -> SendingQuota {
     let (limits, counts) = columns.split_at(4);
     let limit = |index: usize| limits[index].and_then(|number| u32::try_from(number).ok());
@@ -105,8 +105,8 @@ fn by_id(rows: Vec<QuotaRow>) -> QuotasById {
         .collect()
 }
 
-/// Replaces the limits of an account or a token. Messages that were counted for earlier ones count on;
-/// without limits nothing is counted.
+/// Replaces the limits of an account or a token. Messages that were counted for the previous limits
+/// count for the new ones; without limits nothing is counted.
 ///
 /// # Errors
 /// Where the database fails.
@@ -181,7 +181,7 @@ pub async fn load(
     Ok(quotas)
 }
 
-/// Writes what was counted for accounts and tokens.
+/// Writes the counts of accounts and tokens.
 ///
 /// # Errors
 /// Where the database fails.

@@ -47,7 +47,7 @@ fn select() -> String {
     )
 }
 
-/// The session with an id, of any age.
+/// The session with an id, regardless of its age.
 ///
 /// # Errors
 /// Where the database fails.
@@ -104,7 +104,7 @@ fn matching_sql() -> String {
     )
 }
 
-/// Inserts a session that begins now, and is confirmed by that.
+/// Inserts a session that begins now. The sign-in counts as its confirmation.
 ///
 /// # Errors
 /// Where the database fails.

@@ -20,7 +20,7 @@ const COLUMNS: &str = "t.id, a.id, a.email, a.role, t.name, t.scopes, t.created_
 const TABLES: &str = "token t JOIN account a ON a.id = t.account_id \
                       LEFT JOIN sending_limit l ON l.holder_id = t.id";
 
-/// What a token is for. An administrator's act also needs an account with that role.
+/// A scope of a token. Actions of administrators also require an account with that role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum TokenScope {
@@ -44,40 +44,40 @@ impl TokenScope {
 /// A token and its account. The secret itself is not stored.
 #[derive(Clone, Debug)]
 pub struct Token {
-    /// A ULID.
+    /// The id, a ULID.
     pub id: String,
     /// The account that the program acts as.
     pub account: Account,
-    /// As its owner named it.
+    /// The name that the owner gave the token.
     pub name: String,
-    /// What it is for.
+    /// The scopes of the token.
     pub scopes: Vec<TokenScope>,
-    /// When it was created.
+    /// When the token was created.
     pub created_at: Timestamp,
-    /// When it was revoked; `None` while it is valid.
+    /// When the token was revoked; `None` while it is valid.
     pub revoked_at: Option<Timestamp>,
-    /// When it expires; `None` if it does not.
+    /// When the token expires; `None` if it does not.
     pub expires_at: Option<Timestamp>,
-    /// When it was last used, to the minute; `None` if it was not used yet.
+    /// When the token was last used, to the minute; `None` if it was not used yet.
     pub last_used_at: Option<Timestamp>,
-    /// The addresses that it may send from; empty if it may send from every address.
+    /// The addresses that the token may send from; empty if it may send from every address.
     pub senders: Vec<String>,
-    /// Whether it may send from addresses that its account may not, for as long as that is an
+    /// Whether the token may send from addresses that its account may not use, while that account is an
     /// administrator's.
     pub any_sender: bool,
-    /// The priorities of the messages that it submits.
+    /// The priorities of the messages that the token submits.
     pub priorities: PriorityLimits,
-    /// Its limits of what it submits, and the messages that count for them.
+    /// The limits of the messages that the token submits, and the messages that count for them.
     pub quota: SendingQuota,
 }
 
 impl Token {
-    /// Whether it has a scope.
+    /// Whether the token has a scope.
     pub(crate) fn has(&self, scope: TokenScope) -> bool {
         self.scopes.contains(&scope)
     }
 
-    /// Whether it has expired.
+    /// Whether the token has expired.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
     }
@@ -278,7 +278,7 @@ pub async fn revoke(
     Ok(done.rows_affected() > 0)
 }
 
-/// Revokes the tokens of an account that can do more than send mail.
+/// Revokes the tokens of an account that have other scopes than sending mail.
 ///
 /// # Errors
 /// Where the database fails.

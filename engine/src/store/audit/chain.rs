@@ -7,12 +7,12 @@ use sqlx::{FromRow, Row as _};
 use super::hash::HashedRow;
 use crate::store::{Connection, StoreError};
 
-/// The place of a row in a chain: its number and its hash.
+/// The position of a row in a chain: its number and its hash.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChainPlace {
-    /// From 1; 0 before the first row.
+    /// The number of the row, from 1; 0 before the first row.
     pub number: i64,
-    /// Empty before the first row.
+    /// The hash of the row; empty before the first row.
     pub hash: String,
 }
 
@@ -56,7 +56,7 @@ pub struct ChainedRow {
     pub action: String,
     pub outcome: String,
     pub detail: String,
-    /// Empty where another program removed it.
+    /// The hash of the row; empty if another program removed it.
     pub hash: String,
 }
 
@@ -77,7 +77,8 @@ impl FromRow<'_, AnyRow> for ChainedRow {
 }
 
 impl ChainedRow {
-    /// The hash that a row with this content has in the chain of `node`, behind the row with the hash `previous`.
+    /// The hash of a row with this content in the chain of `node`, after the row with the hash
+    /// `previous`.
     pub fn expected_hash(&self, node: &str, previous: &str) -> String {
         let row = HashedRow {
             previous,
@@ -95,7 +96,7 @@ impl ChainedRow {
     }
 }
 
-/// A row that names a chain and has no place in it.
+/// A row that names a chain and has no position in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MisplacedRow {
     pub node: String,
@@ -115,12 +116,12 @@ impl FromRow<'_, AnyRow> for MisplacedRow {
     }
 }
 
-/// The number of rows without a place in a chain.
+/// The number of rows without a position in a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnchainedRows {
-    /// Those that were there when the chains began, without those that retention removed.
+    /// The number of these rows when the chains began, less those that retention removed.
     pub known: i64,
-    /// Those that are there.
+    /// The number of these rows now.
     pub found: i64,
 }
 
@@ -194,7 +195,7 @@ pub async fn all(connection: &mut Connection) -> Result<Vec<ChainRow>, StoreErro
     Ok(query.fetch_all(connection).await?)
 }
 
-/// Up to `limit` rows of a chain behind a number.
+/// Up to `limit` rows of a chain after a number.
 ///
 /// # Errors
 /// Where the database fails.
@@ -218,7 +219,7 @@ pub async fn rows_behind(
 /// # Errors
 /// Where the database fails.
 pub async fn misplaced(connection: &mut Connection) -> Result<Option<MisplacedRow>, StoreError> {
-    // SQLite keeps a text in a column of numbers.
+    // SQLite may store a text in a column of numbers.
     let query = sqlx::query_as(
         "SELECT a.node, CAST(a.number AS BIGINT), a.id, CAST(a.at AS BIGINT) \
          FROM audit a LEFT JOIN audit_chain c ON c.node = a.node \
@@ -228,7 +229,7 @@ pub async fn misplaced(connection: &mut Connection) -> Result<Option<MisplacedRo
     Ok(query.fetch_optional(connection).await?)
 }
 
-/// The number of rows without a place in a chain.
+/// The number of rows without a position in a chain.
 ///
 /// # Errors
 /// Where the database fails.
@@ -241,8 +242,8 @@ pub async fn unchained(connection: &mut Connection) -> Result<UnchainedRows, Sto
     Ok(UnchainedRows { known, found })
 }
 
-/// Has all rows without a place in a chain count as known. Returns `false`, and does nothing, where their known number
-/// has changed since.
+/// Records the present number of rows without a position in a chain as the known one. Returns `false`,
+/// and changes nothing, if the known number has changed since it was read.
 ///
 /// # Errors
 /// Where the database fails.
@@ -258,7 +259,7 @@ pub async fn know_unchained(
     Ok(updated.rows_affected() > 0)
 }
 
-/// Subtracts removed rows from the number of those without a place in a chain.
+/// Subtracts removed rows from the known number of rows without a position in a chain.
 ///
 /// # Errors
 /// Where the database fails.

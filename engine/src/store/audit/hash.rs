@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 /// The first field: the version of the encoding.
 const VERSION: &str = "postern-audit-1";
 
-/// What the hash of a row covers.
+/// The fields that the hash of a row covers.
 ///
 /// Encoded are eleven fields in this order: the text `postern-audit-1`; the hash of the row before, which is empty for
 /// the first row of a chain; the node; the number in the chain, in decimal; the id; the time in milliseconds since
@@ -69,7 +69,7 @@ fn length(octets: usize) -> [u8; 8] {
 mod tests {
     use super::*;
 
-    /// Computed by another program from the description above.
+    /// The expected hashes were computed by another program from the description above.
     const FIRST: &str = "5406b13c7c8945d091a910430a1a51b737822c2ad3140a6ce874b70d376423cb";
     const SECOND: &str = "43557652f0ef7420c3d730244ee9c633f0f4999e690b4d7474ba009d94f1ab22";
 
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(rest, expected);
     }
 
-    /// Texts that move from one field to the next, and every field that is changed.
+    /// Rows with a text moved from one field to the next, and rows with each field changed.
     #[test]
     fn rows_that_differ_have_other_hashes() {
         let rows = [

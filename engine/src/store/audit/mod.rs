@@ -13,7 +13,7 @@ use hash::HashedRow;
 /// A new row. No text in it is a secret, or the address of a person other than the actor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The node that writes it, whose chain it is in.
+    /// The node that writes the row and whose chain it belongs to.
     pub node: String,
     pub at: Timestamp,
     pub actor: String,
@@ -43,7 +43,7 @@ pub async fn add(connection: &mut Connection, entries: &[Entry]) -> Result<(), S
     chain::advance(connection, node, &last).await
 }
 
-/// Inserts a row behind the last one of its chain. Returns its place.
+/// Inserts a row after the last one of its chain. Returns its position.
 async fn insert(
     connection: &mut Connection,
     node: &str,
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn rows_are_old_from_the_beginning_of_a_chain_on() {
-        // Rows from before 10 are old, and it is 100.
+        // The current time is 100, and rows from before 10 are old.
         for (times, old) in [
             (&[][..], 0),
             (&[1, 2, 3], 3),

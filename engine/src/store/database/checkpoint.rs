@@ -17,7 +17,7 @@ pub(super) async fn run(pool: AnyPool, written: Arc<Notify>) {
         if pool.is_closed() {
             return;
         }
-        // After a failure a later commit checkpoints (`wal_autocheckpoint`).
+        // After a failure a later commit makes the checkpoint (`wal_autocheckpoint`).
         drop(pool.execute("PRAGMA wal_checkpoint(PASSIVE)").await);
         tokio::time::sleep(INTERVAL).await;
     }

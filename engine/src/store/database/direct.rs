@@ -19,7 +19,7 @@ impl DirectConnection {
     /// Opens an SQLite file that exists, and executes `statements`.
     ///
     /// # Errors
-    /// Where it cannot be opened.
+    /// If the file cannot be opened.
     pub fn open(file: &Path, statements: &[&str]) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(file, flags)?;
@@ -32,7 +32,7 @@ impl DirectConnection {
     /// Runs `work` in a transaction. It blocks its thread.
     ///
     /// # Errors
-    /// Those of `work`, after which nothing is written; [`StoreError::Unsure`] where the disk fails
+    /// The errors of `work`, after which nothing is written; [`StoreError::Unsure`] if the disk fails
     /// during the commit.
     pub fn write<T>(
         &self,
@@ -49,7 +49,7 @@ impl DirectConnection {
         Ok(result)
     }
 
-    /// Closes it, once the transaction that is running has ended.
+    /// Closes the connection after the end of a running transaction.
     pub fn close(&self) {
         drop(self.0.lock().take());
     }

@@ -1,4 +1,4 @@
-//! Looks at the database without changing it: nothing is created, migrated or written.
+//! Inspects the database read-only: nothing is created, migrated or written.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -14,23 +14,23 @@ use super::open::{SQLITE_FILE, refuse_links};
 use super::{migrations, transport};
 use crate::store::{Connection, StoreError};
 
-/// How long a connection may take.
+/// The time limit for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// For PostgreSQL: a connection that writes nothing, and whose queries end.
+/// Statements for a PostgreSQL connection: it is read-only, and its queries have a time limit.
 const READ_ONLY: &str = "SET default_transaction_read_only = on; SET statement_timeout = '10s'";
 
-/// How many faults of a file are read: one is enough to restore a backup.
+/// The number of faults that are read: one suffices as a reason to restore a backup.
 const FAULTS: &str = "PRAGMA quick_check(3)";
 
-/// How the tables compare with those of this version of Postern.
+/// The comparison of the tables with those of this version of Postern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SchemaVersion {
-    /// They are the same.
+    /// The tables are those of this version.
     Current,
-    /// So many migrations are missing: all of them where there are no tables.
+    /// This number of migrations is missing; all of them if there are no tables.
     Behind(i64),
-    /// A newer version made them.
+    /// The tables are those of a newer version.
     Ahead,
 }
 
@@ -84,7 +84,7 @@ pub const fn latest() -> i64 {
     migrations::latest()
 }
 
-/// How the tables compare with those of this version.
+/// Compares the tables with those of this version.
 ///
 /// # Errors
 /// Where the database fails.
@@ -115,7 +115,7 @@ pub async fn schema(
     })
 }
 
-/// What SQLite finds damaged in its file; empty where nothing is. The caller limits the time.
+/// The faults that SQLite finds in its file; empty for an undamaged file. The caller limits the time.
 ///
 /// # Errors
 /// Where the file cannot be read.

@@ -17,10 +17,10 @@ use super::{checkpoint, migrations, transport};
 use crate::store::search::SearchPool;
 use crate::store::{Store, StoreError, dialect};
 
-/// How long to wait for a connection.
+/// The time limit for acquiring a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long to wait before a locked file or page is tried again.
+/// The time between attempts to lock a file or page.
 pub(super) const LOCK_RETRY: Duration = Duration::from_millis(20);
 
 /// FULL: an acknowledged commit survives a power cut.
@@ -47,10 +47,10 @@ const SESSION: &str = "SET lock_timeout = '5s'; \
                         SET tcp_keepalives_count = 4; SET tcp_user_timeout = '40s'; \
                         SET jit = off";
 
-/// Ends the queries of callers that are gone.
+/// The time limit of queries, which ends those of callers that are gone.
 const STATEMENT_TIMEOUT: &str = "SET statement_timeout = '30s'";
 
-/// As the time limit of searches on SQLite.
+/// The time limit of searches, as on SQLite.
 const SEARCH_TIMEOUT: &str = "SET statement_timeout = '2s'";
 
 /// The connections of the reporting pool.
@@ -92,7 +92,7 @@ impl Store {
 }
 
 impl Store {
-    /// A new connection, which is in no pool.
+    /// Opens a connection outside of the pools.
     ///
     /// # Errors
     /// Where the database cannot be reached.
@@ -116,7 +116,7 @@ async fn open_sqlite(file: &Path) -> Result<Store, StoreError> {
     let options: AnyConnectOptions = address.parse()?;
     let options = options.log_statements(LevelFilter::Trace);
     try_connection(&options, PRAGMAS).await?;
-    // A file does not close connections.
+    // SQLite, a file, does not close connections.
     let pool = |size, statements| pool(size, statements).test_before_acquire(false);
     let write = pool(1, &[PRAGMAS, WRITE_PRAGMAS])
         // SQLite itself ends a transaction that finds the disk full. The rollback then fails, and
@@ -248,7 +248,7 @@ mod tests {
 
     use super::*;
 
-    /// As another process does that opens a new file. SQLite does not wait for its lock.
+    /// Locks the file like another process that opens a new file. SQLite does not wait for that lock.
     #[tokio::test]
     async fn a_new_file_that_another_process_locks_is_opened_once_that_ends() {
         sqlx::any::install_default_drivers();

@@ -19,7 +19,7 @@ pub fn duration(milliseconds: i64) -> Duration {
 /// A value as stored, in JSON.
 ///
 /// # Errors
-/// Where it has no form in JSON.
+/// If the value cannot be represented in JSON.
 pub fn json(value: &impl Serialize) -> Result<String, sqlx::Error> {
     serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
 }
@@ -27,7 +27,7 @@ pub fn json(value: &impl Serialize) -> Result<String, sqlx::Error> {
 /// The value of a column with JSON.
 ///
 /// # Errors
-/// Where the text is no such value.
+/// If the text is not such a value.
 pub fn of_json<T: DeserializeOwned>(text: &str) -> Result<T, sqlx::Error> {
     serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))
 }

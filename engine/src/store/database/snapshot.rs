@@ -1,4 +1,4 @@
-//! Copies of the SQLite file: made while it is in use, and checked before they are used.
+//! Copies of the SQLite file: made while the file is in use, and checked before they are used.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -16,13 +16,13 @@ use super::migrations;
 use super::open::{LOCK_RETRY, SQLITE_FILE, refuse_links};
 use crate::store::{Connection, StoreError};
 
-/// How many pages are copied at a time: 1 MiB.
+/// The number of pages that are copied at a time: 1 MiB.
 const PAGES: i32 = 256;
 
-/// How long to wait for a lock.
+/// The time limit for a lock.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where the header of a file says how it is journaled, and the value for a file without a log
+/// The offset of the journal mode in the header of a file, and the value for a file without a log
 /// (<https://www.sqlite.org/fileformat2.html#file_format_version_numbers>).
 const JOURNAL_VERSIONS: (u64, [u8; 2]) = (18, [1, 1]);
 
@@ -41,16 +41,16 @@ const SCHEMA: &str = "\
     FROM sqlite_schema t, pragma_table_info(t.name) c \
     WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite~_%' ESCAPE '~'";
 
-/// What is wrong with a copy.
+/// The fault of a copy.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotFault {
-    /// It is another file.
+    /// The file is not a copy of a Postern database.
     #[error("it is not a database of Postern")]
     Foreign,
-    /// Its content contradicts itself.
+    /// The content is inconsistent.
     #[error("it is damaged: {0}")]
     Damaged(String),
-    /// It has tables that this version does not know.
+    /// The copy has tables that this version does not know.
     #[error(
         "it was made by a newer Postern: its tables are of version {found}, and this Postern knows those \
          up to version {known}; use the newer one"
@@ -61,7 +61,7 @@ pub enum SnapshotFault {
         /// The newest migration of this program.
         known: i64,
     },
-    /// It cannot be read.
+    /// The copy cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -69,9 +69,9 @@ pub enum SnapshotFault {
 /// How thoroughly a copy is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SnapshotCheck {
-    /// Its pages, without comparing indexes with their tables.
+    /// The check covers the pages, without comparing indexes with their tables.
     Pages,
-    /// All of it, with the references between its tables.
+    /// The check covers the whole file, with the references between tables.
     Whole,
 }
 
@@ -139,7 +139,7 @@ fn write_header(file: &Path, now: Timestamp) -> io::Result<()> {
 /// Checks a copy, and returns the version of its newest migration. It blocks its thread.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The fault of the copy.
 pub fn check(file: &Path, check: SnapshotCheck) -> Result<i64, SnapshotFault> {
     let connection = open(file)?;
     let found = newest_migration(&connection)?;
@@ -174,7 +174,7 @@ pub fn check(file: &Path, check: SnapshotCheck) -> Result<i64, SnapshotFault> {
 /// on to change its rows.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The fault of the copy.
 pub async fn check_schema(connection: &mut Connection) -> Result<(), SnapshotFault> {
     let mut blank = migrations::blank_sqlite().await?;
     let expected = sqlx::query_as(SCHEMA).fetch_all(&mut blank).await;
@@ -198,7 +198,7 @@ pub async fn check_schema(connection: &mut Connection) -> Result<(), SnapshotFau
 /// Whether the database in a data folder has the tables of this version.
 ///
 /// # Errors
-/// Where it cannot be read.
+/// If the database cannot be read.
 pub fn is_current(data: &Path) -> Result<bool, StoreError> {
     refuse_links(data)?;
     match newest_migration(&open(&file_in(data))?) {
@@ -230,7 +230,7 @@ fn newest_migration(connection: &rusqlite::Connection) -> Result<i64, SnapshotFa
 /// The minute in which [`copy`] made a copy; `None` for any other database.
 ///
 /// # Errors
-/// Where it cannot be read.
+/// If the database cannot be read.
 pub fn made_at(file: &Path) -> Result<Option<Timestamp>, StoreError> {
     let minutes: i64 = open(file)?.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     Ok((minutes > 0).then_some(Timestamp(minutes * MINUTE)))
@@ -239,7 +239,7 @@ pub fn made_at(file: &Path) -> Result<Option<Timestamp>, StoreError> {
 /// The ids of the keys that the values in a copy are sealed with.
 ///
 /// # Errors
-/// Where it cannot be read.
+/// If the database cannot be read.
 pub fn sealing_keys(file: &Path) -> Result<Vec<String>, StoreError> {
     let connection = open(file)?;
     let retirement = "SELECT 1 FROM pragma_table_info('sealing_key') WHERE name = 'retired_at'";
@@ -271,7 +271,7 @@ pub fn finish(file: &Path) -> Result<(), StoreError> {
     Ok(synced.map_err(sqlx::Error::from)?)
 }
 
-/// What a failure says about a copy.
+/// The fault of a copy by the error of SQLite.
 fn fault(error: rusqlite::Error) -> SnapshotFault {
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => SnapshotFault::Foreign,

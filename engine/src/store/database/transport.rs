@@ -1,4 +1,4 @@
-//! Whether passwords and mail are protected on the way to PostgreSQL.
+//! Checks that the connection to PostgreSQL protects passwords and mail.
 
 use std::net::IpAddr;
 

@@ -55,7 +55,7 @@ pub async fn add(connection: &mut Connection, entries: &[NewEvent]) -> Result<()
     Ok(())
 }
 
-/// As [`add`], one row in a direct transaction.
+/// Like [`add`], for one row in a direct transaction.
 ///
 /// # Errors
 /// Where the database fails.
@@ -145,7 +145,7 @@ pub async fn reported(
 }
 
 /// How often a message was the first of its session without a reply, by the position of its recipient.
-/// It counts from the last time that a person had the message sent.
+/// Only events after the last request of a person to send the message count.
 ///
 /// # Errors
 /// Where the database fails.
@@ -175,12 +175,12 @@ pub async fn times_unanswered(
 /// The part of an event that [`times_unanswered`] needs.
 struct UnansweredRow {
     position: i64,
-    /// A person had the message sent.
+    /// A person requested that the message be sent.
     restarts: bool,
     first_unanswered: bool,
 }
 
-/// The acts by which a person had the message sent.
+/// The actions by which a person requested that the message be sent.
 const RESTARTS: [EventKind; 3] = [EventKind::Retried, EventKind::Resent, EventKind::Released];
 
 /// Whether the kind of an event is one of [`RESTARTS`].
@@ -227,7 +227,7 @@ pub async fn may_have_arrived_at(
     Ok(relays)
 }
 
-/// As [`may_have_arrived_at`], of a recipient with these events, oldest first.
+/// Like [`may_have_arrived_at`], for one recipient with these events, oldest first.
 pub fn last_arrival<'a>(events: impl Iterator<Item = &'a DeliveryEvent>) -> Option<&'a str> {
     events.fold(None, |relay, event| {
         let arrived_at = event.may_have_arrived.then_some(&*event.by);
@@ -256,9 +256,9 @@ fn arrivals_sql(recipients: usize) -> String {
 /// The part of an event that [`may_have_arrived_at`] needs.
 struct ArrivalRow {
     key: RecipientKey,
-    /// A person had the message sent.
+    /// A person requested that the message be sent.
     restarts: bool,
-    /// The relay at which it may have arrived.
+    /// The relay at which the message may have arrived.
     relay: Option<Arc<str>>,
 }
 

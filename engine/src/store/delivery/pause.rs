@@ -11,7 +11,7 @@ use crate::store::{Connection, Scope, StoreError};
 pub struct Control {
     /// The version of the relays and their settings.
     pub version: i64,
-    /// Whether delivery is paused, here or by a process that holds mail.
+    /// Whether delivery is paused, by a row of this table or by a process that holds mail.
     pub paused: bool,
 }
 
@@ -31,7 +31,7 @@ pub async fn read(connection: &mut Connection) -> Result<Option<Stamp>, StoreErr
     }))
 }
 
-/// Pauses or resumes delivery. Returns whether that changed anything.
+/// Pauses or resumes delivery. Returns whether the state changed.
 ///
 /// # Errors
 /// Where the database fails.
@@ -92,7 +92,7 @@ const CONTROL: &str = "SELECT (SELECT version FROM routing), \
                        OR EXISTS (SELECT 1 FROM worker WHERE hold_mail = 1 AND seen_at >= $2) \
                        THEN CAST(1 AS BIGINT) ELSE 0 END";
 
-/// Reads what delivery has to check before each message. A process that holds mail counts where its
+/// Reads the values that delivery checks before each message. A process that holds mail counts if its
 /// last heartbeat was at `since` or later.
 ///
 /// # Errors
@@ -109,7 +109,7 @@ pub async fn control(connection: &mut Connection, since: Timestamp) -> Result<Co
     })
 }
 
-/// As [`control`], in a direct transaction.
+/// Like [`control`], in a direct transaction.
 ///
 /// # Errors
 /// Where the database fails.

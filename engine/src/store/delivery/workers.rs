@@ -107,11 +107,11 @@ pub async fn forget(
     Ok(())
 }
 
-/// The processes that are live.
+/// The live processes.
 #[derive(Debug, Default)]
 pub struct Processes {
     pub workers: Vec<Worker>,
-    /// The hosts of those that hold mail.
+    /// The hosts of processes that hold mail.
     pub holding: Vec<String>,
 }
 
@@ -163,8 +163,8 @@ pub async fn all(connection: &mut Connection, since: Timestamp) -> Result<Proces
     Ok(processes)
 }
 
-/// Since when there was always a worker that delivers; `None` where no worker had its last heartbeat at
-/// `live` or later, or those are of an earlier version.
+/// The time since which a worker has always delivered; `None` if no worker had its last heartbeat at
+/// `live` or later, or if these workers are of an earlier version.
 ///
 /// # Errors
 /// Where the database fails.

@@ -13,8 +13,8 @@ use super::{MERGED, SUBJECT_ROW, ShardStep, SubjectCounts, SubjectRow, add, part
 use crate::store::database::rows::{blocks, in_order, list};
 use crate::store::{Connection, Store, StoreError, commit};
 
-/// Shards of an hour are added up when it ended so long ago: by then no commit counts in it any more, also
-/// on nodes whose clocks differ.
+/// The time after the end of an hour at which its shards are added up. By then no commit counts in that
+/// hour any more, also on nodes whose clocks differ.
 const GRACE: Duration = Duration::from_secs(3600);
 
 /// The maximum number of subjects whose hour or day a transaction adds up.
@@ -114,7 +114,7 @@ async fn delete_days(store: &Store, before: Timestamp) -> Result<u64, StoreError
     Ok(deleted.rows_affected())
 }
 
-/// Waits until no other node adds figures up, until the transaction ends.
+/// Locks the compaction until the transaction ends, and waits for a node that holds the lock.
 async fn lock(work: &mut Connection) -> Result<(), StoreError> {
     sqlx::query("UPDATE figure_compaction SET number = number + 1 WHERE id = 1")
         .execute(work)
@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(after, before);
         assert_eq!(sum(&store, "account:a").await, sum(&store, "all").await);
 
-        // An hour of the day that was added up, by a node that was away.
+        // An hour of a day that was already added up, written by a node that was disconnected.
         add(&store, "c", old + 3 * HOUR, counts(512, 1)).await;
         compact(&store, NOW).await.expect("adds up");
         assert_eq!(rows(&store).await[0], "day 2026-10-11T00:00:00Z  736");

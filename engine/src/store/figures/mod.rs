@@ -1,4 +1,4 @@
-//! The table `figure`: what was counted of accounts, tokens and relays, by hour and day.
+//! The table `figure`: counts of accounts, tokens and relays, by hour and day.
 
 mod compaction;
 
@@ -17,10 +17,10 @@ use super::database::direct::DirectTransaction;
 use super::database::rows::{blocks, in_order, insert, values};
 use super::{Connection, StoreError};
 
-/// The shard of what is added up.
+/// The shard of rows that are added up.
 const MERGED: &str = "";
 
-/// What a row is replaced with. Its writer knows all that was counted in it.
+/// The values that replace a row. The writer of a row has its complete counts.
 const REPLACE: &str = "ON CONFLICT (subject, step, start_at, shard) DO UPDATE SET \
                        accepted = excluded.accepted, delivered = excluded.delivered, \
                        deferred = excluded.deferred, failed = excluded.failed, \
@@ -54,7 +54,7 @@ fn is_kept(subject: &str) -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShardStep {
     pub step: FigureStep,
-    /// The beginning of the hour or day.
+    /// The start of the hour or day.
     pub start: Timestamp,
     pub shard: String,
 }
@@ -67,7 +67,7 @@ pub struct SubjectCounts {
     pub counts: FigureCounts,
 }
 
-/// What was counted since the beginning of an hour or a day.
+/// The counts since the start of an hour or a day.
 #[derive(Clone, Debug)]
 pub struct StartedCounts {
     pub start: Timestamp,
@@ -98,7 +98,7 @@ impl FromRow<'_, AnyRow> for StartedCounts {
 /// The columns of a [`SubjectRow`].
 const SUBJECT_ROW: &str = "start_at, accepted, delivered, deferred, failed, latency, subject";
 
-/// What was counted of a subject since the beginning of an hour or a day.
+/// The counts of a subject since the start of an hour or a day.
 struct SubjectRow {
     figures: StartedCounts,
     subject: String,
@@ -155,7 +155,7 @@ pub async fn write(
     Ok(())
 }
 
-/// As [`write`], in a direct transaction.
+/// Like [`write`], in a direct transaction.
 ///
 /// # Errors
 /// Where the database fails.

@@ -16,7 +16,7 @@ const COLUMNS: &str = "id, domain, selector, algorithm, public_key, state, creat
 pub struct DkimKeyRow {
     /// The key without its private part.
     pub view: DkimKeyView,
-    /// Sealed.
+    /// The sealed private key.
     pub private_key: String,
 }
 
@@ -35,7 +35,7 @@ impl FromRow<'_, AnyRow> for DkimKeyRow {
                 algorithm: algorithm.parse().map_err(|_| unknown(&algorithm))?,
                 public_key: row.try_get(4)?,
                 state: state.parse().map_err(|_| unknown(&state))?,
-                // The vault knows.
+                // Only the vault knows whether the key is usable.
                 is_usable: true,
                 created_at: Timestamp(row.try_get(6)?),
                 created_by: row.try_get(7)?,

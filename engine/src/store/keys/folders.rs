@@ -9,10 +9,10 @@ use sqlx::{FromRow, Row as _};
 
 use crate::store::{Connection, StoreError};
 
-/// A folder counts for so long after its process was seen.
+/// The time for which a folder counts after the last heartbeat of its process.
 const LIFETIME: Duration = Duration::from_secs(60);
 
-/// What stands between the path of a folder and its identity. No absolute path has it inside.
+/// The separator between the path of a folder and its identity. No absolute path contains it.
 pub const IDENTITY: &str = "//";
 
 /// A folder of key files.
@@ -20,26 +20,27 @@ pub const IDENTITY: &str = "//";
 pub struct KeyFolder {
     /// The name of the machine.
     pub host: String,
-    /// Its path there. Behind [`IDENTITY`], which folder this is: containers may have the same name and path.
+    /// The path on the machine, then [`IDENTITY`] and the identity of the folder: containers may have
+    /// the same name and path.
     pub folder: String,
-    /// The ids of the keys in it, in order.
+    /// The ids of the keys in the folder, in order.
     pub kids: Vec<String>,
 }
 
 impl KeyFolder {
-    /// Whether it is the same folder, whatever is in it.
+    /// Whether both are the same folder, regardless of the keys in it.
     pub fn is_at(&self, other: &Self) -> bool {
         self.host == other.host && self.folder == other.folder
     }
 
-    /// Whether a key is in it.
+    /// Whether the folder contains a key.
     pub fn has(&self, kid: &str) -> bool {
         self.kids.iter().any(|known| known == kid)
     }
 }
 
 impl fmt::Display for KeyFolder {
-    /// Host and path, as in `gate:/var/lib/postern/keys`.
+    /// Formats host and path, as in `gate:/var/lib/postern/keys`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = match self.folder.rsplit_once(IDENTITY) {
             Some((path, _)) if !path.is_empty() => path,
@@ -60,8 +61,8 @@ impl FromRow<'_, AnyRow> for KeyFolder {
     }
 }
 
-/// Records what is in a folder, and forgets those that were not seen for long. Times that lie ahead of the clock, which
-/// was set back, become now: their processes may have ended.
+/// Records the keys in a folder, and deletes folders that were not seen for long. Times ahead of the
+/// clock, which was set back, become the present time: their processes may have ended.
 ///
 /// # Errors
 /// Where the database fails.

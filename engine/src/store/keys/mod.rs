@@ -1,4 +1,4 @@
-//! The tables `sealing_key` and `browser_key`: the keys, none of them in the clear.
+//! The tables `sealing_key` and `browser_key`: the keys, none of them in plain text.
 
 pub mod dkim;
 pub mod folders;
@@ -16,21 +16,22 @@ use super::{Connection, StoreError};
 pub struct SealingKey {
     pub kid: String,
     pub created_at: Timestamp,
-    /// `None` where no process has opened the database since keys have fingerprints.
+    /// The fingerprint of the key; `None` if no process has opened the database since keys have
+    /// fingerprints.
     pub fingerprint: Option<String>,
-    /// Since when it seals; `None` while a node lacks its file.
+    /// When the key was activated; `None` while a node lacks its file.
     pub activated_at: Option<Timestamp>,
-    /// Since when nothing refers to it; its file is deleted.
+    /// When the key was retired: no value refers to it, and its file is deleted.
     pub retired_at: Option<Timestamp>,
 }
 
 impl SealingKey {
-    /// Whether it seals values, or sealed some before another key did.
+    /// Whether the key seals values, or sealed values before another key did.
     pub fn is_active(&self) -> bool {
         self.activated_at.is_some() && self.retired_at.is_none()
     }
 
-    /// Whether it waits for nodes to have its file.
+    /// Whether the key waits until all nodes have its file.
     pub fn is_waiting(&self) -> bool {
         self.activated_at.is_none() && self.retired_at.is_none()
     }
@@ -98,7 +99,7 @@ pub async fn add_sealing(
     Ok(())
 }
 
-/// Has a key seal from now on.
+/// Activates a key: it seals values from now on.
 ///
 /// # Errors
 /// Where the database fails.
@@ -154,7 +155,7 @@ pub async fn retire(
 pub struct BrowserKey {
     pub kid: String,
     pub created_at: Timestamp,
-    /// Sealed.
+    /// The sealed private key.
     pub private_key: String,
 }
 

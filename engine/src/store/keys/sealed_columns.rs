@@ -9,15 +9,15 @@ use crate::store::{Connection, StoreError};
 /// A column with sealed values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SealedColumn {
-    /// What its values are.
+    /// The kind of the values.
     pub kind: SealedKind,
     pub table: &'static str,
     pub column: &'static str,
     /// The column of text that identifies a row.
     key: &'static str,
-    /// The number that identifies a row beside `key`; of tables without one a constant.
+    /// The number that identifies a row together with `key`; a constant for tables without one.
     number: &'static str,
-    /// Which rows have sealed values.
+    /// The condition for rows with sealed values.
     condition: &'static str,
 }
 
@@ -41,7 +41,7 @@ const fn column(
     }
 }
 
-/// Every column with sealed values. What a key seals is counted and sealed anew by this list.
+/// Every column with sealed values. The values of a key are counted and sealed anew by this list.
 pub static SEALED_COLUMNS: [SealedColumn; 6] = [
     SealedColumn {
         condition: "label = 'smtp_password'",
@@ -58,7 +58,7 @@ pub static SEALED_COLUMNS: [SealedColumn; 6] = [
     column(SealedKind::BrowserKey, "browser_key", "private_key", "kid"),
 ];
 
-/// The number of values that begin alike.
+/// The number of values with the same prefix.
 #[derive(Clone, Debug)]
 pub struct PrefixCount {
     pub prefix: String,
@@ -100,7 +100,7 @@ pub async fn count(
     Ok(query.fetch_all(connection).await?)
 }
 
-/// A row of a column: where it is in the order of rows.
+/// The position of a row in the order of the rows of a column.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SealedRowKey {
     pub key: String,
@@ -211,7 +211,7 @@ mod tests {
 
     /// The files that seal values, with the tables that these are in. A new one comes with its column.
     const PLACES: [(&str, &[&str]); 7] = [
-        // A cookie, which is not stored.
+        // This file seals a cookie, which is not stored.
         ("accounts/sessions/device.rs", &[]),
         ("accounts/second_factor/mod.rs", &["totp"]),
         ("domains/keys.rs", &["dkim_key"]),
@@ -242,7 +242,8 @@ mod tests {
         }
     }
 
-    /// Home and `/metrics` count often, and settings and revisions are of every account.
+    /// Counts must use indexes: Home and `/metrics` count often, and every account has settings and
+    /// revisions.
     #[tokio::test]
     async fn passwords_are_counted_by_indexes_of_their_own() {
         for (table, index) in [

@@ -1,4 +1,4 @@
-//! The table `sealed_value`: what a password that a browser sealed was used for first.
+//! The table `sealed_value`: the first use of each password that a browser sealed.
 
 use std::collections::HashMap;
 
@@ -7,10 +7,10 @@ use crate::store::{Connection, StoreError};
 /// A value that a browser sealed.
 #[derive(Clone, Debug)]
 pub struct SealedValue {
-    /// The SHA-256 of its content key, in base64url. Who does not know the key cannot seal another value
-    /// with it, and however the text of the value is changed, it opens with the same key.
+    /// The SHA-256 of the content key, in base64url. Without the key no other value can be sealed with
+    /// it, and a changed text of the value still opens only with the same key.
     pub digest: String,
-    /// The pair that it was sealed for.
+    /// The key pair that the value was sealed for.
     pub kid: String,
 }
 
@@ -48,7 +48,7 @@ pub async fn forget(connection: &mut Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// How many values were sealed for each pair and used.
+/// The number of values that were sealed for each pair and used.
 ///
 /// # Errors
 /// Where the database fails.

@@ -29,7 +29,7 @@ const AVOIDING_QUEUE: &str = "avoiding:";
 /// and the queue that the mail waits in. No flow in the database has it.
 const PINNED_QUEUE: &str = "pinned:";
 
-/// The relays that the mail of a queue is for.
+/// The relays that take the mail of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueTarget<'a> {
     /// The relay of the account; `None` for mail of an account without one.
@@ -115,7 +115,7 @@ impl<'a> QueueTarget<'a> {
         self.avoided.into_iter().flat_map(|ids| ids.split(','))
     }
 
-    /// Whether a relay is tried last.
+    /// Whether a relay is among those that are tried last.
     pub fn avoids(self, relay: Scope) -> bool {
         self.avoided.is_some() && {
             let id = relay.relay_id();
@@ -148,7 +148,7 @@ pub struct QueueClass {
 }
 
 impl QueueClass {
-    /// The class of the messages of this one that only the relay with this host and port may get.
+    /// The class for the messages of this one that are pinned to the relay with this host and port.
     #[must_use]
     pub fn pinned_to(&self, relay: &str) -> Self {
         Self {
@@ -162,7 +162,7 @@ impl QueueClass {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Flow {
     pub class: QueueClass,
-    /// Empty for this machine.
+    /// The id of the account; empty for this machine.
     pub account: Arc<str>,
 }
 

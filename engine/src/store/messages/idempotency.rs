@@ -13,14 +13,14 @@ use crate::store::{Connection, StoreError};
 pub struct IdempotencyKey {
     pub account: String,
     pub key: String,
-    /// SHA-256 of the body, in hexadecimal.
+    /// The SHA-256 of the body, in hexadecimal.
     pub digest: String,
 }
 
 /// An answer as stored.
 #[derive(Debug)]
 pub struct StoredAnswer {
-    /// Of the request that was answered.
+    /// The digest of the request that was answered.
     pub digest: String,
     /// The ids of the messages, separated by spaces.
     pub ids: String,
@@ -45,7 +45,7 @@ const FORGET_OLD: &str = "DELETE FROM idempotency WHERE account_id = $1 AND key 
 
 const REMOVE: &str = "DELETE FROM idempotency WHERE account_id = $1 AND key = $2";
 
-/// Stores the answer to a key. Returns `false` where it has one.
+/// Stores the answer to a key. Returns `false` if the key has an answer already.
 ///
 /// # Errors
 /// Where the database fails.
@@ -140,7 +140,7 @@ pub async fn remove(connection: &mut Connection, key: &IdempotencyKey) -> Result
     Ok(())
 }
 
-/// As [`remove`], in a direct transaction.
+/// Like [`remove`], in a direct transaction.
 ///
 /// # Errors
 /// Where the database fails.

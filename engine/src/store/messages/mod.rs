@@ -21,23 +21,23 @@ use super::{Connection, StoreError};
 /// A message without its bytes.
 #[derive(Clone, Debug)]
 pub struct MessageRow {
-    /// A ULID; its time is when the message was accepted.
+    /// The id, a ULID whose time is that of the acceptance.
     pub id: String,
-    /// The account that submitted it; empty for this machine.
+    /// The account that submitted the message; empty for this machine.
     pub account: String,
-    /// The id of the API token that it was submitted with.
+    /// The id of the API token that the message was submitted with.
     pub token: Option<String>,
     /// The sender of the envelope; empty for the null sender.
     pub sender: String,
     pub subject: String,
-    /// The header field, with its angle brackets.
+    /// The header field Message-ID, with its angle brackets.
     pub message_id: String,
-    /// In octets.
+    /// The size in octets.
     pub size: i64,
     /// The DSN parameters of its envelope, as [`MessageDsn::to_json`]; `None` where no report is
     /// sent.
     pub dsn: Option<String>,
-    /// The id of the webhook that gets its events.
+    /// The id of the webhook that gets the events of the message.
     pub webhook: Option<String>,
 }
 
@@ -105,7 +105,7 @@ pub async fn add<'a>(
     Ok(())
 }
 
-/// As [`add`], one message in a direct transaction.
+/// Like [`add`], for one message in a direct transaction.
 ///
 /// # Errors
 /// Where the database fails.
@@ -224,7 +224,7 @@ pub async fn has_body(connection: &mut Connection, id: &str) -> Result<bool, Sto
     Ok(row.is_some())
 }
 
-/// Who submitted a message.
+/// The account and token that submitted a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submitter {
     /// The id of the account; empty for this machine.
@@ -239,13 +239,13 @@ pub struct StoredMessage {
     pub submitter: Arc<Submitter>,
     /// The sender of the envelope; empty for the null sender.
     pub sender: String,
-    /// In octets.
+    /// The size in octets.
     pub size: i64,
-    /// `None` for large messages.
+    /// The bytes of the message; `None` for large messages.
     pub bytes: Option<Arc<[u8]>>,
     /// The DSN parameters of its envelope; `None` where it has none.
     pub dsn: Option<Arc<MessageDsn>>,
-    /// The id of the webhook that gets its events.
+    /// The id of the webhook that gets the events of the message.
     pub webhook: Option<Arc<str>>,
 }
 

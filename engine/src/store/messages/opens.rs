@@ -13,7 +13,7 @@ use crate::store::{Connection, StoreError};
 /// A message to track.
 #[derive(Clone, Copy, Debug)]
 pub struct TrackedMessage<'a> {
-    /// The id in the URL of its image.
+    /// The id in the URL of the image.
     pub open_id: &'a str,
     pub message_id: &'a str,
 }
@@ -62,7 +62,7 @@ pub async fn add(
     Ok(())
 }
 
-/// As [`add`], one message in a direct transaction.
+/// Like [`add`], for one message in a direct transaction.
 ///
 /// # Errors
 /// Where the database fails.
@@ -117,7 +117,7 @@ pub async fn is_any_tracked(
     Ok(false)
 }
 
-/// Those of these ids that are of a message.
+/// The ids among these that belong to a message.
 ///
 /// # Errors
 /// Where the database fails.

@@ -13,13 +13,13 @@ const BATCH: i64 = 500;
 /// The part of a message that is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetainedPart {
-    /// Its bytes.
+    /// The bytes of the message.
     Bodies,
     /// The bytes, the recipients, the events, the opens and the message itself.
     Messages,
 }
 
-/// A batch of messages to delete from.
+/// A batch of messages whose parts are deleted.
 #[derive(Debug)]
 pub struct RetentionBatch {
     pub ids: Vec<String>,

@@ -12,10 +12,10 @@ use crate::clock::CLOCK_SKEW;
 use crate::store::database::rows::{json, of_json};
 use crate::store::{Connection, StoreError};
 
-/// The longest time until a mail that failed is tried again.
+/// The longest backoff of a mail that failed.
 pub const MAIL_BACKOFF_MAX: Duration = Duration::from_hours(1);
 
-/// A mail that is due later was deferred by a clock that was ahead. It is due now.
+/// A mail that is due later than this was deferred by a clock that was ahead, and counts as due now.
 fn horizon(now: Timestamp) -> Timestamp {
     now + MAIL_BACKOFF_MAX + CLOCK_SKEW
 }
@@ -24,7 +24,7 @@ fn horizon(now: Timestamp) -> Timestamp {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailedChange {
     pub relay_name: String,
-    /// Whether it is the own relay of the account.
+    /// Whether the relay is the own relay of the account.
     pub own: bool,
     pub to: HealthState,
     pub at: Timestamp,
@@ -49,8 +49,8 @@ impl MailedChange {
         }
     }
 
-    /// The change with what an earlier one says that was not mailed: the beginning of the failure, and its
-    /// cause where this one has none.
+    /// Merges an earlier change that was not mailed: the start of the failure, and its cause if this
+    /// change has none.
     pub(super) fn following(self, earlier: Self) -> Self {
         let began = earlier.failing_since.unwrap_or(earlier.at);
         let failing_since = self.failing_since.map_or(began, |since| since.min(began));
@@ -74,16 +74,16 @@ pub struct HealthMail {
     /// The address of the account.
     pub to: String,
     pub relay_id: String,
-    /// JSON.
+    /// The change, as JSON.
     change: String,
     pub created_at: Timestamp,
 }
 
 impl HealthMail {
-    /// The change that it reports.
+    /// The change that the mail reports.
     ///
     /// # Errors
-    /// Where it is not one that this version stores.
+    /// If the change is not one that this version stores.
     pub fn change(&self) -> Result<MailedChange, StoreError> {
         Ok(of_json(&self.change)?)
     }
@@ -104,7 +104,7 @@ impl FromRow<'_, AnyRow> for HealthMail {
 /// The part of a mail that a later change takes over.
 pub(super) struct UnsentMail {
     pub account: String,
-    /// `None` where it is not one that this version stores.
+    /// The change; `None` if it is not one that this version stores.
     pub change: Option<MailedChange>,
 }
 
@@ -120,7 +120,7 @@ impl FromRow<'_, AnyRow> for UnsentMail {
 /// A mail to queue.
 #[derive(Clone, Copy, Debug)]
 pub struct NewHealthMail<'a> {
-    /// The id of the account that gets it.
+    /// The id of the account that gets the mail.
     pub account: &'a str,
     pub relay_id: &'a str,
     pub change: &'a MailedChange,
@@ -208,7 +208,7 @@ pub async fn claim(
         let mail: Option<HealthMail> = query.bind(&id).fetch_optional(&mut *connection).await?;
         claimed.extend(mail);
     }
-    // RETURNING has no order of its own.
+    // RETURNING does not define an order.
     claimed.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
     Ok(claimed)
 }

@@ -149,14 +149,14 @@ mod tests {
         commit(work).await.expect("commits");
     }
 
-    /// A mail that was queued.
+    /// A queued mail.
     #[derive(Debug)]
     struct QueuedMail {
         to: String,
         change: MailedChange,
     }
 
-    /// The mails, and the types of the events of both webhooks.
+    /// The queued mails, and the types of the events of both webhooks.
     async fn queued(store: &Store) -> (Vec<QueuedMail>, [Vec<String>; 2]) {
         let mut work = store.begin().await.expect("begins");
         let far = Timestamp(i64::MAX);
@@ -213,7 +213,7 @@ mod tests {
         report(&store, &down).await;
         report(&store, &change(Down, Degraded, 3_000)).await;
         report(&store, &change(Degraded, Healthy, 4_000)).await;
-        // The recovery is a mail of its own when the relay fails again.
+        // The recovery remains a separate mail when the relay fails again.
         report(&store, &change(Healthy, Down, 5_000)).await;
         let (mails, [on, _]) = queued(&store).await;
         let sent: Vec<(HealthState, Option<Timestamp>)> = mails

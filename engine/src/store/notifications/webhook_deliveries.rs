@@ -43,7 +43,7 @@ impl FromRow<'_, AnyRow> for DeliveryRow {
 /// An event to send.
 #[derive(Clone, Debug)]
 pub struct NewWebhookEvent {
-    /// The id that receivers recognise repeated attempts by.
+    /// The id by which receivers recognise repeated attempts.
     pub id: String,
     pub event: WebhookEvent,
     pub body: String,
@@ -74,7 +74,7 @@ pub async fn add(
     add_all(connection, webhook, std::slice::from_ref(event)).await
 }
 
-/// As [`add`], of events in their order.
+/// Like [`add`], for several events in their order.
 ///
 /// # Errors
 /// Where the database fails.
@@ -125,10 +125,10 @@ pub struct ClaimedEvent {
     pub event_id: String,
     pub body: String,
     pub created_at: Timestamp,
-    /// The number of attempts before.
+    /// The number of previous attempts.
     pub attempts: i64,
     pub url: String,
-    /// Sealed.
+    /// The sealed secret of the endpoint.
     pub secret: String,
     /// Whether the endpoint belongs to an account.
     pub of_account: bool,
@@ -153,15 +153,15 @@ impl FromRow<'_, AnyRow> for ClaimedEvent {
     }
 }
 
-/// How long no other process sends to an endpoint. An attempt takes at most 15 s.
+/// The length of the lease on an endpoint. An attempt takes at most 15 s.
 const LEASE: Duration = Duration::from_secs(60);
 
-/// A lease that ends later was taken by a clock that was ahead. It is over.
+/// A lease that ends later than this was taken by a clock that was ahead, and counts as ended.
 fn lease_horizon(now: Timestamp) -> Timestamp {
     now + LEASE + CLOCK_SKEW
 }
 
-/// A delivery that is due later was deferred by a clock that was ahead. It is due now.
+/// A delivery that is due later than this was deferred by a clock that was ahead, and counts as due now.
 fn due_horizon(now: Timestamp) -> Timestamp {
     now + WEBHOOK_BACKOFF_MAX + CLOCK_SKEW
 }
@@ -209,7 +209,7 @@ pub async fn claim(
         .bind(&webhook)
         .fetch_optional(&mut *connection)
         .await?;
-        // On PostgreSQL another process may have settled it between the two statements.
+        // On PostgreSQL another process may have settled the delivery between the two statements.
         match oldest.filter(|oldest| is_due(oldest.due_at, now)) {
             Some(oldest) => claimed.push(oldest),
             None => {
@@ -247,7 +247,7 @@ pub struct SettledDelivery<'a> {
     pub state: WebhookDeliveryState,
     /// When the attempt ended.
     pub at: Timestamp,
-    /// When the next one is due.
+    /// When the next attempt is due.
     pub due_at: Timestamp,
     pub status: Option<i64>,
     pub answer: &'a str,
@@ -381,7 +381,7 @@ pub async fn retry_now(
     Ok(())
 }
 
-/// How many deliveries of an endpoint are queued.
+/// The number of queued deliveries of an endpoint.
 ///
 /// # Errors
 /// Where the database fails.
@@ -444,7 +444,7 @@ impl FromRow<'_, AnyRow> for EndpointQueue {
 }
 
 impl EndpointQueue {
-    /// When it can be claimed; `None` where no delivery is queued.
+    /// When the delivery can be claimed; `None` if none is queued.
     fn claimable_at(&self, now: Timestamp) -> Option<Timestamp> {
         let due = self.due_at?;
         let due = if is_due(due, now) { now } else { due };

@@ -15,17 +15,17 @@ const COLUMNS: &str = "id, url, secret, enabled, gone_at, created_at, created_by
 /// An endpoint.
 #[derive(Clone, Debug)]
 pub struct WebhookRow {
-    /// A ULID.
+    /// The id, a ULID.
     pub id: String,
     pub url: String,
-    /// Sealed.
+    /// The sealed secret.
     pub secret: String,
     pub enabled: bool,
-    /// When it answered 410, which switched it off.
+    /// When the endpoint answered 410, which switched it off.
     pub gone_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub created_by: String,
-    /// The id of the account that it belongs to; `None` for the organisation.
+    /// The id of the account that the endpoint belongs to; `None` for the organisation.
     pub account: Option<String>,
 }
 

@@ -15,7 +15,7 @@ use crate::store::database::direct::DirectTransaction;
 use crate::store::messages::Submitter;
 use crate::store::{Connection, StoreError};
 
-/// Rows that are due after this were written by a clock that was ahead. They are due now.
+/// Rows that are due after this were written by a clock that was ahead, and count as due now.
 pub fn horizon(now: Timestamp) -> Timestamp {
     now + MAXIMAL_BACKOFF + CLOCK_SKEW
 }
@@ -28,16 +28,16 @@ pub struct ClaimedRecipient {
     pub attempts: i64,
     /// The reply on the suppression list, where the address is listed.
     pub suppressed: Option<String>,
-    /// Who submitted the message, once that is read.
+    /// The account and token that submitted the message, once they are read.
     pub submitter: Option<Arc<Submitter>>,
-    /// The reports that the sender asks for, once they are read.
+    /// The reports that the sender requests, once they are read.
     pub reports: WantedReports,
     /// The id of the webhook that gets the events of the message, once that is read.
     pub webhook: Option<Arc<str>>,
-    /// Whether a relay got or was to get it before.
+    /// Whether an earlier attempt sent or was to send the message to a relay.
     pub was_tried: bool,
-    /// The host and port of the only relay that may get it, because it may have arrived there; read where it
-    /// was tried.
+    /// The host and port of the relay that the message is pinned to, because it may have arrived there.
+    /// It is read for recipients that were attempted.
     pub pinned_to: Option<Arc<str>>,
 }
 
@@ -104,7 +104,7 @@ impl ClaimedRecipient {
     }
 }
 
-/// What to claim.
+/// The recipients to claim.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim<'a> {
     pub owner: &'a str,
@@ -145,12 +145,12 @@ pub async fn claim(
             .await?;
         claimed.extend(rows);
     }
-    // RETURNING has no order of its own.
+    // RETURNING does not define an order.
     claimed.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(claimed)
 }
 
-/// As [`claim`], in a direct transaction.
+/// Like [`claim`], in a direct transaction.
 ///
 /// # Errors
 /// Where the database fails.
@@ -164,7 +164,7 @@ pub fn claim_directly(
         if limit <= 0 {
             break;
         }
-        // SQLite takes `$5` for a name, and `?5` for a number.
+        // SQLite parses `$5` as a name, and `?5` as a number.
         let sql = claim_sql(range, claim.expired_leases, "").replace('$', "?");
         let (owner, end) = (claim.owner, claim.lease_end.0);
         let parameters = params![owner, end, bound.0, limit, claim.flow];

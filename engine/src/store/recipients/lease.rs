@@ -16,7 +16,7 @@ pub struct LeaseChange<'a> {
     pub keys: &'a [RecipientKey],
     /// The new end of the leases; of released rows, when they are due.
     pub due: Timestamp,
-    /// Whether to renew them rather than to release them.
+    /// Whether to renew the leases rather than to release them.
     pub renew: bool,
 }
 
@@ -54,7 +54,7 @@ pub async fn change_leases(
     Ok(changed)
 }
 
-/// As [`change_leases`], in a direct transaction.
+/// Like [`change_leases`], in a direct transaction.
 ///
 /// # Errors
 /// Where the database fails.

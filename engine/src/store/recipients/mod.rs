@@ -51,10 +51,11 @@ pub struct NewRecipient<'a> {
     pub message_id: &'a str,
     pub position: i64,
     pub address: &'a str,
-    /// The id of its flow.
+    /// The id of the flow.
     pub flow: i64,
     pub state: RecipientState,
-    /// Without an owner, when it may be claimed; with one, when the lease ends. `None`: never.
+    /// When the row may be claimed, or for a leased one, when the lease ends; `None` for a row that is
+    /// never claimed.
     pub due: Option<Timestamp>,
     pub owner: Option<&'a str>,
 }
@@ -89,7 +90,7 @@ pub async fn add(
     Ok(())
 }
 
-/// As [`add`], one row in a direct transaction.
+/// Like [`add`], for one row in a direct transaction.
 ///
 /// # Errors
 /// Where the database fails.
@@ -127,7 +128,7 @@ pub struct Recipient {
     pub settled: Option<Timestamp>,
     pub relay: Option<String>,
     pub reply: Option<String>,
-    /// Duration of the last attempt.
+    /// The duration of the last attempt.
     pub took: Option<Duration>,
     /// The relay of the last attempt, and why it was chosen.
     pub choice: Option<RelayChoice>,

@@ -21,7 +21,7 @@ use crate::store::{Connection, Scope, StoreError};
 pub struct RecipientEvent {
     /// The id of the webhook.
     pub webhook: Arc<str>,
-    /// What happened.
+    /// The kind of the event.
     pub event: WebhookEvent,
     /// The recipient.
     pub address: String,
@@ -32,23 +32,23 @@ pub struct RecipientEvent {
 pub struct SettledRecipient {
     pub key: RecipientKey,
     pub state: RecipientState,
-    /// When it may be claimed again; `None` in a final state.
+    /// When the recipient may be claimed again; `None` in a final state.
     pub due: Option<Timestamp>,
     pub attempts: i64,
-    /// When it reached a final state.
+    /// When the recipient reached a final state.
     pub settled: Option<Timestamp>,
-    /// Host and port.
+    /// The host and port of the relay.
     pub relay: String,
-    /// The relay, and why it was chosen.
+    /// The relay, and the reason of the choice.
     pub choice: Option<Arc<RelayChoice>>,
     pub reply: String,
     pub took: Duration,
-    /// Who submitted the message, for figures.
+    /// The account and token that submitted the message, for figures.
     pub submitter: Option<Arc<Submitter>>,
     /// The relay of the attempt, for figures; `None` without an attempt.
     pub scope: Option<Scope>,
-    /// The report that the sender of the message asks for: the commit that writes the result writes
-    /// it.
+    /// The report that the sender of the message requests, which is written in the commit that writes
+    /// the result.
     pub report: Option<Arc<ReportedResult>>,
     /// The event that the commit which writes the result queues for a webhook.
     pub event: Option<Arc<RecipientEvent>>,
@@ -64,7 +64,7 @@ pub struct OwnedResult<'a> {
 #[derive(Debug, Default)]
 pub struct SettledRows {
     pub number: usize,
-    /// Their keys, where they were asked for.
+    /// The keys of the rows, if they were requested.
     pub keys: Vec<RecipientKey>,
 }
 
@@ -122,7 +122,8 @@ pub async fn settle(
     Ok(rows)
 }
 
-/// As [`settle`], one result in a direct transaction. Returns whether its owner still held the lease.
+/// Like [`settle`], for one result in a direct transaction. Returns whether its owner still held the
+/// lease.
 ///
 /// # Errors
 /// Where the database fails.

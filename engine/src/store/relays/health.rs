@@ -10,7 +10,7 @@ use crate::store::database::rows::{json, of_json};
 use crate::store::scope::ACCOUNT;
 use crate::store::{Connection, Scope, StoreError};
 
-/// What the checks of a relay have found.
+/// The results of the checks of a relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthRecord {
     pub state: HealthState,
@@ -19,9 +19,9 @@ pub struct HealthRecord {
     pub failing_since: Option<Timestamp>,
     /// The last failure since the relay was healthy.
     pub failure: Option<HealthFailure>,
-    /// The newest results, the newest last. True is a success.
+    /// The newest results, the newest last; true for a success.
     pub recent: Vec<bool>,
-    /// When the first of the equal results at the end of `recent` came.
+    /// The time of the first of the equal results at the end of `recent`.
     pub run_since: Timestamp,
 }
 
@@ -29,13 +29,13 @@ pub struct HealthRecord {
 #[derive(Clone, Debug)]
 pub struct HealthRow {
     pub scope: Scope,
-    /// The revision of the settings that the rest is about.
+    /// The revision of the settings that the other fields refer to.
     pub revision: i64,
     pub record: HealthRecord,
     pub checked_at: Option<Timestamp>,
-    /// When it accepted mail last, as workers report it.
+    /// When the relay last accepted mail, as reported by workers.
     pub mail_at: Option<Timestamp>,
-    /// When it is to be checked; the end of the lease while it is being checked.
+    /// When the next check is due; during a check, the end of its lease.
     pub due_at: Timestamp,
     pub is_leased: bool,
 }
@@ -55,7 +55,7 @@ pub struct Agenda {
     pub last_due: Option<Timestamp>,
 }
 
-/// What to claim.
+/// The checks to claim.
 #[derive(Clone, Copy, Debug)]
 pub struct HealthClaim<'a> {
     pub owner: &'a str,
@@ -108,7 +108,7 @@ impl FromRow<'_, AnyRow> for Agenda {
     }
 }
 
-/// What there is to do.
+/// The version of the routing, and the times of the first and the last due check.
 ///
 /// # Errors
 /// Where the database fails.
@@ -120,7 +120,7 @@ pub async fn agenda(connection: &mut Connection) -> Result<Agenda, StoreError> {
     Ok(query.fetch_one(connection).await?)
 }
 
-/// All relays that are checked.
+/// Reads all relays that are checked.
 ///
 /// # Errors
 /// Where the database fails.
@@ -142,7 +142,7 @@ pub async fn of_organisation(connection: &mut Connection) -> Result<Vec<HealthRo
         .await?)
 }
 
-/// One relay; `None` where it is not checked.
+/// Reads one relay; `None` if it is not checked.
 ///
 /// # Errors
 /// Where the database fails.
@@ -155,7 +155,7 @@ pub async fn read(
     Ok(query.fetch_optional(connection).await?)
 }
 
-/// Inserts a relay that is not checked yet, or makes it one. Its history goes on with that.
+/// Inserts a relay that is not checked yet, or resets it to that state, which is added to its history.
 ///
 /// # Errors
 /// Where the database fails.
@@ -271,8 +271,8 @@ pub async fn release(
     Ok(())
 }
 
-/// Writes what a check has found, and ends its lease. Returns whether it was written: not where the
-/// lease was another's by then, or the settings were changed.
+/// Writes the result of a check, and ends its lease. Returns whether it was written: the result is
+/// dropped if another process held the lease by then, or the settings were changed.
 ///
 /// # Errors
 /// Where the database fails.
@@ -306,8 +306,8 @@ pub async fn write(
     Ok(written.rows_affected() > 0)
 }
 
-/// Makes the check of a relay due, unless one is under way; mail that it accepted before does not stand
-/// in for it. Returns whether the relay is checked at all.
+/// Makes the check of a relay due, unless one is under way; mail that the relay accepted before does not
+/// replace this check. Returns whether the relay is checked at all.
 ///
 /// # Errors
 /// Where the database fails.

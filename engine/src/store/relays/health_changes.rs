@@ -24,7 +24,7 @@ pub(super) fn scope_of(id: &str) -> Result<Scope, sqlx::Error> {
     scope.ok_or_else(|| decode_error(format!("the id of a relay: {id}")))
 }
 
-/// The state of this name.
+/// Parses the name of a state.
 pub(super) fn state_of(name: &str) -> Result<HealthState, sqlx::Error> {
     let state = name.parse::<HealthState>();
     state.map_err(|_| decode_error(format!("the state of a relay: {name}")))
@@ -96,7 +96,7 @@ impl FromRow<'_, AnyRow> for ScopedChange {
     }
 }
 
-/// For each relay a range of the primary key.
+/// The query reads a range of the primary key for each relay.
 const OF_ORGANISATION: &str = "SELECT changed.state, changed.at, changed.relay_id \
     FROM relay CROSS JOIN relay_health_change AS changed \
     WHERE changed.relay_id = relay.id AND changed.at >= COALESCE(\

@@ -18,7 +18,7 @@ use super::{Connection, Scope, StoreError};
 #[derive(Clone, Debug)]
 pub struct RelayRow {
     pub scope: Scope,
-    /// The place in the order of relays. There may be gaps.
+    /// The position in the order of relays. There may be gaps.
     pub position: i64,
     /// The number of changes of the row.
     pub revision: i64,
@@ -76,7 +76,7 @@ pub async fn from_domains(connection: &mut Connection) -> Result<Vec<String>, St
     Ok(query.fetch_all(connection).await?)
 }
 
-/// Whether there is such a relay.
+/// Whether a relay exists.
 ///
 /// # Errors
 /// Where the database fails.

@@ -1,4 +1,4 @@
-//! The table `relay_outage`: outages of relays that were announced, and whose end was not.
+//! The table `relay_outage`: outages of relays that were notified, and whose end was not.
 
 use domain::Timestamp;
 use domain::health::HealthState;
@@ -8,12 +8,12 @@ use sqlx::{FromRow, Row as _};
 use super::health_changes::state_of;
 use crate::store::{Connection, Scope, StoreError};
 
-/// An outage that was announced.
+/// An outage that was notified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RelayOutage {
-    /// The state that was announced last.
+    /// The state that was notified last.
     pub state: HealthState,
-    /// The first failed check; `None` for one from before it was stored.
+    /// The time of the first failed check; `None` for outages of earlier versions.
     pub failing_since: Option<Timestamp>,
 }
 
@@ -28,7 +28,7 @@ impl FromRow<'_, AnyRow> for RelayOutage {
     }
 }
 
-/// The outage of a relay; `None` where none was announced, or its end was.
+/// The outage of a relay; `None` if none was notified, or its end was.
 ///
 /// # Errors
 /// Where the database fails.

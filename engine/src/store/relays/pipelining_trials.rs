@@ -11,14 +11,14 @@ use crate::store::{Connection, StoreError};
 /// The outcome of a trial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PipeliningTrial {
-    /// The relay's greeting, without what differs from one connection to the next.
+    /// The relay's greeting, without the parts that differ between connections.
     pub greeting: String,
     /// Whether a pipelined next transaction succeeded.
     pub works: bool,
     pub tried: Timestamp,
 }
 
-/// How many trials of a relay are read.
+/// The number of trials of a relay that are read.
 const TRIALS: usize = 16;
 
 /// The newest trials of all relays by host and port, the newest first.
@@ -44,7 +44,7 @@ pub async fn all(
 }
 
 struct TrialRow {
-    /// Host and port.
+    /// The host and port of the relay.
     relay: String,
     trial: PipeliningTrial,
 }
@@ -63,7 +63,7 @@ impl FromRow<'_, AnyRow> for TrialRow {
     }
 }
 
-/// Records a trial in the place of an earlier one.
+/// Records a trial, which replaces an earlier one.
 ///
 /// # Errors
 /// Where the database fails.

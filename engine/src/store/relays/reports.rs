@@ -9,7 +9,7 @@ use super::health::RelayRevision;
 use crate::store::scope::ACCOUNT;
 use crate::store::{Connection, Scope, StoreError};
 
-/// What a worker has found out, in the order of scopes.
+/// The report of a worker, in the order of scopes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct RelayReports {
     /// The relays that accepted mail.
@@ -18,7 +18,7 @@ pub struct RelayReports {
     pub failing: Vec<RelayRevision>,
 }
 
-/// Notes that relays accepted mail. The check of one that is down becomes due.
+/// Records that relays accepted mail. The check of a relay that is down becomes due.
 ///
 /// # Errors
 /// Where the database fails.
@@ -42,8 +42,8 @@ pub async fn accepted_mail(
     Ok(())
 }
 
-/// Makes the checks of relays due from which a worker began to back off, unless they are known to be
-/// down. Mail that they accepted before stands in for no check.
+/// Makes the checks of relays due that a worker began to back off from, unless they are known to be
+/// down. Mail that they accepted before does not replace these checks.
 ///
 /// # Errors
 /// Where the database fails.
@@ -66,7 +66,8 @@ pub async fn backed_off(
     Ok(())
 }
 
-/// Notes that relays take mail again, in the order of scopes: every worker had backed off from them.
+/// Records that relays take mail again after every worker had backed off from them. `relays` are in
+/// the order of scopes.
 ///
 /// # Errors
 /// Where the database fails.

@@ -4,7 +4,7 @@ use sqlx::AssertSqlSafe;
 
 use crate::store::{Connection, StoreError};
 
-/// The version.
+/// Reads the version.
 ///
 /// # Errors
 /// Where the database fails.
@@ -23,7 +23,7 @@ pub async fn raise(connection: &mut Connection) -> Result<i64, StoreError> {
     Ok(query.fetch_one(connection).await?)
 }
 
-/// The version, which no other unit of work raises until this one ends.
+/// Reads and locks the version: no other unit of work raises it until this one ends.
 ///
 /// # Errors
 /// Where the database fails.

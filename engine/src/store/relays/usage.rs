@@ -29,7 +29,7 @@ impl FromRow<'_, AnyRow> for Usage {
     }
 }
 
-/// Adds messages to what is stored.
+/// Adds messages to the stored counts.
 ///
 /// # Errors
 /// Where the database fails.

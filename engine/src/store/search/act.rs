@@ -36,7 +36,7 @@ pub struct ActionScan {
     selection: Selection,
     access: Access,
     up_to: Option<String>,
-    /// The states to scan; the last one first.
+    /// The states to scan, the last one first.
     states: Vec<RecipientState>,
     /// The last row found in the state that is scanned.
     behind: Option<Cursor>,

@@ -16,7 +16,7 @@ pub struct AuditRows<'a> {
     pub search: &'a AuditSearch,
     /// The names of the acts on the object of the search.
     pub acts: &'a [&'static str],
-    /// Begins behind this row.
+    /// The part begins after this row.
     pub behind: Option<&'a AuditCursor>,
     /// The maximum number of rows.
     pub limit: i64,
@@ -66,7 +66,8 @@ impl AuditCondition {
         ] {
             if !value.is_empty() {
                 let number = condition.parameter(Parameter::Text(contains(value)));
-                // Which letters `lower` changes depends on the database: it folds both.
+                // The letters that `lower` changes depend on the database, which therefore folds both
+                // texts.
                 condition.and(&format!(
                     "lower({column}) LIKE lower(CAST(${number} AS TEXT)) ESCAPE '\\'"
                 ));

@@ -16,24 +16,25 @@ use crate::store::{StoreError, after};
 /// The indexed form of an address.
 const ADDRESS: &str = "COALESCE(r.address_folded, lower(r.address))";
 
-/// Up to so many rows are cheaper to find by address and sort than to find in the order of time.
+/// The number of rows up to which finding them by address and sorting is faster than reading in the
+/// order of time.
 const FEW: i64 = 2000;
 
 /// A condition on recipients.
 pub(super) struct Condition {
     pub sql: String,
     pub parameters: Vec<Parameter>,
-    /// It names columns of the message.
+    /// Whether the condition names columns of the message.
     pub of_message: bool,
     pub access: Access,
 }
 
-/// How rows are found. The databases would guess, without knowing how many match.
+/// The access path to the rows. The databases would choose it without knowing how many rows match.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Access {
-    /// By the index of addresses.
+    /// Rows are found by the index of addresses.
     Addresses,
-    /// Newest first, or by the index of states, until enough are found.
+    /// Rows are read newest first, or by the index of states, until enough are found.
     Newest,
 }
 
@@ -73,7 +74,7 @@ fn hidden(column: &str) -> String {
 }
 
 impl Condition {
-    /// Matches everything, or with an account, the mail that it submitted.
+    /// Matches all mail, or with an account, the mail that it submitted.
     pub fn new(account: Option<&str>, access: Access) -> Self {
         let mut condition = Self {
             access,
@@ -108,7 +109,7 @@ impl Condition {
         let _ = write!(self.sql, " AND {}", in_states(&column, states));
     }
 
-    /// Leased by no worker, or by a lease that has ended at this time.
+    /// Matches rows without a lease, or with a lease that has ended at this time.
     pub fn not_leased(&mut self, now: Timestamp) {
         let before = "(r.owner IS NULL OR r.due_at <= ";
         self.and(before, Parameter::Number(now.0));
@@ -123,7 +124,7 @@ impl Condition {
         }
     }
 
-    /// Matches the rows behind this one in the list, which is newest first.
+    /// Matches the rows after this one in the list, which is newest first.
     pub fn behind(&mut self, row: &Cursor) {
         let id = self.id();
         let at = self.parameter(Parameter::Text(row.id.clone()));

@@ -9,7 +9,7 @@ use sqlx::{Any, AnyPool, AssertSqlSafe, FromRow, Sqlite, SqlitePool};
 use super::parameter::{Parameter, bind_all};
 use crate::store::StoreError;
 
-/// How long a search may take. On PostgreSQL it is `statement_timeout`.
+/// The time limit of a search. On PostgreSQL it is `statement_timeout`.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
 /// SQLite checks the time limit after so many steps of its virtual machine, about 1 ms.
@@ -30,7 +30,7 @@ pub enum SearchConnection {
 }
 
 impl From<PoolConnection<Any>> for SearchConnection {
-    /// For a search that is quick by its index: on SQLite it has no time limit.
+    /// A connection for a search that is fast because of an index: on SQLite it has no time limit.
     fn from(connection: PoolConnection<Any>) -> Self {
         Self::Any(connection)
     }
@@ -40,7 +40,7 @@ impl SearchPool {
     /// A connection for a search that begins now.
     ///
     /// # Errors
-    /// Where none is free within 5 s.
+    /// If no connection is free within 5 s.
     pub async fn acquire(&self) -> Result<SearchConnection, StoreError> {
         match self {
             Self::Sqlite(pool) => {

@@ -17,17 +17,17 @@ use crate::store::recipients::{is_leased, state};
 /// A part of the list.
 #[derive(Debug)]
 pub struct ListPage {
-    /// Only mail that this account submitted.
+    /// The account whose mail is listed; `None` for all mail.
     pub account: Option<String>,
     pub search: Search,
-    /// Begins behind this row.
+    /// The part begins after this row.
     pub behind: Option<Cursor>,
     /// The maximum number of rows.
     pub limit: i64,
 }
 
 impl ListPage {
-    /// Whether it can take long: it may read many rows that do not match.
+    /// Whether the search can take long, because it may read many rows that do not match.
     pub fn is_scan(&self) -> bool {
         let search = &self.search;
         let has_text = !search.address.is_empty() || !search.subject.is_empty();
@@ -39,7 +39,7 @@ impl ListPage {
 struct StoredRow {
     owner: Option<String>,
     due: Option<Timestamp>,
-    /// Neither leased nor due.
+    /// A row that is neither leased nor due.
     row: OutboxRow,
 }
 
@@ -96,7 +96,7 @@ pub async fn rows(
     }
     let limit = condition.parameter(Parameter::Number(page.limit));
     let id = condition.id();
-    // The keys first: only rows of this part are read whole.
+    // The keys are selected first, so that only the rows of this part are read as a whole.
     let sql = format!(
         "SELECT r.message_id, r.position, m.sender, r.address, m.subject, r.state, r.owner, \
          r.attempts, r.due_at, r.reply, f.priority FROM (SELECT r.message_id AS id, r.position AS place FROM {} \

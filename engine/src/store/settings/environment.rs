@@ -10,11 +10,11 @@ pub const ENVIRONMENT: &str = "environment";
 /// The label of the row with the variables, as JSON.
 const VARIABLES: &str = "variables";
 
-/// What the process that was started last found in its environment.
+/// The settings in the environment of the process that was started last.
 #[derive(Debug)]
 pub struct EnvironmentRow {
     pub settings: SmtpEnvironment,
-    /// Sealed.
+    /// The sealed password.
     pub password: Option<String>,
 }
 

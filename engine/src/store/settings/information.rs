@@ -19,16 +19,17 @@ pub struct SealedPassword {
     pub sealed: String,
 }
 
-/// What was saved for a scope.
+/// The saved settings of a scope.
 #[derive(Debug)]
 pub struct SavedInformation {
     pub form: Form,
-    /// Sealed for the scope.
+    /// The password, sealed for the scope.
     pub password: Option<String>,
 }
 
 impl SavedInformation {
-    /// The password, if it may go with these settings: with those that it was saved for it always may.
+    /// The password, if it may be used with these settings. It may always be used with those that it was
+    /// saved for.
     pub fn password_for(&self, form: &Form) -> Option<&str> {
         let stays = *form == self.form
             || match (self.form.parse(), form.parse()) {
@@ -44,11 +45,11 @@ impl SavedInformation {
 pub struct Information {
     /// The settings in force: the saved ones, and for the first relay those of the environment over them.
     pub form: Form,
-    /// The password that goes with them.
+    /// The password for these settings.
     pub password: Option<SealedPassword>,
-    /// What was saved; `None` before the first save.
+    /// The saved settings; `None` before the first save.
     pub saved: Option<SavedInformation>,
-    /// Of the first relay.
+    /// The settings of the environment, for the first relay only.
     pub environment: Option<SmtpEnvironment>,
 }
 
@@ -119,7 +120,7 @@ pub async fn read(
 pub struct RelayForm {
     /// The id of the relay.
     pub relay: String,
-    /// Without the password.
+    /// The form, without the password.
     pub form: Form,
 }
 
@@ -224,7 +225,7 @@ impl FromRow<'_, AnyRow> for RelayValue {
     }
 }
 
-/// The values that people see.
+/// The values that are shown.
 fn form(rows: impl IntoIterator<Item = (String, String)>) -> Form {
     let shown = |(label, value): (String, String)| Some((Label::shown(&label)?, value));
     let values: BTreeMap<Label, String> = rows.into_iter().filter_map(shown).collect();

@@ -5,7 +5,7 @@ use domain::account::policy::{FALLBACK, OPEN_TRACKING, OWN_RELAYS, SECOND_FACTOR
 
 use crate::store::{Connection, StoreError};
 
-/// The policy, with the defaults of what was never saved.
+/// The policy, with the default for each flag that was never saved.
 ///
 /// # Errors
 /// Where the database fails.

@@ -7,26 +7,27 @@ use sqlx::{FromRow, Row as _};
 
 use crate::store::{Connection, Scope, StoreError};
 
-/// How many earlier passwords are kept beside the current one.
+/// The number of earlier passwords that are kept in addition to the current one.
 pub const EARLIER_PASSWORDS: i64 = 3;
 
-/// How many revisions of a scope are kept, beside those that hold a password or the newest proof.
+/// The number of revisions of a scope that are kept, in addition to those with a password and the last
+/// verified one.
 pub const REVISIONS_KEPT: i64 = 100;
 
-/// A save.
+/// A save of settings.
 #[derive(Debug)]
 pub struct Revision {
     pub number: i64,
     pub saved: Stamp,
-    /// An IP address, or `this machine`; empty where it was not recorded.
+    /// The origin: an IP address, or `this machine`; empty if it was not recorded.
     pub origin: String,
-    /// The revision that it brought back.
+    /// The earlier revision that this save restored.
     pub restored: Option<i64>,
     pub form: Form,
-    /// Sealed; only in the revision that brought it, and until it is the fifth newest.
+    /// The sealed password, only in the revision that introduced it, and until it is the fifth newest.
     pub password: Option<String>,
-    /// The revision whose password goes with these settings. That of the environment is held by none: it
-    /// is named by the revision that it came with.
+    /// The revision whose password belongs to these settings. The password of the environment is stored
+    /// in no revision, and is identified by the revision that it was introduced with.
     pub password_from: Option<i64>,
 }
 
@@ -142,7 +143,7 @@ pub async fn kept(
     Ok(query.bind(scope.to_string()).fetch_all(connection).await?)
 }
 
-/// The revisions that brought a password which is still kept, newest first.
+/// The revisions that introduced a password which is still kept, newest first.
 ///
 /// # Errors
 /// Where the database fails.

@@ -4,17 +4,17 @@ use data_encoding::HEXLOWER;
 use rusqlite::types::ValueRef;
 use sha2::{Digest as _, Sha256};
 
-/// The octets of a chunk, or few more.
+/// The approximate size of a chunk, in octets.
 const CHUNK: usize = 256 * 1024;
 
-/// The octets of a value that are encoded at a time.
+/// The number of octets of a value that are encoded at a time.
 const PART: usize = 16 * 1024;
 
 /// The number of rows of a table, and the sum of their SHA-256. The order of the rows does not change it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct TableDigest {
     pub rows: u64,
-    /// Each quarter is added by itself, modulo 2 to the 64th.
+    /// The four quarters of the sum, each added separately modulo 2 to the 64th.
     sum: [u64; 4],
 }
 
@@ -52,7 +52,7 @@ impl TableDigester {
     }
 }
 
-/// Why a row is not written.
+/// The error of writing a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CopyFault {
     /// The value has a type that Postern does not store.
@@ -63,7 +63,7 @@ pub(super) enum CopyFault {
     Closed,
 }
 
-/// Writes rows as `COPY … TO` of PostgreSQL does, and passes them on in chunks.
+/// Writes rows in the format of PostgreSQL's `COPY … TO`, and passes them on in chunks.
 pub(super) struct CopyWriter<S> {
     chunk: Vec<u8>,
     send: S,
@@ -134,7 +134,7 @@ impl<S: FnMut(Vec<u8>) -> bool> CopyWriter<S> {
         self.push(rest)
     }
 
-    /// As `bytea_output = hex`, with the backslash escaped.
+    /// The format is that of `bytea_output = hex`, with the backslash escaped.
     fn octets(&mut self, octets: &[u8]) -> Result<(), CopyFault> {
         self.push(b"\\\\x")?;
         for part in octets.chunks(PART) {
@@ -160,7 +160,7 @@ impl<S: FnMut(Vec<u8>) -> bool> CopyWriter<S> {
     }
 }
 
-/// What stands behind the backslash for an octet that is escaped.
+/// The character after the backslash for an octet that is escaped.
 const fn letter(octet: u8) -> Option<u8> {
     match octet {
         b'\\' => Some(b'\\'),

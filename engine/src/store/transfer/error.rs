@@ -42,15 +42,15 @@ pub enum TransferError {
         /// The primary key of the row, as in `id = 7`.
         row: String,
     },
-    /// PostgreSQL does not take the rows of a table.
+    /// PostgreSQL refuses the rows of a table.
     #[error("the table {table} cannot be written: {source}")]
     Table {
         /// The table.
         table: String,
-        /// What PostgreSQL says.
+        /// The error of PostgreSQL.
         source: StoreError,
     },
-    /// What PostgreSQL has is not what it was sent.
+    /// The rows in PostgreSQL differ from those that were sent.
     #[error(
         "the table {table} differs after it was copied: {read} rows were read, and PostgreSQL has {written}"
     )]

@@ -16,15 +16,15 @@ use source::SourceTable;
 pub use error::TransferError;
 pub use source::LockedSource;
 
-/// How many chunks of rows are read ahead of what PostgreSQL takes.
+/// The number of chunks that are read ahead of PostgreSQL.
 const CHUNKS: usize = 4;
 
 /// A table whose rows were moved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MovedTable {
-    /// Its name.
+    /// The name of the table.
     pub name: String,
-    /// The number of its rows.
+    /// The number of rows.
     pub rows: u64,
 }
 
@@ -32,7 +32,7 @@ pub struct MovedTable {
 /// rows. The database is migrated first. One row at a time is in memory, and less than 2 MiB beside it.
 ///
 /// # Errors
-/// [`TransferError`]: PostgreSQL has its tables, without rows of the source.
+/// [`TransferError`], after which PostgreSQL has the tables, without rows of the source.
 pub async fn transfer(
     source: &LockedSource,
     address: &str,

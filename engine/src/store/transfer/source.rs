@@ -24,7 +24,7 @@ const TABLES: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' \
 pub(super) struct SourceTable {
     pub name: String,
     pub columns: Vec<String>,
-    /// Those of the primary key; the first two without one.
+    /// The columns of the primary key; without one, the first two columns.
     pub key: Vec<String>,
 }
 
@@ -69,7 +69,7 @@ impl LockedSource {
     /// Pauses delivery on this database, unless it is paused, and ends the lock.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If the database cannot be written.
     pub fn pause(self, by: &Stamp) -> Result<(), StoreError> {
         let connection = self.0.lock();
         connection.execute(
@@ -91,7 +91,7 @@ impl LockedSource {
             let columns = texts(&connection, columns, [&name])?;
             let mut key = texts(&connection, key, [&name])?;
             if key.is_empty() {
-                // The message and the position of an event.
+                // The first two columns of an event are its message and position.
                 key = columns.iter().take(2).cloned().collect();
             }
             let table = SourceTable { name, columns, key };

@@ -15,10 +15,10 @@ use crate::store::StoreError;
 use crate::store::database::open::DURABLE_COMMIT;
 use crate::store::database::{migrations, transport};
 
-/// How long to wait for the connection.
+/// The time limit for the connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Statements take as long as there are rows; octets come as they are written.
+/// Settings of the connection: statements have no time limit, and octets are in hexadecimal.
 const SESSION: &str = "SET lock_timeout = '5s'; SET statement_timeout = 0; \
                        SET idle_in_transaction_session_timeout = 0; SET bytea_output = 'hex'";
 
@@ -95,7 +95,7 @@ pub async fn seeds() -> Result<BTreeMap<String, i64>, StoreError> {
     Ok(seeds)
 }
 
-/// Keeps all others from reading and writing the tables until the transaction ends.
+/// Locks the tables against reads and writes of other transactions until the transaction ends.
 ///
 /// # Errors
 /// Where the database fails.
@@ -196,7 +196,7 @@ pub async fn clear(
     Ok(())
 }
 
-/// Lets every column that numbers its rows go on behind the highest number.
+/// Sets every sequence of a column to continue after the highest number.
 ///
 /// # Errors
 /// Where the database fails.
@@ -235,7 +235,7 @@ pub async fn digest(
     Ok(digester.finish())
 }
 
-/// Gathers the statistics that queries are planned by.
+/// Collects the statistics of the query planner.
 ///
 /// # Errors
 /// Where the database fails.

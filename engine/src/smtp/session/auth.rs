@@ -77,7 +77,7 @@ impl Authentication<'_> {
         }
     }
 
-    /// RFC 4616.
+    /// Signs in by PLAIN (RFC 4616).
     async fn plain(&mut self, username: &str, password: &str) -> Result<(), Failure> {
         let response = plain_response(username, password);
         let at_once = Zeroizing::new(format!("AUTH PLAIN {}", *response));
@@ -99,7 +99,7 @@ impl Authentication<'_> {
         self.answer(&encode(password)).await
     }
 
-    /// RFC 2195.
+    /// Signs in by CRAM-MD5 (RFC 2195).
     async fn cram_md5(&mut self, username: &str, password: &str) -> Result<(), Failure> {
         let challenge = self.challenge("AUTH CRAM-MD5").await?;
         let challenge = STANDARD.decode(challenge.trim_ascii()).map_err(|_| {
@@ -119,7 +119,7 @@ impl Authentication<'_> {
         self.ask(line, line).await
     }
 
-    /// As [`Self::challenge`], with a line that observers get as `shown`.
+    /// Like [`Self::challenge`], with a line that observers receive as `shown`.
     async fn ask(&mut self, line: &str, shown: &str) -> Result<Vec<u8>, Failure> {
         let within = self.command_timeout;
         let reply = self.wire.exchange(Stage::Auth, line, shown, within).await?;
@@ -136,7 +136,7 @@ impl Authentication<'_> {
         self.finish(secret, REDACTED).await
     }
 
-    /// Sends the last line, which observers get as `shown`.
+    /// Sends the last line, which observers receive as `shown`.
     async fn finish(&mut self, line: &str, shown: &str) -> Result<(), Failure> {
         let within = self.command_timeout;
         let reply = self.wire.exchange(Stage::Auth, line, shown, within).await?;

@@ -21,7 +21,7 @@ impl Session {
     /// the octets of a message as commands.
     ///
     /// # Errors
-    /// Where the session ended.
+    /// If the session ended.
     pub async fn try_chunking(&mut self) -> Result<bool, Failure> {
         self.begin_message()?;
         self.condition = Condition::Broken;
@@ -42,7 +42,7 @@ impl Session {
     /// Returns results where the message is not sent, because it needs what the relay does not offer.
     ///
     /// # Errors
-    /// Where the session ended before.
+    /// If the session ended before.
     pub async fn send_ahead(
         &mut self,
         message: &Arc<OutgoingMessage>,
@@ -57,7 +57,7 @@ impl Session {
             Err(failure) => return Ok(Some(vec![Err(failure); message.envelope.to.len()])),
         };
         if first {
-            // Nothing may have come since the last reply.
+            // The relay must not have sent any octet since the last reply.
             let deadline = Deadline::after(self.timeouts.of(Command::Mail));
             if let Err(error) = self.wire.send_commands(&[], deadline).await {
                 self.condition = Condition::Broken;
@@ -72,9 +72,9 @@ impl Session {
         Ok(None)
     }
 
-    /// Waits for the result of the oldest message in flight, and writes meanwhile. Nothing is lost where
-    /// the future is dropped. The relay has 3 min to take each 64 KiB, and has to take a message as a whole
-    /// at 4 KiB a second, once it has answered those before. It has the time of
+    /// Waits for the result of the oldest message in flight, and writes meanwhile. Dropping the future
+    /// loses no state. The relay has 3 min to take each 64 KiB, and has to take a message as a whole at
+    /// 4 KiB a second, once it has answered those before. It has the time of
     /// [`Session::use_delivery_timeouts`] for each reply to a command and 10 min for that to a message.
     ///
     /// # Errors
@@ -88,11 +88,11 @@ impl Session {
         }
     }
 
-    /// As [`Session::next_result`]; `None` where something was written and there are messages of which
-    /// nothing is.
+    /// Like [`Session::next_result`]; `None` after a write, if there are messages of which no octet is
+    /// written.
     ///
     /// # Errors
-    /// Those of [`Session::next_result`].
+    /// The errors of [`Session::next_result`].
     pub async fn next_progress(&mut self) -> Result<Option<RecipientResults>, BrokenSession> {
         loop {
             if let Some(results) = self.conclude_first().await? {
@@ -130,14 +130,15 @@ impl Session {
         self.in_flight.not_begun()
     }
 
-    /// Takes back this number of the newest messages, of which no octet is written: at most
+    /// Removes this number of the newest messages, of which no octet is written: at most
     /// [`Session::not_begun`]. They have no result.
     pub fn take_back(&mut self, messages: usize) {
         self.in_flight.take_back(messages.min(self.not_begun()));
     }
 
-    /// For each message in flight, oldest first: whether it may have arrived, because its final
-    /// octet was written. Not behind a 421: the relay has taken nothing that it did not answer.
+    /// For each message in flight, oldest first: whether it may have arrived, because its final octet
+    /// was written. After a 421 none may have arrived: the relay accepted no message that it did not
+    /// answer.
     pub fn unanswered(&self) -> Vec<bool> {
         self.in_flight.may_have_arrived()
     }
@@ -149,19 +150,19 @@ impl Session {
         };
         self.transaction_open = left_open;
         if self.in_flight.len() == 1 {
-            // Otherwise the next reply is to the commands of the next message.
+            // With more messages in flight, the next reply belongs to the commands of the next message.
             let condition = self.after_message().await;
             let condition = condition.map_err(|failure| self.broken(failure))?;
             self.condition = match self.in_flight.unwritten.is_written() {
                 true => condition,
-                // The relay takes the rest of the message for commands.
+                // The relay reads the rest of the message as commands.
                 false => Condition::Broken,
             };
         }
         Ok(self.in_flight.pop())
     }
 
-    /// The session ended while messages were in flight.
+    /// Records that the session ended while messages were in flight.
     fn broken(&mut self, failure: Failure) -> BrokenSession {
         self.condition = Condition::Broken;
         BrokenSession {

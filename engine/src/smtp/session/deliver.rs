@@ -1,4 +1,4 @@
-//! Delivering many messages over one session, the next one's commands pipelined behind a body.
+//! Delivers messages over one session, with the commands of the next pipelined behind each body.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -29,12 +29,12 @@ impl Session {
         self.deliver_if(message, next, ready(true)).await
     }
 
-    /// As [`Session::deliver`]; waits for `may_end` before it writes the last piece of the message, with
-    /// the end of data.
+    /// Like [`Session::deliver`], but waits for `may_end` before it writes the last piece of the
+    /// message, with the end of data.
     ///
     /// # Errors
-    /// Those of [`Session::deliver`]. Where `may_end` is false the session is broken, and the message has
-    /// not arrived.
+    /// The errors of [`Session::deliver`]. If `may_end` is false, the session is broken and the message
+    /// has not arrived.
     pub async fn deliver_if(
         &mut self,
         message: &Arc<OutgoingMessage>,
@@ -59,7 +59,7 @@ impl Session {
                 }
             }
         };
-        // What the relay cannot take becomes a result when it is that message's turn.
+        // The next message is refused in its own turn if the relay cannot take it.
         let next = next
             .filter(|_| self.capabilities.pipelining)
             .and_then(|next| PreparedMessage::new(next, &self.capabilities, false).ok());

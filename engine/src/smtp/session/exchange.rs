@@ -13,7 +13,7 @@ use crate::smtp::transaction::{
 use crate::smtp::wire::{Deadline, WireError};
 
 impl Session {
-    /// Refuses a message after one that failed, and one whose turn it is not.
+    /// Refuses a message after a failed one, and a message out of turn.
     pub(super) fn begin_message(&self) -> Result<(), Failure> {
         let busy = self.pipelined_next.is_some() || !self.in_flight.is_empty();
         if self.condition != Condition::Ready || busy {
@@ -33,7 +33,8 @@ impl Session {
         next: Option<PreparedMessage>,
         may_end: impl Future<Output = bool>,
     ) -> Result<RecipientResults, BrokenSession> {
-        // Until the result is known, and for good where the future is dropped before.
+        // The session is broken until the result is known, and remains so if the future is dropped
+        // before.
         self.condition = Condition::Broken;
         let pipelining = self.capabilities.pipelining;
         let plan = &message.plan;
@@ -75,7 +76,8 @@ impl Session {
                 let stage = command.stage();
                 self.wire.observer().begin(stage);
                 let within = match sent && command == Command::Mail {
-                    // A relay that lost what went behind the last body would keep both waiting.
+                    // A relay that lost the commands behind the last body waits for them: the longer
+                    // time-out would only delay the end.
                     true => self.command_timeout,
                     false => self.timeouts.of(command),
                 };
@@ -94,7 +96,7 @@ impl Session {
                     self.wire.observer().refused();
                 }
                 if sent && command == Command::Mail && matches!(reply.code, 500 | 502 | 503) {
-                    // The relay lost the pipelined MAIL, or a part of it.
+                    // The relay lost the pipelined MAIL or a part of it.
                     return Err(out_of_order(stage, &reply));
                 }
                 state.on_reply(command, &reply)?;
@@ -145,7 +147,7 @@ impl Session {
                     let detail = "the mail was given up before its end of data";
                     return Err(Failure::new(Stage::Data, Fault::Closed, detail).into());
                 }
-                // Not the time of the relay.
+                // The wait for `may_end` does not count as time of the relay.
                 begun += waits.elapsed();
             }
             if pieces.ended()
@@ -163,7 +165,7 @@ impl Session {
             let deadline = Deadline::after(DATA_BLOCK_TIMEOUT).earlier(whole);
             match self.wire.send_body(&mut rest, commands, deadline).await {
                 Ok(()) => written += body as u64,
-                // A refusal before the relay had all of the message.
+                // The relay refused the message before it had all of it.
                 Err(WireError::Refused(reply)) if reply.code != 421 => {
                     return Ok(Err(Failure::rejected(Stage::Data, reply.shown())));
                 }
@@ -172,7 +174,7 @@ impl Session {
                     let body_written = pieces.ended() && rest.len() <= commands;
                     let error = match error {
                         WireError::TimedOut(_) => WireError::SlowBody {
-                            // Of the mail: not the stuffed dots.
+                            // The length is that of the mail, without stuffed dots.
                             written: written.min(size),
                             size,
                             within: begun.elapsed(),
@@ -208,7 +210,7 @@ impl Session {
         self.transaction_open = false;
         self.in_doubt = false;
         self.condition = match self.pipelined_next {
-            // The next reply is to the commands of the next message.
+            // The next reply belongs to the commands of the next message.
             Some(_) => Condition::Ready,
             None => self.after_message().await.map_err(in_doubt)?,
         };

@@ -15,11 +15,12 @@ use crate::smtp::wire::{Deadline, RawReply, Unwritten, WireError};
 pub(super) struct InFlight {
     messages: VecDeque<SentMessage>,
     pub unwritten: Unwritten,
-    /// When the relay last took or sent something.
+    /// When the relay last accepted or sent octets.
     pub progress: Instant,
-    /// When the relay last replied, or the oldest message went out behind none.
+    /// When the relay last replied, or when the oldest message was sent with no other in flight.
     replied: Instant,
-    /// The relay answered with 421, or does not know BDAT: it has taken nothing that is unanswered.
+    /// Whether the relay answered with 421 or does not know BDAT, so that it accepted no message that is
+    /// unanswered.
     refused: bool,
 }
 
@@ -27,39 +28,41 @@ pub(super) struct InFlight {
 struct SentMessage {
     prepared: PreparedMessage,
     state: TransactionState,
-    /// How many of its commands are answered.
+    /// The number of answered commands.
     answered: usize,
-    /// The reply to the message, once it is there.
+    /// The reply to the message; `None` before it arrives.
     end: Option<Result<Reply, Failure>>,
-    /// Where its first octet is in everything that was ever to be written.
+    /// The offset of the first octet in the stream of all octets to write.
     first_octet: u64,
-    /// Where its final octet is there.
+    /// The offset of the final octet in that stream.
     final_octet: u64,
-    /// It went out behind another one.
+    /// Whether the message was sent behind another one.
     behind: bool,
-    /// When a part of it was written first; `None` before, and where all of it was written at once.
+    /// When the first part of the message was written; `None` before, and if the whole message was
+    /// written at once.
     writing_since: Option<Instant>,
 }
 
 impl SentMessage {
-    /// The octets of its commands and its content.
+    /// The number of octets of the commands and the content.
     fn size(&self) -> u64 {
         self.final_octet - self.first_octet
     }
 
-    /// The octets of its content.
+    /// The number of octets of the content.
     fn mail_size(&self) -> u64 {
         self.prepared.outgoing.message.len() as u64
     }
 
-    /// How many octets of its content are written, where `written` are of everything.
+    /// The number of written octets of the content, where `written` octets of the stream are written.
     fn mail_written(&self, written: u64) -> u64 {
         let begin = self.first_octet + self.prepared.plan.lines().len() as u64;
         written.saturating_sub(begin).min(self.mail_size())
     }
 
-    /// Whether the relay can have sent this reply to its next command, where `written` octets are of
-    /// everything: it has the command, and to accept the message it has the final octet.
+    /// Whether the relay can have sent this reply to the next command, where `written` octets of the
+    /// stream are written. It must have received the command, and to accept the message also the final
+    /// octet.
     fn can_have_reply(&self, command: Command, reply: &RawReply, written: u64) -> bool {
         let is_accepted = command == Command::Bdat && matches!(reply.code, 200..300);
         let line_end = self.prepared.plan.line_end(self.answered);
@@ -91,7 +94,7 @@ impl InFlight {
         self.messages.len()
     }
 
-    /// Appends a message, with everything that is to be written for it.
+    /// Appends a message, with all octets to write for it.
     pub fn push(&mut self, prepared: PreparedMessage) {
         let behind = !self.messages.is_empty();
         if !behind {
@@ -121,7 +124,7 @@ impl InFlight {
         first.prepared.plan.command(first.answered)
     }
 
-    /// When the relay must have taken or sent something.
+    /// The deadline by which the relay must accept or send octets.
     ///
     /// The time for a message as a whole begins again with each reply: a relay may read nothing while it checks
     /// a recipient, or the message before. Behind others it is longer by the time for a reply to a message.
@@ -132,14 +135,15 @@ impl InFlight {
         let first_octet = self.messages.front().map_or(0, |oldest| oldest.first_octet);
         let whole = match first_octet == sent.first_octet {
             true => body_timeout(sent.size()),
-            // The oldest is written, and is answered while others are taken.
+            // The oldest message is written, and the relay answers it while it accepts others.
             false => DATA_END_TIMEOUT + body_timeout(sent.final_octet - first_octet),
         };
         let whole = Deadline::since(self.replied, whole);
         Deadline::since(self.progress, DATA_BLOCK_TIMEOUT).earlier(whole)
     }
 
-    /// The message of which a part is not written, or not flushed; `None` where nothing is to be written.
+    /// The message of which a part is not written or not flushed; `None` if no octet remains to be
+    /// written.
     fn being_written(&self) -> Option<&SentMessage> {
         if self.unwritten.is_done() {
             return None;
@@ -150,7 +154,7 @@ impl InFlight {
         found.or_else(|| self.messages.back())
     }
 
-    /// The relay took or sent something.
+    /// Records that the relay accepted or sent octets.
     pub fn progressed(&mut self) {
         let now = Instant::now();
         self.progress = now;
@@ -162,7 +166,7 @@ impl InFlight {
         }
     }
 
-    /// A time-out while a message is written says how much of it was.
+    /// The failure of a time-out while a message is written names the number of written octets.
     pub fn explain(&self, error: WireError) -> WireError {
         match (error, self.being_written()) {
             (WireError::TimedOut(within), Some(sent)) => WireError::SlowBody {
@@ -174,13 +178,13 @@ impl InFlight {
         }
     }
 
-    /// Whether the oldest message went out behind another one, or others behind it.
+    /// Whether the oldest message was sent behind another one, or others behind it.
     pub fn is_pipelined(&self) -> bool {
         self.messages.len() > 1 || self.messages.front().is_some_and(|sent| sent.behind)
     }
 
-    /// The number of the newest messages of which no octet is written; 0 where nothing can be written any
-    /// more.
+    /// The number of the newest messages of which no octet is written; 0 if no more octets can be
+    /// written.
     pub fn not_begun(&self) -> usize {
         if self.unwritten.has_failed() {
             return 0;
@@ -207,10 +211,10 @@ impl InFlight {
         self.messages.iter().map(arrived).collect()
     }
 
-    /// Takes the reply to a command of the oldest message.
+    /// Records the reply to a command of the oldest message.
     ///
     /// # Errors
-    /// Where it ends the session.
+    /// If the reply ends the session.
     pub fn on_reply(&mut self, command: Command, reply: &RawReply) -> Result<(), Failure> {
         self.replied = Instant::now();
         let written = self.unwritten.written();
@@ -218,12 +222,12 @@ impl InFlight {
             return Ok(());
         };
         if reply.code != 421 && !first.can_have_reply(command, reply, written) {
-            // One too many: each one after it would belong to another command.
+            // This reply is one too many: each later one would be assigned to another command.
             return Err(out_of_order(command.stage(), reply));
         }
         let lost = command == Command::Mail && matches!(reply.code, 500 | 502 | 503);
         if lost && first.behind {
-            // The relay lost the pipelined MAIL, or a part of it.
+            // The relay lost the pipelined MAIL or a part of it.
             return Err(out_of_order(Stage::Mail, reply));
         }
         if reply.code == 421 || is_unknown(command, reply) {
@@ -248,7 +252,7 @@ impl InFlight {
         Some(end.is_err() && first.state.sender_accepted())
     }
 
-    /// Removes the oldest message where it is answered.
+    /// Removes the oldest message if it is answered.
     pub fn pop(&mut self) -> Option<RecipientResults> {
         let sent = self.messages.pop_front_if(|sent| sent.end.is_some())?;
         let results = sent.state.results(sent.end?);
@@ -272,7 +276,7 @@ mod tests {
     use crate::smtp::transaction::{Envelope, OutgoingMessage};
     use crate::smtp::wire::Capabilities;
 
-    /// This number of messages in flight, of which nothing is written.
+    /// Makes this number of messages in flight, of which no octet is written.
     fn in_flight(messages: usize) -> InFlight {
         let outgoing = Arc::new(OutgoingMessage {
             envelope: Envelope {
@@ -297,7 +301,8 @@ mod tests {
             bytes: format!("{code} text\r\n").into_bytes(),
         };
         let whole = in_flight(1).unwritten.queued();
-        // How much of a message is written, and the codes of the replies: whether the last one is taken.
+        // The number of written octets of a message, the codes of the replies, and whether the last
+        // reply is accepted.
         for (written, codes, is_taken) in [
             (0, &[250][..], false),
             (0, &[554], false),
@@ -328,7 +333,7 @@ mod tests {
         assert!(in_flight.unwritten.piece().len() > written + 5);
         in_flight.unwritten.wrote(written);
         in_flight.progressed();
-        // It takes a little now and then, and answers nothing.
+        // The relay accepts some octets from time to time, and does not reply.
         let (first, last) = (&in_flight.messages[0], &in_flight.messages[3]);
         let octets = last.final_octet - first.first_octet;
         let ends = Deadline::after(DATA_END_TIMEOUT + body_timeout(octets));
@@ -336,7 +341,7 @@ mod tests {
         in_flight.progress += Duration::from_secs(3600);
         assert!(deadline(&in_flight) == ends);
         in_flight.progressed();
-        // The relay checks the messages that it has, and reads nothing meanwhile.
+        // The relay checks the messages that it has received, and does not read meanwhile.
         for _ in 0..3 {
             advance(Duration::from_secs(100)).await;
             in_flight.progressed();

@@ -27,15 +27,15 @@ use timeouts::TransactionTimeouts;
 
 pub use broken::BrokenSession;
 
-/// How long QUIT and the closing of the connection may take. Nothing depends on them.
+/// The time limit of QUIT and of closing the connection. No result depends on them.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A relay, with the credentials for it.
 #[derive(Clone, Debug)]
 pub struct Relay {
-    /// Where the relay is and how to connect.
+    /// The address of the relay and the settings of the connection.
     pub settings: SmtpSettings,
-    /// `None` where there is none, or the settings need none.
+    /// The password; `None` if there is none, or the settings need none.
     pub password: Option<SecretString>,
 }
 
@@ -49,7 +49,7 @@ pub struct Session {
     condition: Condition,
     /// The relay's software, as the greeting names it.
     greeting: String,
-    /// The message whose commands went out behind a body.
+    /// The message whose commands were sent behind a body.
     pipelined_next: Option<PreparedMessage>,
     /// Whether a transaction is open: MAIL was accepted, and no end of data followed.
     transaction_open: bool,
@@ -59,14 +59,14 @@ pub struct Session {
     in_flight: InFlight,
 }
 
-/// What a session can still be used for.
+/// The remaining use of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Condition {
-    /// The next message.
+    /// The session can deliver the next message.
     Ready,
-    /// QUIT: a message was refused, and every reply is read.
+    /// The session can send QUIT: a message was refused, and every reply is read.
     Refused,
-    /// Nothing: it is unknown which command the next reply belongs to.
+    /// The session cannot be used: it is unknown which command the next reply belongs to.
     Broken,
 }
 
@@ -76,14 +76,14 @@ impl Session {
         self.wire.encryption()
     }
 
-    /// Gives the relay the times of RFC 5321 section 4.5.3.2 in each transaction: 5 min for the reply
-    /// to MAIL and to RCPT, and 2 min for that to DATA. Otherwise these are the command time-out, and so
-    /// is that of a MAIL which went out behind a body: a relay may have lost it.
+    /// Uses the time-outs of RFC 5321 section 4.5.3.2 in each transaction: 5 min for the reply to MAIL
+    /// and to RCPT, and 2 min for the reply to DATA. Otherwise the command time-out applies. It also
+    /// applies to a MAIL that was sent behind a body, because the relay may have lost it.
     pub fn use_delivery_timeouts(&mut self) {
         self.timeouts = TransactionTimeouts::DELIVERY;
     }
 
-    /// When the relay last took or sent something since the end of data of a message, or while messages
+    /// When the relay last accepted or sent octets since the end of data of a message, or while messages
     /// were in flight.
     pub fn last_progress(&self) -> Instant {
         self.in_flight.progress
@@ -94,7 +94,7 @@ impl Session {
         self.in_doubt
     }
 
-    /// Whether another message may follow.
+    /// Whether the session can deliver another message.
     pub fn is_ready(&self) -> bool {
         self.condition == Condition::Ready
     }
@@ -111,7 +111,7 @@ impl Session {
         &self.greeting
     }
 
-    /// Whether the commands of the next message went out behind the body of the one before.
+    /// Whether the commands of the next message were sent behind the body of the previous one.
     pub fn has_pipelined_next(&self) -> bool {
         self.pipelined_next.is_some()
     }
@@ -130,12 +130,12 @@ impl Session {
     /// the last stage of the opening.
     ///
     /// # Errors
-    /// Where the relay closes the session instead, or refuses the command.
+    /// If the relay closes the session instead, or refuses the command.
     pub async fn noop(&mut self) -> Result<(), Failure> {
         let stage = self.wire.observer().stage().unwrap_or(Stage::Ehlo);
         let reply = self.command(stage, "NOOP").await?;
         match reply.code {
-            // A relay that does not know the command understood that it is one.
+            // A relay that replies that it does not know the command is ready for commands.
             200..300 | 500 | 502 => Ok(()),
             _ => Err(Failure::rejected(stage, reply.shown())),
         }
@@ -145,10 +145,10 @@ impl Session {
     /// it. Takes at most 2 s.
     pub async fn quit(mut self) {
         match self.condition {
-            // The relay would take it for the first line of that message.
+            // The relay would read QUIT as the first line of that message.
             _ if self.pipelined_next.is_some() || !self.in_flight.is_empty() => return,
             Condition::Ready => self.wire.observer().begin(Stage::Quit),
-            // The outcome of the session was reported already.
+            // The outcome of the session has already been reported.
             Condition::Refused => {}
             Condition::Broken => return,
         }

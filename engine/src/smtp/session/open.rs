@@ -73,8 +73,8 @@ impl Session {
         Ok(session)
     }
 
-    /// Sends QUIT after a failure that the relay can still understand it after: a client does not
-    /// close the connection without it (RFC 5321 section 4.1.1.10).
+    /// Sends QUIT after a failure, if the relay can still parse it: a client does not close the
+    /// connection without QUIT (RFC 5321 section 4.1.1.10).
     async fn or_quit<T>(&mut self, outcome: Result<T, Failure>) -> Result<T, Failure> {
         if let Err(failure) = &outcome
             && failure.session_usable()
@@ -84,7 +84,8 @@ impl Session {
         outcome
     }
 
-    /// Greeting, EHLO, and STARTTLS where it is to be used. Returns whether it is.
+    /// Reads the greeting, and sends EHLO and, if it is to be used, STARTTLS. Returns whether STARTTLS
+    /// was sent.
     async fn greet(
         &mut self,
         ehlo_name: &str,
@@ -115,7 +116,7 @@ impl Session {
         Ok(())
     }
 
-    /// EHLO, or HELO for a relay that does not know EHLO (RFC 5321 section 3.2).
+    /// Sends EHLO, or HELO to a relay that does not know EHLO (RFC 5321 section 3.2).
     async fn introduce(&mut self, name: &str) -> Result<(), Failure> {
         let reply = self.command(Stage::Ehlo, &format!("EHLO {name}")).await?;
         if !matches!(reply.code, 500 | 502 | 504) {
@@ -132,7 +133,8 @@ impl Session {
         }
         match self.command(Stage::Ehlo, &format!("HELO {name}")).await {
             Ok(helo) => expect_code(Stage::Ehlo, &helo, 250),
-            // The relay closed the connection after EHLO; its reply to that is the better reason.
+            // The relay closed the connection after EHLO; its reply to EHLO describes the failure
+            // better.
             Err(failure) if matches!(failure.fault, Fault::Closed | Fault::Reset) => {
                 Err(Failure::rejected(Stage::Ehlo, reply.shown()))
             }
@@ -152,14 +154,14 @@ impl Session {
         }
     }
 
-    /// STARTTLS up to the relay's 220 (RFC 3207 section 4), and not a byte further.
+    /// Sends STARTTLS and reads up to the relay's 220 (RFC 3207 section 4), and no byte further.
     async fn start_tls(&mut self) -> Result<(), Failure> {
         let reply = self.command(Stage::StartTls, "STARTTLS").await?;
         expect_code(Stage::StartTls, &reply, 220)?;
         match self.wire.has_unread().await {
             Ok(false) => Ok(()),
             Ok(true) => Err(injected(Stage::StartTls)),
-            // Closed, which the handshake would find next.
+            // The relay closed the connection, which the handshake would find next.
             Err(error) => Err(self.wire.failure(Stage::Tls, error)),
         }
     }
@@ -171,7 +173,7 @@ async fn secure(wire: Wire, dialer: &Dialer, settings: &SmtpSettings) -> Result<
     wire.secure(dialer.tls(), settings, deadline).await
 }
 
-/// After STARTTLS, text instead of a handshake is injected like text before it.
+/// Plain text in place of a handshake after STARTTLS is a response injection, like text before it.
 fn after_start_tls(failure: Failure) -> Failure {
     match failure.fault {
         Fault::NotTls => injected(Stage::Tls),
@@ -187,7 +189,7 @@ fn injected(stage: Stage) -> Failure {
     )
 }
 
-/// Accepts one code, and makes a failure of every other.
+/// Accepts a reply with one code, and turns every other reply into a failure.
 fn expect_code(stage: Stage, reply: &RawReply, code: u16) -> Result<(), Failure> {
     match reply.code {
         found if found == code => Ok(()),

@@ -1,4 +1,4 @@
-//! Sending one message for a person who waits, and checking an envelope without a message.
+//! Sends one message for a test, or checks an envelope without a message.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ impl Session {
             Ok(_) => false,
             Err(failure) => failure.stage == Stage::Data,
         };
-        // A reply to the end of data says more than the refusal of one recipient.
+        // A reply to the end of data is more relevant than the refusal of one recipient.
         let most_telling = results
             .iter()
             .position(Result::is_ok)
@@ -48,12 +48,12 @@ impl Session {
         results.swap_remove(most_telling.unwrap_or_default())
     }
 
-    /// Checks an envelope without sending a message: MAIL, RCPT for each recipient, of which there
-    /// may be none, and RSET (RFC 5321 section 4.1.1.5). One command at a time, so that each has
-    /// its own time.
+    /// Checks an envelope without sending a message: MAIL, RCPT for each recipient, of which there may
+    /// be none, and RSET (RFC 5321 section 4.1.1.5). The commands are sent one at a time, so that each
+    /// has its own duration.
     ///
     /// # Errors
-    /// As [`Session::send`].
+    /// The errors of [`Session::send`].
     pub async fn dry_run(&mut self, envelope: &Envelope) -> Result<(), Failure> {
         self.begin_message()?;
         self.condition = Condition::Refused;

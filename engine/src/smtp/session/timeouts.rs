@@ -1,25 +1,25 @@
-//! How long a relay may take for each step of a transaction.
+//! Time-outs of the steps of a transaction.
 
 use std::time::Duration;
 
 use crate::smtp::transaction::Command;
 
-/// How long the relay may take to read a piece of the message (RFC 5321 section 4.5.3.2.5).
+/// The time-out for writing a piece of the message (RFC 5321 section 4.5.3.2.5).
 pub(super) const DATA_BLOCK_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// The slowest rate, in octets a second, at which a relay may take a message as a whole. A block of 64 KiB may
 /// take 3 min, at which rate a message of 25 MiB would keep its connection for 20 h.
 const SLOWEST_RATE: u64 = 4 * 1024;
 
-/// How long the relay may take to read a whole message of this many octets.
+/// The time-out for writing a whole message of this number of octets.
 pub(super) fn body_timeout(octets: u64) -> Duration {
     DATA_BLOCK_TIMEOUT + Duration::from_secs(octets / SLOWEST_RATE)
 }
 
-/// How long the reply to the end of data may take (RFC 5321 section 4.5.3.2.6).
+/// The time-out for the reply to the end of data (RFC 5321 section 4.5.3.2.6).
 pub(super) const DATA_END_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// How long the reply to each command of a transaction may take.
+/// The time-outs for the replies to the commands of a transaction.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TransactionTimeouts {
     mail: Duration,
@@ -28,16 +28,16 @@ pub(super) struct TransactionTimeouts {
 }
 
 impl TransactionTimeouts {
-    /// Those of delivery (RFC 5321 sections 4.5.3.2.2 to 4.5.3.2.4): a relay may look up the sender
-    /// and ask others about a recipient before it replies, and a mail whose session ends too early is
-    /// sent again.
+    /// The time-outs of delivery (RFC 5321 sections 4.5.3.2.2 to 4.5.3.2.4): a relay may look up the
+    /// sender and query other servers about a recipient before it replies, and a mail whose session ends
+    /// too early is sent again.
     pub const DELIVERY: Self = Self {
         mail: Duration::from_secs(300),
         rcpt: Duration::from_secs(300),
         data: Duration::from_secs(120),
     };
 
-    /// The same time for each command, for a test or a diagnosis that a person waits for.
+    /// The same time-out for each command, for a test or a diagnosis.
     pub fn of_settings(command_timeout: Duration) -> Self {
         Self {
             mail: command_timeout,
@@ -46,7 +46,7 @@ impl TransactionTimeouts {
         }
     }
 
-    /// The time for the reply to a command. That to BDAT is the reply to the message.
+    /// The time-out for the reply to a command. The reply to BDAT is the reply to the message.
     pub fn of(&self, command: Command) -> Duration {
         match command {
             Command::Rset | Command::Mail => self.mail,
@@ -83,7 +83,7 @@ mod tests {
         End,
     }
 
-    /// Set once the relay has stopped.
+    /// Whether the relay has stopped.
     type Stopped = Arc<AtomicBool>;
 
     /// Replies to everything up to the point at which it stops, and keeps the connection. The clock of these tests
@@ -144,7 +144,8 @@ mod tests {
         let of_relay = stopped.clone();
         tokio::spawn(async move {
             let (tcp, _) = listener.accept().await.expect("a client");
-            // Otherwise the second of two replies waits for the acknowledgement of the first.
+            // With Nagle's algorithm the second of two replies would wait for the acknowledgement of the
+            // first.
             tcp.set_nodelay(true).expect("an option");
             serve(tcp, silent, of_relay).await;
         });
@@ -153,7 +154,7 @@ mod tests {
             while !stopped.load(Ordering::Relaxed) {
                 tokio::task::yield_now().await;
             }
-            // The client reads what the relay wrote before.
+            // The client first reads the replies that the relay has written.
             for _ in 0..10_000 {
                 tokio::task::yield_now().await;
             }
@@ -210,7 +211,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_relay_has_the_time_of_rfc_5321_at_each_stage() {
-        // More than the buffers of both sockets hold.
+        // The message is larger than the buffers of both sockets.
         const LARGE: usize = 32 * 1024 * 1024;
         for (silent, octets, chunking, stage, seconds) in [
             (Silent::At("MAIL"), 512, false, Stage::Mail, 300),

@@ -22,7 +22,7 @@ use crate::http::state::AppState;
 #[derive(Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AuditFile {
-    /// `lines` for JSON lines, `csv` for CSV. Without it, `lines`.
+    /// The format of the file: `lines` for JSON lines, `csv` for CSV. The default is `lines`.
     #[serde(default)]
     #[param(example = "lines")]
     format: String,
@@ -44,7 +44,7 @@ impl AuditFile {
 /// Rows that match, newest first.
 #[derive(Serialize, ToSchema)]
 pub struct AuditListing {
-    /// Always `success`.
+    /// The status, always `success`.
     #[schema(value_type = String, pattern = "^success$", example = json!(SUCCESS))]
     status: &'static str,
     data: Vec<AuditLine>,
@@ -55,8 +55,9 @@ pub struct AuditListing {
 
 /// Read the audit log
 ///
-/// Acts on settings, relays, accounts, sessions, tokens and mail, and refusals of them: rows that match all of the
-/// query, newest first, fifty at a time. A search that takes longer than 2 s is ended: narrow it. For administrators.
+/// Reads the rows that match all criteria of the query, newest first, fifty at a time. The audit log has
+/// acts on settings, relays, accounts, sessions, tokens and mail, and their refusals. A search that
+/// takes longer than 2 s is ended: narrow it. For administrators.
 #[utoipa::path(
     get,
     path = "/api/audit",
@@ -87,10 +88,10 @@ pub async fn list(
 
 /// Export the audit log
 ///
-/// A file with all rows that match, newest first. The export is an act in the audit log itself. A text in CSV that
-/// begins like a formula has an apostrophe before it. A search that takes longer than 2 s is ended: narrow it. For
-/// administrators; a session needs a sign-in or a confirmation within the last 10 minutes. A browser that shows the
-/// answer is led to the page that asks for it.
+/// Returns a file with all rows that match, newest first. The export is an act in the audit log itself.
+/// A text in CSV that begins like a formula has an apostrophe before it. A search that takes longer than
+/// 2 s is ended: narrow it. For administrators; a session needs a sign-in or a confirmation within the
+/// last 10 minutes. A browser is redirected to the page that requests the confirmation.
 #[utoipa::path(
     get,
     path = "/api/audit/export",

@@ -22,10 +22,10 @@ pub struct ApiDomainCheck {
     domain: String,
     /// The worst state of the findings.
     state: CheckState,
-    /// When DNS was asked.
+    /// When DNS was queried.
     #[schema(format = DateTime)]
     checked: String,
-    /// About SPF, DKIM, DMARC and MX, at least one of each.
+    /// The findings about SPF, DKIM, DMARC and MX, at least one of each.
     findings: Vec<DomainFinding>,
 }
 
@@ -46,7 +46,7 @@ pub struct ApiFromDomain {
     /// The domain in ASCII.
     #[schema(example = "example.org")]
     domain: String,
-    /// What uses it, as in `the From address of Main relay`.
+    /// The uses of the domain, such as `the From address of Main relay`.
     #[schema(example = json!(["the From address of Main relay"]))]
     used_by: Vec<String>,
     check: ApiDomainCheck,
@@ -73,23 +73,23 @@ pub struct ApiDkimKey {
     selector: String,
     algorithm: DkimAlgorithm,
     state: DkimKeyState,
-    /// Whether its private key can be opened; otherwise it signs nothing.
+    /// Whether the private key can be opened. If not, it signs no mail.
     #[schema(example = true)]
     usable: bool,
-    /// The name of its TXT record.
+    /// The name of the TXT record of the key.
     #[schema(example = "postern-20261002-9mx7k2._domainkey.example.org")]
     record_name: String,
-    /// The text of its TXT record.
+    /// The text of the TXT record of the key.
     #[schema(example = "v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A…")]
     record: String,
     #[schema(format = DateTime, example = "2026-10-02T08:00:00Z")]
     created: String,
     #[schema(example = "admin@example.org")]
     created_by: String,
-    /// Since when it signs, or signed; null before.
+    /// When the key was activated; it signs, or signed, mail since then. Null before.
     #[schema(format = DateTime, example = "2026-10-02T08:30:00Z")]
     activated: Option<String>,
-    /// When it is deleted, after another one took its place; null otherwise.
+    /// When the key is deleted after another one replaced it; null otherwise.
     #[schema(format = DateTime)]
     removal: Option<String>,
 }
@@ -117,7 +117,7 @@ impl From<DkimKeyView> for ApiDkimKey {
 #[derive(Serialize, ToSchema)]
 pub struct ApiDomainDetails {
     check: ApiDomainCheck,
-    /// In the order in which they were made.
+    /// The keys, in the order in which they were made.
     keys: Vec<ApiDkimKey>,
 }
 
@@ -125,7 +125,7 @@ pub struct ApiDomainDetails {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "algorithm": "rsa" }))]
 pub struct NewDkimKeyRequest {
-    /// `rsa`, with 2048 bits, or `ed25519`.
+    /// The algorithm: `rsa`, with 2048 bits, or `ed25519`.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(required, nullable = false)]
     algorithm: Option<String>,
@@ -139,7 +139,7 @@ impl Administrative for NewDkimKeyRequest {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "anyway": false }))]
 pub struct DkimActivationRequest {
-    /// Whether to activate it although its record is not in DNS.
+    /// Whether to activate the key even if its record is not in DNS.
     #[serde(default, deserialize_with = "lenient")]
     anyway: Option<bool>,
 }
@@ -150,9 +150,10 @@ impl Administrative for DkimActivationRequest {
 
 /// List the From domains
 ///
-/// Those of the From addresses and rules of relays, of the addresses and other sender addresses of accounts, and of
-/// DKIM keys, each checked over DNS. Programs that may send from any address may use others. Of more than 200, those
-/// that nothing but addresses of accounts uses are left out first. Takes at most about 10 s.
+/// Lists the domains of the From addresses and rules of relays, of the addresses and other sender
+/// addresses of accounts, and of DKIM keys, each checked over DNS. Programs that may send from any
+/// address may use other domains. At most 200 domains are listed; those that only addresses of accounts
+/// use are left out first. The request takes at most about 10 s.
 #[utoipa::path(
     get,
     path = "/api/domains",
@@ -174,13 +175,13 @@ pub async fn list(
 
 /// Check a domain
 ///
-/// SPF, DKIM, DMARC and MX over DNS, each with the record as it is, as it should be, and why; also of a domain
-/// that is not in use. Takes at most about 10 s.
+/// Checks SPF, DKIM, DMARC and MX over DNS, each with the record as it is, as it should be, and the
+/// reason. The domain need not be in use. The request takes at most about 10 s.
 #[utoipa::path(
     get,
     path = "/api/domains/{domain}",
     tag = "Domains",
-    params(("domain" = String, Path, description = "As in `example.org`")),
+    params(("domain" = String, Path, description = "The domain, such as `example.org`")),
     responses(
         (status = 200, description = "The check, and the DKIM keys of the domain", body = Success<ApiDomainDetails>),
         Restricted,
@@ -203,13 +204,13 @@ pub async fn read(
 
 /// Make a DKIM key
 ///
-/// It signs nothing until it is activated. The response has the record to put into DNS. A domain has at most
-/// 10 keys.
+/// The key signs no mail until it is activated. The response has the record to publish in DNS. A domain
+/// has at most 10 keys.
 #[utoipa::path(
     post,
     path = "/api/domains/{domain}/keys",
     tag = "Domains",
-    params(("domain" = String, Path, description = "As in `example.org`")),
+    params(("domain" = String, Path, description = "The domain, such as `example.org`")),
     request_body = NewDkimKeyRequest,
     responses(
         (status = 200, description = "Made", body = Success<ApiDkimKey>),
@@ -244,14 +245,14 @@ pub async fn create_key(
 
 /// Activate a DKIM key
 ///
-/// From now on it signs the mail of its domain, if its record is in DNS. The key of the same algorithm that
-/// did is deleted after 7 days; its record stays in DNS until then.
+/// The key signs the mail of its domain from now on, if its record is in DNS. The previous key of the
+/// same algorithm is deleted after 7 days. Keep its record in DNS until then.
 #[utoipa::path(
     post,
     path = "/api/domains/{domain}/keys/{id}/activate",
     tag = "Domains",
     params(
-        ("domain" = String, Path, description = "As in `example.org`"),
+        ("domain" = String, Path, description = "The domain, such as `example.org`"),
         ("id" = String, Path, description = "The id of the key"),
     ),
     request_body = DkimActivationRequest,
@@ -287,14 +288,14 @@ pub async fn activate_key(
 
 /// Remove a DKIM key
 ///
-/// Mail of its domain is no longer signed with it. Keep its record in DNS for some days: mail on its way has
-/// its signatures.
+/// Mail of the domain is no longer signed with the key. Keep its record in DNS for some days, because
+/// mail in transit has its signatures.
 #[utoipa::path(
     delete,
     path = "/api/domains/{domain}/keys/{id}",
     tag = "Domains",
     params(
-        ("domain" = String, Path, description = "As in `example.org`"),
+        ("domain" = String, Path, description = "The domain, such as `example.org`"),
         ("id" = String, Path, description = "The id of the key"),
     ),
     responses(

@@ -28,7 +28,7 @@ const COLUMNS: &str = "start,accepted,delivered,deferred,failed,p50_ms,p90_ms,p9
 #[derive(Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct FigureFormat {
-    /// `json` or `csv`. Without it, the header `Accept` decides.
+    /// The format: `json` or `csv`. By default the header `Accept` decides.
     #[serde(default)]
     #[param(example = "json")]
     format: String,
@@ -52,52 +52,53 @@ impl FigureFormat {
 /// Figures of mail.
 #[derive(Serialize, ToSchema)]
 pub struct ApiFigures {
-    /// What they are about: `all`, `account`, `token` or `relay`.
+    /// The subject of the figures: `all`, `account`, `token` or `relay`.
     #[schema(example = "all")]
     subject: &'static str,
     /// The id of the account, token or relay; null for all mail.
     id: Option<String>,
-    /// `hour` or `day`.
+    /// The length of time of a row: `hour` or `day`.
     #[schema(example = "hour")]
     step: &'static str,
-    /// One for each hour or day, in their order.
+    /// One row for each hour or day, in order of time.
     rows: Vec<ApiFigureRow>,
-    /// Those of the whole time.
+    /// The figures of the whole range.
     total: ApiFigureRow,
 }
 
-/// What happened in an hour or a day. All numbers are of recipients.
+/// The figures of an hour or a day, in recipients.
 #[derive(Serialize, ToSchema)]
 pub struct ApiFigureRow {
-    /// When it begins.
+    /// The start of the hour or day.
     #[schema(format = DateTime, example = "2026-11-20T05:00:00Z")]
     start: String,
-    /// Accepted for delivery. Always 0 for a relay, which is chosen when mail is delivered.
+    /// The number of recipients accepted for delivery. It is 0 for a relay, because the relay is chosen
+    /// at delivery.
     #[schema(example = 130)]
     accepted: u64,
-    /// Delivered.
+    /// The number of delivered recipients.
     #[schema(example = 128)]
     delivered: u64,
-    /// Attempts that the relay deferred; another one follows each.
+    /// The number of deferred attempts, each of which is followed by another.
     #[schema(example = 3)]
     deferred: u64,
-    /// Failed for good.
+    /// The number of recipients that failed permanently.
     #[schema(example = 1)]
     failed: u64,
-    /// From acceptance to delivery; null without deliveries.
+    /// The latency from acceptance to delivery; null without deliveries.
     latency: Option<ApiLatency>,
 }
 
 /// The latency of deliveries in milliseconds, at most 5 % off.
 #[derive(Serialize, ToSchema)]
 pub struct ApiLatency {
-    /// Half of the deliveries took no longer.
+    /// The median latency.
     #[schema(example = 840)]
     p50: u64,
-    /// 90 of 100 deliveries took no longer.
+    /// The 90th percentile of the latency.
     #[schema(example = 2100)]
     p90: u64,
-    /// 99 of 100 deliveries took no longer.
+    /// The 99th percentile of the latency.
     #[schema(example = 9400)]
     p99: u64,
 }
@@ -130,12 +131,13 @@ impl From<&FigureRow> for ApiFigureRow {
 
 /// Read figures of mail
 ///
-/// How many recipients were accepted, delivered, deferred and failed, and how long delivery took from
-/// acceptance, by hour or day. They are counted when they are recorded: mail that is accepted in one hour may
-/// be delivered in the next, and mail that is sent again is delivered again. Administrators read the figures of all mail, and of every account, token and
-/// relay; other accounts those of their own.
+/// Counts of recipients that were accepted, delivered, deferred and failed, and the latency from
+/// acceptance to delivery, by hour or day. Results are counted when they are recorded: mail that is
+/// accepted in one hour may be delivered in the next, and mail that is sent again is delivered again.
+/// Administrators read the figures of all mail, and of every account, token and relay; other accounts
+/// those of their own.
 ///
-/// As CSV (RFC 4180) with `format=csv` or the header `Accept: text/csv`.
+/// The response is CSV (RFC 4180) with `format=csv` or the header `Accept: text/csv`.
 #[utoipa::path(
     get,
     path = "/api/figures",

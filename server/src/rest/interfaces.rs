@@ -16,20 +16,21 @@ use crate::http::state::AppState;
 #[derive(Serialize, ToSchema)]
 pub struct ApiInterface {
     kind: InterfaceKind,
-    /// IP address and port, or the path of a socket.
+    /// The IP address and port, or the path of a socket.
     #[schema(example = "127.0.0.1:3000")]
     address: String,
-    /// `none` also where a proxy encrypts the connections to it.
+    /// The encryption of the connections. It is `none` also if a proxy encrypts them.
     encryption: InterfaceEncryption,
     /// Whether only programs on this machine reach it.
     #[schema(example = true)]
     loopback: bool,
-    /// Whether mail and tokens cross a network unencrypted to it.
+    /// Whether mail and tokens reach the interface unencrypted over a network.
     exposed: bool,
-    /// The last use, of `http` with a token; null before the first since the process began.
+    /// The time of the last use since the process began; null before the first. Only uses of `http` with
+    /// a token count.
     #[schema(format = DateTime, example = "2026-11-20T05:13:30Z")]
     last_used: Option<String>,
-    /// The address of the account, or the name of the local user, that used it last.
+    /// The address of the account, or the name of the local user, of the last use.
     #[schema(example = "jonas@example.org")]
     last_used_by: Option<String>,
 }
@@ -66,7 +67,7 @@ pub struct ClosedInterface {
 /// The interfaces of a process.
 #[derive(Serialize, ToSchema)]
 pub struct InterfaceList {
-    /// The URL of the console for its users, which may be that of a proxy.
+    /// The public URL of the console, which may be that of a proxy.
     #[schema(example = "https://postern.example.org")]
     public_url: String,
     open: Vec<ApiInterface>,
@@ -75,8 +76,8 @@ pub struct InterfaceList {
 
 /// List the interfaces
 ///
-/// Where programs reach the process that answers, how the connections are encrypted, and the last use of
-/// each since the process began; and how those that are closed are opened.
+/// Lists the interfaces of the process that answers: their addresses, their encryption and the last use
+/// since the process began. For closed interfaces it names the options that open them.
 #[utoipa::path(
     get,
     path = "/api/interfaces",

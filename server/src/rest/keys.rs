@@ -15,7 +15,7 @@ use super::response::envelope::{Refused, Success};
 use super::response::errors::{Always, KeyInUse, Missing, Restricted, Throttled};
 use crate::http::state::AppState;
 
-/// How many values of a kind a key seals.
+/// The number of values of a kind that a key seals.
 #[derive(Serialize, ToSchema)]
 pub struct ApiSealedCount {
     kind: SealedKind,
@@ -32,16 +32,16 @@ impl From<SealedCount> for ApiSealedCount {
 /// A key of stored secrets.
 #[derive(Serialize, ToSchema)]
 pub struct ApiSealingKey {
-    /// The name of its file in the folder `keys`, without `.key`.
+    /// The id, which is the name of the key file in the folder `keys` without `.key`.
     #[schema(example = "01M3XT1500C7D9E1F3G5H7J9K2")]
     id: String,
     #[schema(format = DateTime, example = "2026-10-02T08:00:00Z")]
     created: String,
-    /// In the process that answers.
+    /// The state of the key in the process that answers.
     state: SealingKeyState,
-    /// Whether its file is gone, so that the process that answers has the key until it ends, and no longer.
+    /// Whether the key file is missing, so that the process that answers has the key only until it ends.
     in_memory_only: bool,
-    /// What it seals, by kind.
+    /// The values that the key seals, by kind.
     values: Vec<ApiSealedCount>,
 }
 
@@ -60,18 +60,18 @@ impl From<SealingKeyView> for ApiSealingKey {
 /// A key that browsers seal passwords for.
 #[derive(Serialize, ToSchema)]
 pub struct ApiBrowserKey {
-    /// As `kid` in the published key.
+    /// The id, the `kid` of the published key.
     #[schema(example = "01M3XT1500C7D9E1F3G5H7J9K7")]
     id: String,
     #[schema(format = DateTime, example = "2026-11-20T05:00:00Z")]
     created: String,
-    /// Whether it is the published one.
+    /// Whether the key is the published one.
     #[schema(example = true)]
     published: bool,
-    /// Until when passwords are accepted that were sealed for it.
+    /// The time until which passwords sealed for this key are accepted.
     #[schema(format = DateTime, example = "2026-11-21T06:00:00Z")]
     accepted_until: String,
-    /// How many passwords were sealed for it and used.
+    /// The number of passwords that were sealed for this key and used.
     #[schema(example = 3)]
     uses: i64,
 }
@@ -94,19 +94,19 @@ pub struct KeyList {
     /// The keys of stored secrets.
     sealing: Vec<ApiSealingKey>,
     browser: Vec<ApiBrowserKey>,
-    /// How many values are sealed.
+    /// The number of sealed values.
     #[schema(example = 2)]
     values: i64,
-    /// How many of them are still to be sealed with the key that seals.
+    /// The number of values that are not yet sealed with the active key.
     #[schema(example = 0)]
     to_seal_anew: i64,
-    /// How many have to be entered or made again, as their key is lost.
+    /// The number of values that must be entered or made again because their key is lost.
     #[schema(example = 0)]
     to_enter_again: i64,
-    /// The nodes that have no file of the key that waits, by host and folder.
+    /// The nodes without the file of the waiting key, by host and folder.
     #[schema(example = json!([]))]
     without_file: Vec<String>,
-    /// When the key was made that seals, where it is to be rotated; null else.
+    /// When the active key was made, if it is due for rotation; null otherwise.
     #[schema(format = DateTime)]
     due_since: Option<String>,
 }
@@ -142,7 +142,7 @@ pub async fn browser(State(state): State<AppState>) -> Result<Json<Jwk>, Refused
 
 /// List the keys
 ///
-/// With their ages and states, and how many values each seals.
+/// Lists the keys with their ages and states, and the number of values that each seals.
 #[utoipa::path(
     get,
     path = "/api/keys",
@@ -163,8 +163,8 @@ pub async fn list(
 
 /// Rotate the key of stored secrets
 ///
-/// Makes a key that seals from now on; where there are several nodes, once each has its file. What other keys
-/// sealed is sealed anew in the background. At most six keys a minute are made.
+/// Makes a key that seals values from now on, or with several nodes, as soon as each has its file.
+/// Values of other keys are sealed with it in the background. At most six keys a minute are made.
 #[utoipa::path(
     post,
     path = "/api/keys",
@@ -187,7 +187,8 @@ pub async fn rotate(
 
 /// Rotate the key for passwords
 ///
-/// Makes and publishes a key. Passwords that were sealed for the one before are accepted for another hour.
+/// Makes and publishes a key. Passwords that were sealed for the previous key are accepted for another
+/// hour.
 #[utoipa::path(
     post,
     path = "/api/keys/browser",
@@ -210,7 +211,7 @@ pub async fn rotate_browser(
 
 /// Retire a key of stored secrets
 ///
-/// One that seals nothing any more. Every node deletes its file.
+/// Retires a key that seals no value any more. Every node deletes its file.
 #[utoipa::path(
     delete,
     path = "/api/keys/{id}",

@@ -21,8 +21,8 @@ fn webhooks(state: &AppState) -> Webhooks<'_> {
 
 /// List your webhooks
 ///
-/// Those of your account, which its messages name, with the state of the last delivery. Secrets are never
-/// shown.
+/// Lists the webhooks of your account, which its messages name, with the state of the last delivery.
+/// Secrets are never shown.
 #[utoipa::path(
     get,
     path = "/api/message-webhooks",
@@ -43,10 +43,11 @@ pub async fn list(
 
 /// Add a webhook to your account
 ///
-/// A message that names its id in `webhook` has the events `message.delivered`, `message.deferred` (after each
-/// attempt that is followed by another) and `message.failed`, one for each recipient. They are posted to its URL
-/// as JSON, signed by the Standard Webhooks specification. There are at most 10. Tokens need the scope `admin`,
-/// and neither an expiry nor senders, limits nor a highest priority.
+/// A message that names the id of the webhook in `webhook` has the events `message.delivered`,
+/// `message.deferred` (after each attempt that is followed by another) and `message.failed`, one for
+/// each recipient. They are posted to the URL as JSON, signed by the Standard Webhooks specification. An
+/// account has at most 10 webhooks. A token needs the scope `admin`, and may have no expiry, senders,
+/// limits or highest priority.
 #[utoipa::path(
     post,
     path = "/api/message-webhooks",
@@ -79,7 +80,7 @@ pub async fn create(
 
 /// Change a webhook of your account
 ///
-/// Its URL, and whether events are sent. The response has the webhook as it is then.
+/// Changes the URL, and whether events are sent. The response has the changed webhook.
 #[utoipa::path(
     patch,
     path = "/api/message-webhooks/{id}",
@@ -112,8 +113,8 @@ pub async fn change(
 
 /// Remove a webhook of your account
 ///
-/// With its secret and its deliveries. Events that wait for it are not sent, and messages that name it have none
-/// any more.
+/// Removes the webhook with its secret and its deliveries. Queued events are not sent, and messages that
+/// name the webhook have no further events.
 #[utoipa::path(
     delete,
     path = "/api/message-webhooks/{id}",
@@ -137,7 +138,7 @@ pub async fn remove(
 
 /// Make a new secret for a webhook of your account
 ///
-/// The one before ends with this answer: attempts from now on are signed with the new one.
+/// The previous secret becomes invalid with this response: later attempts are signed with the new one.
 #[utoipa::path(
     post,
     path = "/api/message-webhooks/{id}/secret",
@@ -163,8 +164,8 @@ pub async fn renew_secret(
 
 /// Send a test event to a webhook of your account
 ///
-/// Of the type `webhook.test`, behind the events that wait, which are tried again at once. The result is in
-/// the list of deliveries.
+/// Sends an event of the type `webhook.test` after the queued events, which are retried at once. The
+/// result is in the list of deliveries.
 #[utoipa::path(
     post,
     path = "/api/message-webhooks/{id}/test",
@@ -189,7 +190,7 @@ pub async fn test(
 
 /// List the deliveries of a webhook of your account
 ///
-/// The newest 20. Finished ones are kept for 30 days.
+/// Lists the newest 20 deliveries. Finished ones are kept for 30 days.
 #[utoipa::path(
     get,
     path = "/api/message-webhooks/{id}/deliveries",

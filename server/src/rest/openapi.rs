@@ -32,10 +32,10 @@ use super::smtp_settings::refusals::SmtpError;
         (name = "Message webhooks", description = "Webhooks of your own account: events about the messages that name them."),
         (name = "Domains", description = "From domains: whether receivers believe their mail, and the keys of DKIM."),
         (name = "My relay", description = "The relay of your own account. Its errors are `{\"error\":text,\"errors\":{field: text}}`."),
-        (name = "Accounts", description = "The people who may sign in."),
+        (name = "Accounts", description = "Accounts that may sign in."),
         (name = "Senders", description = "The addresses and domains that accounts may name as `from`."),
         (name = "Tokens", description = "API tokens of applications."),
-        (name = "Audit", description = "Who did what, when and from where."),
+        (name = "Audit", description = "Records of acts: the actor, the time and the origin."),
         (name = "About", description = "This document."),
     ),
     components(schemas(ErrorEnvelope, SmtpError)),
@@ -135,7 +135,7 @@ fn close(part: &mut Value, names: &mut Vec<String>) {
 
 /// Read this document
 ///
-/// No authentication. The page `/api` shows it to people.
+/// The document requires no authentication. The page `/api` shows it in a readable form.
 #[utoipa::path(
     get,
     path = "/api/openapi.json",

@@ -14,13 +14,14 @@ use crate::http::state::AppState;
 /// Whether mail can leave.
 #[derive(Serialize, ToSchema)]
 pub struct StatusFields {
-    /// False while nothing leaves; true also where some relays are down and others take mail.
+    /// Whether mail can leave; true also if some relays are down and others take mail.
     #[schema(example = true)]
     can_leave: bool,
-    /// `not_configured`, `paused`, `no_worker`, `stopped`, `partial`, `unchecked` or `running`.
+    /// The state: `not_configured`, `paused`, `no_worker`, `stopped`, `partial`, `unchecked` or
+    /// `running`.
     #[schema(value_type = String, example = "running")]
     state: &'static str,
-    /// When the state began. Null where that is not known.
+    /// When the state began; null if that is not known.
     #[schema(format = DateTime, example = "2026-11-20T05:00:00Z")]
     since: Option<String>,
     /// The state in a sentence.
@@ -41,8 +42,8 @@ impl From<MailStatus> for StatusFields {
 
 /// Read whether mail can leave
 ///
-/// For administrators all mail, for other accounts their own: from the pause, the processes that
-/// deliver, and the health of the relays.
+/// Derives the state from the pause, the processes that deliver, and the health of the relays.
+/// Administrators see that of all mail, other accounts that of their own.
 #[utoipa::path(
     get,
     path = "/api/status",

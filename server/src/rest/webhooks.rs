@@ -17,14 +17,15 @@ use crate::http::state::AppState;
 /// A delivery of an event.
 #[derive(Serialize, ToSchema)]
 pub struct ApiWebhookDelivery {
-    /// As in the header `webhook-id`, the same in every attempt.
+    /// The id in the header `webhook-id`, the same in every attempt.
     #[schema(example = "01M7VNZG4GY3Z5A7B9C1D3E5F7")]
     event_id: String,
-    /// `relay.down`, `relay.degraded`, `relay.recovered` or `webhook.test`; of a webhook of an account
-    /// `message.delivered`, `message.deferred`, `message.failed` or `webhook.test`.
+    /// The type of the event: `relay.down`, `relay.degraded`, `relay.recovered` or `webhook.test`; for a
+    /// webhook of an account `message.delivered`, `message.deferred`, `message.failed` or
+    /// `webhook.test`.
     #[schema(example = "relay.down")]
     event: String,
-    /// `cancelled` where the webhook was switched off before.
+    /// The state; `cancelled` if the webhook was switched off before the delivery.
     state: WebhookDeliveryState,
     #[schema(format = DateTime)]
     created: String,
@@ -33,13 +34,13 @@ pub struct ApiWebhookDelivery {
     /// When the last attempt ended; null before the first.
     #[schema(format = DateTime, example = "2026-11-20T05:13:31Z")]
     attempted: Option<String>,
-    /// When the next attempt is due; null where there is none.
+    /// When the next attempt is due; null if there is none.
     #[schema(format = DateTime)]
     next_attempt: Option<String>,
-    /// The HTTP status of the last answer; null where there was none.
+    /// The HTTP status of the last answer; null if there was none.
     #[schema(example = 204)]
     http_status: Option<i64>,
-    /// The beginning of the last answer, or why there was none.
+    /// The beginning of the last answer, or the reason why there was none.
     answer: Option<String>,
 }
 
@@ -69,19 +70,20 @@ pub struct ApiWebhook {
     /// Whether events are sent.
     #[schema(example = true)]
     enabled: bool,
-    /// When the receiver answered 410, which switched it off; null where it did not.
+    /// When the receiver answered 410, which switched the webhook off; null if it did not.
     #[schema(format = DateTime)]
     gone: Option<String>,
     #[schema(format = DateTime, example = "2026-10-02T08:00:00Z")]
     created: String,
     #[schema(example = "admin@example.org")]
     created_by: String,
-    /// `re-enter` where the key of the secret is lost: events are not sent until a new secret is made.
+    /// The state of the secret; `re-enter` if its key is lost. Then events are not sent until a new
+    /// secret is made.
     secret: PasswordState,
-    /// How many events wait.
+    /// The number of queued events.
     #[schema(example = 0)]
     queued: i64,
-    /// The delivery that was attempted last; null before the first attempt.
+    /// The delivery with the last attempt; null before the first attempt.
     last: Option<ApiWebhookDelivery>,
 }
 
@@ -109,7 +111,8 @@ impl From<WebhookView> for ApiWebhook {
 pub struct CreatedWebhook {
     #[schema(example = "01M3XT1500T8V0W2X4Y6Z1A3B5")]
     pub id: String,
-    /// `whsec_` and 32 octets in Base64, with which the receiver verifies signatures. Shown once.
+    /// The secret: `whsec_` and 32 octets in Base64, with which the receiver verifies signatures. It is
+    /// shown once.
     #[schema(example = "whsec_…")]
     pub secret: String,
 }
@@ -117,7 +120,7 @@ pub struct CreatedWebhook {
 /// A new secret.
 #[derive(Serialize, ToSchema)]
 pub struct WebhookSecret {
-    /// Shown once.
+    /// The secret, which is shown once.
     #[schema(example = "whsec_…")]
     pub secret: String,
 }
@@ -126,8 +129,8 @@ pub struct WebhookSecret {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "url": "https://example.org/hooks/postern" }))]
 pub struct NewWebhookRequest {
-    /// `https`; `http` only to this machine, and only for webhooks of the organisation. Without user, password
-    /// and fragment.
+    /// The URL, with `https`; `http` is accepted only to this machine, and only for webhooks of the
+    /// organisation. The URL has no user, password or fragment.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(required, nullable = false)]
     pub url: Option<String>,
@@ -137,13 +140,13 @@ impl Administrative for NewWebhookRequest {
     const ACTION: Action = Action::CreateWebhook;
 }
 
-/// Fields of a webhook to change. Absent ones stay.
+/// Fields of a webhook to change. Absent fields keep their value.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "enabled": false }))]
 pub struct WebhookUpdate {
     #[serde(default, deserialize_with = "lenient")]
     pub url: Option<String>,
-    /// Switched off, the events that wait are cancelled.
+    /// Whether events are sent. False cancels the queued events.
     #[serde(default, deserialize_with = "lenient")]
     pub enabled: Option<bool>,
 }
@@ -161,7 +164,7 @@ fn webhooks(state: &AppState) -> Webhooks<'_> {
 
 /// List the webhooks
 ///
-/// With the state of the last delivery. Secrets are never shown.
+/// Lists the webhooks with the state of the last delivery. Secrets are never shown.
 #[utoipa::path(
     get,
     path = "/api/webhooks",
@@ -182,8 +185,8 @@ pub async fn list(
 
 /// Add a webhook
 ///
-/// Events are posted to its URL as JSON, signed by the Standard Webhooks specification. There are at most
-/// 10.
+/// Events are posted to the URL as JSON, signed by the Standard Webhooks specification. There are at
+/// most 10 webhooks.
 #[utoipa::path(
     post,
     path = "/api/webhooks",
@@ -219,7 +222,7 @@ pub async fn create(
 
 /// Change a webhook
 ///
-/// Its URL, and whether events are sent. The response has the webhook as it is then.
+/// Changes the URL, and whether events are sent. The response has the changed webhook.
 #[utoipa::path(
     patch,
     path = "/api/webhooks/{id}",
@@ -255,7 +258,7 @@ pub async fn change(
 
 /// Remove a webhook
 ///
-/// With its secret and its deliveries. Events that wait for it are not sent.
+/// Removes the webhook with its secret and its deliveries. Queued events are not sent.
 #[utoipa::path(
     delete,
     path = "/api/webhooks/{id}",
@@ -279,7 +282,7 @@ pub async fn remove(
 
 /// Make a new secret
 ///
-/// The one before ends with this answer: attempts from now on are signed with the new one.
+/// The previous secret becomes invalid with this response: later attempts are signed with the new one.
 #[utoipa::path(
     post,
     path = "/api/webhooks/{id}/secret",
@@ -305,8 +308,8 @@ pub async fn renew_secret(
 
 /// Send a test event
 ///
-/// Of the type `webhook.test`, behind the events that wait, which are tried again at once. The result is in
-/// the list of deliveries.
+/// Sends an event of the type `webhook.test` after the queued events, which are retried at once. The
+/// result is in the list of deliveries.
 #[utoipa::path(
     post,
     path = "/api/webhooks/{id}/test",
@@ -331,7 +334,7 @@ pub async fn test(
 
 /// List the deliveries of a webhook
 ///
-/// The newest 20. Finished ones are kept for 30 days.
+/// Lists the newest 20 deliveries. Finished ones are kept for 30 days.
 #[utoipa::path(
     get,
     path = "/api/webhooks/{id}/deliveries",

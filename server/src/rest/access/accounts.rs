@@ -13,7 +13,7 @@ use crate::rest::request::json::lenient;
 use crate::rest::response::envelope::{Nothing, Refused, Success};
 use crate::rest::response::errors::{Always, JsonRefused, Missing, Protected, Restricted};
 
-/// What an account may do: `admin` everything, `user` send mail and read its own.
+/// The role of an account: `admin` permits every operation, `user` to send mail and to read its own.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(example = "user")]
@@ -52,7 +52,7 @@ pub struct ApiAccount {
     state: AccountState,
     #[schema(format = DateTime, example = "2026-10-02T08:00:00Z")]
     created: String,
-    /// When the link of the invitation ends; null without one.
+    /// When the link of the invitation expires; null without one.
     #[schema(format = DateTime)]
     invitation_expires: Option<String>,
 }
@@ -81,7 +81,8 @@ pub struct AccountRequest {
     #[serde(default, deserialize_with = "lenient")]
     #[schema(required, nullable = false)]
     role: Option<AccountRole>,
-    /// 12 to 128 characters, from a session only; absent, the person is invited to set one.
+    /// The password, 12 to 128 characters, accepted from a session only. If it is absent, the person is
+    /// invited to set one.
     #[serde(default, deserialize_with = "lenient")]
     password: Option<String>,
 }
@@ -109,9 +110,9 @@ pub struct NewAccount {
     account: ApiAccount,
     /// Whether an invitation was mailed.
     mailed: bool,
-    /// The link of an invitation that was not mailed, to hand over. It is not shown again.
+    /// The link of an invitation that was not mailed, to pass on to the person. It is not shown again.
     link: Option<String>,
-    /// Why it was not mailed.
+    /// The reason why the invitation was not mailed.
     reason: Option<String>,
 }
 
@@ -121,7 +122,8 @@ pub struct NewAccount {
 pub struct AccountUpdate {
     #[serde(default, deserialize_with = "lenient")]
     role: Option<AccountRole>,
-    /// True ends its sessions and revokes its tokens at once; false brings none of them back.
+    /// True disables the account, ends its sessions and revokes its tokens at once; false enables it
+    /// without restoring them.
     #[serde(default, deserialize_with = "lenient")]
     disabled: Option<bool>,
 }
@@ -132,7 +134,7 @@ impl Administrative for AccountUpdate {
 
 /// List the accounts
 ///
-/// The first 200 by their addresses; `/accounts` has a search.
+/// Lists the first 200 accounts in the order of their addresses; the page `/accounts` has a search.
 #[utoipa::path(
     get,
     path = "/api/accounts",
@@ -236,7 +238,8 @@ pub async fn read(
 
 /// Change an account
 ///
-/// Its role, and whether it is disabled. The last administrator who can sign in stays one.
+/// Changes the role of the account, and whether it is disabled. The last administrator who can sign in
+/// cannot be changed.
 #[utoipa::path(
     patch,
     path = "/api/accounts/{id}",
@@ -272,7 +275,8 @@ pub async fn change_account(
 
 /// Delete an account
 ///
-/// With its sessions and tokens. An account whose mail is still stored can only be disabled.
+/// Deletes the account with its sessions and tokens. An account whose mail is still stored can only be
+/// disabled.
 #[utoipa::path(
     delete,
     path = "/api/accounts/{id}",

@@ -15,7 +15,7 @@ use crate::rest::response::errors::{Always, JsonRefused, Restricted};
 #[derive(Serialize, ToSchema)]
 #[schema(example = json!({ "networks": ["10.0.0.0/8", "192.0.2.7"] }))]
 pub struct AdministratorNetworks {
-    /// Networks and addresses; empty, every network is allowed.
+    /// Networks and addresses. With an empty list every network is allowed.
     networks: Vec<String>,
 }
 
@@ -23,12 +23,12 @@ pub struct AdministratorNetworks {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "networks": ["10.0.0.0/8", "192.0.2.7"] }))]
 pub struct NetworksRequest {
-    /// Networks and addresses, at most 100; empty, so that every network is allowed.
+    /// Networks and addresses, at most 100. An empty list allows every network.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(required, nullable = false)]
     networks: Option<Vec<String>>,
-    /// True where the address of the request may be in none of them. Absent or false, such a list is refused
-    /// under this name.
+    /// Whether to save a list that does not contain the address of the request. If it is absent or
+    /// false, such a list is refused under this name.
     #[serde(default, deserialize_with = "lenient")]
     confirm_lockout: Option<bool>,
 }
@@ -40,7 +40,8 @@ impl Administrative for NetworksRequest {
 /// Read the networks of administrators
 ///
 /// Sessions of administrators, and their tokens with the scope `read` or `admin`, are refused from other
-/// networks. An address is that of the connection, or as a trusted proxy names it.
+/// networks. The address of a request is that of the connection, or the one that a trusted proxy
+/// reports.
 #[utoipa::path(
     get,
     path = "/api/policy/networks",
@@ -62,7 +63,8 @@ pub async fn read(
 
 /// Replace the networks of administrators
 ///
-/// They hold for the next request, on other nodes within a second. The response has them sorted, each once.
+/// The networks apply from the next request on, on other nodes within a second. The response has them
+/// sorted and without duplicates.
 #[utoipa::path(
     put,
     path = "/api/policy/networks",
@@ -83,7 +85,7 @@ pub async fn save(
         faults,
     }: AdminBody<NetworksRequest>,
 ) -> Result<Success<AdministratorNetworks>, Refused> {
-    // An empty list allows every network, so that one is never meant by its absence.
+    // The list is required: an absent one would otherwise allow every network.
     if request.networks.is_none() {
         faults.add_missing(ADMINISTRATOR_NETWORKS);
     }

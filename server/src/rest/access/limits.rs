@@ -13,22 +13,22 @@ use crate::rest::request::json::lenient;
 use crate::rest::response::envelope::{Refused, Success};
 use crate::rest::response::errors::{Always, JsonRefused, Missing, Restricted};
 
-/// What is left of a limit of mails.
+/// The use of a limit of mails.
 #[derive(Serialize, ToSchema)]
 pub struct ApiLimitUse {
-    /// `minute`, `hour` or `day`.
+    /// The period of the limit: `minute`, `hour` or `day`.
     #[schema(example = "hour")]
     period: &'static str,
-    /// The most mails in any such period.
+    /// The maximum number of mails in any such period.
     #[schema(example = 100)]
     limit: u32,
-    /// How many mails are left now.
+    /// The number of mails that are left now.
     #[schema(example = 58)]
     left: u32,
     /// When the next mail is accepted; null while one is left.
     #[schema(format = DateTime)]
     next_at: Option<String>,
-    /// When all are left again, if none is sent until then; null while all are.
+    /// When the whole limit is available again, if no mail is sent until then; null while it is.
     #[schema(format = DateTime, example = "2026-11-20T06:12:04Z")]
     resets_at: Option<String>,
 }
@@ -45,18 +45,18 @@ impl From<LimitUse> for ApiLimitUse {
     }
 }
 
-/// The limits of an account or a token, and what is left of them.
+/// The limits of an account or a token, and their use.
 #[derive(Serialize, ToSchema)]
 pub struct ApiLimits {
     /// The limits of mails; empty without any.
     messages: Vec<ApiLimitUse>,
-    /// The most recipients of a mail; null without a limit.
+    /// The maximum number of recipients of a mail; null without a limit.
     #[schema(example = 10)]
     max_recipients: Option<u32>,
 }
 
 impl ApiLimits {
-    /// What is left at `now`.
+    /// The use of the limits at `now`.
     pub fn of(quota: &SendingQuota, now: Timestamp) -> Self {
         Self {
             messages: quota.uses(now).into_iter().map(Into::into).collect(),
@@ -68,9 +68,9 @@ impl ApiLimits {
 /// The limits that hold for the mail of a caller.
 #[derive(Serialize, ToSchema)]
 pub struct CallerLimits {
-    /// Those of the account.
+    /// The limits of the account.
     account: ApiLimits,
-    /// Those of the token; null for a session.
+    /// The limits of the token; null for a session.
     token: Option<ApiLimits>,
 }
 
@@ -78,19 +78,19 @@ pub struct CallerLimits {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "max_per_hour": 100, "max_per_day": 1000, "max_recipients": 10 }))]
 pub struct LimitsRequest {
-    /// The most mails in any minute.
+    /// The maximum number of mails in any minute.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(minimum = 1, maximum = 100_000_000)]
     max_per_minute: Option<u32>,
-    /// The most mails in any hour.
+    /// The maximum number of mails in any hour.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(minimum = 1, maximum = 100_000_000)]
     max_per_hour: Option<u32>,
-    /// The most mails in any day.
+    /// The maximum number of mails in any day.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(minimum = 1, maximum = 100_000_000)]
     max_per_day: Option<u32>,
-    /// The most recipients of a mail.
+    /// The maximum number of recipients of a mail.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(minimum = 1, maximum = 100)]
     max_recipients: Option<u32>,
@@ -113,8 +113,8 @@ impl Administrative for LimitsRequest {
 
 /// Read your limits
 ///
-/// Those that hold for your own mail, and what is left of them: the limits of the account, and of the
-/// token that the request comes with. Both hold.
+/// Reads the limits that apply to your own mail, and their use: the limits of the account, and those of
+/// the token of the request. Both apply.
 #[utoipa::path(
     get,
     path = "/api/limits",
@@ -163,9 +163,9 @@ pub async fn of_account(
 
 /// Replace the limits of an account
 ///
-/// They hold for the mail of the account as a whole, whatever it is submitted with, from the next mail on;
-/// first limits of an account hold on other nodes within a second. Mail that was sent before the first
-/// limit is not counted.
+/// The limits apply to all mail of the account, over every interface, from the next mail on. The first
+/// limits of an account apply on other nodes within a second. Mail that was sent before the first limit
+/// is not counted.
 #[utoipa::path(
     put,
     path = "/api/accounts/{id}/limits",
@@ -197,7 +197,7 @@ pub async fn set_of_account(
 
 /// Replace the limits of a token
 ///
-/// For administrators. A limit above that of the account has no effect: both hold.
+/// For administrators. A limit above that of the account has no effect, because both apply.
 #[utoipa::path(
     put,
     path = "/api/tokens/{id}/limits",

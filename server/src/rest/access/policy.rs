@@ -20,13 +20,12 @@ use crate::rest::response::errors::{Always, JsonRefused, Restricted};
 )]
 #[derive(Serialize, ToSchema)]
 pub struct PolicyFields {
-    /// Whether accounts may have a relay of their own. Where they may not, those that exist are not
-    /// used.
+    /// Whether accounts may have a relay of their own. If not, existing own relays are not used.
     #[schema(example = true)]
     own_relays: bool,
-    /// Whether the organisation's relays take the mail of an account whose own relay takes none.
+    /// Whether mail fails over to the organisation's relays while the account's own relay takes none.
     fallback: bool,
-    /// Whether administrators sign in with a second factor.
+    /// Whether administrators must sign in with a second factor.
     #[schema(example = true)]
     second_factor_for_administrators: bool,
     /// Whether messages may track how often they are opened, with `track_opens`.
@@ -46,7 +45,7 @@ impl From<OrganisationPolicy> for PolicyFields {
 
 /// Read the policy
 ///
-/// What accounts may do.
+/// Reads what accounts may do.
 #[utoipa::path(
     get,
     path = "/api/policy",
@@ -65,7 +64,7 @@ pub async fn read(
     Ok(Success::new(policy.into()))
 }
 
-/// Fields of the policy to change. Absent ones stay.
+/// Fields of the policy to change. Absent fields keep their value.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "own_relays": true, "fallback": false }))]
 pub struct PolicyRequest {
@@ -73,7 +72,8 @@ pub struct PolicyRequest {
     own_relays: Option<bool>,
     #[serde(default, deserialize_with = "lenient")]
     fallback: Option<bool>,
-    /// An account that requires it of others has a second factor itself.
+    /// Whether administrators must sign in with a second factor. The account that requires it must have
+    /// one itself.
     #[serde(default, deserialize_with = "lenient")]
     second_factor_for_administrators: Option<bool>,
     #[serde(default, deserialize_with = "lenient")]
@@ -86,8 +86,8 @@ impl Administrative for PolicyRequest {
 
 /// Change the policy
 ///
-/// It applies to the next message, also on other nodes within a second. The response is the policy as
-/// it is now.
+/// The policy applies from the next message on, on other nodes within a second. The response has the new
+/// policy.
 #[utoipa::path(
     put,
     path = "/api/policy",

@@ -12,8 +12,10 @@ use crate::rest::request::json::lenient;
 use crate::rest::response::envelope::{Nothing, Refused, Success};
 use crate::rest::response::errors::{Allowed, Always, JsonRefused, Missing, Restricted, Throttled};
 
-/// Why the account may send from it: `own`, its address; `confirmed` by the holder of the address;
-/// `administrator`, added by one. Why not yet: `waiting` for the holder; `expired`, the mailed link.
+/// The state of a sender address: `own`, the address of the account; `confirmed` by its holder;
+/// `administrator`, added by an administrator; `waiting` for the confirmation of its holder; `expired`,
+/// because the mailed link has expired. The account may send from an address in the first three states
+/// only.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(example = "confirmed")]
@@ -40,25 +42,26 @@ impl From<SenderState> for ApiSenderState {
 /// An address or a domain of an account.
 #[derive(Serialize, ToSchema)]
 pub struct ApiSender {
-    /// Null for the address of the account itself, which stays.
+    /// The id; null for the address of the account itself, which cannot be removed.
     #[schema(example = "01M3XT1500E8F0G2H4J6K8M1N3")]
     id: Option<String>,
-    /// The address, or the domain.
+    /// The address or the domain.
     #[schema(example = "team@example.org")]
     address: String,
-    /// Whether it is a domain: every address of it, none of its subdomains.
+    /// Whether it is a domain, which stands for every address of it, but not for its subdomains.
     domain: bool,
     state: ApiSenderState,
-    /// Null for the address of the account itself.
+    /// When it was added; null for the address of the account itself.
     #[schema(format = DateTime, example = "2026-11-20T05:00:00Z")]
     added: Option<String>,
-    /// Who added it. Others than administrators see `an administrator`, or themselves.
+    /// The account that added it. Accounts that are not administrators see `an administrator`, or
+    /// themselves.
     #[schema(example = "jonas@example.org")]
     added_by: Option<String>,
-    /// Since when mail may be sent from it; null while it may not.
+    /// The time since which mail may be sent from it; null while it may not.
     #[schema(format = DateTime, example = "2026-11-20T05:13:30Z")]
     confirmed: Option<String>,
-    /// When the mailed link ends; null once it was used.
+    /// When the mailed link expires; null after its use.
     #[schema(format = DateTime)]
     expires: Option<String>,
 }
@@ -98,8 +101,8 @@ impl Administrative for SenderRequest {
 
 /// List your sender addresses
 ///
-/// What your account sends from: its own address first. Mail without `from` has the From address of its
-/// relay.
+/// Lists the addresses and domains that your account may send from, its own address first. Mail without
+/// `from` has the From address of its relay.
 #[utoipa::path(
     get,
     path = "/api/senders",
@@ -120,9 +123,10 @@ pub async fn list(
 
 /// Add a sender address
 ///
-/// A link is mailed to the address, with which its holder confirms it, once, within 7 days; added once
-/// more, another link is mailed and the one before ends. At most 10 mails of an account and 3 to an
-/// address an hour. Tokens need the scope `admin`, and neither an expiry nor senders nor a highest priority.
+/// A link is mailed to the address, with which its holder confirms it, once, within 7 days. If the
+/// address is added again, another link is mailed and the previous one becomes invalid. An account can
+/// request at most 10 such mails, and 3 to one address, an hour. A token needs the scope `admin`, and
+/// may have no expiry, senders or highest priority.
 #[utoipa::path(
     post,
     path = "/api/senders",
@@ -153,7 +157,7 @@ pub async fn add(
 
 /// Remove a sender address
 ///
-/// Mail from it is refused within a second, everywhere.
+/// Mail from the address is refused within a second, on all nodes.
 #[utoipa::path(
     delete,
     path = "/api/senders/{id}",
@@ -199,7 +203,8 @@ pub async fn list_of_account(
 
 /// Add a sender address or a domain to an account
 ///
-/// It may be used at once: nothing is mailed. A domain is every address of it, but none of its subdomains.
+/// The address may be used at once, without a mailed link. A domain stands for every address of it, but
+/// not for its subdomains.
 #[utoipa::path(
     post,
     path = "/api/accounts/{id}/senders",

@@ -14,26 +14,26 @@ use crate::rest::response::errors::{Always, Missing, Restricted};
 /// A session of an account.
 #[derive(Serialize, ToSchema)]
 pub struct ApiSession {
-    /// Names it in the list; no secret.
+    /// The id in the list. It is not a secret.
     #[schema(example = "01M7VN6S40W1X3Y5Z7A9B2C4D6")]
     id: String,
-    /// The address of its account.
+    /// The address of the account.
     #[schema(example = "jonas@example.org")]
     account: String,
     #[schema(example = "01M3XT1500A4B6C8D0E2F4G6H8")]
     account_id: String,
-    /// The address it began from.
+    /// The IP address that the session began from.
     #[schema(example = "192.0.2.7")]
     from: String,
-    /// The User-Agent of its browser; may be empty.
+    /// The User-Agent of the browser; may be empty.
     #[schema(example = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")]
     browser: String,
     #[schema(format = DateTime, example = "2026-11-20T05:00:00Z")]
     begun: String,
-    /// To the minute.
+    /// When the session was last used, to the minute.
     #[schema(format = DateTime)]
     last_used: String,
-    /// Whether it is that of the request.
+    /// Whether it is the session of the request.
     current: bool,
 }
 
@@ -52,7 +52,7 @@ impl ApiSession {
     }
 }
 
-/// How many sessions were ended.
+/// The number of sessions that were ended.
 #[derive(Serialize, ToSchema)]
 pub struct EndedSessions {
     #[schema(example = 2)]
@@ -61,8 +61,8 @@ pub struct EndedSessions {
 
 /// List the sessions of all accounts
 ///
-/// The 200 that were used last; `/accounts/sessions` has a search. For sessions of administrators; what
-/// belongs to a person is not for tokens.
+/// Lists the 200 sessions with the latest use; the page `/accounts/sessions` has a search. The operation
+/// is for sessions of administrators; tokens cannot use it.
 #[utoipa::path(
     get,
     path = "/api/sessions",
@@ -85,7 +85,8 @@ pub async fn list(
 
 /// End a session
 ///
-/// Of any account, for sessions of administrators. Its next request is refused, and its live views end.
+/// Ends a session of any account: its next request is refused, and its live views end. The operation is
+/// for sessions of administrators.
 #[utoipa::path(
     delete,
     path = "/api/sessions/{id}",
@@ -113,7 +114,8 @@ pub async fn end(
 
 /// End all sessions of an account
 ///
-/// For sessions of administrators; that of the request itself goes on.
+/// Ends all sessions of the account, except the session of the request. The operation is for sessions of
+/// administrators.
 #[utoipa::path(
     delete,
     path = "/api/accounts/{id}/sessions",

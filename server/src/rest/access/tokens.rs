@@ -14,8 +14,9 @@ use crate::rest::request::json::lenient;
 use crate::rest::response::envelope::{Nothing, Refused, Success};
 use crate::rest::response::errors::{Always, JsonRefused, Missing, Restricted, Throttled};
 
-/// What a token may do: submit mail, read messages and metrics, or what administrators do. For other
-/// accounts `admin` is to change the settings of their own relay.
+/// A scope of a token: to submit mail, to read messages and metrics, or the operations of
+/// administrators. For accounts that are not administrators `admin` is to change the settings of their
+/// own relay.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Scope {
@@ -39,32 +40,34 @@ impl From<TokenScope> for Scope {
 pub struct ApiToken {
     #[schema(example = "01M3XT1500J1K3M5N7P9Q2R4S6")]
     id: String,
-    /// The address of its account.
+    /// The address of the account.
     #[schema(example = "jonas@example.org")]
     account: String,
     #[schema(example = "billing")]
     name: String,
     scopes: Vec<Scope>,
-    /// The addresses it may send from; empty, all that its account may.
+    /// The addresses that the token may send from. If the list is empty, it may send from all addresses
+    /// of its account.
     #[schema(example = json!(["billing@example.org"]))]
     senders: Vec<String>,
-    /// Whether it may send from addresses that its account may not, as an administrator's.
+    /// Whether the token, which is an administrator's, may send from addresses that its account may not
+    /// use.
     any_sender: bool,
-    /// The priority of its mail that names none.
+    /// The priority of mail that names none.
     default_priority: Priority,
-    /// The highest priority that its mail may name.
+    /// The highest priority that mail may name.
     highest_priority: Priority,
-    /// What it may send, and what is left of it.
+    /// The limits of the token, and their use.
     limits: ApiLimits,
     #[schema(format = DateTime, example = "2026-10-02T08:00:00Z")]
     created: String,
-    /// To the minute; null where it was not used yet.
+    /// When the token was last used, to the minute; null if it was not used yet.
     #[schema(format = DateTime, example = "2026-11-20T05:13:00Z")]
     last_used: Option<String>,
-    /// Null where it does not expire.
+    /// When the token expires; null if it does not.
     #[schema(format = DateTime, example = "2026-12-31T08:00:00Z")]
     expires: Option<String>,
-    /// Null while it is in use.
+    /// When the token was revoked; null while it is in use.
     #[schema(format = DateTime)]
     revoked: Option<String>,
 }
@@ -103,36 +106,38 @@ impl ApiToken {
     "limits": { "max_per_hour": 100 },
 }))]
 pub struct TokenRequest {
-    /// What it is for, in 1 to 64 characters.
+    /// The name of the token, which says its purpose, in 1 to 64 characters.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(required, nullable = false)]
     name: Option<String>,
-    /// The address of its account; absent, your own.
+    /// The address of the account. The default is your own.
     #[serde(default, deserialize_with = "lenient")]
     account: Option<String>,
-    /// Absent or empty, all for an administrator, and `send` and `read` for other accounts.
+    /// The scopes. If they are absent or empty, an administrator's token has all scopes, and that of
+    /// another account `send` and `read`.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = Option<Vec<Scope>>)]
     scopes: Option<Vec<String>>,
-    /// The addresses it may send from; absent or empty, all that its account may.
+    /// The addresses that the token may send from. If they are absent or empty, it may send from all
+    /// addresses of its account.
     #[serde(default, deserialize_with = "lenient")]
     senders: Option<Vec<String>>,
-    /// Whether it may send from addresses that its account may not: only for an administrator's account.
-    /// Absent, it may not.
+    /// Whether the token may send from addresses that its account may not use, only for an
+    /// administrator's account. The default is false.
     #[serde(default, deserialize_with = "lenient")]
     any_sender: Option<bool>,
-    /// The priority of its mail that names none, not above `highest_priority`; absent, `normal`, or
-    /// `bulk` where that is the highest.
+    /// The priority of mail that names none, not above `highest_priority`. The default is `normal`, or
+    /// `bulk` if that is the highest.
     #[serde(default, deserialize_with = "lenient")]
     default_priority: Option<Priority>,
-    /// The highest priority that its mail may name; absent, every one.
+    /// The highest priority that mail may name. By default mail may name every priority.
     #[serde(default, deserialize_with = "lenient")]
     highest_priority: Option<Priority>,
-    /// Days until it expires, 1 to 3650; absent, it does not.
+    /// The days until the token expires, 1 to 3650. By default it does not expire.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(minimum = 1, maximum = 3650)]
     expires_days: Option<u32>,
-    /// What it may send; absent, as much as its account.
+    /// The limits of the token. By default only the limits of its account apply.
     #[serde(default, deserialize_with = "lenient")]
     limits: Option<LimitsRequest>,
 }
@@ -140,14 +145,14 @@ pub struct TokenRequest {
 /// A token that was created.
 #[derive(Serialize, ToSchema)]
 pub struct CreatedToken {
-    /// Shown once.
+    /// The secret, which is shown once.
     #[schema(example = "postern_…")]
     token: String,
 }
 
 /// List tokens
 ///
-/// Administrators see every token, also those that were revoked; a signed-in user the own ones in
+/// Administrators see every token, also revoked ones. A signed-in user sees the own tokens that are in
 /// use. Secrets are never shown.
 #[utoipa::path(
     get,
@@ -171,8 +176,9 @@ pub async fn list(
 
 /// Create a token
 ///
-/// Administrators create tokens of any account, signed-in users of their own. A token that expires,
-/// or has senders, limits or a highest priority, creates none. An account has at most 100 tokens in use, and 10 new ones a minute.
+/// Administrators create tokens of any account, signed-in users of their own account. A token that
+/// expires, or has senders, limits or a highest priority, cannot create tokens. An account has at most
+/// 100 tokens in use, and 10 new ones a minute.
 #[utoipa::path(
     post,
     path = "/api/tokens",
@@ -210,7 +216,7 @@ pub async fn create(
 
 /// Revoke a token
 ///
-/// It is refused within a second, everywhere.
+/// The token is refused within a second, on all nodes.
 #[utoipa::path(
     delete,
     path = "/api/tokens/{id}",

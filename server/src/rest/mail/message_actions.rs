@@ -24,7 +24,7 @@ pub struct ActionResult {
 
 /// Act on a message
 ///
-/// Retries, cancels, holds or releases it for all its recipients in the states that the action
+/// Retries, cancels, holds or releases the message for all its recipients in the states that the action
 /// applies to. For administrators.
 #[utoipa::path(
     post,
@@ -65,16 +65,16 @@ pub struct ActionRequest {
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = MessageAction, required)]
     act: Option<String>,
-    /// An empty object matches everything.
+    /// The criteria of a search. An empty object matches every message.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = Search, required)]
     matching: Option<Search>,
-    /// At most this number of recipients is changed, as a response counted them. Absent, nothing is
-    /// changed, and the response has the number that would be.
+    /// The maximum number of recipients to change, as counted by an earlier response. If it is absent,
+    /// no recipient is changed, and the response has the number of those that would be.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(minimum = 0)]
     number: Option<i64>,
-    /// The newest message that is changed, as the same response named it.
+    /// The newest message to change, from the same response.
     #[serde(default, deserialize_with = "lenient")]
     up_to: Option<String>,
 }
@@ -89,7 +89,7 @@ impl Administrative for ActionRequest {
 pub struct BulkActionResult {
     #[schema(example = 12)]
     number: i64,
-    /// The newest message that was counted; null where nothing matches, and where it is done.
+    /// The newest message that was counted; null if no message matches, or the action was performed.
     #[schema(example = "01M7VNZG4G8Q2X5T7B9C3D6EFH")]
     up_to: Option<String>,
     /// Whether the action was performed.
@@ -98,11 +98,11 @@ pub struct BulkActionResult {
 
 /// Act on every message that matches
 ///
-/// Without `number` nothing is changed, and the response has the number of recipients that would
-/// be, and the newest message among them. With both, the action is performed, and the response
-/// comes at its end; newer messages are left alone. Where more recipients match by now, and while another action
-/// on more than 1,000 recipients is running, it is refused with 409. It goes on where the client is
-/// gone: `act` of `/api/outbox` is its progress. For administrators.
+/// Without `number` nothing is changed, and the response has the number of recipients that would be, and
+/// the newest message among them. With both, the action is performed, and the response comes at its end;
+/// newer messages are left alone. If more recipients match by now, or while another action on more than
+/// 1,000 recipients is running, the request is refused with 409. The action continues if the client
+/// disconnects; its progress is `act` of `/api/outbox`. For administrators.
 #[utoipa::path(
     post,
     path = "/api/messages/act",
@@ -153,14 +153,14 @@ pub async fn act_on_many(
 
 /// Stop the action on many messages
 ///
-/// It ends within about 1,000 recipients; what is changed stays so. Send this to the process that carries
-/// it out: others do not know of it, and answer 404. For administrators.
+/// The action ends within about 1,000 recipients, and its changes are kept. Send this to the process
+/// that runs the action: other processes answer 404. For administrators.
 #[utoipa::path(
     delete,
     path = "/api/messages/act",
     tag = "Messages",
     responses(
-        (status = 200, description = "It ends", body = Success<Nothing>),
+        (status = 200, description = "The action stops", body = Success<Nothing>),
         Restricted,
         Missing,
         Always,
@@ -270,7 +270,7 @@ mod tests {
         for (body, fields) in [
             (json!({}), &["act", "matching"][..]),
             (json!({ "act": "lose", "matching": {} }), &["act"]),
-            // A mistyped selection must not match everything.
+            // A mistyped criterion must not match every message.
             (
                 json!({ "act": "cancel", "matching": { "adress": "a@" } }),
                 &["adress"],

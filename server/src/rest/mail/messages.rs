@@ -19,7 +19,7 @@ use crate::rest::response::errors::{Always, Missing, Restricted, Throttled};
 /// Lines that match, newest first.
 #[derive(Serialize, ToSchema)]
 pub struct MessagePage {
-    /// Always `success`.
+    /// The status, always `success`.
     #[schema(value_type = String, pattern = "^success$", example = json!(SUCCESS))]
     status: &'static str,
     data: Vec<MessageLine>,
@@ -50,10 +50,10 @@ struct MessageLine {
     leased: bool,
     #[schema(example = 1)]
     attempts: i64,
-    /// Null when no attempt is due.
+    /// When the next attempt is due; null if none is.
     #[schema(format = DateTime)]
     next_attempt: Option<String>,
-    /// The last reply of the relay, or what was observed.
+    /// The last reply of the relay, or the observed failure.
     #[schema(example = "250 2.0.0 Ok: queued as 4bT1Zy2sXz")]
     reply: Option<String>,
 }
@@ -79,9 +79,9 @@ impl From<OutboxRow> for MessageLine {
 
 /// Find messages
 ///
-/// Lines that match all of the query, newest first, fifty at a time. Administrators see every
-/// message, other accounts their own. A search that takes longer than 2 s is ended: narrow it. An
-/// account runs one at a time.
+/// Lists the lines that match all criteria of the query, newest first, fifty at a time. Administrators
+/// see every message, other accounts their own. A search that takes longer than 2 s is ended: narrow it.
+/// An account runs one at a time.
 #[utoipa::path(
     get,
     path = "/api/messages",
@@ -119,7 +119,8 @@ pub struct Message {
     id: String,
     #[schema(format = DateTime)]
     accepted: String,
-    /// The account that submitted it; `local` for a program without an account, empty for the command line.
+    /// The account that submitted the message; `local` for a program without an account, empty for the
+    /// command line.
     #[schema(example = "jonas@example.org")]
     by: String,
     /// The sender of the envelope; `<>` is the null sender.
@@ -128,20 +129,20 @@ pub struct Message {
     #[schema(example = "Fire")]
     subject: String,
     priority: Priority,
-    /// The header field, with its angle brackets.
+    /// The header field Message-ID, with its angle brackets.
     #[schema(example = "<01M7VNZG4G8Q2X5T7B9C3D6EFH@example.org>")]
     message_id: String,
-    /// In bytes.
+    /// The size in bytes.
     #[schema(example = 412)]
     size: i64,
-    /// Whether its bytes are still kept.
+    /// Whether the content is still stored.
     kept: bool,
     recipients: Vec<MessageRecipient>,
-    /// The relays of the message, where it is due and none of them takes mail; otherwise those that take none
-    /// and at which it may have arrived.
+    /// The relays of the message if it is due and none of them takes mail; otherwise the relays that
+    /// take none and at which it may have arrived.
     #[schema(example = json!([]))]
     waits_for: Vec<UnavailableRelay>,
-    /// How often it was opened. Null where it was submitted without `track_opens`.
+    /// The opens of the message; null if it was submitted without `track_opens`.
     open_tracking: Option<MessageOpens>,
 }
 
@@ -160,9 +161,9 @@ struct MessageOpens {
 /// A relay that takes no mail at present.
 #[derive(Serialize, ToSchema)]
 struct UnavailableRelay {
-    /// Its name. Empty for other accounts than administrators.
+    /// The name of the relay; empty for accounts that are not administrators.
     relay: String,
-    /// Why it takes none. Other accounts than administrators see only the stage.
+    /// The reason why the relay takes no mail. Accounts that are not administrators see only the stage.
     failure: Failure,
     #[schema(format = DateTime)]
     since: String,
@@ -182,13 +183,13 @@ struct MessageRecipient {
     leased: bool,
     #[schema(example = 1)]
     attempts: i64,
-    /// Null when no attempt is due.
+    /// When the next attempt is due; null if none is.
     #[schema(format = DateTime)]
     next_attempt: Option<String>,
-    /// The last reply of the relay, or what was observed.
+    /// The last reply of the relay, or the observed failure.
     #[schema(example = "250 2.0.0 Ok: queued as 4bT1Zy2sXz")]
     reply: Option<String>,
-    /// Oldest first.
+    /// The delivery events, oldest first.
     timeline: Vec<DeliveryEvent>,
 }
 
@@ -205,19 +206,21 @@ struct DeliveryEvent {
     /// Other accounts than administrators see their own relay or that of the organisation, without its name.
     #[schema(example = "smtp-b")]
     relay: Option<String>,
-    /// Why this relay was chosen: `own relay`, `first`, `rule` with the From domain, `it may have arrived there`,
-    /// `failover` or `limit` with the relays before it and why they took no mail; several are joined by `; `.
-    /// For other accounts than administrators it is `own relay`, `no own relay`, `it may have arrived there`, or
-    /// why their own took none. Null where `relay` is.
+    /// The reason of the choice: `own relay`, `first`, `rule` with the From domain, `it may have
+    /// arrived there`, `failover` or `limit` with the relays before it and why they took no mail;
+    /// several are joined by `; `. For accounts that are not administrators it is `own relay`, `no own
+    /// relay`, `it may have arrived there`, or the reason why their own took none. Null if `relay` is
+    /// null.
     #[schema(example = "failover: smtp-a backs off since 2026-11-20T05:09:12Z")]
     reason: Option<String>,
-    /// The relay's reply, or what was observed; of a report, its Message-ID or why none was sent.
+    /// The relay's reply, or the observed failure; for a report, its Message-ID, or the reason why none
+    /// was sent.
     #[schema(example = "250 2.0.0 Ok: queued as 4bT1Zy2sXz")]
     reply: String,
     /// The duration of the attempt in milliseconds.
     #[schema(example = 840)]
     milliseconds: Option<i64>,
-    /// The relay received the whole mail, and its reply was lost.
+    /// Whether the relay received the whole mail and its reply was lost.
     may_have_arrived: bool,
 }
 
@@ -293,7 +296,7 @@ impl From<outbox::DeliveryEvent> for DeliveryEvent {
 
 /// Read a message
 ///
-/// State, attempts, last reply and history of each recipient.
+/// Returns state, attempts, last reply and history of each recipient.
 #[utoipa::path(
     get,
     path = "/api/messages/{id}",
@@ -317,7 +320,7 @@ pub async fn read(
 
 /// Read the source of a message
 ///
-/// The mail itself, byte for byte as it is sent. For administrators.
+/// Returns the mail itself, byte for byte as it is sent. For administrators.
 #[utoipa::path(
     get,
     path = "/api/messages/{id}/source",

@@ -20,30 +20,30 @@ use crate::rest::response::errors::{Always, JsonRefused, Restricted};
 /// A summary of the outbox.
 #[derive(Serialize, ToSchema)]
 pub struct OutboxOverview {
-    /// By state. Delivered and cancelled mail counts for 24 hours after its acceptance.
+    /// The counts by state. Delivered and cancelled mail counts for 24 hours after its acceptance.
     #[schema(example = json!({ "queued": { "number": 3, "oldest": "2026-11-20T05:13:30Z" } }))]
     counts: BTreeMap<&'static str, StateCount>,
-    /// Null unless delivery is paused.
+    /// The pause of delivery; null if delivery is not paused.
     pause: Option<Pause>,
     /// Whether a configuration is saved.
     #[schema(example = true)]
     configured: bool,
     /// The processes that deliver. Without one, mail stays queued.
     workers: Vec<DeliveryProcess>,
-    /// The action on more than 1,000 recipients that the process which answers is carrying out, or
-    /// ended within 5 minutes. Null for other accounts than administrators.
+    /// The action on more than 1,000 recipients that the process that answers is running, or that ended
+    /// within 5 minutes. Null for accounts that are not administrators.
     act: Option<BulkAction>,
-    /// Null unless the relay of the saved configuration has reported so many addresses as unknown
-    /// that no more are suppressed. Null for other accounts than administrators.
+    /// The limit of suppressions, if the relay of the saved configuration has reached it, so that no
+    /// more addresses are suppressed. Null otherwise, and for accounts that are not administrators.
     suppression_limit: Option<SuppressionLimit>,
 }
 
-/// How many addresses a relay may add to the suppression list within 24 hours.
+/// The limit of addresses that a relay adds to the suppression list within 24 hours.
 #[derive(Serialize, ToSchema)]
 struct SuppressionLimit {
-    /// The addresses it has added.
+    /// The number of addresses that the relay has added.
     listed: i64,
-    /// 5 % of its recipients, 20 at least.
+    /// The limit: 5 % of the recipients of the relay, but at least 20.
     limit: i64,
 }
 
@@ -52,19 +52,19 @@ struct SuppressionLimit {
 #[schema(as = BulkAct)]
 struct BulkAction {
     act: MessageAction,
-    /// Who requested it.
+    /// The account that requested the action.
     by: String,
     /// The number of recipients that was confirmed.
     number: i64,
     /// The number of recipients changed so far.
     done: i64,
     state: BulkActionState,
-    /// When it began; once it has ended, when it ended.
+    /// When the action began; for one that ended, when it ended.
     #[schema(format = DateTime)]
     at: String,
 }
 
-/// How many recipients are in a state.
+/// The number of recipients in a state.
 #[derive(Serialize, ToSchema)]
 struct StateCount {
     number: i64,
@@ -76,13 +76,13 @@ struct StateCount {
 /// Delivery is paused.
 #[derive(Serialize, ToSchema)]
 struct Pause {
-    /// Null where a process was started with `--hold-mail`; then only a restart of that process without
-    /// it ends the pause, 20 s later where the process was killed.
+    /// When delivery was paused; null if a process was started with `--hold-mail`. Then only a restart
+    /// of that process without the option ends the pause, 20 s later if the process was killed.
     #[schema(format = DateTime)]
     since: Option<String>,
-    /// Who paused it; `postern restore` and the time of the backup where one was restored; `postern migrate`
-    /// where the database was moved to another one; where `since` is null, the host of the process with
-    /// `--hold-mail`.
+    /// The account or local user that paused delivery; `postern restore` and the time of the backup if
+    /// one was restored; `postern migrate` if the database was moved to another one; if `since` is null,
+    /// the host of the process with `--hold-mail`.
     by: String,
 }
 
@@ -92,35 +92,35 @@ struct DeliveryProcess {
     /// The name of its machine.
     #[schema(example = "mail-1")]
     host: String,
-    /// Open connections to relays.
+    /// The number of open connections to relays.
     #[schema(example = 4)]
     connections: i64,
     #[schema(example = 118)]
     delivered_per_minute: i64,
-    /// From acceptance to delivery, of the last minute.
+    /// The latency from acceptance to delivery in the last minute.
     #[schema(example = 840)]
     median_milliseconds: Option<i64>,
-    /// The number of relays that it delivers to.
+    /// The number of relays that the process delivers to.
     #[schema(example = 1)]
     relays: i64,
-    /// Those that it backs off from, and those whose last attempt failed.
+    /// The relays that the process backs off from, and those whose last attempt failed.
     #[schema(example = json!([]))]
     backoffs: Vec<BackingOffRelay>,
 }
 
-/// A relay that is not healthy, and why.
+/// A relay that is not healthy, and the reason.
 #[derive(Serialize, ToSchema)]
 struct BackingOffRelay {
-    /// Host and port.
+    /// The host and port of the relay.
     relay: String,
-    /// `half_open`: the backoff is over, and the next mail tries the relay again.
+    /// The state. With `half_open` the backoff is over, and the next mail tries the relay again.
     state: RelayState,
-    /// The last one.
+    /// The last failure.
     failure: Failure,
-    /// The first failure since an attempt succeeded.
+    /// The time of the first failure since the last success.
     #[schema(format = DateTime)]
     since: String,
-    /// The end of the backoff, which is in the past where it is over.
+    /// The end of the backoff, which is in the past if the backoff is over.
     #[schema(format = DateTime)]
     next_attempt: String,
 }
@@ -208,7 +208,7 @@ impl From<BackoffView> for BackingOffRelay {
 
 /// Read the state of the outbox
 ///
-/// Message counts by state with the age of the oldest, the processes that deliver, and the
+/// Returns message counts by state with the age of the oldest, the processes that deliver, and the
 /// relays that they back off from or whose last attempt failed.
 #[utoipa::path(
     get,
@@ -243,9 +243,9 @@ impl Administrative for PauseRequest {
 
 /// Pause or resume delivery
 ///
-/// Mail that is accepted during a pause is `held`, and stays so when delivery resumes: release it with
-/// `POST /api/messages/act`. Mail that was queued before is sent then. A pause by `--hold-mail` of any
-/// process stays.
+/// Mail that is accepted during a pause is `held`, also after delivery resumes: release it with `POST
+/// /api/messages/act`. Mail that was queued before the pause is sent when delivery resumes. The request
+/// does not end a pause by `--hold-mail` of any process.
 #[utoipa::path(
     post,
     path = "/api/outbox/pause",

@@ -25,7 +25,7 @@ const LARGE: usize = 512 * 1024;
 /// Draft-ietf-httpapi-idempotency-key-header, taken as it is, with quotes or without.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The mail is on disk. These ids identify it.
+/// The ids of the mail, which is on disk.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 #[schema(example = json!({ "id": "01M7VNZG4G8Q2X5T7B9C3D6EFH", "queue": "organisation" }))]
@@ -33,18 +33,18 @@ enum AcceptedIds {
     /// The response to one mail.
     One {
         id: String,
-        /// Whose relays take it: those of the organisation, or the account's own.
+        /// The relays that take the mail: those of the organisation, or the account's own.
         queue: QueueKind,
-        /// What `track_opens` does, in a sentence; absent without it.
+        /// A note on the effect of `track_opens`; absent without it.
         #[serde(skip_serializing_if = "Option::is_none")]
         open_tracking: Option<String>,
     },
-    /// The response to an array, in its order.
+    /// The response to an array, in the order of the mails.
     Many {
         ids: Vec<String>,
-        /// Whose relays take them.
+        /// The relays that take the mails.
         queue: QueueKind,
-        /// What `track_opens` does, in a sentence; absent where no mail has it.
+        /// A note on the effect of `track_opens`; absent if no mail has it.
         #[serde(skip_serializing_if = "Option::is_none")]
         open_tracking: Option<String>,
     },
@@ -57,7 +57,7 @@ enum AcceptedIds {
 /// are missing. `queue` is `own_relay` where the account has a relay of its own, and otherwise
 /// `organisation`. If the response was lost, repeat the request with the same `Idempotency-Key`: for
 /// 24 hours the same key with the same body returns the first response, and nothing is sent twice.
-/// Limits of the account and of the token are at `/api/limits`; a request beyond one counts for none.
+/// Limits of the account and of the token are at `/api/limits`; a request that exceeds one is not counted.
 #[utoipa::path(
     post,
     path = "/api/messages/send-email",

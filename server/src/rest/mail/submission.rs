@@ -91,21 +91,21 @@ impl ToSchema for SendEmailBody {
     "text": "Leave the building.",
 }))]
 pub struct SendEmail {
-    /// `a@example.org` or `Name <a@example.org>`; absent, the address of the configuration, or
-    /// of the account's own relay. White
-    /// space at either end of an address is removed, here and in every other field.
+    /// The From address: `a@example.org` or `Name <a@example.org>`. The default is the address of the
+    /// configuration, or of the account's own relay. White space at either end of an address is removed,
+    /// here and in every other field.
     #[serde(default, deserialize_with = "lenient")]
     from: Option<String>,
-    /// 100 recipients at most in `to`, `cc` and `bcc` together. An address in `from`, `to` or `cc`
-    /// with other characters than ASCII before the @ makes the mail need a relay with SMTPUTF8 for
-    /// every recipient; submit it separately where the relay may have none.
+    /// The recipients, at most 100 in `to`, `cc` and `bcc` together. An address in `from`, `to` or `cc`
+    /// with other characters than ASCII before the @ makes the mail need a relay with SMTPUTF8 for every
+    /// recipient; submit it separately where the relay may have none.
     #[serde(default, deserialize_with = "lenient")]
     to: Option<AddressList>,
     #[serde(default, deserialize_with = "lenient")]
     cc: Option<AddressList>,
     #[serde(default, deserialize_with = "lenient")]
     bcc: Option<AddressList>,
-    /// Absent, the Reply-To of the configuration.
+    /// The Reply-To address. The default is that of the configuration.
     #[serde(default, deserialize_with = "lenient")]
     reply_to: Option<AddressList>,
     #[serde(default, deserialize_with = "lenient")]
@@ -122,7 +122,7 @@ pub struct SendEmail {
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = Option<std::collections::HashMap<String, AddressList>>)]
     headers: Option<IndexMap<String, HeaderValues>>,
-    /// 100 files at most.
+    /// The attachments, at most 100.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = Option<Vec<AttachedFile>>)]
     attachments: Option<Attachments>,
@@ -136,20 +136,22 @@ pub struct SendEmail {
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = Option<String>, content_encoding = "base64")]
     raw: Option<Base64>,
-    /// `high` for mail that somebody waits for, `bulk` for mail to many; absent, the default of the
-    /// token, which is `normal` unless it has another. One above the highest of the token is refused. Of
-    /// twelve mails that are sent while all classes wait, eight are high, three normal and one bulk; within a
-    /// class the accounts are served in turn.
+    /// The priority: `high` for mail that a person waits for, `bulk` for mail to many. The default is
+    /// that of the token, which is `normal` unless it has another. A priority above the highest of the
+    /// token is refused. Of twelve mails that are sent while all classes wait, eight are high, three
+    /// normal and one bulk; within a class the accounts are served in turn.
     #[serde(default, deserialize_with = "lenient")]
     priority: Option<Priority>,
-    /// Whether to count how often the mail is opened; off by default. It adds an image to `html`, which
-    /// each recipient's mail program loads when it shows the mail, unless it blocks images. The number of
-    /// loads and the times of the first and the last are in `open_tracking` of the message; no address
-    /// and no program is recorded. Not with `raw`, and not where the policy switches it off.
+    /// Whether to count how often the mail is opened; off by default. Postern adds an image to `html`,
+    /// which each recipient's mail program loads when it shows the mail, unless it blocks images. The
+    /// number of loads and the times of the first and the last are in `open_tracking` of the message; no
+    /// address and no program is recorded. It cannot be used with `raw`, or while the policy switches it
+    /// off.
     #[serde(default, deserialize_with = "lenient")]
     track_opens: Option<bool>,
     /// Whether each recipient that fails is reported by mail (RFC 3464) to the address in From; off by
-    /// default. Recipients that fail at once are in one report. It is not sent to a suppressed address.
+    /// default. Recipients that fail at the same time are in one report. No report is sent to a
+    /// suppressed address.
     #[serde(default, deserialize_with = "lenient")]
     report: Option<bool>,
     /// The id of a webhook of your account (`/api/message-webhooks`), which gets the events of this mail:
@@ -209,7 +211,7 @@ fn headers(
 fn attachments(files: Attachments, path: Path<'_>, faults: &Faults) -> Vec<Attachment> {
     let mut attachments = Vec::new();
     let path = Path::Member(&path, "attachments");
-    // One that is not there at all had its fault recorded.
+    // The fault of an absent field has already been recorded.
     let files = files.into_iter().enumerate().take(PARTS);
     for (index, file) in files.filter_map(|(index, Lenient(file))| Some((index, file?))) {
         let path = Path::Item(&path, index);
@@ -242,14 +244,15 @@ pub struct AttachedFile {
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = String, required)]
     filename: Option<String>,
-    /// Absent, by the extension of `filename`; where that is unknown, `application/octet-stream`.
+    /// The media type. The default follows from the extension of `filename`; for an unknown one it is
+    /// `application/octet-stream`.
     #[serde(default, deserialize_with = "lenient")]
     content_type: Option<String>,
-    /// The Content-ID by which the HTML refers to an image: `cid:` and this (RFC 2392). No two
-    /// attachments have the same.
+    /// The Content-ID by which the HTML refers to an image: `cid:` and this (RFC 2392). It must be
+    /// unique among the attachments.
     #[serde(default, deserialize_with = "lenient")]
     content_id: Option<String>,
-    /// In base64.
+    /// The content in base64.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = String, required, content_encoding = "base64")]
     content: Option<Base64>,

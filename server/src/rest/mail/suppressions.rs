@@ -13,12 +13,12 @@ use crate::rest::request::json::{Faults, lenient};
 use crate::rest::response::envelope::{Nothing, Refused, Success};
 use crate::rest::response::errors::{Always, Conflicting, JsonRefused, Missing, Restricted};
 
-/// An address that a relay refused permanently: mail to it fails without an attempt.
+/// An address that a relay refused permanently. Mail to the address fails without an attempt.
 #[derive(Serialize, ToSchema)]
 pub struct Suppression {
     #[schema(example = "unknown@example.org")]
     address: String,
-    /// Host and port of the relay; empty in entries from earlier versions.
+    /// The host and port of the relay; empty in entries of earlier versions.
     #[schema(example = "smtp.example.org:587")]
     relay: String,
     /// The reply of the relay.
@@ -49,7 +49,7 @@ impl From<outbox::Suppression> for Suppression {
 
 /// List suppressions
 ///
-/// The suppression list in the order of its addresses, 200 at most.
+/// Lists the suppression list in the order of its addresses, 200 at most.
 #[utoipa::path(
     get,
     path = "/api/suppressions",
@@ -73,12 +73,12 @@ pub async fn list(
 
 /// Remove a suppression
 ///
-/// Mail to this address is sent again.
+/// Removes the address from the list, so that mail to it is sent again.
 #[utoipa::path(
     delete,
     path = "/api/suppressions/{address}",
     tag = "Outbox",
-    params(("address" = String, Path, description = "The address, in any case")),
+    params(("address" = String, Path, description = "The address, case-insensitive")),
     responses(
         (status = 200, description = "Removed", body = Success<Nothing>),
         Restricted,
@@ -103,12 +103,12 @@ pub async fn remove(
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "matching": { "reply": "5.1.2" } }))]
 pub struct RemovalRequest {
-    /// An empty object matches everything.
+    /// The criteria of a search. An empty object matches every suppression.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = SuppressionSearch, required)]
     matching: Option<SuppressionSearch>,
-    /// At most this number is removed. Absent, nothing is removed, and the response has the number
-    /// that would be.
+    /// The maximum number of suppressions to remove. If it is absent, no suppression is removed, and the
+    /// response has the number of those that would be.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(minimum = 0)]
     number: Option<i64>,
@@ -123,15 +123,15 @@ impl Administrative for RemovalRequest {
 pub struct BulkRemovalResult {
     #[schema(example = 3)]
     number: i64,
-    /// Whether they were removed.
+    /// Whether the suppressions were removed.
     #[schema(example = true)]
     done: bool,
 }
 
 /// Remove every suppression that matches
 ///
-/// Without `number` nothing is removed, and the response has the number of those that match. With
-/// it they are removed unless more match by now, which is refused with 409. For administrators.
+/// Without `number` nothing is removed, and the response has the number of those that match. With it
+/// they are removed; if more match by now, the request is refused with 409. For administrators.
 #[utoipa::path(
     post,
     path = "/api/suppressions/remove",

@@ -23,7 +23,8 @@ use crate::rest::response::errors::{Always, Conflicting, JsonRefused, Missing, R
 /// A relay, without its SMTP settings.
 #[derive(Serialize, ToSchema)]
 pub struct ApiRelay {
-    /// `global` for the first relay, whose settings are also those of `/api/setup/email_smtp`.
+    /// The id: `global` for the first relay, whose settings are also those of `/api/setup/email_smtp`, a
+    /// ULID for others.
     #[schema(example = "global")]
     id: String,
     #[schema(example = "Main relay")]
@@ -31,50 +32,50 @@ pub struct ApiRelay {
     /// The position in the order of relays, from 1 on.
     #[schema(example = 1)]
     position: i64,
-    /// The domain of the From addresses that it is for; null means all.
+    /// The domain of the From addresses whose mail the relay takes; null means all.
     from_domain: Option<String>,
-    /// Whether mail is sent through it.
+    /// Whether mail is sent through the relay.
     #[schema(example = true)]
     enabled: bool,
-    /// The most connections at a time.
+    /// The maximum number of connections at a time.
     #[schema(example = 20)]
     max_connections: Option<u32>,
-    /// The most messages a minute.
+    /// The maximum number of messages a minute.
     per_minute: Option<u32>,
-    /// The most messages an hour.
+    /// The maximum number of messages an hour.
     per_hour: Option<u32>,
-    /// The most messages a day.
+    /// The maximum number of messages a day.
     #[schema(example = 50_000)]
     per_day: Option<u32>,
-    /// The number of changes, without those of the SMTP settings.
+    /// The number of changes; changes of the SMTP settings are not counted.
     #[schema(example = 3)]
     revision: i64,
-    /// Host and port; null before its settings are saved.
+    /// The host and port; null before the settings are saved.
     #[schema(example = "smtp.example.org:587")]
     address: Option<String>,
     verified: VerifiedState,
-    /// What its checks have found; null where it is not checked: it is off, or has no settings.
+    /// The results of its checks; null for a relay that is not checked, because it is off or has no
+    /// settings.
     health: Option<ApiHealth>,
-    /// The open connections to it, of all processes that deliver.
+    /// The number of open connections to the relay, of all processes that deliver.
     #[schema(example = 2)]
     connections: u64,
     last_day: RelayLastDay,
 }
 
-/// The mail of a relay in the last 24 hours, up to and with the present one. All numbers are of
-/// recipients.
+/// The mail of a relay in the last 24 hours, including the current one, in recipients.
 #[derive(Default, Serialize, ToSchema)]
 struct RelayLastDay {
-    /// Delivered.
+    /// The number of delivered recipients.
     #[schema(example = 1204)]
     delivered: u64,
-    /// Attempts that the relay deferred; another one follows each.
+    /// The number of deferred attempts, each of which is followed by another.
     #[schema(example = 6)]
     deferred: u64,
-    /// Failed for good.
+    /// The number of recipients that failed permanently.
     #[schema(example = 2)]
     failed: u64,
-    /// Half of the deliveries took no longer from acceptance, in milliseconds; null without deliveries.
+    /// The median latency from acceptance to delivery, in milliseconds; null without deliveries.
     #[schema(example = 840)]
     p50_ms: Option<u64>,
 }
@@ -90,7 +91,7 @@ impl From<FigureRow> for RelayLastDay {
     }
 }
 
-/// What relays do, beside their settings.
+/// The activity of relays: health, connections and mail.
 struct RelayActivity {
     health: Vec<HealthView>,
     connections: BTreeMap<String, u64>,
@@ -107,7 +108,7 @@ impl RelayActivity {
         })
     }
 
-    /// A relay with what it does.
+    /// A relay with its activity.
     fn of(&mut self, view: RelayView) -> ApiRelay {
         let mut health = self.health.iter();
         let health = health.position(|health| health.relay_id == view.id);
@@ -136,7 +137,7 @@ impl RelayActivity {
 }
 
 impl ApiRelay {
-    /// A relay with what it does.
+    /// A relay with its activity.
     async fn read(state: &AppState, actor: &Actor, view: RelayView) -> Result<Self, Refusal> {
         Ok(RelayActivity::read(state, actor).await?.of(view))
     }
@@ -145,39 +146,39 @@ impl ApiRelay {
 /// The fields of a relay. Absent ones keep their value; null removes a From domain or a limit.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 struct RelayFields {
-    /// 1 to 60 characters; no other relay has the same.
+    /// The name, 1 to 60 characters. It is unique among the relays.
     #[serde(default, deserialize_with = "lenient")]
     name: Option<String>,
-    /// Whether mail is sent through it.
+    /// Whether mail is sent through the relay.
     #[serde(default, deserialize_with = "lenient")]
     enabled: Option<bool>,
     /// The position in the order of relays, from 1 on.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(minimum = 1)]
     position: Option<i64>,
-    /// The domain of the From addresses that it is for, as in `example.org`.
+    /// The domain of the From addresses whose mail the relay takes, such as `example.org`.
     #[serde(default, deserialize_with = "change")]
     #[schema(value_type = Option<String>)]
     from_domain: relay::Change<String>,
-    /// The most connections at a time, 1 to 1000.
+    /// The maximum number of connections at a time, 1 to 1000.
     #[serde(default, deserialize_with = "change")]
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 1000)]
     max_connections: relay::Change<i64>,
-    /// The most messages a minute.
+    /// The maximum number of messages a minute.
     #[serde(default, deserialize_with = "change")]
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 100_000_000)]
     per_minute: relay::Change<i64>,
-    /// The most messages an hour.
+    /// The maximum number of messages an hour.
     #[serde(default, deserialize_with = "change")]
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 100_000_000)]
     per_hour: relay::Change<i64>,
-    /// The most messages a day.
+    /// The maximum number of messages a day.
     #[serde(default, deserialize_with = "change")]
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 100_000_000)]
     per_day: relay::Change<i64>,
 }
 
-/// A value that null removes; absent, it stays.
+/// A value. Null removes it, and an absent field keeps it.
 pub(super) fn change<'de, D, T>(deserializer: D) -> Result<relay::Change<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -243,8 +244,8 @@ impl Administrative for RelayUpdate {
 
 /// List the relays
 ///
-/// All relays in their order, also those that are switched off, with their health, connections and mail
-/// of the last 24 hours.
+/// Lists all relays in their order, also those that are switched off, with their health, connections and
+/// mail of the last 24 hours.
 #[utoipa::path(
     get,
     path = "/api/relays",
@@ -267,7 +268,8 @@ pub async fn list(
 
 /// Add a relay
 ///
-/// As the last one, unless a position is given. Save its settings at `/api/relays/{id}/email_smtp`.
+/// Adds a relay as the last one, unless a position is given. Save its settings at
+/// `/api/relays/{id}/email_smtp`.
 #[utoipa::path(
     post,
     path = "/api/relays",
@@ -318,8 +320,8 @@ pub async fn read(
 
 /// Change a relay
 ///
-/// Its name, order, From domain and limits, and whether it is on. The response has the relay as it is
-/// then.
+/// Changes the name, order, From domain and limits of the relay, and whether it is on. The response has
+/// the changed relay.
 #[utoipa::path(
     post,
     path = "/api/relays/{id}",
@@ -353,7 +355,8 @@ pub async fn change_one(
 
 /// Remove a relay
 ///
-/// With its settings, their revisions and all its passwords. The relay `global` cannot be removed, but switched off.
+/// Removes the relay with its settings, their revisions and all its passwords. The relay `global` cannot
+/// be removed, only switched off.
 #[utoipa::path(
     delete,
     path = "/api/relays/{id}",

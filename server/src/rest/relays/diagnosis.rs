@@ -1,4 +1,4 @@
-//! `POST /api/diagnosis`: stage by stage, whether a relay works and why not.
+//! `POST /api/diagnosis`: diagnoses a relay stage by stage.
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -16,17 +16,17 @@ use crate::rest::response::envelope::{Refused, Success};
 use crate::rest::response::errors::{Always, JsonRefused, Restricted, Throttled};
 use crate::rest::response::event_stream::respond;
 
-/// What to diagnose, and up to which stage. By default the saved configuration up to MAIL.
+/// The configuration to diagnose, and the last stage. By default the saved configuration up to MAIL.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "to": "desk@example.org" }))]
 pub struct DiagnosisRequest {
     /// Fields that override the saved ones.
     #[serde(default, deserialize_with = "lenient")]
     data: SettingsFields,
-    /// The recipient that RCPT names. Absent, RCPT is not sent.
+    /// The recipient of RCPT. If it is absent, RCPT is not sent.
     #[serde(default, deserialize_with = "lenient")]
     to: Option<String>,
-    /// Sends a test mail to `to`. Absent, no mail is sent.
+    /// Whether to send a test mail to `to`. By default no mail is sent.
     #[serde(default, deserialize_with = "lenient")]
     send: bool,
 }
@@ -37,8 +37,8 @@ impl Administrative for DiagnosisRequest {
 
 /// Diagnose a relay
 ///
-/// The status is 200 whatever the relay does: a JSON line for each event as it happens, or with
-/// `Accept: application/json` one document at the end. Closing the connection ends the
+/// The status is 200 for every result of the relay: the response has a JSON line for each event as it
+/// happens, or with `Accept: application/json` one document at the end. Closing the connection ends the
 /// diagnosis. Four run at a time, and an account starts twelve a minute.
 #[utoipa::path(
     post,

@@ -24,12 +24,12 @@ use crate::rest::response::errors::{Always, Conflicting, JsonRefused, Restricted
 /// The saved configuration.
 #[derive(Serialize, ToSchema)]
 pub struct SavedSettings {
-    /// Always `success`.
+    /// The status, always `success`.
     #[schema(value_type = String, pattern = "^success$", example = json!(SUCCESS))]
     status: &'static str,
     data: SavedFields,
     origin: Origins,
-    /// Whether there is a password, and which. The password itself is never returned.
+    /// The state of the password. The password itself is never returned.
     password: PasswordState,
     /// The number of the last save; 0 before the first.
     #[schema(example = 7)]
@@ -95,7 +95,7 @@ impl From<SettingsView> for SavedSettings {
 
 /// Read the configuration
 ///
-/// All fields as they are stored. The ETag is the revision.
+/// Returns all fields as they are stored. The ETag is the revision.
 #[utoipa::path(
     get,
     path = "/api/setup/email_smtp",
@@ -147,18 +147,22 @@ pub struct SaveSettings {
     /// The revision that the changes are based on. If another was saved since, nothing is saved.
     #[serde(default, deserialize_with = "lenient")]
     revision: Option<i64>,
-    /// Accepted as a GET returns it.
+    /// The value that GET returns. It is accepted so that the response may be posted back, and changes
+    /// nothing.
     #[serde(default, deserialize_with = "lenient")]
     status: Option<String>,
-    /// Accepted as a GET returns it.
+    /// The value that GET returns. It is accepted so that the response may be posted back, and changes
+    /// nothing.
     #[serde(default, deserialize_with = "lenient")]
     password: Option<String>,
-    /// Accepted as a GET returns it.
+    /// The value that GET returns. It is accepted so that the response may be posted back, and changes
+    /// nothing.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = Option<Object>)]
     #[expect(dead_code, reason = "only its type is validated")]
     verified: Option<IndexMap<String, serde_json::Value>>,
-    /// Accepted as a GET returns it.
+    /// The value that GET returns. It is accepted so that the response may be posted back, and changes
+    /// nothing.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = Option<Object>)]
     #[expect(dead_code, reason = "only its type is validated")]

@@ -12,9 +12,9 @@ use crate::test_mail::{self, TestSent};
 
 /// Send a test mail
 ///
-/// Uses the saved configuration. The response follows when the relay has accepted the mail, or has
-/// the failure under `email_send`. Closing the connection cancels the test. An account sends six a
-/// minute.
+/// Sends a test mail with the saved configuration. The response follows when the relay has accepted the
+/// mail, or has the failure under `email_send`. Closing the connection cancels the test. An account
+/// sends six a minute.
 #[utoipa::path(
     post,
     path = "/api/setup/email_test/{address}",

@@ -1,4 +1,4 @@
-//! Where the fields of a configuration are from: defaults, the environment, a save.
+//! The origin of the fields of a configuration: defaults, the environment, or a save.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +11,15 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::settings_fields::example_form;
 
-/// Where the value of a field is from.
+/// The origin of the value of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum FieldOrigin {
-    /// It has its default.
+    /// The field has its default.
     Default,
-    /// A variable of the environment sets it. It cannot be saved otherwise.
+    /// A variable of the environment sets the field. Another value cannot be saved.
     Environment,
-    /// It was saved.
+    /// The value was saved.
     Saved,
 }
 
@@ -27,8 +27,8 @@ impl FieldOrigin {
     const ALL: [Self; 3] = [Self::Default, Self::Environment, Self::Saved];
 }
 
-/// Where each field is from, the password among them: `default`, `environment` or `saved`. What the
-/// environment of Postern sets is not saved otherwise.
+/// The origin of each field, including the password: `default`, `environment` or `saved`. Fields that
+/// the environment of Postern sets cannot be saved with other values.
 #[derive(Serialize)]
 #[serde(transparent)]
 pub struct Origins(BTreeMap<Label, FieldOrigin>);

@@ -11,22 +11,22 @@ use crate::rest::request::extract::{PathParams, SignedIn};
 use crate::rest::response::envelope::{Nothing, Refused, Success};
 use crate::rest::response::errors::{Always, Missing, Restricted, Throttled};
 
-/// What the checks of a relay have found.
+/// The results of the checks of a relay.
 #[derive(Serialize, ToSchema)]
 pub struct ApiHealth {
     state: HealthState,
-    /// When the state began: at the first check that showed it. Events of webhooks have the same.
+    /// When the state began: at the first check that showed it. Events of webhooks have the same value.
     #[schema(format = DateTime, example = "2026-11-20T05:00:00Z")]
     since: String,
-    /// The first failed check since the relay was healthy.
+    /// The time of the first failed check since the relay was healthy.
     #[schema(format = DateTime)]
     failing_since: Option<String>,
     /// The last failed check since the relay was healthy.
     failure: Option<HealthFailure>,
-    /// When it was checked last.
+    /// The time of the last check.
     #[schema(format = DateTime, example = "2026-11-20T05:13:00Z")]
     checked_at: Option<String>,
-    /// When the next check is due; null while one is under way.
+    /// When the next check is due; null while a check runs.
     #[schema(format = DateTime, example = "2026-11-20T05:18:00Z")]
     next_check_at: Option<String>,
 }
@@ -44,13 +44,13 @@ impl From<HealthView> for ApiHealth {
     }
 }
 
-/// A time in which a relay was in one state.
+/// A period in which a relay was in one state.
 #[derive(Serialize, ToSchema)]
 pub struct ApiHealthPeriod {
     state: HealthState,
     #[schema(format = DateTime, example = "2026-11-20T05:00:00Z")]
     from: String,
-    /// For the last period the present.
+    /// The end of the period; the present for the last period.
     #[schema(format = DateTime)]
     until: String,
 }
@@ -68,19 +68,19 @@ impl From<HealthPeriod> for ApiHealthPeriod {
 /// The health of a relay, and its history.
 #[derive(Serialize, ToSchema)]
 pub struct RelayHealthReport {
-    /// Null for a relay that is not checked: it is off, or has no settings.
+    /// The health; null for a relay that is not checked, because it is off or has no settings.
     health: Option<ApiHealth>,
     /// The states of the last 30 days, oldest first.
     history: Vec<ApiHealthPeriod>,
-    /// The open connections to it, of all processes that deliver.
+    /// The number of open connections to the relay, of all processes that deliver.
     #[schema(example = 2)]
     connections: u64,
 }
 
 /// Read the health of a relay
 ///
-/// What its checks have found, the states of the last 30 days, and its open connections. Every account
-/// reads that of its own relay, with `own` as the id.
+/// Returns the results of the checks, the states of the last 30 days, and the open connections. Every
+/// account reads the health of its own relay, with `own` as the id.
 #[utoipa::path(
     get,
     path = "/api/relays/{id}/health",
@@ -114,8 +114,8 @@ pub async fn read(
 
 /// Check a relay now
 ///
-/// The check follows within seconds: it connects and signs in, and sends no mail. Every account checks
-/// its own relay, with `own` as the id.
+/// The check runs within seconds: it connects and signs in, and sends no mail. Every account checks its
+/// own relay, with `own` as the id.
 #[utoipa::path(
     post,
     path = "/api/relays/{id}/check",

@@ -1,4 +1,4 @@
-//! `POST /api/probe`: every way to reach a relay, tried at once.
+//! `POST /api/probe`: tries the ways to reach a relay at once.
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -45,9 +45,9 @@ enum Port {
 
 /// Probe a relay
 ///
-/// The status is 200 whatever is found: a JSON line for each event as it happens, or with
-/// `Accept: application/json` one document at the end. Closing the connection ends the
-/// probe. No password is sent. Four run at a time, and an account starts twelve a minute.
+/// The status is 200 for every result: the response has a JSON line for each event as it happens, or
+/// with `Accept: application/json` one document at the end. Closing the connection ends the probe. No
+/// password is sent. Four run at a time, and an account starts twelve a minute.
 #[utoipa::path(
     post,
     path = "/api/probe",

@@ -27,26 +27,27 @@ pub struct ApiRevision {
     number: i64,
     #[schema(format = DateTime, example = "2026-11-20T05:00:00Z")]
     saved_at: String,
-    /// The address of the account, or the local user.
+    /// The address of the account, or the local user, that saved the revision.
     #[schema(example = "admin@example.org")]
     saved_by: String,
-    /// The IP address that it was saved from, or `this machine`; null where it was not recorded.
+    /// The IP address that the revision was saved from, or `this machine`; null if it was not recorded.
     #[schema(example = "192.0.2.7")]
     saved_from: Option<String>,
-    /// The revision that it brought back.
+    /// The earlier revision that this one restored.
     restored_from: Option<i64>,
-    /// When a test mail was delivered with it.
+    /// When a test mail was delivered with the revision.
     #[schema(format = DateTime, example = "2026-11-20T05:13:30Z")]
     verified_at: Option<String>,
-    /// Who sent that test mail.
+    /// The account or local user that sent that test mail.
     #[schema(example = "admin@example.org")]
     verified_by: Option<String>,
-    /// The password that goes with it: `none`; `kept`, and comes back with it; `forgotten`, as it is older
-    /// than the last three or was that of the environment; or `re-enter`, as its key is lost.
+    /// The password of the revision: `none`; `kept`, which a restore brings back; `forgotten`, because
+    /// it is older than the last three or was that of the environment; or `re-enter`, because its key is
+    /// lost.
     password: RevisionPassword,
-    /// Whether it is the removal of an own relay.
+    /// Whether the revision is the removal of an own relay.
     removed: bool,
-    /// What it changed; null where the revision before it is no longer kept.
+    /// The changes of the revision; null if the previous revision is no longer kept.
     changes: Option<Vec<ApiFieldChange>>,
 }
 
@@ -54,7 +55,7 @@ pub struct ApiRevision {
 #[derive(Serialize, ToSchema)]
 pub struct ApiFieldChange {
     field: Label,
-    /// The value before; null for the password, of which only the change is known.
+    /// The value before; null for the password, for which only the fact of a change is known.
     #[schema(example = "mail.example.org")]
     before: Option<String>,
     /// The value after; null for the password.
@@ -98,9 +99,9 @@ impl From<RevisionView> for ApiRevision {
 
 /// List the revisions of a configuration
 ///
-/// Every save of a relay's configuration, newest first, with what it changed. The last 100 are kept, beside
-/// those whose password is kept and the last that a test mail verified. Every account lists those of its own
-/// relay, with `own` as the id.
+/// Lists every save of a relay's configuration, newest first, with its changes. The last 100 are kept,
+/// in addition to those whose password is kept and the last that a test mail verified. Every account
+/// lists those of its own relay, with `own` as the id.
 #[utoipa::path(
     get,
     path = "/api/relays/{id}/revisions",
@@ -123,21 +124,21 @@ pub async fn list(
     Ok(Success::new(kept.into_iter().map(Into::into).collect()))
 }
 
-/// How to bring a revision back.
+/// The restore of a revision.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "revision": 7 }))]
 pub struct RestoreRevision {
-    /// The newest revision that was read. If another was saved since, nothing is changed.
+    /// The newest revision that the client read. If another was saved since, the restore is refused.
     #[serde(default, deserialize_with = "lenient")]
     revision: Option<i64>,
-    /// A password in the place of that of the revision, sealed for the key of `/api/keys/browser`. Absent or
-    /// empty brings back that of the revision, null brings back none.
+    /// A password in place of that of the revision, sealed for the key of `/api/keys/browser`. If it is
+    /// absent or empty, the password of the revision is restored; with null none is.
     #[serde(default, deserialize_with = "change")]
     #[schema(value_type = Option<String>)]
     smtp_password: Change<String>,
 }
 
-/// A rollback that was asked for.
+/// A requested rollback.
 #[derive(Debug, PartialEq)]
 struct Rollback {
     password: PasswordChange,
@@ -169,16 +170,17 @@ impl RestoreRevision {
 /// The answer to a rollback.
 #[derive(Serialize, ToSchema)]
 pub struct RestoredRevision {
-    /// The number of the newest revision; without a difference to what was saved there is no new one.
+    /// The number of the newest revision. If the restored settings are those that are saved, there is no
+    /// new revision.
     #[schema(example = 8)]
     revision: i64,
 }
 
 /// Bring a revision back
 ///
-/// It is saved as a new revision, with its password where that is kept: a password goes only to the relay and
-/// the user that it was given for. Where it is not kept, send another one, or null. Every account does so with
-/// its own relay, with `own` as the id.
+/// Saves the settings of the revision as a new one, with its password if that is kept: a password is
+/// used only for the relay and the user that it was given for. If it is not kept, send another one, or
+/// null. Every account restores revisions of its own relay, with `own` as the id.
 #[utoipa::path(
     post,
     path = "/api/relays/{id}/revisions/{number}/restore",
@@ -195,7 +197,7 @@ pub struct RestoredRevision {
     ),
     request_body = RestoreRevision,
     responses(
-        (status = 200, description = "Brought back", body = Success<RestoredRevision>),
+        (status = 200, description = "Restored", body = Success<RestoredRevision>),
         Restricted,
         Missing,
         Conflicting,
@@ -216,7 +218,7 @@ pub async fn restore(
         from_revision,
     } = request.validate(&headers, faults)?;
     let settings = state.postern.settings().of_id(&actor, &id)?;
-    // No revision has the number 0, which stands for what is no number.
+    // No revision has the number 0, which stands for an invalid number.
     let number = number.parse().unwrap_or_default();
     let saved = settings
         .restore(&actor, number, password, from_revision)

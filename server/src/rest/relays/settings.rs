@@ -19,7 +19,7 @@ use crate::test_mail::TestSent;
 
 /// Read the configuration of a relay
 ///
-/// All fields as they are stored. The ETag is the revision.
+/// Returns all fields as they are stored. The ETag is the revision.
 #[utoipa::path(
     get,
     path = "/api/relays/{id}/email_smtp",
@@ -47,7 +47,7 @@ pub async fn read(
 
 /// Save the configuration of a relay
 ///
-/// As `/api/setup/email_smtp`, which is the configuration of the relay `global`.
+/// Saves the configuration like `/api/setup/email_smtp`, which is that of the relay `global`.
 #[utoipa::path(
     post,
     path = "/api/relays/{id}/email_smtp",
@@ -89,8 +89,8 @@ pub async fn save(
 
 /// Send a test mail through a relay
 ///
-/// Uses its saved configuration, also where the relay is switched off. The response is that of
-/// `/api/setup/email_test`.
+/// Sends a test mail with the saved configuration of the relay, also if it is switched off. The response
+/// is that of `/api/setup/email_test`.
 #[utoipa::path(
     post,
     path = "/api/relays/{id}/email_test/{address}",
@@ -120,7 +120,7 @@ pub async fn test(
 
 /// Diagnose one relay
 ///
-/// As `/api/diagnosis`, with the saved configuration of this relay.
+/// Diagnoses the relay like `/api/diagnosis`, with its saved configuration.
 #[utoipa::path(
     post,
     path = "/api/relays/{id}/diagnosis",

@@ -18,7 +18,7 @@ use crate::rest::request::json::Faults;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absent {
     Refused,
-    /// It keeps its saved value.
+    /// The field keeps its saved value.
     AsSaved,
 }
 

@@ -20,23 +20,24 @@ const MIB: usize = 1024 * KIB;
 /// The largest body, in bytes: a mail of 25 MiB as base64, and the rest of it.
 const LARGEST: usize = 40 * MIB;
 
-/// How much of each body, in bytes, is in the budget of small ones.
+/// The number of bytes of each body that are in the budget of small bodies.
 const SMALL: usize = 64 * KIB;
 
 /// The lowest rate of a body after its first ten seconds, in bytes a second. A slower one would keep
 /// its room for hours.
 const LOWEST_RATE: usize = 32 * KIB;
 
-/// For the first bytes of each body, which are all of most: large mails never take their room.
+/// The budget for the first bytes of each body, which are most bodies as a whole. Large mails never use
+/// it up.
 static SMALL_BODIES: Budget = Budget::new(32 * MIB, 16 * MIB);
 
-/// For the rest of large bodies. Beside an account that uses up its share, another has room for the
-/// largest body.
+/// The budget for the rest of large bodies. While one account uses up its share, another has room for
+/// the largest body.
 static LARGE_BODIES: Budget = Budget::new(128 * MIB, 80 * MIB);
 
-/// Memory for bodies.
+/// A budget of memory for bodies.
 struct Budget {
-    /// In bytes.
+    /// The size in bytes.
     total: usize,
     /// The share of one account, in bytes.
     per_account: usize,
@@ -333,7 +334,7 @@ mod tests {
             assert_eq!(read.is_ok(), arrives, "{octets} octets a second");
             if let Err(refusal) = read {
                 assert_eq!(refusal.kind, Kind::RequestTimedOut);
-                // 17 chunks have arrived then, which is 6.8 s more than the first 10 s.
+                // By then 17 chunks have arrived, which is 6.8 s more than the first 10 s.
                 assert_eq!(begun.elapsed().as_secs(), 16);
             }
         }

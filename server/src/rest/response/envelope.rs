@@ -15,7 +15,7 @@ use crate::http::refusal_status::with_status;
 /// The response to a request that succeeded.
 #[derive(Serialize, ToSchema)]
 pub struct Success<T> {
-    /// Always `success`.
+    /// The status, always `success`.
     #[schema(value_type = String, pattern = "^success$", example = json!(SUCCESS))]
     status: &'static str,
     data: T,
@@ -39,7 +39,7 @@ impl<T: Serialize> IntoResponse for Success<T> {
 /// The status in the envelope of a response that is not an error.
 pub const SUCCESS: &str = "success";
 
-/// No data: success is the whole response.
+/// The response has no data.
 #[derive(Serialize, ToSchema)]
 pub struct Nothing {}
 
@@ -50,10 +50,10 @@ pub struct Nothing {}
     "errors": { "to": "This is not an e-mail address: it has no “@”." },
 }))]
 pub struct ErrorEnvelope {
-    /// Always `error`.
+    /// The status, always `error`.
     #[schema(value_type = String, pattern = "^error$")]
     status: &'static str,
-    /// Texts by field; a fault of no field is under `request`.
+    /// The faults by field; a fault that concerns no field is under `request`.
     errors: BTreeMap<String, String>,
 }
 

@@ -7,7 +7,8 @@ use domain::{Kind, Refusal};
 use super::envelope::refuse;
 use crate::rest::smtp_settings::refusals::{self, FOLDER};
 
-/// The response to a request that is refused before its operation runs, as those at this path answer.
+/// The response to a request that is refused before its operation runs, in the form of the operations at
+/// its path.
 pub fn refuse_at(path: &str, refusal: Refusal) -> Response {
     match path.starts_with(FOLDER) {
         true => refusals::refuse(path, refusal),

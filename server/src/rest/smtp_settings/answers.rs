@@ -23,20 +23,20 @@ pub struct CurrentSettings {
 #[derive(Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RelaySettings {
-    /// Empty while the organisation has no relay.
+    /// The host; empty while the organisation has no relay.
     #[schema(example = "smtp.example.org")]
     host: String,
-    /// Null while the organisation has no relay.
+    /// The port; null while the organisation has no relay.
     #[schema(example = 465)]
     port: Option<u16>,
     /// Whether the connection is encrypted from the first byte.
     #[schema(example = true)]
     secure: bool,
-    /// The user of the sign-in; empty without one. That of the organisation's relay is shown to
+    /// The user of the sign-in; empty without one. The user of the organisation's relay is shown only to
     /// administrators.
     #[schema(example = "ann")]
     user: String,
-    /// When the settings were saved. Those of the organisation's relay say so to administrators.
+    /// When the settings were saved. For the organisation's relay it is shown only to administrators.
     #[schema(format = DateTime, example = "2026-11-20T05:13:30Z")]
     updated_at: Option<String>,
     /// The address of the account that saved them.

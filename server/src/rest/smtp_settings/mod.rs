@@ -17,7 +17,7 @@ use test::TestPassed;
 
 /// Read the relay of your account
 ///
-/// Your own relay, or where you have none, that of your organisation (`isGlobal`). The password is never
+/// Returns your own relay, or without one, that of your organisation (`isGlobal`). The password is never
 /// returned.
 #[utoipa::path(
     get,
@@ -38,9 +38,10 @@ pub async fn read(
 
 /// Set up a relay of your own
 ///
-/// Your mail leaves through it from the next message on. Its From address is that of your account.
-/// `secure` is TLS from the first byte (465), and otherwise StartTLS where the relay offers it. A saved
-/// password is kept where `pass` is absent or empty, while host, port, `secure` and `user` stay the same.
+/// Your mail is sent through the relay from the next message on. Its From address is that of your
+/// account. With `secure` the connection uses TLS from the first byte (465), otherwise StartTLS if the
+/// relay offers it. If `pass` is absent or empty, a saved password is kept while host, port, `secure`
+/// and `user` do not change.
 #[utoipa::path(
     post,
     path = "/api/smtp/settings",
@@ -69,7 +70,7 @@ pub async fn save(
 
 /// Go back to the relay of your organisation
 ///
-/// Your own settings and their passwords are deleted. Their history stays, without passwords.
+/// Deletes your own settings and their passwords. Their history is kept without passwords.
 #[utoipa::path(
     delete,
     path = "/api/smtp/settings",
@@ -90,8 +91,9 @@ pub async fn remove(
 
 /// Test a relay
 ///
-/// Connects, encrypts and signs in, and ends then; nothing is saved and no mail is sent. Where `pass` is
-/// absent, the saved password is used under the rule of a save. Twelve a minute, two at a time.
+/// Connects, encrypts and signs in, and then disconnects; no settings are saved and no mail is sent. If
+/// `pass` is absent, the saved password is used under the rule of a save. An account starts at most
+/// twelve tests a minute, two at a time.
 #[utoipa::path(
     post,
     path = "/api/smtp/test",

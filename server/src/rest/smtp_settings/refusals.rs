@@ -17,7 +17,7 @@ use crate::http::refusal_status::with_status;
 use crate::rest::response::envelope::Refused;
 use crate::rest::response::errors::{INTERNAL, MISDIRECTED};
 
-/// What the paths of these operations begin with.
+/// The prefix of the paths of these operations.
 pub const FOLDER: &str = "/api/smtp/";
 
 /// The path of a test.
@@ -30,12 +30,12 @@ const TEST: &str = "/api/smtp/test";
     "errors": { "host": "This field is required." },
 }))]
 pub struct SmtpError {
-    /// Of a test: always false.
+    /// The result of a test, always false.
     #[serde(skip_serializing_if = "Option::is_none")]
     success: Option<bool>,
-    /// What is wrong, and what to do.
+    /// The fault and its repair.
     error: String,
-    /// Texts by field; a fault of no field is under `request`.
+    /// The faults by field; a fault that concerns no field is under `request`.
     errors: BTreeMap<String, String>,
 }
 
@@ -46,7 +46,7 @@ pub struct SmtpRefused {
 }
 
 impl SmtpRefused {
-    /// As the answer to a test.
+    /// The refusal as the answer to a test.
     pub fn of_test(self) -> Self {
         Self {
             of_test: true,
@@ -87,7 +87,7 @@ pub fn refuse(path: &str, refusal: Refusal) -> Response {
     }
 }
 
-/// The name that a field of the settings has here.
+/// The name of a field of the settings in these operations.
 fn named(field: &str) -> &str {
     const NAMES: [(Label, &str); 6] = [
         (Label::Host, "host"),

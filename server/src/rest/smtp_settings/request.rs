@@ -47,18 +47,18 @@ pub struct SmtpSettingsRequest {
     #[serde(default, deserialize_with = "lenient")]
     #[schema(required, nullable = false)]
     host: Option<String>,
-    /// 1 to 65535.
+    /// The port, 1 to 65535.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = u16, required, nullable = false)]
     port: Option<PortValue>,
-    /// Whether the connection is encrypted from the first byte; absent, at port 465. At that port it
-    /// always is.
+    /// Whether the connection is encrypted from the first byte. It always is at port 465, and by default
+    /// not at others.
     #[serde(default, deserialize_with = "lenient")]
     secure: Option<bool>,
-    /// The user of the sign-in; absent or empty, without one.
+    /// The user of the sign-in. If it is absent or empty, there is no sign-in.
     #[serde(default, deserialize_with = "lenient")]
     user: Option<String>,
-    /// The password, over HTTPS or from this machine only.
+    /// The password, accepted only over HTTPS or from this machine.
     #[serde(default, deserialize_with = "lenient")]
     pass: Option<String>,
     /// The password, sealed for the key of `/api/keys/browser`: a JWE in compact serialisation with
@@ -67,7 +67,7 @@ pub struct SmtpSettingsRequest {
     sealed_pass: Option<String>,
 }
 
-/// A number, or its digits.
+/// The number, or its digits as a text.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum PortValue {
@@ -171,7 +171,7 @@ fn edit(request: &SmtpSettingsRequest, from: &str, saved: &Form, faults: &Faults
         (Label::AuthenticationType, text(authentication.as_str())),
     ]);
     if !host.eq_ignore_ascii_case(saved.get(Label::Host)) {
-        // What was trusted, or not checked, belonged to the host before.
+        // Trusted certificates and a switched-off check belong to the previous host.
         for label in [
             Label::CertificateCheck,
             Label::TrustedCertificates,
@@ -186,7 +186,7 @@ fn edit(request: &SmtpSettingsRequest, from: &str, saved: &Form, faults: &Faults
 /// A password in a body.
 enum TypedPassword {
     Change(PasswordChange),
-    /// In the clear.
+    /// The password in plain text.
     Clear(SecretString),
 }
 

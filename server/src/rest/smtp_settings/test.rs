@@ -1,4 +1,4 @@
-//! `POST /api/smtp/test`: whether a relay accepts the sign-in.
+//! `POST /api/smtp/test`: tests whether a relay accepts the sign-in.
 
 use domain::diagnosis::event::Outcome;
 use domain::{Event, Kind, Refusal};
@@ -15,7 +15,7 @@ use crate::test_mail::explained;
 /// The relay accepts the sign-in.
 #[derive(Serialize, ToSchema)]
 pub struct TestPassed {
-    /// Always true.
+    /// The result of the test, always true.
     #[schema(example = true)]
     success: bool,
     #[schema(example = "smtp.example.org:465 works with TLS 1.3.")]

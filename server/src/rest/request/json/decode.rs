@@ -1,8 +1,8 @@
 //! Decodes a parsed body into a type that derives `Deserialize`, and reports every fault by field.
 //!
-//! A type marks what may fail by itself with [`domain::lenient`]: the fault is recorded
-//! under the path of the value, and decoding goes on with the default. A member that no type knows
-//! is a fault as well.
+//! A type marks values that may fail separately with [`domain::lenient`]: the fault is recorded under
+//! the path of the value, and decoding goes on with the default. A member that no type knows is a fault
+//! as well.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -32,8 +32,8 @@ pub enum Path<'p> {
 }
 
 impl fmt::Display for Path<'_> {
-    /// As in `attachments[1].filename`. A member of a member goes by its own name: `smtp_host`, and
-    /// not `data.smtp_host`.
+    /// Formats the position, such as `attachments[1].filename`. A member of a member has its own name
+    /// only: `smtp_host`, not `data.smtp_host`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Body => Ok(()),
@@ -47,7 +47,7 @@ impl fmt::Display for Path<'_> {
 }
 
 impl Path<'_> {
-    /// The name errors have for it.
+    /// The name of the value in errors.
     pub fn field(&self) -> String {
         match self {
             Self::Body => refusal::REQUEST.to_owned(),
@@ -56,8 +56,8 @@ impl Path<'_> {
     }
 }
 
-/// Decodes the value at `path`. None where it is of a wrong type as a whole; then, and for whatever
-/// is wrong inside, `faults` has the fault.
+/// Decodes the value at `path`. `None` if it is of a wrong type as a whole. The faults of the value and
+/// of its members are in `faults`.
 pub fn decode<'de, T: Deserialize<'de>>(
     value: Json<'de>,
     path: Path<'_>,
@@ -115,7 +115,7 @@ impl Error for Mismatch {
     }
 }
 
-/// A value with its path, and where faults go.
+/// A value with its path, and the collector of faults.
 struct Decoder<'p, 'de> {
     value: Json<'de>,
     path: &'p Path<'p>,
@@ -188,7 +188,7 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
         }
     }
 
-    /// What no type knows: derived types ignore it, a client should learn of it.
+    /// A member that no type knows is reported as a fault, although derived types ignore it.
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         let field = self.path.field();
         self.faults.add_unknown(&field);
@@ -232,7 +232,7 @@ impl<'de> SeqAccess<'de> for Items<'_, 'de> {
 
 struct Members<'p, 'de> {
     members: vec::IntoIter<(Cow<'de, str>, Json<'de>)>,
-    /// The member whose name was submissions out, and whose value was not yet.
+    /// The member whose name was returned, and whose value was not yet.
     next: Option<(Cow<'de, str>, Json<'de>)>,
     path: &'p Path<'p>,
     faults: &'p Faults,

@@ -243,8 +243,8 @@ mod tests {
     use crate::probe::{Candidate, CertificateVerdict};
     use crate::smtp::stage::{CertificateFault, Failure, Stage};
 
-    /// Parses `host port type source`, followed by properties of the result: `fault`, `AUTH=…`, `no
-    /// AUTH`, `StartTLS`, or the name of the failure.
+    /// Parses `host port type source`, followed by properties of the result: `fault`, `AUTH=…`,
+    /// `no AUTH`, `StartTLS`, or the name of the failure.
     fn row(text: &str) -> ProbeResult {
         let mut words = text.split(' ');
         let mut next = || words.next().expect("a word");

@@ -206,10 +206,10 @@ struct DeliveryEvent {
     /// Other accounts than administrators see their own relay or that of the organisation, without its name.
     #[schema(example = "smtp-b")]
     relay: Option<String>,
-    /// The reason of the choice: `own relay`, `first`, `rule` with the From domain, `it may have
-    /// arrived there`, `failover` or `limit` with the relays before it and why they took no mail;
-    /// several are joined by `; `. For accounts that are not administrators it is `own relay`, `no own
-    /// relay`, `it may have arrived there`, or the reason why their own took none. Null if `relay` is
+    /// The reason of the choice: `own relay`, `first`, `rule` with the From domain,
+    /// `it may have arrived there`, `failover` or `limit` with the relays before it and why they took no mail;
+    /// several are joined by `; `. For accounts that are not administrators it is `own relay`,
+    /// `no own relay`, `it may have arrived there`, or the reason why their own took none. Null if `relay` is
     /// null.
     #[schema(example = "failover: smtp-a backs off since 2026-11-20T05:09:12Z")]
     reason: Option<String>,

@@ -243,8 +243,8 @@ impl Administrative for PauseRequest {
 
 /// Pause or resume delivery
 ///
-/// Mail that is accepted during a pause is `held`, also after delivery resumes: release it with `POST
-/// /api/messages/act`. Mail that was queued before the pause is sent when delivery resumes. The request
+/// Mail that is accepted during a pause is `held`, also after delivery resumes: release it with
+/// `POST /api/messages/act`. Mail that was queued before the pause is sent when delivery resumes. The request
 /// does not end a pause by `--hold-mail` of any process.
 #[utoipa::path(
     post,

@@ -41,7 +41,7 @@ impl DeliveryTask {
         // A relay that closes after some messages replied nothing about this one and is healthy.
         let closed = failure.stage == Stage::Mail
             && matches!(failure.fault, Fault::Closed | Fault::Reset)
-            && !connection.is_new();
+            && connection.has_answered();
         if closed && !broken.may_have_arrived {
             self.pool().requeue(message);
             return;

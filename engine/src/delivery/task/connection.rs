@@ -24,6 +24,8 @@ pub(in crate::delivery) struct RelayConnection {
     opened: Instant,
     idle_since: Instant,
     messages: usize,
+    /// How many of them are answered.
+    answered: usize,
     /// The relay accepted a message on it.
     has_delivered: bool,
     /// It tries whether the relay supports a pipelined next transaction.
@@ -40,14 +42,20 @@ impl RelayConnection {
             opened: Instant::now(),
             idle_since: Instant::now(),
             messages: 0,
+            answered: 0,
             has_delivered: false,
             is_trial: false,
         }
     }
 
-    /// Whether the message on it is its first.
-    pub fn is_new(&self) -> bool {
-        self.messages <= 1
+    /// Whether a message on it was answered.
+    pub fn has_answered(&self) -> bool {
+        self.answered > 0
+    }
+
+    /// Counts the answer to a message.
+    pub fn count_answer(&mut self) {
+        self.answered += 1;
     }
 
     /// Whether the relay accepted a message on it.

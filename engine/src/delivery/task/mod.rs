@@ -253,6 +253,7 @@ impl DeliveryTask {
         started: Instant,
         permit: Option<InDoubtPermit>,
     ) {
+        connection.count_answer();
         let mut attempt = self.attempt(&message, started);
         attempt.offers_dsn = connection.session.offers_dsn();
         let mut result = by_replies(&message, replies, &attempt);

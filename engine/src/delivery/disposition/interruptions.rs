@@ -17,10 +17,32 @@ pub(in crate::delivery) struct Interruptions(Mutex<State>);
 struct State {
     /// The number of messages that relays have accepted.
     accepted: u64,
-    /// By relay, that number at the last message that it accepted.
-    last_accepted: HashMap<Scope, u64>,
+    /// By relay, what is known since the last message that it accepted.
+    relays: HashMap<Scope, SinceAccepted>,
     /// By the id of the message and by relay, that number at the first interruption.
     interrupted: HashMap<String, HashMap<Scope, u64>>,
+}
+
+/// A relay since the last message that it accepted.
+#[derive(Default)]
+struct SinceAccepted {
+    /// The number of accepted messages at that message; `None` where it accepted none.
+    accepted: Option<u64>,
+    /// The id of the message over which a session ended first.
+    interrupted: Option<String>,
+    /// Sessions ended over others, too.
+    several: bool,
+}
+
+impl SinceAccepted {
+    /// A session ended over a message. Returns whether none ended over another one.
+    fn interrupted(&mut self, id: &str) -> bool {
+        match &self.interrupted {
+            Some(first) => self.several |= first != id,
+            None => self.interrupted = Some(id.to_owned()),
+        }
+        !self.several
+    }
 }
 
 impl Interruptions {
@@ -29,21 +51,27 @@ impl Interruptions {
         let mut state = self.0.lock();
         state.accepted += 1;
         let accepted = state.accepted;
-        state.last_accepted.insert(relay, accepted);
+        let since = SinceAccepted {
+            accepted: Some(accepted),
+            ..SinceAccepted::default()
+        };
+        state.relays.insert(relay, since);
         if !state.interrupted.is_empty() {
             state.interrupted.remove(id);
         }
     }
 
-    /// A session with a relay ended over a message. Returns whether one did before and the relay has
-    /// accepted others since: then it is the message, not the relay. What other relays accept says
-    /// nothing about this one.
+    /// A session with a relay ended over a message. Returns whether it is the message, not the relay: a
+    /// session ended over it before, the relay has accepted others since, and after the last of these no
+    /// session ended over another message. A relay that has come to end every session does so over one
+    /// message after the other. What other relays accept says nothing about this one.
     pub fn interrupted(&self, relay: Scope, id: &str) -> bool {
         let mut state = self.0.lock();
+        let since = state.relays.entry(relay).or_default();
+        let (is_only, last) = (since.interrupted(id), since.accepted);
         let relays = state.interrupted.get(id);
         if let Some(first) = relays.and_then(|relays| relays.get(&relay)) {
-            let last = state.last_accepted.get(&relay);
-            return last.is_some_and(|last| first < last);
+            return is_only && last.is_some_and(|last| *first < last);
         }
         state.make_room();
         let accepted = state.accepted;
@@ -105,6 +133,41 @@ mod tests {
         );
         interruptions.accepted(RELAY, "poison");
         assert!(!interruptions.is_suspect("poison") && !interruptions.interrupted(RELAY, "poison"));
+    }
+
+    #[test]
+    fn a_relay_that_interrupts_several_messages_and_accepts_none_is_the_cause() {
+        let interruptions = Interruptions::default();
+        for id in ["a", "b", "c"] {
+            assert!(!interruptions.interrupted(RELAY, id), "the first time");
+        }
+        interruptions.accepted(RELAY, "other");
+        // Whether the message is charged, by what happens at the relay in this order.
+        for (interrupted, charged) in [
+            (Some("a"), true),
+            (Some("a"), true),
+            (Some("b"), false),
+            (Some("a"), false),
+            (Some("c"), false),
+            (Some("b"), false),
+            (None, false),
+            (Some("c"), true),
+            (Some("new"), false),
+            (Some("c"), false),
+            (None, false),
+            (Some("new"), true),
+        ] {
+            match interrupted {
+                Some(id) => {
+                    let found = interruptions.interrupted(RELAY, id);
+                    assert_eq!(found, charged, "{id}");
+                }
+                None => interruptions.accepted(RELAY, "other"),
+            }
+        }
+        let other = Scope::Relay(Ulid(1));
+        assert!(!interruptions.interrupted(other, "c"), "the first there");
+        assert!(interruptions.interrupted(RELAY, "new"), "still alone here");
     }
 
     #[test]

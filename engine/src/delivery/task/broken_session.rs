@@ -48,7 +48,10 @@ impl DeliveryTask {
         }
         let stopped = failure.fault == Fault::Deadline;
         let interruptions = &self.worker.interruptions;
-        let own = !stopped && interruptions.interrupted(self.route.scope, &message.id);
+        // A relay that backs off has accepted nothing since: its attempts say nothing about their messages.
+        let own = !stopped
+            && interruptions.interrupted(self.route.scope, &message.id)
+            && !self.pool().is_backing_off(&self.route);
         // A relay that broke on pipelined commands, or that ends a session which has delivered, may
         // be healthy.
         let may_be_healthy =

@@ -184,9 +184,75 @@ async fn a_relay_that_ends_every_session_fails_no_mail(env: TestEnv) {
     }
 }
 
+/// Submits a message from `name@example.org`, and returns its id.
+async fn submit_from(env: &TestEnv, admin: &Actor, name: &str) -> String {
+    let message = Submission {
+        from: Some(format!("{name}@example.org")),
+        ..mail(&["desk@example.net"], "Fire")
+    };
+    let submissions = Submissions::One(Box::new(message));
+    let accepted = env.postern.outbox().accept(admin, submissions, None);
+    accepted.await.expect("accepted").ids.remove(0)
+}
+
+/// Lets the backoff of the relay pass, until its next attempt has failed.
+async fn until_next_failure(env: &TestEnv, admin: &Actor) {
+    let known = env.until_backoff(admin, None).await;
+    env.pass(Duration::from_hours(1));
+    env.until_backoff(admin, Some(&known)).await;
+}
+
+/// Sessions ended over each message before the relay accepted another one, and it accepts none of them
+/// since: each attempt is made with one message, and that is no fault of the message.
+async fn a_relay_that_comes_to_end_every_session_fails_no_mail(env: TestEnv) {
+    for reply in ["421 4.3.2 shutting down", ""] {
+        let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+        env.save(&admin, &relay).await;
+        relay.reply_to("MAIL", reply);
+        let works = TestWorker::begin(&env, 1);
+        let names = ["a", "b", "c"];
+        let mut ids = Vec::new();
+        for name in names {
+            ids.push(submit_from(&env, &admin, name).await);
+        }
+        let is_tried = |name: &&str| relay.count(&format!("MAIL FROM:<{name}@")) > 0;
+        for _ in 0..10 {
+            if !names.iter().all(is_tried) {
+                until_next_failure(&env, &admin).await;
+            }
+        }
+        assert!(names.iter().all(is_tried));
+        relay.reply_to("MAIL FROM:<other@", "250 2.1.0 Ok");
+        let other = submit_from(&env, &admin, "other").await;
+        for _ in 0..10 {
+            if relay.accepted().is_empty() {
+                until_next_failure(&env, &admin).await;
+            }
+        }
+        env.until_delivered(&admin, [&other]).await;
+
+        for _ in 0..8 {
+            until_next_failure(&env, &admin).await;
+        }
+        let mut attempts = 0;
+        for id in &ids {
+            let row = &env.message(&admin, id).await.recipients[0];
+            assert_ne!(row.state, RecipientState::Failed);
+            attempts += row.attempts;
+        }
+        assert!(attempts <= 1, "{attempts} attempts after {reply:?}");
+        relay.reset();
+        env.pass(Duration::from_hours(1));
+        env.until_delivered(&admin, &ids).await;
+        works.end().await;
+        assert_eq!(relay.accepted().len(), 4, "each once");
+    }
+}
+
 stories! {
     both {
         a_relay_that_ends_every_session_fails_no_mail;
+        a_relay_that_comes_to_end_every_session_fails_no_mail;
         a_message_that_ends_sessions_by_421_backs_off_alone;
         a_message_that_resets_sessions_backs_off_alone;
         a_large_message_that_resets_sessions_in_its_body_backs_off_alone;

@@ -166,13 +166,27 @@ impl Pool {
         relay.is_some_and(|relay| relay.refusals.refused(class, id))
     }
 
-    /// A relay accepted a message.
-    pub fn accepted(&self, route: &Arc<Route>) {
+    /// A relay accepted a message, and has answered this number of messages on its connection.
+    pub fn accepted(&self, route: &Arc<Route>, answered: usize) {
         if let Some(relay) = self.state().relay_mut(route) {
+            relay.per_connection.answered(answered);
             relay.pipelining.accepted();
             relay.refusals.accepted();
             relay.observed.accepted();
         }
+    }
+
+    /// A relay closed a connection after this number of answered messages, before a reply to the next one.
+    pub fn connection_closed(&self, route: &Arc<Route>, answered: usize, now: Timestamp) {
+        if let Some(relay) = self.state().relay_mut(route) {
+            relay.per_connection.closed(answered, now);
+        }
+    }
+
+    /// How many messages a connection to a relay may carry; `None` where the relay has shown no limit.
+    pub fn messages_per_connection(&self, route: &Arc<Route>, now: Timestamp) -> Option<usize> {
+        let state = self.state();
+        state.relay(route)?.per_connection.limit(now)
     }
 
     /// What the checks of relays have to know, for the time `now`.

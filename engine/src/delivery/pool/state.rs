@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::local_queue::LocalQueue;
 use crate::Clock;
 use crate::delivery::relay::circuit::{Availability, RelayCircuit};
+use crate::delivery::relay::messages_per_connection::MessagesPerConnection;
 use crate::delivery::relay::observations::RelayObservations;
 use crate::delivery::relay::pipelining::PipeliningTrials;
 use crate::delivery::relay::quota::{CountedMessage, RelayQuota};
@@ -28,6 +29,8 @@ pub(super) struct PooledRelay {
     pub idle_connections: Vec<RelayConnection>,
     /// Whether the relay supports pipelined next transactions.
     pub pipelining: PipeliningTrials,
+    /// How many messages the relay takes on a connection.
+    pub per_connection: MessagesPerConnection,
     /// Whether the relay refuses any message.
     pub refusals: RefusalStreak,
     /// What its checks have to know.
@@ -58,6 +61,7 @@ impl PooledRelay {
             circuit: RelayCircuit::new(&route.name, limit.min(max_connections)),
             idle_connections: Vec::new(),
             pipelining: PipeliningTrials::of(route.pipelining.clone()),
+            per_connection: MessagesPerConnection::default(),
             refusals: RefusalStreak::default(),
             observed: RelayObservations::default(),
             route,

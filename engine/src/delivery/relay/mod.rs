@@ -3,6 +3,7 @@
 mod backoff;
 pub(super) mod circuit;
 mod concurrency_limit;
+pub(super) mod messages_per_connection;
 pub(super) mod observations;
 pub(super) mod pipelining;
 pub(super) mod quota;

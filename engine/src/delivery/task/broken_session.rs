@@ -32,8 +32,8 @@ impl DeliveryTask {
             self.pool().requeue(message);
             return;
         }
+        let now = self.worker.services.clock.now();
         if broken.pipelined {
-            let now = self.worker.services.clock.now();
             let greeting = connection.session.greeting();
             let tried = self.pool().broke_on_pipelining(&self.route, greeting, now);
             self.store_trial(tried).await;
@@ -41,7 +41,11 @@ impl DeliveryTask {
         // A relay that closes after some messages replied nothing about this one and is healthy.
         let closed = failure.stage == Stage::Mail
             && matches!(failure.fault, Fault::Closed | Fault::Reset)
-            && connection.has_answered();
+            && connection.answered() > 0;
+        if closed {
+            let answered = connection.answered();
+            self.pool().connection_closed(&self.route, answered, now);
+        }
         if closed && !broken.may_have_arrived {
             self.pool().requeue(message);
             return;

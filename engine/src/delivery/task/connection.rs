@@ -26,6 +26,7 @@ pub(in crate::delivery) struct RelayConnection {
     messages: usize,
     /// How many of them are answered.
     answered: usize,
+    max_messages: usize,
     /// The relay accepted a message on it.
     has_delivered: bool,
     /// It tries whether the relay supports a pipelined next transaction.
@@ -42,15 +43,16 @@ impl RelayConnection {
             opened: Instant::now(),
             idle_since: Instant::now(),
             messages: 0,
+            max_messages: MAX_MESSAGES,
             answered: 0,
             has_delivered: false,
             is_trial: false,
         }
     }
 
-    /// Whether a message on it was answered.
-    pub fn has_answered(&self) -> bool {
-        self.answered > 0
+    /// How many messages on it were answered.
+    pub fn answered(&self) -> usize {
+        self.answered
     }
 
     /// Counts the answer to a message.
@@ -83,6 +85,11 @@ impl RelayConnection {
         self.messages += 1;
     }
 
+    /// Limits it to this number of messages; `None` where the relay has no limit of its own.
+    pub fn limit_messages(&mut self, messages: Option<usize>) {
+        self.max_messages = messages.map_or(MAX_MESSAGES, |limit| limit.min(MAX_MESSAGES));
+    }
+
     /// Starts to wait for the next message.
     pub fn set_idle(&mut self) {
         self.idle_since = Instant::now();
@@ -93,9 +100,9 @@ impl RelayConnection {
         self.idle_since.elapsed() >= IDLE_TIMEOUT
     }
 
-    /// Whether another message may follow the one on it.
+    /// Whether another message may follow those that were counted.
     pub fn may_continue(&self) -> bool {
-        self.messages + 1 < MAX_MESSAGES && self.opened.elapsed() < MAX_AGE
+        self.messages < self.max_messages && self.opened.elapsed() < MAX_AGE
     }
 }
 

@@ -114,14 +114,21 @@ impl DeliveryTask {
         }
     }
 
-    /// The idle connection, if the relay did not close it; else a new one.
+    /// The idle connection, if it may carry another message and the relay did not close it; else a new
+    /// one.
     async fn connect(&self, idle: Option<RelayConnection>) -> Result<RelayConnection, Failure> {
+        let services = &self.worker.services;
+        let now = services.clock.now();
+        let limit = self.pool().messages_per_connection(&self.route, now);
         if let Some(mut idle) = idle
             && idle.session.is_alive().await
         {
-            return Ok(idle);
+            idle.limit_messages(limit);
+            if idle.may_continue() {
+                return Ok(idle);
+            }
+            quit(vec![idle]);
         }
-        let services = &self.worker.services;
         let observer = SessionObserver::none();
         let dialer = match self.route.scope.is_own() {
             true => &services.account_dialer,
@@ -129,7 +136,9 @@ impl DeliveryTask {
         };
         let session = Session::open(dialer, &self.route.relay, &observer).await?;
         let outbox = services.outbox.clone();
-        Ok(RelayConnection::new(session, self.route.scope, outbox))
+        let mut connection = RelayConnection::new(session, self.route.scope, outbox);
+        connection.limit_messages(limit);
+        Ok(connection)
     }
 
     /// Delivers a message and records the result.
@@ -151,11 +160,11 @@ impl DeliveryTask {
             self.pool().requeue(message);
             return NextStep::Quit;
         }
+        connection.count_message();
         let next = match connection.may_continue() {
             true => self.next_message(),
             false => None,
         };
-        connection.count_message();
         let started = Instant::now();
         let loaded = next.as_ref().filter(|next| self.may_follow(&message, next));
         let loaded = loaded.and_then(QueuedMessage::loaded);
@@ -267,7 +276,7 @@ impl DeliveryTask {
             result = of_refusing_relay(&message, &refusal.failure, &attempt);
         }
         if result.accepted {
-            self.pool().accepted(&self.route);
+            self.pool().accepted(&self.route, connection.answered());
             connection.set_delivered();
             let interruptions = &self.worker.interruptions;
             interruptions.accepted(self.route.scope, &message.id);

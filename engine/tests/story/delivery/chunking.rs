@@ -8,7 +8,7 @@ use engine::Actor;
 
 use crate::environment::TestEnv;
 use crate::outbox::{TestWorker, WorkerLimits, is};
-use testkit::{Relay, RelayScript};
+use testkit::{Action, Relay, RelayScript};
 
 /// Submits messages with these subjects before there is a worker, so that it finds them together.
 async fn submit_all(
@@ -229,6 +229,46 @@ async fn a_stopped_worker_says_what_may_have_arrived(env: TestEnv) {
     relay.reset();
 }
 
+/// The messages that a relay takes on a connection.
+const FEW: usize = 5;
+
+/// Also without chunks.
+async fn a_relay_that_closes_after_some_messages_gets_no_more_on_a_connection(env: TestEnv) {
+    for script in [RelayScript::pipelining(), RelayScript::chunking()] {
+        let taken = (0..FEW).fold(script, |script, _| script.reply("MAIL", "250 2.1.0 Ok"));
+        let relay = Relay::start(taken.at("MAIL", Action::Close));
+        let admin = env.admin().await;
+        env.save(&admin, &relay).await;
+        let ids = submit_all(&env, &admin, numbered(4 * FEW)).await;
+        let works = TestWorker::begin(&env, 1);
+        let is_tried = |message: &MessageView| {
+            let row = &message.recipients[0];
+            let is_later = row.due.is_some_and(|due| due > env.clock.now());
+            is(RecipientState::Delivered)(message)
+                || row.state == RecipientState::Deferred && is_later && !row.leased
+        };
+        // Of two connections, what went out in chunks behind the last message is in doubt.
+        for _ in 0..3 {
+            for id in &ids {
+                env.until(&admin, id, is_tried).await;
+            }
+            env.pass(Duration::from_hours(2));
+        }
+        env.until_delivered(&admin, &ids).await;
+
+        let (begun, quits) = (relay.count("MAIL"), relay.count("QUIT"));
+        let ids = submit_all(&env, &admin, numbered(4 * FEW)).await;
+        for message in env.until_delivered(&admin, &ids).await {
+            let row = &message.recipients[0];
+            assert_eq!((row.attempts, row.timeline.len()), (1, 1), "{row:?}");
+        }
+        works.end().await;
+        relay.wait_for("QUIT", quits + 4).await;
+        assert_eq!(relay.count("MAIL"), begun + 4 * FEW, "none in vain");
+        assert_eq!(relay.accepted().len(), 8 * FEW, "each once");
+    }
+}
+
 stories! {
     both {
         a_connection_takes_several_messages_a_round_trip;
@@ -239,5 +279,6 @@ stories! {
         behind_a_421_nothing_has_arrived;
         a_relay_that_does_not_know_bdat_gets_data;
         a_stopped_worker_says_what_may_have_arrived;
+        a_relay_that_closes_after_some_messages_gets_no_more_on_a_connection;
     }
 }

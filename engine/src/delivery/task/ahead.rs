@@ -263,7 +263,9 @@ impl Ahead<'_> {
         let task = self.task;
         let session = &self.connection.session;
         let arrived = session.unanswered();
-        if !session.offers_chunking() {
+        // By DATA each message has a 354 of its own, which shows a reply too many before the message is sent.
+        let is_out_of_place = broken.failure.fault == Fault::Malformed;
+        if !session.offers_chunking() || is_out_of_place {
             task.pool()
                 .chunking_tried(&task.route, session.greeting(), false);
         }

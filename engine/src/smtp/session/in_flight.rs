@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use domain::{Failure, Reply, Stage};
+use domain::{Failure, Fault, Reply, Stage};
 use tokio::time::Instant;
 
 use super::timeouts::{DATA_BLOCK_TIMEOUT, DATA_END_TIMEOUT, TransactionTimeouts, body_timeout};
@@ -225,6 +225,14 @@ impl InFlight {
             // This reply is one too many: each later one would be assigned to another command.
             return Err(out_of_order(command.stage(), reply));
         }
+        if is_about_address(command, reply) {
+            let detail = format!(
+                "the relay answered {} to BDAT out of place: this is a reply to MAIL or RCPT, so one \
+                 reply before was one too many",
+                reply.shown().to_line()
+            );
+            return Err(Failure::new(Stage::Data, Fault::Malformed, detail));
+        }
         let lost = command == Command::Mail && matches!(reply.code, 500 | 502 | 503);
         if lost && first.behind {
             // The relay lost the pipelined MAIL or a part of it.
@@ -263,6 +271,12 @@ impl InFlight {
 /// Whether the relay does not know BDAT: it reads the octets of the message as commands.
 pub(super) fn is_unknown(command: Command, reply: &RawReply) -> bool {
     command == Command::Bdat && matches!(reply.code, 500 | 502)
+}
+
+/// Whether a reply that would accept a message is one to MAIL or RCPT, by its enhanced status code: 2.1.x
+/// is about an address (RFC 3463 section 3.2). Relays accept a message with 2.0.0, 2.6.0 or no such code.
+fn is_about_address(command: Command, reply: &RawReply) -> bool {
+    command == Command::Bdat && matches!(reply.shown().enhanced, Some([2, 1, _]))
 }
 
 #[cfg(test)]
@@ -320,6 +334,38 @@ mod tests {
                 last = in_flight.on_reply(command, &reply(*code));
             }
             assert_eq!(last.is_ok(), is_taken, "{written} octets, {codes:?}");
+        }
+    }
+
+    #[test]
+    fn a_reply_about_an_address_accepts_no_message() {
+        for (text, is_taken) in [
+            ("250 2.0.0 Ok: queued as 1", true),
+            ("250 2.6.0 <1@example.net> Queued mail for delivery", true),
+            ("250 OK id=1", true),
+            ("250 Accepted", true),
+            ("250", true),
+            ("250 2.1.0 Ok", false),
+            ("250 2.1.5 Ok", false),
+            ("250-2.1.5 Recipient\r\n250 2.1.5 Ok", false),
+            ("450 4.1.1 later", true),
+            ("550 5.1.1 no such user", true),
+        ] {
+            let mut in_flight = in_flight(1);
+            let octets = in_flight.unwritten.piece().len();
+            in_flight.unwritten.wrote(octets);
+            let reply = |text: &str| RawReply {
+                code: text[..3].parse().expect("a code"),
+                bytes: format!("{text}\r\n").into_bytes(),
+            };
+            for command in [Command::Mail, Command::Rcpt] {
+                let taken = in_flight.on_reply(command, &reply("250 2.1.0 Ok"));
+                taken.expect("goes on");
+            }
+            let taken = in_flight.on_reply(Command::Bdat, &reply(text));
+            let fault = taken.err().map(|failure| failure.fault);
+            let expected = (!is_taken).then_some(Fault::Malformed);
+            assert_eq!(fault, expected, "{text}");
         }
     }
 

@@ -137,6 +137,9 @@ impl Ahead<'_> {
                 Event::Permitted(permit) => self.permit = Some(permit),
                 Event::Recheck => {}
                 Event::Abandoned => {
+                    if let Some(results) = self.connection.session.take_accepted() {
+                        self.answered(&results).await;
+                    }
                     let arrived = self.connection.session.unanswered();
                     let detail = "Postern was stopped before the relay answered";
                     let broken = BrokenSession {

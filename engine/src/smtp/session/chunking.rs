@@ -76,6 +76,8 @@ impl Session {
     /// loses no state. The relay has 3 min to take each 64 KiB, and has to take a message as a whole at
     /// 4 KiB a second, once it has answered those before. It has the time of
     /// [`Session::use_delivery_timeouts`] for each reply to a command and 10 min for that to a message.
+    /// Where others are behind a message that the relay accepts, its result follows the reply to the RSET
+    /// behind it: a relay that has replied once too often before can refuse the message by that reply.
     ///
     /// # Errors
     /// Where the session ended before that message had a result: as for [`Session::deliver`]. The
@@ -98,6 +100,9 @@ impl Session {
             if let Some(results) = self.conclude_first().await? {
                 return Ok(Some(results));
             }
+            if let Some(failure) = self.in_flight.failure.take() {
+                return Err(self.broken(failure));
+            }
             let Some(awaited) = self.in_flight.awaited() else {
                 let failure = Failure::new(Stage::Mail, Fault::Closed, "no mail is in flight");
                 return Err(self.broken(failure));
@@ -113,13 +118,22 @@ impl Session {
                 Ok(None) => {}
                 Ok(Some(reply)) => {
                     self.capabilities.chunking &= !is_unknown(awaited, &reply);
-                    let taken = self.in_flight.on_reply(awaited, &reply);
-                    taken.map_err(|failure| self.broken(failure))?;
+                    match self.in_flight.on_reply(awaited, &reply) {
+                        Ok(()) => {}
+                        // Which command the replies before belong to is unknown.
+                        Err(failure) if failure.fault == Fault::Malformed => {
+                            return Err(self.broken(failure));
+                        }
+                        Err(failure) => return self.ended(failure),
+                    }
+                    if let Some(results) = self.in_flight.take_withheld() {
+                        return Ok(Some(results));
+                    }
                 }
                 Err(error) => {
                     let error = self.in_flight.explain(error);
                     let failure = self.wire.failure(awaited.stage(), error);
-                    return Err(self.broken(failure));
+                    return self.ended(failure);
                 }
             }
         }
@@ -134,6 +148,12 @@ impl Session {
     /// [`Session::not_begun`]. They have no result.
     pub fn take_back(&mut self, messages: usize) {
         self.in_flight.take_back(messages.min(self.not_begun()));
+    }
+
+    /// The results of a message that the relay accepted, which [`Session::next_result`] would return after
+    /// the next reply.
+    pub fn take_accepted(&mut self) -> Option<RecipientResults> {
+        self.in_flight.take_withheld()
     }
 
     /// For each message in flight, oldest first: whether it may have arrived, because its final octet
@@ -159,7 +179,17 @@ impl Session {
                 false => Condition::Broken,
             };
         }
-        Ok(self.in_flight.pop())
+        Ok(self.in_flight.pop_or_withhold())
+    }
+
+    /// The session ended, and not by a reply out of place. Results that are withheld come before that.
+    fn ended(&mut self, failure: Failure) -> Result<Option<RecipientResults>, BrokenSession> {
+        let Some(results) = self.in_flight.take_withheld() else {
+            return Err(self.broken(failure));
+        };
+        self.condition = Condition::Broken;
+        self.in_flight.failure = Some(failure);
+        Ok(Some(results))
     }
 
     /// Records that the session ended while messages were in flight.

@@ -14,6 +14,11 @@ use crate::smtp::wire::{Deadline, RawReply, Unwritten, WireError};
 /// The messages of a session that are in flight, oldest first.
 pub(super) struct InFlight {
     messages: VecDeque<SentMessage>,
+    /// The results of the message before them, which the relay accepted, until the next reply is in its
+    /// place: one too many would make it that to another command.
+    withheld: Option<RecipientResults>,
+    /// Why the session ended, while results that were withheld are returned.
+    pub failure: Option<Failure>,
     pub unwritten: Unwritten,
     /// When the relay last accepted or sent octets.
     pub progress: Instant,
@@ -77,6 +82,8 @@ impl Default for InFlight {
     fn default() -> Self {
         Self {
             messages: VecDeque::new(),
+            withheld: None,
+            failure: None,
             unwritten: Unwritten::default(),
             progress: Instant::now(),
             replied: Instant::now(),
@@ -204,11 +211,13 @@ impl InFlight {
         }
     }
 
-    /// For each message, oldest first: whether it may have arrived.
+    /// For each message, oldest first, and before them one whose results are withheld: whether it may
+    /// have arrived.
     pub fn may_have_arrived(&self) -> Vec<bool> {
         let written = self.unwritten.written();
         let arrived = |sent: &SentMessage| !self.refused && sent.final_octet <= written;
-        self.messages.iter().map(arrived).collect()
+        let withheld = self.withheld.iter().map(|_| true);
+        withheld.chain(self.messages.iter().map(arrived)).collect()
     }
 
     /// Records the reply to a command of the oldest message.
@@ -265,6 +274,26 @@ impl InFlight {
         let sent = self.messages.pop_front_if(|sent| sent.end.is_some())?;
         let results = sent.state.results(sent.end?);
         Some(sent.prepared.plan.complete(results))
+    }
+
+    /// As [`Self::pop`]. The results of a message that the relay accepted are withheld where a command
+    /// behind it is on its way, whose reply follows.
+    pub fn pop_or_withhold(&mut self) -> Option<RecipientResults> {
+        let first = self.messages.front()?;
+        let is_accepted = matches!(first.end, Some(Ok(_)));
+        let results = self.pop()?;
+        let written = self.unwritten.written();
+        let next = self.messages.front();
+        if is_accepted && next.is_some_and(|next| next.first_octet < written) {
+            self.withheld = Some(results);
+            return None;
+        }
+        Some(results)
+    }
+
+    /// Takes the results that are withheld.
+    pub fn take_withheld(&mut self) -> Option<RecipientResults> {
+        self.withheld.take()
     }
 }
 

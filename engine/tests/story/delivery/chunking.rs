@@ -195,6 +195,60 @@ async fn behind_a_421_nothing_has_arrived(env: TestEnv) {
     assert_eq!(relay.accepted().len(), 40, "each once");
 }
 
+async fn behind_a_reply_too_many_no_refused_message_is_delivered(env: TestEnv) {
+    for [mail, rcpt, reset, queued] in [
+        [
+            "250 2.1.0 Ok",
+            "250 2.1.5 Ok",
+            "250 2.0.0 Ok",
+            "250 2.0.0 Ok: queued as 1",
+        ],
+        ["250 OK", "250 Accepted", "250 Reset OK", "250 OK id=1"],
+    ] {
+        let (admin, relay) = (env.admin().await, Relay::start(RelayScript::chunking()));
+        env.save(&admin, &relay).await;
+        for (event, reply) in [
+            ("MAIL", mail),
+            ("RCPT", rcpt),
+            ("RSET", reset),
+            ("END", queued),
+        ] {
+            relay.reply_to(event, reply);
+        }
+        relay.reply_to("END Subject: Spam", "554 5.7.1 spam");
+        relay.reply_to("END Subject: Twice", &format!("{queued}\r\n{queued}"));
+        let middle = ["Twice", "Spam", "Spam"].map(str::to_owned);
+        let subjects = numbered(5).chain(middle).chain(numbered(5));
+        let mut ids = submit_all(&env, &admin, subjects).await;
+        let works = TestWorker::begin(&env, 1);
+        for id in &ids {
+            let tried =
+                |message: &MessageView| message.recipients[0].state != RecipientState::Queued;
+            env.until(&admin, id, tried).await;
+        }
+        let spam: Vec<String> = ids.drain(6..8).collect();
+        for id in &spam {
+            let row = &env.message(&admin, id).await.recipients[0];
+            let event = &row.timeline[0];
+            assert_eq!(row.state, RecipientState::Deferred);
+            assert!(event.may_have_arrived);
+            assert!(event.reply.contains("out of place"), "{}", event.reply);
+        }
+
+        env.pass(Duration::from_hours(1));
+        for id in &spam {
+            env.until(&admin, id, is(RecipientState::Failed)).await;
+        }
+        env.until_delivered(&admin, &ids).await;
+        let chunks = relay.count("BDAT");
+        let more = submit_all(&env, &admin, numbered(5)).await;
+        env.until_delivered(&admin, &more).await;
+        works.end().await;
+        assert_eq!(relay.count("BDAT"), chunks, "it gets DATA");
+        assert_eq!(arrivals(&relay).get("Twice"), Some(&1));
+    }
+}
+
 async fn a_relay_that_does_not_know_bdat_gets_data(env: TestEnv) {
     for reply in ["502 5.5.1 not implemented", "500 5.5.2 what?", ""] {
         let (admin, relay) = (env.admin().await, Relay::start(RelayScript::chunking()));
@@ -277,6 +331,7 @@ stories! {
         a_cut_with_several_in_doubt_loses_nothing;
         after_a_cut_messages_go_one_by_one_until_one_is_accepted;
         behind_a_421_nothing_has_arrived;
+        behind_a_reply_too_many_no_refused_message_is_delivered;
         a_relay_that_does_not_know_bdat_gets_data;
         a_stopped_worker_says_what_may_have_arrived;
         a_relay_that_closes_after_some_messages_gets_no_more_on_a_connection;

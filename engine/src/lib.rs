@@ -42,8 +42,8 @@ mod vault;
 pub use account_mail::{AccountMail, INVITATION_PATH, Invited, LinkDelivery, RESET_PATH};
 pub use accounts::{
     ADMINISTRATOR_NETWORKS, AccountChange, AccountList, AccountSession, Accounts, AllSessions,
-    CONFIRM_LOCKOUT, DEVICE_LIFETIME, FactorChoices, Login, NetworksChange, NewToken, NewestTokens,
-    SECOND_STEP_LIFETIME, SecondFactorView, TotpSetup, VerifiedFactor,
+    CONFIRM_LOCKOUT, DEVICE_LIFETIME, FactorChoices, HashCost, Login, NetworksChange, NewToken,
+    NewestTokens, SECOND_STEP_LIFETIME, SecondFactorView, TotpSetup, VerifiedFactor,
 };
 pub use actor::{Actor, Origin};
 pub use audit::{

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use crate::Clock;
 use crate::account_mail::AccountMail;
-use crate::accounts::{Accounts, RelyingParty};
+use crate::accounts::{Accounts, HashCost, RelyingParty};
 use crate::audit::Audit;
 use crate::delivery::{Delivery, DeliveryServices, LastTurn};
 use crate::diagnosis::{Diagnosis, DiagnosisServices};
@@ -62,6 +62,8 @@ pub struct Config {
     pub clock: Clock,
     /// A key pair for browsers to begin with, instead of a generated one: tests share one.
     pub browser_key: Option<RsaPrivateKey>,
+    /// What hashes of new passwords cost; tests of other things lower it.
+    pub hash_cost: HashCost,
 }
 
 /// Why Postern cannot be opened, for the person at the command line.
@@ -158,6 +160,7 @@ impl Postern {
             audit.clone(),
             vault.clone(),
             RelyingParty::of(&config.public_url),
+            config.hash_cost,
         );
         let settings = Settings::new(
             store.clone(),

@@ -13,6 +13,7 @@ use std::sync::Arc;
 pub use administration::{AccountChange, AccountList};
 pub(crate) use links::NewLink;
 pub use networks::{ADMINISTRATOR_NETWORKS, CONFIRM_LOCKOUT, NetworksChange};
+pub use password::HashCost;
 pub use password::attempt::Login;
 pub use second_factor::{
     FactorChoices, RelyingParty, SECOND_STEP_LIFETIME, SecondFactorView, TotpSetup, VerifiedFactor,
@@ -106,13 +107,14 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// `relying_party` is that of the public URL, for passkeys.
+    /// `relying_party` is that of the public URL, for passkeys; `hash_cost` that of new passwords.
     pub(crate) fn new(
         store: Store,
         clock: Clock,
         audit: Audit,
         vault: Arc<Vault>,
         relying_party: Option<RelyingParty>,
+        hash_cost: HashCost,
     ) -> Self {
         Self {
             store,
@@ -120,7 +122,7 @@ impl Accounts {
             audit,
             vault,
             relying_party,
-            hasher: Hasher::default(),
+            hasher: Hasher::new(hash_cost),
             throttle: Arc::default(),
             password_uses: Arc::new(RateLimit::a_minute(20)),
             factor_turn: Arc::default(),

@@ -9,7 +9,7 @@ use domain::crypto::jwe::{Jwk, seal_for};
 use domain::settings::PasswordChange;
 use domain::{Form, Label, SecretString};
 use engine::smtp::PublicAddresses;
-use engine::{Actor, Clock, Config, Origin, Postern};
+use engine::{Actor, Clock, Config, HashCost, Origin, Postern};
 use rand::rngs::OsRng;
 use rsa::RsaPrivateKey;
 use sqlx::{AnyConnection, Connection};
@@ -85,6 +85,7 @@ impl TestEnv {
             account_relays: PublicAddresses::parse("127.0.0.1").expect("an address"),
             public_url: "http://gate.example".to_owned(),
             browser_key: Some(browser_key()),
+            hash_cost: HashCost::Least,
             ..Config::default()
         };
         let postern = Postern::open(config.clone()).await.expect("Postern opens");
@@ -94,6 +95,16 @@ impl TestEnv {
             config,
             folder,
         }
+    }
+
+    /// Opened again with hashes that take as long as those of people, so that a queue of them fills.
+    pub async fn with_recommended_hashes(mut self) -> Self {
+        self.postern.close().await;
+        self.config.browser_key = None;
+        self.config.hash_cost = HashCost::Recommended;
+        let postern = Postern::open(self.config.clone()).await;
+        self.postern = postern.expect("Postern opens");
+        self
     }
 
     pub fn data(&self) -> &Path {

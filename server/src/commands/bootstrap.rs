@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use domain::SecretString;
 use domain::settings::smtp_environment::ReadEnvironment;
 use engine::smtp::{AddressPolicy, PublicAddresses};
-use engine::{Actor, Clock, Config, Inspection, Postern, inspect_data};
+use engine::{Actor, Clock, Config, HashCost, Inspection, Postern, inspect_data};
 
 use crate::cli::Command;
 use crate::http::origin::public_url::PublicUrl;
@@ -107,6 +107,7 @@ impl Bootstrap {
             environment: self.environment,
             clock: Clock::default(),
             browser_key: None,
+            hash_cost: HashCost::Recommended,
         }
     }
 }

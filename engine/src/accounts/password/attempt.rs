@@ -162,7 +162,7 @@ mod tests {
         let vault = Vault::open(node, &store, clock.now(), false).await;
         let vault = Arc::new(vault.expect("a vault"));
         let (audit, _) = Audit::start(store.clone(), clock.clone(), "gate");
-        let accounts = Accounts::new(store, clock, audit, vault, None);
+        let accounts = Accounts::new(store, clock, audit, vault, None, password::HashCost::Least);
         let attempt =
             || accounts.attempt("a@example.org", vec![ThrottleKey::account("a@example.org")]);
         for _ in 0..5 {

@@ -31,8 +31,28 @@ const KNOWN: ShareLimit = ShareLimit {
 /// When to try again after a refusal, in seconds.
 const RETRY_AFTER: u64 = 2;
 
-/// Hashes passwords, as many at a time as there are cores but one: each hash uses 46 MiB of memory and
-/// one core.
+/// What a new hash of a password costs. A hash is verified at the cost that it was made with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HashCost {
+    /// The first parameters that OWASP recommends: 46 MiB of memory, and about 31 ms.
+    #[default]
+    Recommended,
+    /// The least that Argon2 allows: 8 KiB of memory. For tests of other things.
+    Least,
+}
+
+impl HashCost {
+    /// The memory of a hash, in KiB.
+    const fn memory(self) -> u32 {
+        match self {
+            Self::Recommended => 47_104,
+            Self::Least => Params::MIN_M_COST,
+        }
+    }
+}
+
+/// Hashes passwords, as many at a time as there are cores but one: each hash uses one core, and at the
+/// recommended cost 46 MiB of memory.
 #[derive(Clone)]
 pub struct Hasher {
     argon2: Argon2<'static>,
@@ -68,20 +88,6 @@ pub struct HashPlace {
 pub struct HashPermit {
     argon2: Argon2<'static>,
     permit: OwnedSemaphorePermit,
-}
-
-impl Default for Hasher {
-    fn default() -> Self {
-        // The first parameters that OWASP recommends; a hash takes about 31 ms.
-        let params = Params::new(47_104, 1, 1, None).expect("the parameters are within bounds");
-        Self {
-            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
-            permits: Arc::new(Semaphore::new(most_at_once())),
-            unknown: Shares::default(),
-            known: Shares::default(),
-            turn: Arc::new(Semaphore::new(1)),
-        }
-    }
 }
 
 /// All cores but one, which is left to everything else; at least one.
@@ -132,6 +138,19 @@ pub fn check(password: &SecretString) -> Result<(), Refusal> {
 }
 
 impl Hasher {
+    /// New hashes have this cost.
+    pub fn new(cost: HashCost) -> Self {
+        let params = Params::new(cost.memory(), 1, 1, None);
+        let params = params.expect("the parameters are within bounds");
+        Self {
+            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+            permits: Arc::new(Semaphore::new(most_at_once())),
+            unknown: Shares::default(),
+            known: Shares::default(),
+            turn: Arc::new(Semaphore::new(1)),
+        }
+    }
+
     /// Hashes a new password of the account with address `email`, and returns the hash as PHC string.
     ///
     /// # Errors
@@ -309,8 +328,21 @@ mod tests {
     }
 
     #[test]
+    fn hashes_have_the_recommended_cost_unless_a_test_lowers_it() {
+        for (cost, parameters) in [
+            (HashCost::default(), "$argon2id$v=19$m=47104,t=1,p=1$"),
+            (HashCost::Least, "$argon2id$v=19$m=8,t=1,p=1$"),
+        ] {
+            let argon2 = Hasher::new(cost).argon2;
+            let hashed = hash(&argon2, &SecretString::new("correct horse battery"));
+            let hashed = hashed.expect("a hash");
+            assert!(hashed.starts_with(parameters), "{hashed}");
+        }
+    }
+
+    #[test]
     fn only_the_password_of_a_hash_is_verified() {
-        let argon2 = Hasher::default().argon2;
+        let argon2 = Hasher::new(HashCost::Recommended).argon2;
         let [right, wrong] = ["correct horse battery", "correct horse batterz"];
         let hashed = hash(&argon2, &SecretString::new(right)).expect("a hash");
         for (password, expected, verified) in [
@@ -326,7 +358,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_cancelled_hash_keeps_its_permit() {
-        let hasher = Hasher::default();
+        let hasher = Hasher::new(HashCost::Least);
         let most = hasher.permits.available_permits();
         assert_eq!(most, most_at_once());
         let (end, ended) = mpsc::channel::<()>();
@@ -341,7 +373,7 @@ mod tests {
 
     #[tokio::test]
     async fn known_people_pass_those_who_guess() {
-        let hasher = Hasher::default();
+        let hasher = Hasher::new(HashCost::Least);
         let all = u32::try_from(most_at_once()).expect("a number of cores");
         let busy = hasher
             .permits
@@ -380,7 +412,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_refuses_others_than_known_people() {
-        let hasher = Hasher::default();
+        let hasher = Hasher::new(HashCost::Least);
         let place = |queue, email: usize| hasher.queue(queue, &email.to_string());
         let refused = |queue, email| {
             let refusal = place(queue, email).err().expect("refused");

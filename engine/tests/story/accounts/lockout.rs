@@ -165,6 +165,7 @@ async fn networks_of_one_site_are_counted_together(env: TestEnv) {
 }
 
 async fn a_full_queue_of_hashing_refuses_unknown_browsers(env: TestEnv) {
+    let env = env.with_recommended_hashes().await;
     let _ = env.admin().await;
     let home = from("192.0.2.7".to_owned());
     let device = env.log_in(ADMIN, PASSWORD, &home).await.expect("signs in");
@@ -202,6 +203,7 @@ async fn a_full_queue_of_hashing_refuses_unknown_browsers(env: TestEnv) {
 }
 
 async fn one_account_keeps_no_known_browser_of_another_out(env: TestEnv) {
+    let env = env.with_recommended_hashes().await;
     let _ = env.admin().await;
     let user = env.sign_in("user@example.org", Role::User).await;
     let home = from("192.0.2.7".to_owned());

@@ -48,6 +48,29 @@ pub enum Durability {
     Synced,
     /// Commits are not synced (`-F`), and survive a kill of Postern.
     Unsynced,
+    /// As `Unsynced`, for hundreds of small databases that are used for seconds: none is vacuumed, and none is
+    /// restored from the log.
+    Disposable,
+}
+
+impl Durability {
+    /// The arguments of the server.
+    const fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Synced => &[],
+            Self::Unsynced => &["-F"],
+            // The launcher of autovacuum visits every database each minute, with a process for each.
+            Self::Disposable => &[
+                "-F",
+                "-c",
+                "autovacuum=off",
+                "-c",
+                "full_page_writes=off",
+                "-c",
+                "max_wal_size=4GB",
+            ],
+        }
+    }
 }
 
 impl Postgres {
@@ -102,13 +125,12 @@ impl Postgres {
 
     /// Starts the server and waits until it accepts connections.
     fn serve(&self) -> Result<ManagedProcess> {
-        let is_unsynced = self.durability == Durability::Unsynced;
         let mut server = ManagedProcess::start(
             self.command("postgres")
                 .args(["-D", "data", "-h", "127.0.0.1", "-k"])
                 .arg(&self.data.0)
                 .args(["-p", &self.port.to_string(), "-c", "max_connections=300"])
-                .args(is_unsynced.then_some("-F"))
+                .args(self.durability.arguments())
                 .stderr(Stdio::piped()),
         )?;
         let log = server

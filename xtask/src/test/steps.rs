@@ -87,7 +87,7 @@ fn check_advisories() -> Result<()> {
 }
 
 pub fn unit() -> Result<()> {
-    let postgres = Postgres::start(&env::temp_dir(), Durability::Unsynced)?;
+    let postgres = Postgres::start(&env::temp_dir(), Durability::Disposable)?;
     run(linted()?
         .arg("test")
         .args(ALL_BUT_XTASK)

@@ -17,6 +17,10 @@ use crate::{
     rig::{environment::Database, random::Random},
 };
 use anyhow::Result;
+#[cfg(target_os = "linux")]
+use nix::sys::statvfs::{FsFlags, statvfs};
+#[cfg(target_os = "linux")]
+use std::path::Path;
 use std::{env, path::PathBuf, process::Command};
 
 /// The packages that are compiled together. xtask is compiled alone, with the dependencies that
@@ -88,7 +92,13 @@ fn check_advisories() -> Result<()> {
 
 pub fn unit() -> Result<()> {
     let postgres = Postgres::start(&env::temp_dir(), Durability::Disposable)?;
-    run(linted()?
+    let mut tests = linted()?;
+    // Stories are not about power cuts, and each of their commits on SQLite syncs its file.
+    #[cfg(target_os = "linux")]
+    if let Some(folder) = memory_folder() {
+        tests.env("TMPDIR", folder);
+    }
+    run(tests
         .arg("test")
         .args(ALL_BUT_XTASK)
         // There are no doc tests, and rustdoc would read every crate to find none.
@@ -96,6 +106,17 @@ pub fn unit() -> Result<()> {
         // Most of the time of a story is spent waiting: for a clock, a disk, another process.
         .env("RUST_TEST_THREADS", (3 * processors()).to_string())
         .env("POSTERN_TEST_POSTGRES", postgres.url()))
+}
+
+/// A folder in memory for the files of tests, where the system has one with 2 GiB that programs may be run from.
+#[cfg(target_os = "linux")]
+fn memory_folder() -> Option<&'static Path> {
+    const REQUIRED: u64 = 2 << 30;
+    let folder = Path::new("/dev/shm");
+    let disk = statvfs(folder).ok()?;
+    let unusable = FsFlags::ST_NOEXEC | FsFlags::ST_RDONLY;
+    let free = disk.blocks_available() * disk.fragment_size();
+    (free >= REQUIRED && !disk.flags().intersects(unusable)).then_some(folder)
 }
 
 /// Runs the tests of what reads SMTP and the messages of the command socket, with so many random inputs for

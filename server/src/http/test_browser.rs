@@ -10,7 +10,7 @@ use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, SET_
 use axum::http::{HeaderMap, Request, StatusCode};
 use domain::SecretString;
 use domain::account::Role;
-use engine::{Actor, Clock, Config, Postern};
+use engine::{Actor, Clock, Config, HashCost, Postern};
 use tower::ServiceExt;
 
 use super::origin::address::TrustedProxies;
@@ -53,6 +53,7 @@ impl TestBrowser {
         let config = Config {
             data: folder.path().to_owned(),
             clock: clock.clone(),
+            hash_cost: HashCost::Least,
             ..Config::default()
         };
         let postern = Postern::open(config).await.expect("opens");

@@ -15,7 +15,7 @@ use domain::settings::relay::{Change, RelayChange};
 use domain::{Form, Label, SecretString};
 use engine::smtp::PublicAddresses;
 use engine::{
-    AccountChange, Actor, Config, DeliveryConfig, NewToken, Origin, Postern, Retention,
+    AccountChange, Actor, Config, DeliveryConfig, HashCost, NewToken, Origin, Postern, Retention,
     WebhookOwner,
 };
 use serde_json::{Value, json};
@@ -135,6 +135,7 @@ impl TenantServer {
         let config = Config {
             data: folder.path().to_owned(),
             account_relays: PublicAddresses::parse("127.0.0.0/8").expect("a network"),
+            hash_cost: HashCost::Least,
             ..Config::default()
         };
         let postern = Postern::open(config).await.expect("opens");

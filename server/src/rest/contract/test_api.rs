@@ -12,7 +12,7 @@ use axum::http::{Request, Response};
 use domain::SecretString;
 use domain::account::Role;
 use engine::smtp::PublicAddresses;
-use engine::{Actor, Clock, Config, NewToken, Postern};
+use engine::{Actor, Clock, Config, HashCost, NewToken, Postern};
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -67,6 +67,7 @@ impl Api {
             data: folder.path().to_owned(),
             clock: clock.clone(),
             account_relays: PublicAddresses::parse(&OWN_RELAYS.to_string()).expect("an address"),
+            hash_cost: HashCost::Least,
             ..Config::default()
         };
         let postern = Postern::open(config).await.expect("opens");

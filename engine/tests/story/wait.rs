@@ -14,8 +14,12 @@ const DEADLINE: Duration = Duration::from_secs(90);
 /// How long a story may take, whatever it waits for.
 const STORY_DEADLINE: Duration = Duration::from_secs(600);
 
-/// The time between two probes.
-const INTERVAL: Duration = Duration::from_millis(2);
+/// The time between the first two probes, which doubles with each until [`LONGEST_PAUSE`]: most conditions hold
+/// within milliseconds, and the probes of longer waits would take the processor from the other stories.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+
+/// The longest time between two probes.
+const LONGEST_PAUSE: Duration = Duration::from_millis(16);
 
 task_local! {
     /// The last wait of the story, and whether it ended.
@@ -42,6 +46,7 @@ pub async fn wait_for<T, S: Debug>(
 ) -> T {
     let deadline = Instant::now() + DEADLINE;
     note(format!("{condition}, which has not come"));
+    let mut pause = FIRST_PAUSE;
     loop {
         match probe().await {
             Ok(value) => {
@@ -51,7 +56,10 @@ pub async fn wait_for<T, S: Debug>(
             Err(seen) if Instant::now() >= deadline => {
                 panic!("waited {DEADLINE:?} for {condition}; last seen: {seen:#?}")
             }
-            Err(_) => sleep(INTERVAL).await,
+            Err(_) => {
+                sleep(pause).await;
+                pause = LONGEST_PAUSE.min(pause * 2);
+            }
         }
     }
 }

@@ -104,7 +104,7 @@ pub fn unit() -> Result<()> {
         // There are no doc tests, and rustdoc would read every crate to find none.
         .args(["--lib", "--bins", "--tests"])
         // Most of the time of a story is spent waiting: for a clock, a disk, another process.
-        .env("RUST_TEST_THREADS", (3 * processors()).to_string())
+        .env("RUST_TEST_THREADS", (4 * processors()).to_string())
         .env("POSTERN_TEST_POSTGRES", postgres.url()))
 }
 

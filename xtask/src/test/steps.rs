@@ -17,6 +17,7 @@ use crate::{
     rig::{environment::Database, random::Random},
 };
 use anyhow::Result;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 #[cfg(target_os = "linux")]
 use nix::sys::statvfs::{FsFlags, statvfs};
 #[cfg(target_os = "linux")]
@@ -98,14 +99,25 @@ pub fn unit() -> Result<()> {
     if let Some(folder) = memory_folder() {
         tests.env("TMPDIR", folder);
     }
-    run(tests
+    tests
         .arg("test")
         .args(ALL_BUT_XTASK)
         // There are no doc tests, and rustdoc would read every crate to find none.
         .args(["--lib", "--bins", "--tests"])
         // Most of the time of a story is spent waiting: for a clock, a disk, another process.
         .env("RUST_TEST_THREADS", (4 * processors()).to_string())
-        .env("POSTERN_TEST_POSTGRES", postgres.url()))
+        .env("POSTERN_TEST_POSTGRES", postgres.url());
+    // Eight stories have up to a thousand open files, to which most systems limit a process.
+    with_most_files(|| run(&mut tests))?
+}
+
+/// Does some work while the soft limit of open files is the hard limit, which programs inherit.
+fn with_most_files<T>(work: impl FnOnce() -> T) -> Result<T> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+    let result = work();
+    setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
+    Ok(result)
 }
 
 /// A folder in memory for the files of tests, where the system has one with 2 GiB that programs may be run from.

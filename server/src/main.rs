@@ -19,6 +19,8 @@ mod sockets;
 mod submission;
 #[cfg(test)]
 mod tenancy;
+#[cfg(test)]
+mod test_key;
 mod test_mail;
 mod tls;
 #[cfg(feature = "otel")]

@@ -30,6 +30,7 @@ use crate::http::origin::address::TrustedProxies;
 use crate::http::origin::allowed_hosts::AllowedHosts;
 use crate::http::origin::public_url::PublicUrl;
 use crate::http::state::SharedState;
+use crate::test_key::browser_key;
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -135,6 +136,7 @@ impl TenantServer {
         let config = Config {
             data: folder.path().to_owned(),
             account_relays: PublicAddresses::parse("127.0.0.0/8").expect("a network"),
+            browser_key: Some(browser_key()),
             hash_cost: HashCost::Least,
             ..Config::default()
         };

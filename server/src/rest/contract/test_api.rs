@@ -23,6 +23,7 @@ use crate::http::origin::allowed_hosts::AllowedHosts;
 use crate::http::origin::public_url::PublicUrl;
 use crate::http::state::SharedState;
 use crate::rest::openapi;
+use crate::test_key::browser_key;
 
 /// The only address of this machine that the relays of accounts may have.
 pub const OWN_RELAYS: Ipv4Addr = Ipv4Addr::new(127, 61, 8, 1);
@@ -67,6 +68,7 @@ impl Api {
             data: folder.path().to_owned(),
             clock: clock.clone(),
             account_relays: PublicAddresses::parse(&OWN_RELAYS.to_string()).expect("an address"),
+            browser_key: Some(browser_key()),
             hash_cost: HashCost::Least,
             ..Config::default()
         };

@@ -41,6 +41,8 @@ export default defineConfig({
         '--disable-component-update',
         '--disable-gpu',
         '--disable-quic',
+        // With site isolation Chromium starts a spare process beside each page, which no test uses.
+        '--disable-site-isolation-trials',
         '--disable-sync',
         '--no-first-run',
       ],

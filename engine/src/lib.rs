@@ -73,8 +73,9 @@ pub use notifications::{
     WebhookOwner, Webhooks,
 };
 pub use outbox::{
-    Accepted, FeedItem, LATENCY_BOUNDS, LiveFeed, MailOutage, Meter, MeterReading, MetricsSnapshot,
-    OPEN_IMAGE_PATH, Outbox, OutboxQuery, OutboxView, RelayStatus, Submissions, TimedView,
+    Accepted, FeedItem, Idempotency, LATENCY_BOUNDS, LiveFeed, MailOutage, Meter, MeterReading,
+    MetricsSnapshot, OPEN_IMAGE_PATH, Outbox, OutboxQuery, OutboxView, RelayStatus, Submissions,
+    TimedView,
 };
 #[cfg(feature = "otel")]
 pub use outbox::{MailAttempt, MailSpan, MailSpans, MailStep};

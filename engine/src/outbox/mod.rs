@@ -24,7 +24,7 @@ mod spans;
 pub(crate) use accept::disk_space::DiskSpace;
 pub(crate) use accept::own_mail::OwnMail;
 pub(crate) use accept::reservation::LocalWorker;
-pub use accept::{Accepted, Submissions};
+pub use accept::{Accepted, Idempotency, Submissions};
 pub(crate) use group_commit::request::{
     ControlState, Lease, NewMessage, WriteRequest, WriteResult,
 };

@@ -84,6 +84,15 @@ impl Submissions {
     }
 }
 
+/// What identifies a request that may come again.
+#[derive(Clone, Debug)]
+pub struct Idempotency {
+    /// Its Idempotency-Key.
+    pub key: String,
+    /// The SHA-256 of its body: the same key with another body is another request, and refused.
+    pub body_sha256: [u8; 32],
+}
+
 /// Messages that are on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
@@ -96,9 +105,8 @@ pub struct Accepted {
 }
 
 impl Outbox {
-    /// Accepts messages for delivery, and returns their ids once they are on disk. `key` is the
-    /// request's Idempotency-Key and the SHA-256 of its body: for 24 hours the same request of the
-    /// same account gets the first answer.
+    /// Accepts messages for delivery, and returns their ids once they are on disk. With `key`, the
+    /// same request of the same account gets the first answer for 24 hours.
     ///
     /// # Errors
     /// [`Kind::Invalid`] with every fault by field, of many messages as `[3].to`, also under `from` where
@@ -114,7 +122,7 @@ impl Outbox {
         &self,
         actor: &Actor,
         submissions: Submissions,
-        key: Option<(String, [u8; 32])>,
+        key: Option<Idempotency>,
     ) -> Result<Accepted, Refusal> {
         self.accept_avoiding(actor, submissions, key, &[]).await
     }
@@ -124,17 +132,17 @@ impl Outbox {
         &self,
         actor: &Actor,
         submissions: Submissions,
-        key: Option<(String, [u8; 32])>,
+        key: Option<Idempotency>,
         avoided: &[String],
     ) -> Result<Accepted, Refusal> {
         actor.sends()?;
         #[cfg(feature = "otel")]
         let mut acceptance = self.spans.begin(submissions.form(), &self.clock);
         let account = actor.submitter();
-        let key = key.map(|(key, digest)| IdempotencyKey {
+        let key = key.map(|Idempotency { key, body_sha256 }| IdempotencyKey {
             account: account.to_owned(),
             key,
-            digest: digest.iter().fold(String::new(), |mut text, byte| {
+            digest: body_sha256.iter().fold(String::new(), |mut text, byte| {
                 let _ = write!(text, "{byte:02x}");
                 text
             }),

@@ -4,7 +4,7 @@ use domain::outbox::Priority;
 use domain::{EmailAddress, Kind, Refusal};
 use sha2::{Digest as _, Sha256};
 
-use super::Submissions;
+use super::{Idempotency, Submissions};
 use crate::Actor;
 use crate::mail::Submission;
 use crate::outbox::relays::mail_outage::MailOutage;
@@ -70,15 +70,17 @@ impl Outbox {
         mail: OwnMail<'_>,
     ) -> Result<(), Refusal> {
         // The key stands for the mail: its text may name another time when it is made again.
-        let digest = Sha256::digest(key).into();
-        let key = Some((key.to_owned(), digest));
-        self.accept_own_mail(mail, key).await
+        let key = Idempotency {
+            key: key.to_owned(),
+            body_sha256: Sha256::digest(key).into(),
+        };
+        self.accept_own_mail(mail, Some(key)).await
     }
 
     async fn accept_own_mail(
         &self,
         mail: OwnMail<'_>,
-        key: Option<(String, [u8; 32])>,
+        key: Option<Idempotency>,
     ) -> Result<(), Refusal> {
         let to = mail.to;
         let now = self.clock.now();

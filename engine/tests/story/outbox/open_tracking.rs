@@ -6,7 +6,7 @@ use domain::Kind;
 use domain::account::Role;
 use domain::account::policy::PolicyChange;
 use domain::outbox::{MessageOpens, RecipientState};
-use engine::{Actor, Postern, Submission, Submissions};
+use engine::{Actor, Idempotency, Postern, Submission, Submissions};
 use testkit::{Relay, RelayScript};
 
 use crate::environment::TestEnv;
@@ -169,8 +169,11 @@ async fn a_repeated_request_is_told_of_tracking_as_the_first(env: TestEnv) {
         .await;
     let accept = async || {
         let one = Submissions::One(Box::new(tracked("Tracked")));
-        let key = Some(("key".to_owned(), [7; 32]));
-        let accepted = env.postern.outbox().accept(&admin, one, key).await;
+        let key = Idempotency {
+            key: "key".to_owned(),
+            body_sha256: [7; 32],
+        };
+        let accepted = env.postern.outbox().accept(&admin, one, Some(key)).await;
         accepted.expect("accepted")
     };
     let first = accept().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::account::Role;
 use domain::limits::rate_window::Period;
 use domain::{Kind, Refusal, SendingLimits};
-use engine::{Actor, NewToken, Postern, Submissions};
+use engine::{Actor, Idempotency, NewToken, Postern, Submissions};
 
 use crate::environment::TestEnv;
 use crate::outbox::mail;
@@ -154,10 +154,11 @@ async fn a_retry_is_answered_as_before_whatever_changed_since(env: TestEnv) {
     let (admin, user) = env.limited_user().await;
     let submit = async |key: &str, body: u8| {
         let one = mail(&["a@example.net", "b@example.net"], "Fire");
-        let (one, key) = (
-            Submissions::One(Box::new(one)),
-            (key.to_owned(), [body; 32]),
-        );
+        let one = Submissions::One(Box::new(one));
+        let key = Idempotency {
+            key: key.to_owned(),
+            body_sha256: [body; 32],
+        };
         env.postern.outbox().accept(&user, one, Some(key)).await
     };
     let first = submit("one", 1).await.expect("accepted");

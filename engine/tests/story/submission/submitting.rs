@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::outbox::{RecipientState, Search};
 use domain::{Kind, Refusal};
-use engine::{Actor, Submission, Submissions};
+use engine::{Actor, Idempotency, Submission, Submissions};
 
 use crate::environment::TestEnv;
 use crate::outbox::{is, mail};
@@ -19,7 +19,10 @@ impl TestEnv {
         subject: &str,
     ) -> Result<Vec<String>, Refusal> {
         let submissions = Submissions::One(Box::new(mail(&["desk@example.net"], subject)));
-        let key = Some((key.to_owned(), [body; 32]));
+        let key = Some(Idempotency {
+            key: key.to_owned(),
+            body_sha256: [body; 32],
+        });
         let accepted = self
             .postern
             .outbox()

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::outbox::QueueKind;
 use domain::{Kind, Refusal};
-use engine::{Accepted, Submissions};
+use engine::{Accepted, Idempotency, Submissions};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
@@ -113,9 +113,6 @@ pub async fn send(
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }
 
-/// An idempotency key with the SHA-256 of the body.
-type Idempotency = (String, [u8; 32]);
-
 async fn decode(
     body: Vec<u8>,
     key: Option<String>,
@@ -123,7 +120,10 @@ async fn decode(
     let large = body.len() > LARGE;
     let decoding = move || {
         let submissions = submission::decode(&body)?;
-        let key = key.map(|key| (key, Sha256::digest(&body).into()));
+        let key = key.map(|key| Idempotency {
+            key,
+            body_sha256: Sha256::digest(&body).into(),
+        });
         Ok((submissions, key))
     };
     if large {
@@ -133,6 +133,7 @@ async fn decode(
         decoding()
     }
 }
+
 /// The key under which a repeated request is the same one.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();

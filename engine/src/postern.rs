@@ -17,7 +17,7 @@ use crate::diagnosis::{Diagnosis, DiagnosisServices};
 use crate::domains::{DomainServices, Domains, LastDkimSigners};
 use crate::figures::FigureReader;
 use crate::health::{Health, HealthServices};
-use crate::home::Home;
+use crate::home::{Home, HomeServices};
 use crate::interfaces::Interfaces;
 use crate::keys::{KeyServices, SealingKeys};
 use crate::limits::Limits;
@@ -271,14 +271,15 @@ impl Postern {
             },
             &config.public_url,
         );
-        let home = Home::new(
-            clock.clone(),
-            accounts.clone(),
-            (settings.clone(), relays.clone()),
-            outbox.clone(),
-            health.clone(),
-            sealing_keys.clone(),
-        );
+        let home = Home::new(HomeServices {
+            clock: clock.clone(),
+            accounts: accounts.clone(),
+            settings: settings.clone(),
+            relays: relays.clone(),
+            outbox: outbox.clone(),
+            health: health.clone(),
+            keys: sealing_keys.clone(),
+        });
         let interfaces = Interfaces::new(clock.clone(), audit.clone());
         let delivery = Delivery::new(DeliveryServices {
             store: store.clone(),

@@ -23,14 +23,18 @@ use crate::{Actor, Clock};
 
 /// What Home is made of. Cheap to clone.
 #[derive(Clone)]
-pub struct Home {
-    clock: Clock,
-    accounts: Accounts,
-    settings: Settings,
-    relays: Relays,
-    outbox: Arc<Outbox>,
-    health: Health,
-    keys: SealingKeys,
+pub struct Home(HomeServices);
+
+/// What Home reads.
+#[derive(Clone)]
+pub(crate) struct HomeServices {
+    pub clock: Clock,
+    pub accounts: Accounts,
+    pub settings: Settings,
+    pub relays: Relays,
+    pub outbox: Arc<Outbox>,
+    pub health: Health,
+    pub keys: SealingKeys,
 }
 
 /// What Home shows, without figures.
@@ -47,23 +51,8 @@ pub struct HomeView {
 }
 
 impl Home {
-    pub(crate) fn new(
-        clock: Clock,
-        accounts: Accounts,
-        (settings, relays): (Settings, Relays),
-        outbox: Arc<Outbox>,
-        health: Health,
-        keys: SealingKeys,
-    ) -> Self {
-        Self {
-            clock,
-            accounts,
-            settings,
-            relays,
-            outbox,
-            health,
-            keys,
-        }
+    pub(crate) fn new(services: HomeServices) -> Self {
+        Self(services)
     }
 
     /// What Home shows to the actor.
@@ -72,12 +61,12 @@ impl Home {
     /// [`Kind::Forbidden`](domain::Kind::Forbidden) for a token that does not read;
     /// [`Kind::Unavailable`](domain::Kind::Unavailable) where the database fails.
     pub async fn view(&self, actor: &Actor) -> Result<HomeView, Refusal> {
-        let overview = self.outbox.overview(actor).await?;
+        let overview = self.0.outbox.overview(actor).await?;
         Ok(HomeView {
             facts: self.facts(actor, &overview).await?,
             counts: overview.counts,
-            failures: self.outbox.recent_failures(actor).await?,
-            now: self.clock.now(),
+            failures: self.0.outbox.recent_failures(actor).await?,
+            now: self.0.clock.now(),
         })
     }
 
@@ -86,48 +75,48 @@ impl Home {
     /// # Errors
     /// As [`Home::view`].
     pub async fn status(&self, actor: &Actor) -> Result<MailStatus, Refusal> {
-        let overview = self.outbox.overview(actor).await?;
+        let overview = self.0.outbox.overview(actor).await?;
         Ok(MailStatus::of(&self.facts(actor, &overview).await?))
     }
 
     async fn facts(&self, actor: &Actor, overview: &Overview) -> Result<HomeFacts, Refusal> {
-        let resumed = self.outbox.relays_resumed(actor).await?;
-        let health = self.health.list(actor).await?.into_iter();
+        let resumed = self.0.outbox.relays_resumed(actor).await?;
+        let health = self.0.health.list(actor).await?.into_iter();
         let health = health.map(|view| relays::since_resumed(view, &resumed));
         let health: Vec<HealthView> = health.collect();
         let facts = HomeFacts {
             admin: actor.oversees(),
             pause: overview.pause.clone(),
             delivers: !overview.workers.is_empty(),
-            running_since: self.outbox.running_since().await?,
+            running_since: self.0.outbox.running_since().await?,
             expiring: self.expiring(actor).await?,
             ..HomeFacts::default()
         };
         if !facts.admin {
-            let relay = self.settings.account_relay(actor).await?;
-            let status = self.outbox.relay_status(actor).await?;
+            let relay = self.0.settings.account_relay(actor).await?;
+            let status = self.0.outbox.relay_status(actor).await?;
             return Ok(HomeFacts {
                 configured: relay.uses_own() || relay.organisation.is_some(),
                 relays: relays::of_account(&relay, health, &status),
                 ..facts
             });
         }
-        let authority = self.relays.first_authority_to_end().await?;
-        let soon = self.clock.now() + EXPIRY_NOTICE;
+        let authority = self.0.relays.first_authority_to_end().await?;
+        let soon = self.0.clock.now() + EXPIRY_NOTICE;
         let is_soon = |end: &ExpiringAuthority| end.at <= soon;
-        let all = self.relays.views().await?;
+        let all = self.0.relays.views().await?;
         let in_use: Vec<&RelayView> = all
             .iter()
             .filter(|relay| relay.config.enabled && relay.address.is_some())
             .collect();
-        let keys = self.keys.read().await?;
+        let keys = self.0.keys.read().await?;
         Ok(HomeFacts {
             lost_values: keys.to_enter_again(),
             keys_without_file: keys.in_memory_only().count(),
             old_key: keys.due_for_rotation(),
             configured: !in_use.is_empty(),
             authority: authority.filter(is_soon),
-            untested: match self.outbox.has_delivered().await? {
+            untested: match self.0.outbox.has_delivered().await? {
                 true => None,
                 false => relays::untested(&in_use),
             },
@@ -144,8 +133,8 @@ impl Home {
         if actor.as_session().is_none() {
             return Ok(None);
         }
-        let tokens = self.accounts.own_tokens(actor).await?;
-        Ok(first_to_expire(&tokens, self.clock.now()))
+        let tokens = self.0.accounts.own_tokens(actor).await?;
+        Ok(first_to_expire(&tokens, self.0.clock.now()))
     }
 }
 

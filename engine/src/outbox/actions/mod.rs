@@ -184,7 +184,7 @@ impl Outbox {
         let keys = scan.next(&mut connection, limit, now).await?;
         drop(connection);
         let mut work = self.store.begin_by_key().await?;
-        let number = change(&mut work, actor, (act, selection), &keys, now).await?;
+        let number = change(&mut work, actor, act, selection, &keys, now).await?;
         let detail = format!("{number} of {}", describe(selection));
         self.audit
             .record(&mut work, actor, recorded(act), detail)
@@ -227,7 +227,7 @@ impl Outbox {
                 break;
             }
             let mut work = self.store.begin_by_key().await?;
-            let changed = change(&mut work, actor, (act, selection), &keys, now).await?;
+            let changed = change(&mut work, actor, act, selection, &keys, now).await?;
             if done == 0 {
                 let detail = format!("begun: {} of {selected}", confirmed.number);
                 self.audit
@@ -268,7 +268,8 @@ fn recorded(act: MessageAction) -> Action {
 async fn change(
     work: &mut Connection,
     actor: &Actor,
-    (act, selection): (MessageAction, &Selection),
+    act: MessageAction,
+    selection: &Selection,
     keys: &[RecipientKey],
     now: Timestamp,
 ) -> Result<i64, StoreError> {

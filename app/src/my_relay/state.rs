@@ -87,7 +87,7 @@ fn text(relay: &AccountRelay, status: &RelayStatus, is_down: bool) -> Text {
     }
 }
 
-/// The state of the own relay.
+/// Tone and text of the state of the own relay.
 fn own(fallback: bool, status: &RelayStatus) -> (&'static str, &'static str) {
     match (&status.own, fallback) {
         _ if status.paused => ("warn", PAUSED),
@@ -110,7 +110,7 @@ fn own(fallback: bool, status: &RelayStatus) -> (&'static str, &'static str) {
     }
 }
 
-/// The state of the organisation's relay, without its failure.
+/// Tone and text of the state of the organisation's relay, without its failure.
 fn organisations(status: &RelayStatus) -> (&'static str, &'static str) {
     match status.organisation {
         _ if status.paused => ("warn", PAUSED),

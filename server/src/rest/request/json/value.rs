@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use domain::{Kind, Refusal};
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 /// The most members of one object.
@@ -135,7 +136,7 @@ impl<'de> Visitor<'de> for Tree<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json<'de>, A::Error> {
         let mut object: Vec<(Cow<'de, str>, Json<'de>)> = Vec::new();
         let mut names = HashSet::new();
-        while let Some(Name(name)) = members.next_key_seed(Name::default())? {
+        while let Some(Name(name)) = members.next_key()? {
             if object.len() == MEMBERS {
                 return Err(A::Error::custom("An object has at most 1000 names here"));
             }
@@ -157,32 +158,8 @@ impl<'de> Visitor<'de> for Tree<'_> {
 }
 
 /// A member's name, borrowed where it has no escapes.
-#[derive(Default)]
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de> DeserializeSeed<'de> for Name<'de> {
-    type Value = Self;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Name<'de> {
-    type Value = Self;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Self, E> {
-        Ok(Self(Cow::Owned(name.to_owned())))
-    }
-
-    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self, E> {
-        Ok(Self(Cow::Borrowed(name)))
-    }
-}
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {

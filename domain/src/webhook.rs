@@ -23,21 +23,28 @@ pub const WEBHOOK_LIFETIME: Duration = Duration::from_secs(3 * 86_400);
 pub const WEBHOOK_RETENTION: Duration = Duration::from_secs(30 * 86_400);
 
 /// The kind of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 pub enum WebhookEvent {
     /// A relay is down.
+    #[strum(serialize = "relay.down")]
     RelayDown,
     /// A relay is degraded: some of its checks fail.
+    #[strum(serialize = "relay.degraded")]
     RelayDegraded,
     /// A relay is healthy again.
+    #[strum(serialize = "relay.recovered")]
     RelayRecovered,
     /// A relay accepted a message for a recipient.
+    #[strum(serialize = "message.delivered")]
     MessageDelivered,
     /// An attempt failed for a recipient, and another one follows.
+    #[strum(serialize = "message.deferred")]
     MessageDeferred,
     /// A message failed permanently for a recipient.
+    #[strum(serialize = "message.failed")]
     MessageFailed,
     /// A person tests the endpoint.
+    #[strum(serialize = "webhook.test")]
     Test,
 }
 
@@ -55,16 +62,8 @@ impl WebhookEvent {
     }
 
     /// The type of the event in its JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RelayDown => "relay.down",
-            Self::RelayDegraded => "relay.degraded",
-            Self::RelayRecovered => "relay.recovered",
-            Self::MessageDelivered => "message.delivered",
-            Self::MessageDeferred => "message.deferred",
-            Self::MessageFailed => "message.failed",
-            Self::Test => "webhook.test",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

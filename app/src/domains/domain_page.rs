@@ -98,7 +98,7 @@ fn Keys(domain: String, keys: Vec<DkimKeyView>) -> AnyView {
             view! { <ul class="suppressions">{rows.collect_view()}</ul> }.into_any()
         }
     };
-    let makers = DkimAlgorithm::ALL.map(|algorithm| {
+    let makers = DkimAlgorithm::ALL.iter().map(|&algorithm| {
         let text = match algorithm {
             DkimAlgorithm::Rsa => "Make an RSA key",
             DkimAlgorithm::Ed25519 => "Make an Ed25519 key",
@@ -120,7 +120,7 @@ fn Keys(domain: String, keys: Vec<DkimKeyView>) -> AnyView {
             </header>
             {list}
             <div class="card-body">
-                <div class="buttons">{makers.into_iter().collect_view()}</div>
+                <div class="buttons">{makers.collect_view()}</div>
             </div>
         </section>
     }

@@ -88,7 +88,7 @@ fn Rows(listed: Vec<FromDomain>) -> AnyView {
     }
     let rows = listed.into_iter().map(|listed| {
         let href = domain_path(&listed.domain);
-        let states = CheckKind::ALL.map(|kind| {
+        let states = CheckKind::ALL.iter().map(|&kind| {
             let state = listed.check.state_of(kind);
             view! { <CheckBadge state about=kind.name() /> }
         });
@@ -100,7 +100,7 @@ fn Rows(listed: Vec<FromDomain>) -> AnyView {
                     </strong>
                     <span class="mail-detail">"Used by " {listed.used_by.join(", ")}</span>
                 </div>
-                <div class="domain-states">{states.into_iter().collect_view()}</div>
+                <div class="domain-states">{states.collect_view()}</div>
             </li>
         }
     });

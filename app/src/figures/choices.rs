@@ -112,7 +112,7 @@ pub fn Chooser(choices: Vec<Choice>, request: FiguresRequest) -> AnyView {
     let options = options.collect_view();
     view! {
         <form class="figures-chooser" method="get" action=FIGURES>
-            <input type="hidden" name="range" value=request.range.name() />
+            <input type="hidden" name="range" value=request.range.as_str() />
             <div class="field">
                 <label for="figures-subject">"Figures of"</label>
                 <select class="control" id="figures-subject" name="subject">

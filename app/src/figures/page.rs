@@ -80,7 +80,7 @@ async fn shown(
 /// Links to the ranges of time.
 #[component]
 fn Ranges(request: FiguresRequest) -> AnyView {
-    let links = FigureRange::ALL.map(|range| {
+    let links = FigureRange::ALL.iter().map(|&range| {
         let href = FiguresRequest {
             subject: request.subject.clone(),
             range,
@@ -94,7 +94,7 @@ fn Ranges(request: FiguresRequest) -> AnyView {
             </li>
         }
     });
-    let links = links.into_iter().collect_view();
+    let links = links.collect_view();
     view! {
         <nav aria-label="Time">
             <ul class="figures-ranges">{links}</ul>

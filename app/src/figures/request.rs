@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::figures::{FigureQuery, FigureStep, FigureSubject};
 use domain::{Fields, Timestamp};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::request::with_query;
 
@@ -19,26 +20,26 @@ pub fn figures_path(subject: &FigureSubject) -> String {
 }
 
 /// How far back the figures go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
 pub enum FigureRange {
     #[default]
+    #[strum(serialize = "24h")]
     Day,
+    #[strum(serialize = "7d")]
     Week,
+    #[strum(serialize = "30d")]
     Month,
+    #[strum(serialize = "1y")]
     Year,
 }
 
 impl FigureRange {
-    pub const ALL: [Self; 4] = [Self::Day, Self::Week, Self::Month, Self::Year];
+    /// Every range, in the order of the page.
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
 
     /// The value in the query.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Day => "24h",
-            Self::Week => "7d",
-            Self::Month => "30d",
-            Self::Year => "1y",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// The text of its link.
@@ -95,14 +96,10 @@ impl FiguresRequest {
         };
         let range = match fields.take("range") {
             None => FigureRange::default(),
-            Some(name) => {
-                let mut known = FigureRange::ALL.into_iter();
-                let known = known.find(|range| range.name() == name);
-                known.unwrap_or_else(|| {
-                    fields.add("range", "This must be “24h”, “7d”, “30d” or “1y”.");
-                    FigureRange::default()
-                })
-            }
+            Some(name) => name.parse().unwrap_or_else(|_| {
+                fields.add("range", "This must be “24h”, “7d”, “30d” or “1y”.");
+                FigureRange::default()
+            }),
         };
         Self { subject, range }
     }
@@ -111,7 +108,7 @@ impl FiguresRequest {
     pub fn path(&self) -> String {
         let pairs = [
             ("subject", self.subject.to_string()),
-            ("range", self.range.name().to_owned()),
+            ("range", self.range.as_str().to_owned()),
         ];
         with_query(FIGURES, pairs)
     }
@@ -175,7 +172,7 @@ mod tests {
     #[test]
     fn each_range_is_within_what_is_kept() {
         let now = Timestamp(1_795_151_610_000);
-        for (range, rows) in FigureRange::ALL.into_iter().zip([24, 168, 30, 365]) {
+        for (range, rows) in FigureRange::ALL.iter().copied().zip([24, 168, 30, 365]) {
             let subject = FigureSubject::All;
             let query = FiguresRequest { subject, range }.query(now);
             let kept = query.range(now).expect("it is kept");

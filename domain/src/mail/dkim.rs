@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use strum::{EnumString, IntoStaticStr};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::Timestamp;
 
@@ -15,7 +15,17 @@ const STRING: usize = 255;
 
 /// The algorithm of a key.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, EnumString, IntoStaticStr,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
@@ -29,7 +39,7 @@ pub enum DkimAlgorithm {
 
 impl DkimAlgorithm {
     /// Both algorithms, RSA first.
-    pub const ALL: [Self; 2] = [Self::Rsa, Self::Ed25519];
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
 
     /// The name in the database, in the API and in the tag `k=` of the record.
     pub fn as_str(self) -> &'static str {
@@ -153,7 +163,7 @@ mod tests {
 
     #[test]
     fn names_are_read_back() {
-        for algorithm in DkimAlgorithm::ALL {
+        for &algorithm in DkimAlgorithm::ALL {
             assert_eq!(algorithm.as_str().parse::<DkimAlgorithm>(), Ok(algorithm));
         }
         assert!("dsa".parse::<DkimAlgorithm>().is_err());

@@ -1,7 +1,7 @@
 //! The check of a From domain over DNS: findings about SPF, DKIM, DMARC and MX.
 
 use serde::{Deserialize, Serialize};
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::Timestamp;
 
@@ -29,9 +29,12 @@ impl CheckState {
 }
 
 /// The subject of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
+)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum CheckKind {
     /// Which hosts may send for the domain (RFC 7208).
     Spf,
@@ -45,16 +48,11 @@ pub enum CheckKind {
 
 impl CheckKind {
     /// All kinds, in the order of pages.
-    pub const ALL: [Self; 4] = [Self::Spf, Self::Dkim, Self::Dmarc, Self::Mx];
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
 
     /// The name on pages.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Spf => "SPF",
-            Self::Dkim => "DKIM",
-            Self::Dmarc => "DMARC",
-            Self::Mx => "MX",
-        }
+        self.into()
     }
 
     /// The type of the DNS records.
@@ -182,10 +180,11 @@ mod tests {
                 finding(CheckKind::Dmarc, CheckState::Warning),
             ],
         };
-        let states = CheckKind::ALL.map(|kind| check.state_of(kind).as_str());
-        assert_eq!(states, ["ok", "fault", "warning", "ok"]);
+        let kinds = || CheckKind::ALL.iter().copied();
+        let states = kinds().map(|kind| check.state_of(kind).as_str());
+        assert!(states.eq(["ok", "fault", "warning", "ok"]));
         assert_eq!(check.state(), CheckState::Fault);
-        let types = CheckKind::ALL.map(CheckKind::record_type);
-        assert_eq!(types, ["TXT", "TXT", "TXT", "MX"]);
+        let types = kinds().map(CheckKind::record_type);
+        assert!(types.eq(["TXT", "TXT", "TXT", "MX"]));
     }
 }

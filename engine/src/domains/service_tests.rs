@@ -147,7 +147,8 @@ async fn domains_in_use_are_listed_with_their_checks() {
     ];
     assert_eq!(listed[1].used_by, uses);
     assert_eq!(listed[2].used_by, ["a DKIM key"]);
-    let states = CheckKind::ALL.map(|kind| listed[1].check.state_of(kind));
+    let states = CheckKind::ALL.iter();
+    let states: Vec<CheckState> = states.map(|kind| listed[1].check.state_of(*kind)).collect();
     let expected = [
         CheckState::Ok,
         // No key signs.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use domain::mail::dsn::{MessageDsn, ReturnContent};
 use domain::outbox::{ReportAction, ReportedResult};
 use memchr::{memmem, memrchr};
+use strum::IntoStaticStr;
 
 use super::status::reply;
 use super::{Report, ReportedRecipient};
@@ -15,20 +16,19 @@ use crate::mail::quoted_printable;
 const LARGEST_WHOLE: i64 = 24 * 1024 * 1024;
 
 /// The transfer encoding of a part (RFC 2045 section 6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 pub(super) enum PartEncoding {
+    #[strum(serialize = "7bit")]
     SevenBit,
+    #[strum(serialize = "8bit")]
     EightBit,
+    #[strum(serialize = "quoted-printable")]
     QuotedPrintable,
 }
 
 impl PartEncoding {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::SevenBit => "7bit",
-            Self::EightBit => "8bit",
-            Self::QuotedPrintable => "quoted-printable",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

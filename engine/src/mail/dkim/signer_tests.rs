@@ -264,7 +264,7 @@ fn only_mail_of_the_domain_is_signed() {
 #[test]
 fn new_keys_of_both_algorithms_sign() {
     let mut signers = DkimSigners::default();
-    let keys = DkimAlgorithm::ALL.map(|algorithm| {
+    let keys = DkimAlgorithm::ALL.iter().map(|&algorithm| {
         let key = NewDkimKey::generate(algorithm).expect("a key");
         let selector = algorithm.as_str();
         let signer = DkimSigner::new("football.example.com", selector, algorithm, &key.private);
@@ -276,6 +276,7 @@ fn new_keys_of_both_algorithms_sign() {
         assert!(DkimSigner::new("a", "b", other, &key.private).is_none());
         key
     });
+    let keys: Vec<NewDkimKey> = keys.collect();
     let message = format!("{HEADER}\r\n{BODY}");
     let signed = signers.sign(message.clone().into_bytes(), Timestamp(0));
     let signed = String::from_utf8(signed).expect("text");

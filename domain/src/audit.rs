@@ -7,9 +7,10 @@ use serde::de::Deserializer;
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
+use crate::Timestamp;
+use crate::criterion::{self, NO_POSITION};
 use crate::outbox::is_id;
 use crate::refusal::TextFault;
-use crate::{Timestamp, criterion};
 
 /// A row of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -301,13 +302,12 @@ impl FromStr for AuditCursor {
     type Err = TextFault;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const FAULT: TextFault = "This is not a position in the list; start at its top.";
-        let (at, id) = text.split_once('.').ok_or(FAULT)?;
+        let (at, id) = text.split_once('.').ok_or(NO_POSITION)?;
         if !is_id(id) {
-            return Err(FAULT);
+            return Err(NO_POSITION);
         }
         Ok(Self {
-            at: Timestamp(at.parse().map_err(|_| FAULT)?),
+            at: Timestamp(at.parse().map_err(|_| NO_POSITION)?),
             id: id.to_owned(),
         })
     }

@@ -13,7 +13,10 @@ use crate::refusal::TextFault;
 /// The longest value of a criterion, in bytes: a line of a header (RFC 5322 section 2.1.1).
 pub(crate) const VALUE_MAX: usize = 998;
 
-/// Decodes a text and trims it. A blank text is empty; an invalid one is empty and has a fault.
+/// The fault of a text that is no position in a list of rows.
+pub(crate) const NO_POSITION: TextFault = "This is not a position in the list; start at its top.";
+
+/// Decodes a text, trimmed; it is empty where it is blank or, with a fault, not valid.
 pub(crate) fn text<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
     let Lenient(criterion) = Lenient::deserialize(value)?;
     Ok(criterion.map_or_else(String::new, |Criterion(text)| text))

@@ -6,8 +6,9 @@ use serde::de::Deserializer;
 use serde::{Deserialize, Serialize};
 
 use super::RecipientState;
+use crate::criterion::{self, NO_POSITION};
 use crate::refusal::TextFault;
-use crate::{Fields, Refusal, Timestamp, criterion};
+use crate::{Fields, Refusal, Timestamp};
 
 /// Search conditions; an absent or empty value matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
@@ -114,14 +115,13 @@ impl FromStr for Cursor {
     type Err = TextFault;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const FAULT: TextFault = "This is not a position in the list; start at its top.";
-        let (id, position) = text.split_once('.').ok_or(FAULT)?;
+        let (id, position) = text.split_once('.').ok_or(NO_POSITION)?;
         if !is_id(id) {
-            return Err(FAULT);
+            return Err(NO_POSITION);
         }
         Ok(Self {
             id: id.to_owned(),
-            position: position.parse().map_err(|_| FAULT)?,
+            position: position.parse().map_err(|_| NO_POSITION)?,
         })
     }
 }

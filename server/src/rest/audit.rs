@@ -1,5 +1,6 @@
 //! `/api/audit`: the audit log, in pages, and exported as JSON lines or CSV.
 
+use app::audit::EXPORT_FILE;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -94,7 +95,7 @@ pub async fn list(
 /// last 10 minutes. A browser is redirected to the page that requests the confirmation.
 #[utoipa::path(
     get,
-    path = "/api/audit/export",
+    path = EXPORT_FILE,
     tag = "Audit",
     params(AuditSearch, AuditFile),
     responses(

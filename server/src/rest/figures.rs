@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use app::figures::FIGURES_FILE;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE, VARY};
@@ -140,7 +141,7 @@ impl From<&FigureRow> for ApiFigureRow {
 /// The response is CSV (RFC 4180) with `format=csv` or the header `Accept: text/csv`.
 #[utoipa::path(
     get,
-    path = "/api/figures",
+    path = FIGURES_FILE,
     tag = "Outbox",
     params(FigureParams, FigureFormat),
     responses(

@@ -12,6 +12,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
+use super::INTAKE;
 use super::submission::{self, SendEmailBody};
 use crate::http::state::AppState;
 use crate::rest::request::body_budget;
@@ -60,7 +61,7 @@ enum AcceptedIds {
 /// Limits of the account and of the token are at `/api/limits`; a request that exceeds one is not counted.
 #[utoipa::path(
     post,
-    path = "/api/messages/send-email",
+    path = INTAKE,
     tag = "Messages",
     params((
         "Idempotency-Key" = Option<String>,

@@ -11,7 +11,7 @@ use engine::AccountRelay;
 
 use crate::http::state::AppState;
 use answers::{CurrentSettings, OwnRelayRemoved, SettingsSaved};
-use refusals::{SmtpFailures, SmtpRefusals, SmtpRefused};
+use refusals::{SmtpFailures, SmtpRefusals, SmtpRefused, TEST};
 use request::{SmtpBody, SmtpCaller, SmtpSettingsRequest};
 use test::TestPassed;
 
@@ -96,7 +96,7 @@ pub async fn remove(
 /// twelve tests a minute, two at a time.
 #[utoipa::path(
     post,
-    path = "/api/smtp/test",
+    path = TEST,
     tag = "My relay",
     request_body = SmtpSettingsRequest,
     responses(

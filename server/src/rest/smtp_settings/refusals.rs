@@ -21,7 +21,7 @@ use crate::rest::response::errors::{INTERNAL, MISDIRECTED};
 pub const FOLDER: &str = "/api/smtp/";
 
 /// The path of a test.
-const TEST: &str = "/api/smtp/test";
+pub const TEST: &str = "/api/smtp/test";
 
 /// The answer to a request that was refused, or to a test that failed.
 #[derive(Serialize, ToSchema)]

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// 24 hours.
+pub const DAY: Duration = Duration::from_hours(24);
+
 /// Milliseconds since 1970-01-01T00:00:00Z, as stored. Arithmetic with [`Duration`] saturates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -71,6 +74,18 @@ impl Timestamp {
     /// The whole seconds since 1970-01-01T00:00:00Z, the format of Unix time; rounded down.
     pub const fn unix_seconds(self) -> i64 {
         self.0.div_euclid(1000)
+    }
+
+    /// The number of whole periods of this length, of a millisecond or more, since 1970-01-01T00:00:00Z;
+    /// rounded down.
+    pub fn periods(self, length: Duration) -> i64 {
+        self.0.div_euclid(milliseconds(length).max(1))
+    }
+
+    /// When the period of this length began that the time is in, counted as in [`Timestamp::periods`].
+    pub fn period_start(self, length: Duration) -> Self {
+        let since = self.0.rem_euclid(milliseconds(length).max(1));
+        Self(self.0.saturating_sub(since))
     }
 
     /// Date and time of day in the proleptic Gregorian calendar. A date library would enlarge the
@@ -205,6 +220,23 @@ mod tests {
         ] {
             assert_eq!(Timestamp::from_unix_seconds(seconds).0, milliseconds);
         }
+    }
+
+    #[test]
+    fn periods_are_counted_from_1970() {
+        let day = 86_400_000;
+        for (milliseconds, number, start) in [
+            (0, 0, 0),
+            (day - 1, 0, 0),
+            (day, 1, day),
+            (20_000 * day + 7, 20_000, 20_000 * day),
+            (-1, -1, -day),
+        ] {
+            let at = Timestamp(milliseconds);
+            assert_eq!(at.periods(DAY), number, "{milliseconds}");
+            assert_eq!(at.period_start(DAY), Timestamp(start), "{milliseconds}");
+        }
+        assert_eq!(Timestamp(59_999).periods(Duration::from_secs(30)), 1);
     }
 
     #[test]

@@ -17,10 +17,10 @@ pub const WEBHOOKS_MAX: usize = 10;
 pub const WEBHOOK_URL_MAX: usize = 2_048;
 
 /// The time from its creation after which an undelivered event is given up.
-pub const WEBHOOK_LIFETIME: Duration = Duration::from_secs(3 * 86_400);
+pub const WEBHOOK_LIFETIME: Duration = Duration::from_hours(3 * 24);
 
 /// How long finished deliveries are kept.
-pub const WEBHOOK_RETENTION: Duration = Duration::from_secs(30 * 86_400);
+pub const WEBHOOK_RETENTION: Duration = Duration::from_hours(30 * 24);
 
 /// The kind of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::figures::{FigureQuery, FigureStep, FigureSubject};
+use domain::timestamp::DAY;
 use domain::{Fields, Timestamp};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
@@ -60,14 +61,13 @@ impl FigureRange {
         }
     }
 
-    const fn length(self) -> Duration {
-        const DAY: u64 = 86_400;
-        Duration::from_secs(match self {
+    fn length(self) -> Duration {
+        match self {
             Self::Day => DAY,
-            Self::Week => 7 * DAY,
-            Self::Month => 30 * DAY,
-            Self::Year => 365 * DAY,
-        })
+            Self::Week => DAY * 7,
+            Self::Month => DAY * 30,
+            Self::Year => DAY * 365,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use domain::Timestamp;
 use domain::figures::{FigureRow, FigureStep};
+use domain::timestamp::DAY;
 
 /// The size of the drawing, in units of its viewBox.
 pub const WIDTH: f64 = 720.0;
@@ -120,7 +121,7 @@ fn label(start: Timestamp, step: FigureStep, rows: usize) -> Option<String> {
     let (date, time) = text.split_once('T')?;
     let hour: u32 = time.get(..2)?.parse().ok()?;
     let (month, day) = (date.get(5..7)?, date.get(8..10)?);
-    let days = start.0.div_euclid(86_400_000);
+    let days = start.periods(DAY);
     match step {
         FigureStep::Hour if rows <= 48 => hour.is_multiple_of(4).then(|| time[..5].to_owned()),
         FigureStep::Hour => (hour == 0).then(|| format!("{month}-{day}")),

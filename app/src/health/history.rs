@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::health::{HISTORY_SHOWN, HealthPeriod, HealthState};
+use domain::timestamp::{DAY, milliseconds};
 
 use crate::outbox::age;
 use crate::server_prelude::*;
-
-const DAY: Duration = Duration::from_hours(24);
 
 /// The width of a line, in units of its drawing.
 const WIDTH: i64 = 1000;
@@ -72,8 +71,11 @@ struct Bar {
 
 /// The periods since `since`, those that matter most last: they are in front.
 fn bars(periods: &[HealthPeriod], since: Timestamp, now: Timestamp) -> Vec<Bar> {
-    let span = (now.0 - since.0).max(1);
-    let place = |at: Timestamp| (at.0 - since.0).clamp(0, span) * WIDTH / span;
+    let span = milliseconds(now.saturating_since(since)).max(1);
+    let place = |at: Timestamp| {
+        let elapsed = milliseconds(at.saturating_since(since));
+        elapsed.min(span) * WIDTH / span
+    };
     let shown = periods.iter().filter(|period| period.until > since);
     let mut bars: Vec<Bar> = shown
         .map(|period| {

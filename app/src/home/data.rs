@@ -1,12 +1,9 @@
 //! What the page Home shows: the `HomeView` of the actor, and the figures of the day.
 
-use std::time::Duration;
-
 use domain::figures::{FigureQuery, FigureStep, FigureSubject, Figures};
+use domain::timestamp::DAY;
 use domain::{Refusal, Timestamp};
 use engine::{Actor, HomeView, Postern};
-
-const DAY: Duration = Duration::from_hours(24);
 
 /// What the page shows.
 pub struct HomeData {
@@ -34,6 +31,8 @@ fn day(now: Timestamp) -> FigureQuery {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

@@ -5,12 +5,7 @@ use std::time::Duration;
 use domain::Timestamp;
 use domain::diagnosis::event::Elapsed;
 use domain::outbox::{MessageAction, RecipientState, Search};
-
-/// Minutes of an hour.
-const HOUR: u64 = 60;
-
-/// Minutes of a day.
-const DAY: u64 = 24 * HOUR;
+use domain::timestamp::DAY;
 
 /// As in `12,045`.
 pub fn grouped(number: i64) -> String {
@@ -34,11 +29,11 @@ pub fn counted(number: i64, one: &str) -> String {
 /// A duration by its largest unit; `None` below a minute, so that a snapshot does not change every
 /// second.
 fn length(time: Duration) -> Option<String> {
-    match time.as_secs() / 60 {
-        0 => None,
-        minutes @ 1..HOUR => Some(format!("{minutes} min")),
-        minutes @ HOUR..DAY => Some(format!("{} h", minutes / HOUR)),
-        minutes => Some(counted((minutes / DAY) as i64, "day")),
+    match time.as_secs() {
+        ..60 => None,
+        seconds @ 60..3600 => Some(format!("{} min", seconds / 60)),
+        seconds if time < DAY => Some(format!("{} h", seconds / 3600)),
+        seconds => Some(counted((seconds / DAY.as_secs()) as i64, "day")),
     }
 }
 

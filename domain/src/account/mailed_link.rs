@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::timestamp::DAY;
+
 /// How long the link of an invitation can be used.
 pub const INVITATION_LIFETIME: Duration = Duration::from_hours(7 * 24);
 
@@ -13,9 +15,9 @@ pub const SENDER_LINK_LIFETIME: Duration = Duration::from_hours(7 * 24);
 
 /// Formats a lifetime: in days if it is a whole number of days, else in minutes.
 pub fn lifetime_in_words(lifetime: Duration) -> String {
-    const DAY: u64 = 86_400;
+    let day = DAY.as_secs();
     match lifetime.as_secs() {
-        seconds if seconds.is_multiple_of(DAY) => format!("{} days", seconds / DAY),
+        seconds if seconds.is_multiple_of(day) => format!("{} days", seconds / day),
         seconds => format!("{} minutes", seconds / 60),
     }
 }

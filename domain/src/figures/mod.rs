@@ -18,10 +18,10 @@ use crate::limits::rate_window::Period;
 use crate::{Kind, Refusal, Timestamp};
 
 /// The retention of figures by hour. Older figures are kept by day.
-pub const HOURS_KEPT: Duration = Duration::from_secs(35 * 86_400);
+pub const HOURS_KEPT: Duration = Duration::from_hours(35 * 24);
 
 /// The retention of figures by day: three years.
-pub const DAYS_KEPT: Duration = Duration::from_secs(3 * 366 * 86_400);
+pub const DAYS_KEPT: Duration = Duration::from_hours(3 * 366 * 24);
 
 /// The subject of figures: all mail, or that of an account, a token or a relay.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

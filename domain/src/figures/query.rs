@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{FigureStep, FigureSubject};
+use crate::timestamp::DAY;
 use crate::{Fields, Kind, Refusal, Timestamp};
 
 /// The parameters of a query for figures. An empty value counts as absent.
@@ -85,8 +86,8 @@ impl FigureQuery {
             }),
         };
         let length = match step {
-            FigureStep::Hour => Duration::from_secs(86_400),
-            FigureStep::Day => Duration::from_secs(30 * 86_400),
+            FigureStep::Hour => DAY,
+            FigureStep::Day => DAY * 30,
         };
         let last = Self::last(subject, step, length, now);
         let until = parse_time("until", &params.until, fields).unwrap_or(last.until);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::Timestamp;
+use crate::timestamp::{DAY, milliseconds};
 
 /// A period of a limit of messages.
 #[derive(
@@ -31,20 +32,16 @@ impl Period {
 
     /// The length of the period.
     pub const fn length(self) -> Duration {
-        Duration::from_millis(self.milliseconds().unsigned_abs())
-    }
-
-    const fn milliseconds(self) -> i64 {
         match self {
-            Self::Minute => 60_000,
-            Self::Hour => 3_600_000,
-            Self::Day => 86_400_000,
+            Self::Minute => Duration::from_mins(1),
+            Self::Hour => Duration::from_hours(1),
+            Self::Day => DAY,
         }
     }
 
     /// The start of the period that contains a time.
     pub fn start(self, at: Timestamp) -> Timestamp {
-        Timestamp(at.0 - at.0.rem_euclid(self.milliseconds()))
+        at.period_start(self.length())
     }
 
     /// The name with its article, as in `a minute`.
@@ -124,10 +121,11 @@ impl RateWindow {
     /// The number of messages that a limit still allows.
     pub fn left(self, limit: u32, now: Timestamp) -> u32 {
         let window = self.at(now);
-        let length = self.period.milliseconds();
-        let elapsed = (now.0 - window.start.0).clamp(0, length);
+        let length = self.period.length();
+        let rest = length.saturating_sub(now.saturating_since(window.start));
+        let (left, length) = (milliseconds(rest), milliseconds(length));
         // The number is rounded up: a message that is covered in part counts.
-        let covered = (window.before * (length - elapsed) + length - 1) / length;
+        let covered = (window.before * left + length - 1) / length;
         let left = i64::from(limit) - window.messages - covered;
         u32::try_from(left).unwrap_or(0)
     }
@@ -139,9 +137,9 @@ impl RateWindow {
             return None;
         }
         let window = self.at(now);
-        let length = self.period.milliseconds();
+        let length = self.period.length();
         let next = Self {
-            start: window.start + self.period.length(),
+            start: window.start + length,
             messages: 0,
             before: window.messages,
             ..window
@@ -151,14 +149,17 @@ impl RateWindow {
             let covered = match window.before {
                 _ if free < 0 => return None,
                 0 => length,
-                before => (free * length / before).min(length),
+                before => {
+                    let covered = (free * milliseconds(length) / before).unsigned_abs();
+                    Duration::from_millis(covered)
+                }
             };
-            Some(Timestamp(window.start.0 + length - covered))
+            Some(window.start + length.saturating_sub(covered))
         };
         // The time is in this period if the messages of the previous one stop counting in time, or else
         // in the next period.
         let at = fits(window).or_else(|| fits(next));
-        Some(at.unwrap_or(window.start + self.period.length() * 2))
+        Some(at.unwrap_or(window.start + length * 2))
     }
 
     /// When the whole limit is available, if no message is sent until then; `None` if it is available

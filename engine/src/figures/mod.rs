@@ -1,17 +1,14 @@
 //! The figures service: what was accepted, delivered, deferred and failed, by hour and day.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use domain::figures::{FigureQuery, FigureRow, FigureStep, FigureSubject, Figures};
+use domain::timestamp::DAY;
 use domain::{Kind, Refusal, Timestamp};
 
 use crate::store::accounts::{self, tokens};
 use crate::store::{Connection, Scope, Store, StoreError, figures, relays};
 use crate::{Actor, Clock};
-
-/// How long ago the first hour of [`FigureReader::of_relays`] began, with the one that has begun.
-const DAY: Duration = Duration::from_hours(24);
 
 /// Figures of mail. Cheap to clone.
 #[derive(Clone)]

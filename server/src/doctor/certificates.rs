@@ -4,13 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 
 use domain::Timestamp;
 use domain::home::EXPIRY_NOTICE;
+use domain::timestamp::DAY;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 
 use super::finding::Finding;
 use crate::tls::CertificateFiles;
-
-const DAY: i64 = 86_400;
 
 /// The files as the arguments name them; `None` where they name none. With a `host`, the certificate must
 /// be for it.
@@ -46,7 +45,7 @@ pub fn certificate(
         validity.not_after.timestamp(),
     );
     let seconds = now.unix_seconds();
-    let days = (ends - seconds).div_euclid(DAY);
+    let days = (ends - seconds).div_euclid(DAY.as_secs() as i64);
     let until = Timestamp::from_unix_seconds(ends).rfc3339();
     Some(if seconds < begins {
         let from = Timestamp::from_unix_seconds(begins).rfc3339();

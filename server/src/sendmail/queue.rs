@@ -5,6 +5,7 @@ use std::path::Path;
 
 use domain::outbox::{MessageView, RecipientState, RecipientView};
 use domain::sanitize::printable;
+use domain::timestamp::DAY;
 use domain::{Kind, Refusal, Timestamp};
 use engine::{Actor, Postern};
 use nix::unistd::getuid;
@@ -182,7 +183,7 @@ fn arrival(at: Timestamp) -> String {
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
     // The epoch was a Thursday.
-    let days = at.0.div_euclid(86_400_000).rem_euclid(7);
+    let days = at.periods(DAY).rem_euclid(7);
     let day = usize::try_from(days).map_or("", |day| DAYS[day]);
     let text = at.rfc3339();
     let month = text.get(5..7).and_then(|month| month.parse::<usize>().ok());

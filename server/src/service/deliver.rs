@@ -5,6 +5,7 @@ use std::fs::File;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use domain::timestamp::DAY;
 use engine::{DeliveryConfig, Postern, Retention};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -91,7 +92,7 @@ impl Deliverer {
 
     /// Delivers until `stopped` is true, and finishes deliveries in progress.
     pub fn start(self, postern: &Postern, mut stopped: watch::Receiver<bool>) -> JoinHandle<()> {
-        let days = |days: u16| Duration::from_secs(u64::from(days) * 86_400);
+        let days = |days: u16| DAY * u32::from(days);
         let config = DeliveryConfig {
             connections: usize::from(self.how.relay_connections),
             in_doubt: usize::from(self.how.in_doubt),

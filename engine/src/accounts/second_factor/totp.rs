@@ -3,6 +3,8 @@
 //! Authenticator apps read other parameters from the URI and many of them ignore these, so there are no
 //! others here. SHA-1 is no weakness of HMAC.
 
+use std::time::Duration;
+
 use data_encoding::BASE32_NOPAD;
 use domain::Timestamp;
 use hmac::{Hmac, Mac};
@@ -14,8 +16,8 @@ use zeroize::Zeroizing;
 
 /// The octets of a secret: those of a SHA-1, as RFC 4226 section 4 recommends.
 const SECRET: usize = 20;
-/// A time step, in milliseconds.
-const STEP: i64 = 30_000;
+/// A time step.
+const STEP: Duration = Duration::from_secs(30);
 /// The number of codes of 6 digits.
 const CODES: u32 = 1_000_000;
 /// The name that an authenticator app shows.
@@ -31,8 +33,9 @@ pub fn new_secret() -> Zeroizing<String> {
 /// The `otpauth:` URI of a secret, which authenticator apps read from a QR code.
 pub fn uri(secret: &str, email: &str) -> String {
     let account: String = byte_serialize(email.as_bytes()).collect();
+    let period = STEP.as_secs();
     format!(
-        "otpauth://totp/{ISSUER}:{account}?secret={secret}&issuer={ISSUER}&algorithm=SHA1&digits=6&period=30"
+        "otpauth://totp/{ISSUER}:{account}?secret={secret}&issuer={ISSUER}&algorithm=SHA1&digits=6&period={period}"
     )
 }
 
@@ -45,7 +48,7 @@ pub fn parse(typed: &str) -> Option<u32> {
 
 /// The time step of this moment (RFC 6238 section 4.2).
 fn step_at(now: Timestamp) -> i64 {
-    now.0.div_euclid(STEP)
+    now.periods(STEP)
 }
 
 /// The code of a time step (RFC 4226 section 5.3).
@@ -75,6 +78,8 @@ pub fn matching_step(secret: &str, typed: u32, now: Timestamp, last: i64) -> Opt
 
 #[cfg(test)]
 mod tests {
+    use domain::timestamp::milliseconds;
+
     use super::*;
 
     /// The secret of the test vectors, in ASCII.
@@ -103,7 +108,7 @@ mod tests {
         let own = step_at(now);
         let typed = code(SECRET, own);
         for (steps, counts) in [(-2, false), (-1, true), (0, true), (1, true), (2, false)] {
-            let at = Timestamp(now.0 + steps * STEP);
+            let at = Timestamp(now.0 + steps * milliseconds(STEP));
             let found = matching_step(&secret, typed, at, 0);
             assert_eq!(found, counts.then_some(own), "{steps}");
         }

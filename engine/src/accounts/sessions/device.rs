@@ -13,7 +13,7 @@ use crate::Origin;
 use crate::accounts::{Accounts, BASE64URL, Login};
 
 /// How long a browser is known after a sign-in.
-pub const DEVICE_LIFETIME: Duration = Duration::from_secs(90 * 86_400);
+pub const DEVICE_LIFETIME: Duration = Duration::from_hours(90 * 24);
 
 /// The scope and the label that device cookies are sealed for.
 const SCOPE: &str = "device";

@@ -1,9 +1,8 @@
 //! A request for an API token, and its validation.
 
-use std::time::Duration;
-
 use domain::account::Role;
 use domain::outbox::{Priority, PriorityLimits};
+use domain::timestamp::DAY;
 use domain::{EmailAddress, Kind, Refusal, SendingLimits, SendingQuota, Timestamp};
 
 use crate::mail::check_address;
@@ -16,8 +15,6 @@ const NAME: usize = 64;
 const MAX_DAYS: u32 = 3650;
 /// The maximum number of senders.
 const MAX_SENDERS: usize = 100;
-
-const DAY: Duration = Duration::from_hours(24);
 
 /// The fault of a user's token that is to send from any address.
 const ANY_SENDER: &str = "Only a token of an administrator may send from any address. Add sender \

@@ -12,6 +12,7 @@ use axum::http::{Request, Response};
 use domain::mail::dkim::DkimAlgorithm;
 use domain::settings::PasswordChange;
 use domain::settings::relay::{Change, RelayChange};
+use domain::timestamp::DAY;
 use domain::{Form, Label, SecretString};
 use engine::smtp::PublicAddresses;
 use engine::{
@@ -38,8 +39,6 @@ pub const SCOPES: [&str; 3] = ["send", "read", "admin"];
 
 /// How long the worker waits for results when it stops.
 const GRACE: Duration = Duration::from_secs(30);
-
-const DAY: Duration = Duration::from_hours(24);
 
 pub struct TenantServer {
     _folder: tempfile::TempDir,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::settings::PasswordChange;
+use domain::timestamp::DAY;
 use domain::{Form, Label};
 use engine::{Actor, Config, DeliveryConfig, Postern, Retention, Submission, Submissions};
 use opentelemetry_sdk::trace::Sampler;
@@ -17,8 +18,6 @@ use crate::process::signals::GRACE;
 
 /// Longer than a slow machine needs.
 const DEADLINE: Duration = Duration::from_secs(90);
-
-const DAY: Duration = Duration::from_secs(86_400);
 
 /// Answers requests with 200, and gives their bodies to `bodies`. Returns the URL of traces.
 async fn collector(bodies: mpsc::UnboundedSender<Vec<u8>>) -> String {

@@ -169,11 +169,12 @@ pub async fn remove_of_account(
 
 #[cfg(test)]
 mod tests {
+    use domain::timestamp::DAY;
+
     use super::super::read;
     use super::*;
 
     const HOUR: Duration = Duration::from_secs(3600);
-    const DAY: Duration = Duration::from_secs(86_400);
 
     /// 2026-11-20 05:13:30 UTC.
     const NOW: Timestamp = Timestamp(1_795_151_610_000);

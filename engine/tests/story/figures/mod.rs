@@ -9,6 +9,7 @@ use domain::account::Role;
 use domain::figures::{FigureQuery, FigureStep, FigureSubject, Figures};
 use domain::outbox::{MessageAction, RecipientState, Selection};
 use domain::settings::PasswordChange;
+use domain::timestamp::DAY;
 use engine::{Actor, Config, NewToken, Postern, Submissions};
 use sqlx::AssertSqlSafe;
 
@@ -18,7 +19,6 @@ use crate::own_relay::{own_form, relay};
 use crate::wait::wait_for;
 
 const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(86_400);
 
 const DESK: &str = "desk@example.net";
 const GONE: &str = "gone@example.net";

@@ -4,12 +4,11 @@ use std::time::{Duration, Instant};
 
 use domain::Timestamp;
 use domain::figures::{FigureStep, FigureSubject, LatencyHistogram};
+use domain::timestamp::DAY;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::environment::{TestEnv, execute};
 use crate::figures::numbers;
-
-const DAY: Duration = Duration::from_secs(86_400);
 
 /// The id of an account without its last two digits.
 const ACCOUNT: &str = "01JD00000000000000000000";

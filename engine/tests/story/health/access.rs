@@ -6,12 +6,13 @@ use std::time::Duration;
 use domain::account::Role;
 use domain::health::HealthState;
 use domain::settings::PasswordChange;
+use domain::timestamp::DAY;
 use domain::{Kind, Label, Refusal, Stage};
 use engine::{AccountChange, Actor};
 use testkit::{Relay, RelayScript};
 
 use crate::environment::TestEnv;
-use crate::health::{CLOSED, DAY, MINUTE, checks};
+use crate::health::{CLOSED, MINUTE, checks};
 use crate::outbox::through;
 use crate::own_relay::{own_form, relay};
 use crate::settings::relays::switched;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use domain::health::{HealthState, HealthView};
 use domain::outbox::RecipientState;
 use domain::settings::PasswordChange;
+use domain::timestamp::DAY;
 use domain::{Label, Stage};
 use engine::{Actor, Config, Postern};
 use testkit::pki::PrivateAuthority;
@@ -23,7 +24,6 @@ use crate::wait::wait_for;
 
 pub const CLOSED: &str = "554 5.3.2 closed for maintenance";
 pub const MINUTE: Duration = Duration::from_secs(60);
-pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The number of checks that a relay answered: delivery sends no NOOP.
 pub fn checks(relay: &Relay) -> usize {

@@ -7,11 +7,12 @@ use domain::account::Role;
 use domain::health::HealthState;
 use domain::home::{HomeFacts, MailStatus};
 use domain::outbox::RecipientState;
+use domain::timestamp::DAY;
 use engine::Actor;
 use testkit::{Relay, RelayScript};
 
 use crate::environment::TestEnv;
-use crate::health::{CLOSED, DAY};
+use crate::health::CLOSED;
 use crate::home::is_stopped;
 use crate::outbox::{TestWorker, is};
 use crate::wait::wait_for;

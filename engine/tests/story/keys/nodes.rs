@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use domain::timestamp::DAY;
 use engine::Actor;
 
 use crate::environment::{TestEnv, execute};
@@ -11,8 +12,6 @@ use crate::webhooks::organisation_webhooks;
 
 /// Longer than a node counts that does not report its key files.
 const AWAY: Duration = Duration::from_secs(61);
-
-const DAY: Duration = Duration::from_hours(24);
 
 async fn a_node_that_was_away_keeps_a_retired_key_that_it_sealed_with(env: TestEnv) {
     let admin = env.admin().await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::account::Role;
 use domain::outbox::{MessageAction, RecipientState, Search, Selection};
+use domain::timestamp::DAY;
 use engine::Actor;
 
 use crate::environment::{TestEnv, execute};
@@ -11,8 +12,6 @@ use crate::outbox::TestWorker;
 use testkit::{Relay, RelayScript};
 
 const USER: &str = "user@example.org";
-
-const DAY: Duration = Duration::from_secs(86_400);
 
 /// The recipients of each state.
 type Numbers = Vec<(RecipientState, i64)>;

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use domain::Kind;
 use domain::outbox::{RecipientState, Suppression, SuppressionSearch};
+use domain::timestamp::DAY;
 use engine::Actor;
 
 use crate::environment::TestEnv;
 use crate::outbox::{TestWorker, is};
 use testkit::{Relay, RelayScript};
-
-const DAY: Duration = Duration::from_secs(86_400);
 
 async fn listed(env: &TestEnv, admin: &Actor, search: &SuppressionSearch) -> Vec<Suppression> {
     let listed = env.postern.outbox().suppressions(admin, search).await;

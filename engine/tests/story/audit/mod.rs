@@ -66,7 +66,25 @@ impl TestEnv {
     }
 }
 
-async fn signing_out_is_one_row(env: TestEnv) {
+/// Notes each write of a session or of an audit row in the table `written`.
+const NOTE_WRITES: &str = "CREATE TABLE written (what TEXT NOT NULL);
+    CREATE TRIGGER a AFTER INSERT ON session BEGIN INSERT INTO written VALUES ('INSERT session'); END;
+    CREATE TRIGGER b AFTER UPDATE ON session BEGIN INSERT INTO written VALUES ('UPDATE session'); END;
+    CREATE TRIGGER c AFTER DELETE ON session BEGIN INSERT INTO written VALUES ('DELETE session'); END;
+    CREATE TRIGGER d AFTER INSERT ON audit BEGIN INSERT INTO written VALUES ('INSERT audit'); END;
+    CREATE TRIGGER e AFTER UPDATE ON audit BEGIN INSERT INTO written VALUES ('UPDATE audit'); END;
+    CREATE TRIGGER f AFTER DELETE ON audit BEGIN INSERT INTO written VALUES ('DELETE audit'); END";
+
+/// [`NOTE_WRITES`] for PostgreSQL.
+const NOTE_WRITES_POSTGRES: &str = "CREATE TABLE written (what TEXT NOT NULL);
+    CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN INSERT INTO written VALUES (TG_OP || ' ' || TG_TABLE_NAME); RETURN NULL; END $$;
+    CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON session
+    FOR EACH ROW EXECUTE FUNCTION note();
+    CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON audit
+    FOR EACH ROW EXECUTE FUNCTION note()";
+
+async fn signing_out_writes_once(env: TestEnv) {
     let (admin, ann) = (
         env.admin().await,
         env.sign_in("ann@example.org", Role::User).await,
@@ -74,7 +92,28 @@ async fn signing_out_is_one_row(env: TestEnv) {
     let accounts = env.postern.accounts();
     let trail = async || env.postern.audit().trail(&admin, 100).await.expect("rows");
     let before = trail().await.len();
+    let on_postgres = env.config.database.is_some();
+    env.tamper(match on_postgres {
+        true => NOTE_WRITES_POSTGRES,
+        false => NOTE_WRITES,
+    })
+    .await;
     accounts.logout(&ann).await.expect("signs out");
+    let mut connection = env.connection().await;
+    let written: Vec<(String,)> = sqlx::query_as("SELECT what FROM written ORDER BY what")
+        .fetch_all(&mut connection)
+        .await
+        .expect("rows");
+    let written: Vec<&str> = written.iter().map(|(what,)| what.as_str()).collect();
+    assert_eq!(written, ["DELETE session", "INSERT audit"]);
+    if on_postgres {
+        let commits = "SELECT COUNT(DISTINCT xmin::text) FROM written";
+        let (commits,): (i64,) = sqlx::query_as(commits)
+            .fetch_one(&mut connection)
+            .await
+            .expect("a number");
+        assert_eq!(commits, 1);
+    }
     let rows = trail().await;
     let new = rows.len() - before;
     let of_ann = rows.iter().filter(|row| row.action == "logout");
@@ -249,7 +288,7 @@ async fn audit_rows_are_deleted_after_their_retention(env: TestEnv) {
 
 stories! {
     both {
-        signing_out_is_one_row;
+        signing_out_writes_once;
         throttled_logins_are_one_row_a_minute;
         refusals_that_repeat_are_one_row_a_minute;
         guesses_of_a_setup_link_from_many_networks_fill_no_log;

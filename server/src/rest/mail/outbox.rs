@@ -95,6 +95,7 @@ struct DeliveryProcess {
     /// The number of open connections to relays.
     #[schema(example = 4)]
     connections: i64,
+    /// Recipients, within the last minute.
     #[schema(example = 118)]
     delivered_per_minute: i64,
     /// The latency from acceptance to delivery in the last minute.

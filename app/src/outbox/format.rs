@@ -65,12 +65,12 @@ pub fn took(duration: Duration) -> String {
     }
 }
 
-/// As in `4.2 kB`, of octets.
-pub fn size(octets: i64) -> String {
-    match octets {
-        ..1_000 => counted(octets, "byte"),
-        1_000..1_000_000 => format!("{}.{} kB", octets / 1_000, octets % 1_000 / 100),
-        _ => format!("{}.{} MB", octets / 1_000_000, octets % 1_000_000 / 100_000),
+/// As in `4.2 kB`, of bytes.
+pub fn size(bytes: i64) -> String {
+    match bytes {
+        ..1_000 => counted(bytes, "byte"),
+        1_000..1_000_000 => format!("{}.{} kB", bytes / 1_000, bytes % 1_000 / 100),
+        _ => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
     }
 }
 
@@ -136,7 +136,7 @@ pub fn description(search: &Search) -> Option<String> {
         since,
         until,
     } = search;
-    let some = |text: &String, words: String| (!text.is_empty()).then_some(words);
+    let some = |criterion: &String, text: String| (!criterion.is_empty()).then_some(text);
     let parts = [
         state.map(|state: RecipientState| state.title().to_lowercase()),
         some(address, format!("to {address}…")),

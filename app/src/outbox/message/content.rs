@@ -29,11 +29,11 @@ pub fn Content(message: ParsedMessage, source: String) -> AnyView {
         .attachments
         .into_iter()
         .map(|attached| {
-            let octets = i64::try_from(attached.size).unwrap_or(i64::MAX);
+            let bytes = i64::try_from(attached.size).unwrap_or(i64::MAX);
             view! {
                 <li>
                     <span>{attached.name}</span>
-                    <span class="content-detail">{attached.content_type} ", " {size(octets)}</span>
+                    <span class="content-detail">{attached.content_type} ", " {size(bytes)}</span>
                 </li>
             }
         })

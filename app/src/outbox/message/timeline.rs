@@ -28,12 +28,12 @@ pub fn Timeline(recipient: RecipientView, accepted: Timestamp, viewer: Viewer) -
             </li>
             {events.collect_view()}
             {next
-                .map(|(at, words)| {
+                .map(|(at, text)| {
                     view! {
                         <li class="event event-next">
                             {at.map(|at| view! { <Exact at /> })}
                             <div class="event-body">
-                                <p>{words}</p>
+                                <p>{text}</p>
                             </div>
                         </li>
                     }
@@ -164,7 +164,7 @@ mod tests {
                 due,
                 timeline: Vec::new(),
             };
-            let text = next(&recipient, now).map(|(_, words)| words);
+            let text = next(&recipient, now).map(|(_, text)| text);
             assert_eq!(text.as_deref(), expected);
         }
     }

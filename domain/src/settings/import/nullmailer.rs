@@ -27,7 +27,7 @@ pub fn import(files: &NullmailerFiles) -> Result<SettingsImport, Refusal> {
     let Some(first) = remotes.next() else {
         return Err(invalid("remotes names no relay."));
     };
-    let words = words(first)
+    let words = shell_words(first)
         .ok_or_else(|| invalid("The first line of remotes has a quote that is never closed."))?;
     let Some((host, rest)) = words.split_first() else {
         return Err(invalid("remotes names no relay."));
@@ -141,7 +141,7 @@ fn options_of(options: &[String], import: &mut SettingsImport) -> Result<(), Ref
 }
 
 /// Splits a line into words, with quotes as in a shell; `None` for a quote that is not closed.
-fn words(line: &str) -> Option<Vec<String>> {
+fn shell_words(line: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;

@@ -22,7 +22,7 @@ const FOLD: usize = 76;
 
 /// Writes `name: value`, an unstructured field. Neither may contain a control character.
 pub(super) fn unstructured(out: &mut String, name: &str, value: &str) {
-    line(out, name, |writer| words(writer, value));
+    line(out, name, |writer| encoded_words(writer, value));
 }
 
 /// Writes `name: value`, an unstructured field that decodes to the same text: values that look like an
@@ -103,7 +103,7 @@ fn one(writer: &mut EmailWriter<'_>, mailbox: &Mailbox) -> fmt::Result {
 }
 
 /// Writes runs of non-ASCII words as encoded words (RFC 2047), and the rest unencoded.
-fn words(writer: &mut EmailWriter<'_>, value: &str) -> fmt::Result {
+fn encoded_words(writer: &mut EmailWriter<'_>, value: &str) -> fmt::Result {
     if value.is_ascii() {
         return writer.folding().write_str(value);
     }

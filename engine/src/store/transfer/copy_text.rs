@@ -96,7 +96,7 @@ impl<S: FnMut(Vec<u8>) -> bool> CopyWriter<S> {
             ValueRef::Null => self.push(b"\\N"),
             ValueRef::Integer(number) => self.push(number.to_string().as_bytes()),
             ValueRef::Text(text) => self.text(text),
-            ValueRef::Blob(octets) => self.octets(octets),
+            ValueRef::Blob(octets) => self.bytea(octets),
             ValueRef::Real(_) => Err(CopyFault::Value),
         }
     }
@@ -135,7 +135,7 @@ impl<S: FnMut(Vec<u8>) -> bool> CopyWriter<S> {
     }
 
     /// The format is that of `bytea_output = hex`, with the backslash escaped.
-    fn octets(&mut self, octets: &[u8]) -> Result<(), CopyFault> {
+    fn bytea(&mut self, octets: &[u8]) -> Result<(), CopyFault> {
         self.push(b"\\\\x")?;
         for part in octets.chunks(PART) {
             self.push(HEXLOWER.encode(part).as_bytes())?;

@@ -66,7 +66,8 @@ pub struct Registered {
     pub sign_count: u32,
 }
 
-fn octets(text: &str) -> Option<Vec<u8>> {
+/// Decodes base64url.
+fn decode(text: &str) -> Option<Vec<u8>> {
     BASE64URL.decode(text).ok()
 }
 
@@ -84,13 +85,13 @@ fn is_answer(client_data: &[u8], kind: &str, challenge: &str, party: &RelyingPar
 /// Checks the answer to a registration with this challenge; `None` where a check fails.
 pub fn registered(party: &RelyingParty, challenge: &str, answer: &str) -> Option<Registered> {
     let Registration { response: answer } = serde_json::from_str(answer).ok()?;
-    let client_data = octets(&answer.client_data)?;
+    let client_data = decode(&answer.client_data)?;
     if !is_answer(&client_data, "webauthn.create", challenge, party) {
         return None;
     }
-    let data = octets(&answer.authenticator_data)?;
+    let data = decode(&answer.authenticator_data)?;
     let data = AuthenticatorData::parse(&data).filter(|data| data.is_for(&party.id))?;
-    let public_key = octets(&answer.public_key)?;
+    let public_key = decode(&answer.public_key)?;
     PublicKey::parse(&public_key)?;
     Some(Registered {
         id: BASE64URL.encode(data.credential_id?),
@@ -109,17 +110,17 @@ impl Assertion {
     /// the authenticator; `None` where a check fails.
     pub fn verify(&self, party: &RelyingParty, challenge: &str, public_key: &str) -> Option<u32> {
         let answer = &self.response;
-        let client_data = octets(&answer.client_data)?;
+        let client_data = decode(&answer.client_data)?;
         if !is_answer(&client_data, "webauthn.get", challenge, party) {
             return None;
         }
         // Section 7.2: the signature is over the authenticator data and the hash of the client data.
-        let mut signed = octets(&answer.authenticator_data)?;
+        let mut signed = decode(&answer.authenticator_data)?;
         let data = AuthenticatorData::parse(&signed).filter(|data| data.is_for(&party.id))?;
         let sign_count = data.sign_count;
         signed.extend(Sha256::digest(&client_data));
-        let key = PublicKey::parse(&octets(public_key)?)?;
-        let is_signed = key.verifies(&signed, &octets(&answer.signature)?);
+        let key = PublicKey::parse(&decode(public_key)?)?;
+        let is_signed = key.verifies(&signed, &decode(&answer.signature)?);
         is_signed.then_some(sign_count)
     }
 }
@@ -207,7 +208,7 @@ mod tests {
         let value: Value = serde_json::from_str(&answer).expect("JSON");
         for part in ["clientDataJSON", "authenticatorData", "signature"] {
             let text = value["response"][part].as_str().expect("text");
-            let mut changed = octets(text).expect("base64url");
+            let mut changed = decode(text).expect("base64url");
             // Of the counter, of the signature, and after the end of the client data.
             match part {
                 "clientDataJSON" => changed.push(b' '),

@@ -147,6 +147,19 @@ pub fn milliseconds(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// A length of time in its largest whole unit, as in `7 days`, `24 hours` and `30 minutes`.
+pub fn in_words(time: Duration) -> String {
+    let day = DAY.as_secs();
+    let (number, unit) = match time.as_secs() {
+        seconds if seconds > day && seconds.is_multiple_of(day) => (seconds / day, "day"),
+        seconds if seconds.is_multiple_of(3600) => (seconds / 3600, "hour"),
+        seconds if seconds.is_multiple_of(60) => (seconds / 60, "minute"),
+        seconds => (seconds, "second"),
+    };
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {unit}{plural}")
+}
+
 impl fmt::Display for Timestamp {
     /// Formats for display: `2026-11-20 05:13 UTC`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -237,6 +250,20 @@ mod tests {
             assert_eq!(at.period_start(DAY), Timestamp(start), "{milliseconds}");
         }
         assert_eq!(Timestamp(59_999).periods(Duration::from_secs(30)), 1);
+    }
+
+    #[test]
+    fn lengths_are_named_in_their_largest_whole_unit() {
+        for (seconds, expected) in [
+            (7 * 86_400, "7 days"),
+            (86_400, "24 hours"),
+            (90_000, "25 hours"),
+            (3600, "1 hour"),
+            (1800, "30 minutes"),
+            (90, "90 seconds"),
+        ] {
+            assert_eq!(in_words(Duration::from_secs(seconds)), expected);
+        }
     }
 
     #[test]

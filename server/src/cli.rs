@@ -441,6 +441,9 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
+    use domain::account::mailed_link::INVITATION_LIFETIME;
+    use domain::timestamp::in_words;
+
     use super::Cli;
 
     fn undocumented(command: &clap::Command, found: &mut Vec<String>) {
@@ -454,6 +457,18 @@ mod tests {
         for sub in command.get_subcommands() {
             undocumented(sub, found);
         }
+    }
+
+    #[test]
+    fn the_help_of_invite_names_the_lifetime_of_its_link() {
+        let cli = Cli::with_sendmail();
+        let invite = cli
+            .find_subcommand("account")
+            .and_then(|account| account.find_subcommand("invite"));
+        let about = invite.and_then(clap::Command::get_about).expect("its help");
+        let about = about.to_string();
+        let lifetime = in_words(INVITATION_LIFETIME);
+        assert!(about.ends_with(&format!("within {lifetime}")), "{about}");
     }
 
     #[test]

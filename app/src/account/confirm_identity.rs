@@ -1,5 +1,7 @@
 //! The page that asks a person for the second factor or the password again, before certain acts.
 
+use domain::account::session::CONFIRMATION_LIFETIME;
+use domain::timestamp::in_words;
 use engine::{Actor, FactorChoices, Postern};
 
 use super::CONFIRM_IDENTITY;
@@ -60,7 +62,9 @@ pub fn ConfirmIdentityPage() -> impl IntoView {
                 <header class="page-head">
                     <h1>"Confirm that it is you"</h1>
                     <p>
-                        "This needs a sign-in or a confirmation within the last 10 minutes, so that nobody does it at a screen you left."
+                        "This needs a sign-in or a confirmation within the last "
+                        {in_words(CONFIRMATION_LIFETIME)}
+                        ", so that nobody does it at a screen you left."
                     </p>
                 </header>
                 {other_fault(&[CONFIRMATION]).map(|text| view! { <ErrorNotice text /> })}

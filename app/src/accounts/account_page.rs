@@ -1,8 +1,9 @@
 //! The page of an account: its role and state, its sender addresses, its sessions and its tokens.
 
-use domain::account::mailed_link::{INVITATION_LIFETIME, lifetime_in_words};
+use domain::account::mailed_link::INVITATION_LIFETIME;
 use domain::account::{AccountState, AccountView, Role, SessionView};
 use domain::figures::FigureSubject;
+use domain::timestamp::in_words;
 use domain::{Refusal, SendingQuota, Timestamp};
 use engine::{Actor, NewestTokens, Postern, SenderView};
 
@@ -120,7 +121,7 @@ fn done(flash: Flash) -> Option<String> {
         Flash::AccountCreated(email) => Some(format!("{email} can sign in now.")),
         Flash::AccountInvited(email) => Some(format!(
             "An invitation is mailed to {email}. Its link works once, within {}.",
-            lifetime_in_words(INVITATION_LIFETIME)
+            in_words(INVITATION_LIFETIME)
         )),
         Flash::AccountChanged(email) => Some(format!("{email} is changed.")),
         Flash::AccountDisabled(email) => Some(format!(
@@ -143,7 +144,7 @@ fn InvitationLinkNotice(link: InvitationLink, email: String) -> AnyView {
         <div class="notice notice-warn" role="status">
             <p>
                 "No invitation was mailed: " {link.reason} ". Give this link to " {email}
-                ". It works once, within " {lifetime_in_words(INVITATION_LIFETIME)}
+                ". It works once, within " {in_words(INVITATION_LIFETIME)}
                 ", and is not shown again."
             </p>
             <code class="token-secret">{link.link}</code>

@@ -1,8 +1,9 @@
 //! The form that adds an account: with a password, or by an invitation.
 
 use domain::account::Role;
-use domain::account::mailed_link::{INVITATION_LIFETIME, lifetime_in_words};
+use domain::account::mailed_link::INVITATION_LIFETIME;
 use domain::account::password::password_rule;
+use domain::timestamp::in_words;
 use engine::MailOutage;
 
 use super::ACCOUNTS;
@@ -18,7 +19,7 @@ pub const ADDED: [&str; 3] = ["email", "role", "password"];
 #[component]
 pub fn AddAccount(outage: Option<MailOutage>) -> AnyView {
     let typed = use_context::<TypedAccount>().unwrap_or_default();
-    let lifetime = lifetime_in_words(INVITATION_LIFETIME);
+    let lifetime = in_words(INVITATION_LIFETIME);
     let way = match &outage {
         None => format!(
             "An invitation is mailed to the address: a link that sets the password, once, within \

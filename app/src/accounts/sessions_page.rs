@@ -1,5 +1,7 @@
 //! The page that lists the sessions of all accounts, with buttons that end them.
 
+use domain::account::session::{SESSION_IDLE, SESSION_LIFETIME};
+use domain::timestamp::in_words;
 use domain::{Fields, Refusal};
 use engine::{AccountSession, AllSessions, Postern};
 
@@ -35,7 +37,9 @@ pub fn SessionsPage() -> impl IntoView {
                         </a>
                         <h1>"Sessions"</h1>
                         <p>
-                            "Where people are signed in. A session ends by itself after two hours without use, and twelve in all."
+                            "Where people are signed in. A session ends by itself after "
+                            {in_words(SESSION_IDLE)} " without use, and after "
+                            {in_words(SESSION_LIFETIME)} " in all."
                         </p>
                     </header>
                     {fault.map(|text| view! { <ErrorNotice text /> })}

@@ -1,8 +1,9 @@
 //! The page of a domain: its check, its DKIM keys and the forms to make one, for administrators.
 
 use domain::Refusal;
-use domain::mail::dkim::{DkimAlgorithm, DkimKeyView};
+use domain::mail::dkim::{DKIM_RETENTION, DkimAlgorithm, DkimKeyView};
 use domain::mail::domain_check::DomainCheck;
+use domain::timestamp::in_words;
 use engine::{Actor, Postern};
 
 use super::badge::CheckBadge;
@@ -115,7 +116,9 @@ fn Keys(domain: String, keys: Vec<DkimKeyView>) -> AnyView {
             <header class="card-head">
                 <h2 id="keys-title">"DKIM keys of Postern"</h2>
                 <p>
-                    "An active key signs the mail of this domain when it is accepted. To replace a key, make another one, put its record into DNS, and activate it; the old one is kept for 7 days. RSA is verified by every receiver; an Ed25519 key may sign beside it."
+                    "An active key signs the mail of this domain when it is accepted. To replace a key, make another one, put its record into DNS, and activate it; the old one is kept for "
+                    {in_words(DKIM_RETENTION)}
+                    ". RSA is verified by every receiver; an Ed25519 key may sign beside it."
                 </p>
             </header>
             {list}

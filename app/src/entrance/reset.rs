@@ -1,7 +1,8 @@
 //! The pages of a forgotten password: the request of a link, and the new password.
 
 use domain::Kind;
-use domain::account::mailed_link::{RESET_LIFETIME, lifetime_in_words};
+use domain::account::mailed_link::RESET_LIFETIME;
+use domain::timestamp::in_words;
 use engine::Postern;
 
 use super::set_password::SetPassword;
@@ -32,7 +33,7 @@ fn request() -> AnyView {
                     title="Forgotten your password?"
                     intro=format!(
                         "A link that sets a new one is mailed to you. It works once, within {}.",
-                        lifetime_in_words(RESET_LIFETIME),
+                        in_words(RESET_LIFETIME),
                     )
                 >
                     {other.map(|text| view! { <ErrorNotice text /> })}
@@ -77,7 +78,7 @@ fn request() -> AnyView {
 
 /// The answer to every request, whether or not there is such an account.
 fn requested() -> AnyView {
-    let lifetime = lifetime_in_words(RESET_LIFETIME);
+    let lifetime = in_words(RESET_LIFETIME);
     let intro = format!(
         "If there is an account with this address, a link is on its way to it. It works once, within \
          {lifetime}; a newer one ends the one before. After three of them no more are mailed until \

@@ -1,6 +1,7 @@
 //! The page of the addresses that one's own account sends from.
 
-use domain::account::mailed_link::{SENDER_LINK_LIFETIME, lifetime_in_words};
+use domain::account::mailed_link::SENDER_LINK_LIFETIME;
+use domain::timestamp::in_words;
 use engine::{Actor, Postern};
 
 use super::{REMOVE_SENDER, SEND_AGAIN, SENDERS, SenderForm, SenderList};
@@ -38,7 +39,7 @@ fn done(flash: Flash) -> Option<String> {
         Flash::SenderAsked(address) => Some(format!(
             "A link is mailed to {address}. It works once, within {}; until it is used, you cannot \
              send from the address.",
-            lifetime_in_words(SENDER_LINK_LIFETIME)
+            in_words(SENDER_LINK_LIFETIME)
         )),
         Flash::SenderRemoved => Some("The address is removed.".to_owned()),
         _ => None,

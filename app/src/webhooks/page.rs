@@ -1,7 +1,8 @@
 //! The page of the webhooks: of the organisation for administrators, and of the own account.
 
 use domain::Refusal;
-use domain::webhook::{WebhookDelivery, WebhookView};
+use domain::timestamp::in_words;
+use domain::webhook::{WEBHOOK_LIFETIME, WebhookDelivery, WebhookView};
 use engine::{Actor, Postern, WebhookOwner};
 
 use super::add_form::AddWebhook;
@@ -87,7 +88,8 @@ fn WebhooksHead(owner: WebhookOwner, title: &'static str) -> AnyView {
                 <h1>{title}</h1>
                 <p>
                     "When a "<a href=RELAYS>"relay"</a>
-                    " goes down, fails now and then or recovers, an event is posted to each of these URLs, signed by the Standard Webhooks specification and tried again for up to 3 days. Administrators get a mail as well."
+                    " goes down, fails now and then or recovers, an event is posted to each of these URLs, signed by the Standard Webhooks specification and tried again for up to "
+                    {in_words(WEBHOOK_LIFETIME)} ". Administrators get a mail as well."
                 </p>
             </header>
         }
@@ -99,7 +101,8 @@ fn WebhooksHead(owner: WebhookOwner, title: &'static str) -> AnyView {
                 </a>
                 <h1>{title}</h1>
                 <p>
-                    "A mail that you submit over HTTP names one of these URLs. When it is delivered, deferred or failed, an event for each recipient is posted to that URL, signed by the Standard Webhooks specification and tried again for up to 3 days."
+                    "A mail that you submit over HTTP names one of these URLs. When it is delivered, deferred or failed, an event for each recipient is posted to that URL, signed by the Standard Webhooks specification and tried again for up to "
+                    {in_words(WEBHOOK_LIFETIME)} "."
                 </p>
             </header>
         }

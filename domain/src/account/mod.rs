@@ -1,8 +1,9 @@
-//! Accounts: their views and roles, passwords, mailed links, and the policy of the organisation.
+//! Accounts: their views and roles, passwords, sessions, mailed links, and the policy of the organisation.
 
 pub mod mailed_link;
 pub mod password;
 pub mod policy;
+pub mod session;
 mod view;
 
 pub use view::{AccountState, AccountView, Role, SessionView};

@@ -73,6 +73,13 @@ fn exponential(first: Duration, failures: i64, most: Duration, jitter: Jitter) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::timestamp::DAY;
+
+    #[test]
+    fn messages_are_tried_for_five_days() {
+        // So it says in reports, in replies and on pages.
+        assert_eq!(MAXIMAL_QUEUE_LIFETIME, DAY * 5);
+    }
 
     #[test]
     fn backoff_doubles_up_to_a_bound() {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use domain::crypto::keys::{
     BrowserKeyView, KeysView, SealedCount, SealingKeyState, SealingKeyView, counted,
 };
+use domain::timestamp::in_words;
 use domain::{Kind, Refusal, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -203,11 +204,11 @@ impl SealingKeys {
         let since = successor.and_then(|key| key.activated_at);
         if let Some(since) = since.filter(|_| key.is_active()) {
             if now.saturating_since(since) < SETTLING {
-                return refused(
+                return refused(format!(
                     "Another key seals only since a few seconds, and a process may not know of it yet. \
-                     Try again in 15 seconds."
-                        .to_owned(),
-                );
+                     Try again in {}.",
+                    in_words(SETTLING)
+                ));
             }
             // A node that reported since has followed the keys before.
             let own = self.vault.key_folder();

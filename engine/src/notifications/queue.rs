@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::Refusal;
+use domain::timestamp::in_words;
 use domain::webhook::{WEBHOOK_LIFETIME, WebhookDeliveryState, webhook_backoff};
 
 use super::attempt::{UnsendableEvent, WebhookAttempt, WebhookOutcome};
@@ -21,9 +22,6 @@ const RECORD_PAUSE: Duration = Duration::from_secs(1);
 
 /// How many events are given up with one, so that the transaction is short.
 const GIVEN_UP_MAX: i64 = 1_000;
-
-/// The answer of an event that was given up with the ones before it.
-const GIVEN_UP: &str = "Not sent within 3 days: the events before it failed.";
 
 impl Notifications {
     /// Claims the oldest event of each endpoint where it is due. Until its outcome is recorded or the lease
@@ -154,8 +152,12 @@ impl Notifications {
             let next = now + webhook_backoff(i64::MAX, rand::random());
             let created = next - WEBHOOK_LIFETIME;
             let webhook = &event.webhook_id;
+            let answer = format!(
+                "Not sent within {}: the events before it failed.",
+                in_words(WEBHOOK_LIFETIME)
+            );
             let given_up =
-                webhook_deliveries::give_up(work, webhook, created, GIVEN_UP_MAX, GIVEN_UP).await?;
+                webhook_deliveries::give_up(work, webhook, created, GIVEN_UP_MAX, &answer).await?;
             // Where there are more, the next attempt follows now: new events wait for this transaction.
             if given_up < GIVEN_UP_MAX.unsigned_abs() {
                 webhook_deliveries::defer(work, webhook, next).await?;

@@ -1,7 +1,7 @@
 //! Confirmation of a session: its person proves the second factor again, or else the password.
 
-use std::time::Duration;
-
+use domain::account::session::CONFIRMATION_LIFETIME;
+use domain::timestamp::in_words;
 use domain::{Kind, Refusal, SecretString};
 
 use super::verification::{FactorCheck, throttle_keys};
@@ -12,30 +12,29 @@ use crate::audit::Action;
 use crate::store::accounts::{self, Account, second_factors, sessions};
 use crate::store::commit;
 
-/// How long a confirmation counts. A sign-in is one.
-const RECENT: Duration = Duration::from_secs(10 * 60);
-
 /// The field of the answer, and of the refusal of a session without one.
 const FIELD: &str = "confirmation";
 
 impl Accounts {
-    /// Checks that the actor's session began or was confirmed within the last 10 minutes. Tokens and local
+    /// Checks that the actor's session began or was confirmed within [`CONFIRMATION_LIFETIME`]. Tokens and local
     /// users have no session, and are not asked.
     ///
     /// # Errors
     /// [`Kind::Forbidden`] under `confirmation` for an older session.
     pub fn recently_confirmed(&self, actor: &Actor) -> Result<(), Refusal> {
         let now = self.clock.now();
-        let is_recent =
-            |session: &sessions::SessionRow| now.saturating_since(session.confirmed_at) < RECENT;
+        let is_recent = |session: &sessions::SessionRow| {
+            now.saturating_since(session.confirmed_at) < CONFIRMATION_LIFETIME
+        };
         if actor.as_session().is_none_or(is_recent) {
             return Ok(());
         }
-        Err(Refusal::of(
-            Kind::Forbidden,
-            FIELD,
-            "Confirm that it is you: open /confirm in the browser of this session, then try again within 10 minutes.",
-        ))
+        let text = format!(
+            "Confirm that it is you: open /confirm in the browser of this session, then try again \
+             within {}.",
+            in_words(CONFIRMATION_LIFETIME)
+        );
+        Err(Refusal::of(Kind::Forbidden, FIELD, text))
     }
 
     /// Confirms the actor's session with a code of the account's authenticator app, a recovery code, or what a

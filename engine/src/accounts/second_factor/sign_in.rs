@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::timestamp::in_words;
 use domain::{Kind, Refusal, SecretString};
 
 use super::verification::{FactorCheck, throttle_keys};
@@ -21,7 +22,10 @@ const TRIES: i64 = 5;
 const UNKNOWN: &str = "second step";
 
 fn ended() -> Refusal {
-    let text = "This sign-in took longer than 5 minutes, or had 5 wrong answers. Sign in again.";
+    let text = format!(
+        "This sign-in took longer than {}, or had {TRIES} wrong answers. Sign in again.",
+        in_words(SECOND_STEP_LIFETIME)
+    );
     Refusal::new(Kind::Unauthenticated, text)
 }
 

@@ -1,9 +1,10 @@
 //! The sessions of all accounts, as administrators see and end them.
 
 use domain::account::SessionView;
+use domain::account::session::{SESSION_IDLE, SESSION_LIFETIME};
 use domain::{Kind, Refusal};
 
-use super::{ABSOLUTE, IDLE, view};
+use super::view;
 use crate::Actor;
 use crate::accounts::{Accounts, LISTED};
 use crate::audit::Action;
@@ -42,8 +43,8 @@ impl Accounts {
         let mut found = sessions::matching(
             &mut connection,
             &text,
-            now - ABSOLUTE,
-            now - IDLE,
+            now - SESSION_LIFETIME,
+            now - SESSION_IDLE,
             LISTED + 1,
         )
         .await?;

@@ -6,6 +6,7 @@ pub(super) mod device;
 use std::time::Duration;
 
 use domain::account::SessionView;
+use domain::account::session::{SESSION_IDLE, SESSION_LIFETIME};
 use domain::{Kind, Refusal, SecretString, Timestamp};
 
 use super::password::throttle::{ThrottleKey, networks};
@@ -16,10 +17,6 @@ use crate::store::accounts::{self, Account, second_factors};
 use crate::store::commit;
 use crate::{Actor, Origin};
 
-/// The time without use after which a session expires.
-pub(super) const IDLE: Duration = Duration::from_hours(2);
-/// The maximum age of a session.
-pub(super) const ABSOLUTE: Duration = Duration::from_hours(12);
 /// How many sessions an account has besides the one that begins: it ends the oldest.
 const OTHERS: u32 = 49;
 /// The minimum interval between writes of the last use of a session or a token.
@@ -33,8 +30,8 @@ fn recorded(claimed: &str, most: usize) -> String {
 
 /// Whether a session has not expired.
 fn is_live(session: &SessionRow, now: Timestamp) -> bool {
-    now.saturating_since(session.begun_at) < ABSOLUTE
-        && now.saturating_since(session.last_used_at) < IDLE
+    now.saturating_since(session.begun_at) < SESSION_LIFETIME
+        && now.saturating_since(session.last_used_at) < SESSION_IDLE
 }
 
 /// A session as `actor` sees it.
@@ -178,7 +175,7 @@ impl Accounts {
         )
         .await?;
         sessions::end_oldest(&mut work, &login.account.id, &digest(secret), OTHERS).await?;
-        sessions::remove_expired(&mut work, now - ABSOLUTE, now - IDLE).await?;
+        sessions::remove_expired(&mut work, now - SESSION_LIFETIME, now - SESSION_IDLE).await?;
         let by = Signature::new(&login.account.email, origin);
         let factor: &str = login.second_factor.map_or("", Into::into);
         self.audit

@@ -70,10 +70,8 @@ impl NewToken {
             .expires_days
             .is_some_and(|days| days == 0 || days > MAX_DAYS)
         {
-            faults.add(
-                "expires_days",
-                "A token expires after 1 to 3650 days, or never.",
-            );
+            let text = format!("A token expires after 1 to {MAX_DAYS} days, or never.");
+            faults.add("expires_days", text);
         }
         if self.any_sender && account.role != Role::Admin {
             faults.add("any_sender", ANY_SENDER);

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use domain::account::Role;
 use domain::outbox::QueueKind;
+use domain::timestamp::in_words;
 use domain::{EmailAddress, Kind, Refusal, SmtpSettings};
 
 use super::group_commit::request::NewMessage;
@@ -210,7 +211,10 @@ impl Outbox {
                 })
             }
             Some(_) => {
-                let text = "This key came with another body within the last 24 hours. Use a new key for new messages.";
+                let text = format!(
+                    "This key came with another body within the last {}. Use a new key for new messages.",
+                    in_words(KEY_LIFETIME)
+                );
                 Err(Refusal::of(Kind::Invalid, "Idempotency-Key", text))
             }
         }

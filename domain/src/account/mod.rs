@@ -1,4 +1,4 @@
-//! Accounts: their views and roles, passwords, sessions, mailed links, and the policy of the organisation.
+//! Accounts: views, roles, passwords, sessions, mailed links, and the policy of the organisation.
 
 pub mod mailed_link;
 pub mod password;

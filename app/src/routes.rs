@@ -1,6 +1,5 @@
 //! The routes of the pages. `/` is handled by the server crate, and forms have routes of their own.
 
-use leptos::tachys::view::iterators::StaticVec;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::any_nested_route::{AnyNestedRoute, IntoAnyNestedRoute as _};
 use leptos_router::components::{Router, Routes};
@@ -84,8 +83,9 @@ pub fn App() -> impl IntoView {
 }
 
 #[component(transparent)]
-fn Pages() -> StaticVec<AnyNestedRoute> {
-    let pages = vec![
+fn Pages() -> AnyNestedRoute {
+    // Routes are matched in this order. A tuple has at most 16.
+    let first = (
         page(FixedPath(LOGIN), LoginPage),
         page(FixedPath(SECOND_STEP), SecondStepPage),
         page(FixedPath(SETUP), SetupPage),
@@ -102,6 +102,8 @@ fn Pages() -> StaticVec<AnyNestedRoute> {
         page(FixedPath(MY_RELAY_HISTORY), MyRelayHistoryPage),
         page(FixedPath(RESTORE_MY_RELAY), RestoreMyRelayPage),
         page(FixedPath(MY_RELAY), MyRelayPage),
+    );
+    let second = (
         page(FixedPath(POLICY), PolicyPage),
         page(FixedPath(OUTBOX), ListPage),
         page(FixedPath(CONFIRM), ConfirmPage),
@@ -118,6 +120,8 @@ fn Pages() -> StaticVec<AnyNestedRoute> {
         page(FixedPath(CHANGE_WEBHOOK), WebhookUrlPage),
         page(FixedPath(REMOVE_WEBHOOK), WebhookRemovalPage),
         page(FixedPath(DOMAINS), DomainsPage),
+    );
+    let third = (
         page(FixedPath(REMOVE_DKIM_KEY), DkimKeyRemovalPage),
         page((FixedPath(DOMAINS), ParamSegment("domain")), DomainPage),
         page(FixedPath(LIMITS), LimitsPage),
@@ -135,8 +139,8 @@ fn Pages() -> StaticVec<AnyNestedRoute> {
         page(FixedPath(CONFIRM_SENDER), SenderConfirmationPage),
         page(FixedPath(SECOND_FACTOR), SecondFactorPage),
         page(FixedPath(CONFIRM_IDENTITY), ConfirmIdentityPage),
-    ];
-    pages.into()
+    );
+    (first, second, third).into_any_nested_route()
 }
 
 /// A page, sent when it is complete (`SsrMode::Async`), so that its status code is right.

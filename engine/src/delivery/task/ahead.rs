@@ -38,7 +38,7 @@ enum Event {
     Answered(RecipientResults),
     Broke(BrokenSession),
     Permitted(InDoubtPermit),
-    /// Something was written, or no transaction may begin any more.
+    /// Something was written or may not be, or no transaction may begin any more.
     Recheck,
     Abandoned,
 }
@@ -111,6 +111,9 @@ impl Ahead<'_> {
             // Before it is looked at, so that no change is missed.
             let none_may_begin = task.pool().none_may_begin.notified();
             self.take_back();
+            if self.is_withdrawn() {
+                return self.withdraw();
+            }
             let is_full = match self.fill().await {
                 Ok(is_full) => is_full,
                 Err(broken) => return self.broke(broken).await,
@@ -120,9 +123,14 @@ impl Ahead<'_> {
                 return self.end();
             }
             let not_begun = is_empty || self.connection.session.not_begun() > 0;
+            let (sent, lease) = (&self.sent, task.worker.config.lease);
+            let leased = |position: usize| {
+                let sent = sent.get(position);
+                sent.is_some_and(|sent| sent.message.is_leased(lease))
+            };
             let event = tokio::select! {
                 biased;
-                outcome = self.connection.session.next_progress(), if !is_empty => match outcome {
+                next = self.connection.session.next_progress(leased), if !is_empty => match next {
                     Ok(Some(results)) => Event::Answered(results),
                     Ok(None) => Event::Recheck,
                     Err(broken) => Event::Broke(broken),
@@ -208,6 +216,26 @@ impl Ahead<'_> {
         for sent in self.sent.drain(begun + kept..).rev() {
             self.task.pool().requeue(sent.message);
         }
+    }
+
+    /// Whether the oldest message is partly written, and its lease has ended.
+    fn is_withdrawn(&self) -> bool {
+        let lease = self.task.worker.config.lease;
+        let is_leased = |oldest: &Sent| oldest.message.is_leased(lease);
+        self.connection.session.partly_written() == Some(0)
+            && self.sent.front().is_some_and(|oldest| !is_leased(oldest))
+    }
+
+    /// Gives up the oldest message, of which a part is written: it is another worker's. The relay discards
+    /// it when the connection is closed.
+    fn withdraw(mut self) -> NextStep {
+        self.sent.pop_front();
+        self.task.requeue(self.next.take());
+        // The newest first, so that the oldest is in front of the local queue.
+        for sent in self.sent.drain(..).rev() {
+            self.task.pool().requeue(sent.message);
+        }
+        NextStep::Quit
     }
 
     /// Sends a message. One whose lease has ended is another worker's.

@@ -7,6 +7,7 @@ pub(super) mod queued_message;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use domain::{Failure, Fault, Stage};
 use tokio::time::{Instant, sleep};
@@ -45,7 +46,7 @@ struct EndOfData {
     /// The permit of the message among those in doubt.
     permit: Option<InDoubtPermit>,
     /// Its leases had ended, so the end of data was not sent.
-    is_withdrawn: bool,
+    is_withdrawn: AtomicBool,
 }
 
 /// What a connection does after a message.
@@ -177,10 +178,10 @@ impl DeliveryTask {
         };
         let outcome = self.transact(connection, transaction, &mut end).await;
         drop(outgoing);
-        let permit = end.permit;
+        let (permit, is_withdrawn) = (end.permit, end.is_withdrawn.into_inner());
         let replies = match outcome {
             Ok(replies) => replies,
-            Err(_) if end.is_withdrawn => {
+            Err(_) if is_withdrawn => {
                 // The message is another worker's.
                 self.requeue(next);
                 return NextStep::Quit;
@@ -327,16 +328,25 @@ impl DeliveryTask {
             pipelined_next,
         } = transaction;
         let mut abandoned = self.worker.abandoned.subscribe();
-        // The wait for a permit may outlast the leases.
+        let EndOfData {
+            permit,
+            is_withdrawn,
+        } = end;
+        // The leases may end while the process is suspended, and while the message waits for a permit.
+        let is_leased = || {
+            let is_leased = message.is_leased(self.worker.config.lease);
+            is_withdrawn.fetch_or(!is_leased, Ordering::Relaxed);
+            is_leased
+        };
         let may_end = async {
-            let permit = self.worker.in_doubt.enter(self.route.scope).await;
-            end.is_withdrawn = !message.is_leased(self.worker.config.lease);
-            end.permit = Some(permit);
-            !end.is_withdrawn
+            *permit = Some(self.worker.in_doubt.enter(self.route.scope).await);
+            is_leased()
         };
         let session = &mut connection.session;
         tokio::select! {
-            outcome = session.deliver_if(outgoing, pipelined_next, may_end) => return outcome,
+            outcome = session.deliver_if(outgoing, pipelined_next, may_end, &is_leased) => {
+                return outcome;
+            }
             _ = abandoned.wait_for(|abandoned| *abandoned) => {}
         }
         let detail = "Postern was stopped before the relay answered";

@@ -8,7 +8,7 @@ use domain::{Failure, Fault, Stage};
 use super::in_flight::is_unknown;
 use super::{BrokenSession, Condition, Session};
 use crate::smtp::transaction::{Command, OutgoingMessage, PreparedMessage, RecipientResults};
-use crate::smtp::wire::Deadline;
+use crate::smtp::wire::{Advance, Deadline};
 
 impl Session {
     /// Whether the relay offers CHUNKING and PIPELINING, and has not refused BDAT as unknown.
@@ -84,18 +84,27 @@ impl Session {
     /// messages behind it have none either; [`Session::unanswered`] has what is known of them.
     pub async fn next_result(&mut self) -> Result<RecipientResults, BrokenSession> {
         loop {
-            if let Some(results) = self.next_progress().await? {
+            if let Some(results) = self.next_progress(|_| true).await? {
                 return Ok(results);
             }
         }
     }
 
-    /// Like [`Session::next_result`]; `None` after a write, if there are messages of which no octet is
-    /// written.
+    /// As [`Session::next_result`]; `None` where something was written and there are messages of which
+    /// nothing is, and where no more of one may be written.
+    ///
+    /// `may_write` takes the position of a message, the oldest first, and is asked before each write that has
+    /// octets of it: where it is false, neither these nor those behind them are written. One that is not
+    /// begun can be taken back. One of which a part is written ends the session once those before it are
+    /// answered: it is then [`Session::partly_written`] in the first position.
     ///
     /// # Errors
-    /// The errors of [`Session::next_result`].
-    pub async fn next_progress(&mut self) -> Result<Option<RecipientResults>, BrokenSession> {
+    /// Those of [`Session::next_result`].
+    pub async fn next_progress(
+        &mut self,
+        may_write: impl Fn(usize) -> bool,
+    ) -> Result<Option<RecipientResults>, BrokenSession> {
+        let mut only_reads = false;
         loop {
             if let Some(results) = self.conclude_first().await? {
                 return Ok(Some(results));
@@ -108,15 +117,25 @@ impl Session {
                 return Err(self.broken(failure));
             };
             let deadline = self.in_flight.deadline(awaited, self.timeouts);
-            let advanced = self.wire.advance(&mut self.in_flight.unwritten, deadline);
-            let advanced = advanced.await;
-            if advanced.is_ok() {
+            let advanced = match only_reads {
+                true => self.wire.reply(deadline).await.map(Advance::Reply),
+                false => {
+                    let (unwritten, limit) = self.in_flight.writable(&may_write);
+                    self.wire.advance(unwritten, limit, deadline).await
+                }
+            };
+            if !matches!(advanced, Err(_) | Ok(Advance::Withheld)) {
                 self.in_flight.progressed();
             }
+            only_reads = false;
             match advanced {
-                Ok(None) if self.not_begun() > 0 => return Ok(None),
-                Ok(None) => {}
-                Ok(Some(reply)) => {
+                Ok(Advance::Withheld) => match self.partly_written() {
+                    None | Some(0) => return Ok(None),
+                    Some(_) => only_reads = true,
+                },
+                Ok(Advance::Written) if self.not_begun() > 0 => return Ok(None),
+                Ok(Advance::Written) => {}
+                Ok(Advance::Reply(reply)) => {
                     self.capabilities.chunking &= !is_unknown(awaited, &reply);
                     match self.in_flight.on_reply(awaited, &reply) {
                         Ok(()) => {}
@@ -144,7 +163,12 @@ impl Session {
         self.in_flight.not_begun()
     }
 
-    /// Removes this number of the newest messages, of which no octet is written: at most
+    /// The position of the message in flight of which a part is written, the oldest first.
+    pub fn partly_written(&self) -> Option<usize> {
+        self.in_flight.partly_written()
+    }
+
+    /// Takes back this number of the newest messages, of which no octet is written: at most
     /// [`Session::not_begun`]. They have no result.
     pub fn take_back(&mut self, messages: usize) {
         self.in_flight.take_back(messages.min(self.not_begun()));

@@ -26,20 +26,21 @@ impl Session {
         message: &Arc<OutgoingMessage>,
         next: Option<&Arc<OutgoingMessage>>,
     ) -> Result<RecipientResults, BrokenSession> {
-        self.deliver_if(message, next, ready(true)).await
+        self.deliver_if(message, next, ready(true), || true).await
     }
 
-    /// Like [`Session::deliver`], but waits for `may_end` before it writes the last piece of the
-    /// message, with the end of data.
+    /// As [`Session::deliver`]; waits for `may_end` before it writes the last piece of the message, with
+    /// the end of data, and asks `may_write` before each write of the message.
     ///
     /// # Errors
-    /// The errors of [`Session::deliver`]. If `may_end` is false, the session is broken and the message
-    /// has not arrived.
+    /// Those of [`Session::deliver`]. Where `may_end` or `may_write` is false the session is broken, and the
+    /// message has not arrived.
     pub async fn deliver_if(
         &mut self,
         message: &Arc<OutgoingMessage>,
         next: Option<&Arc<OutgoingMessage>>,
         may_end: impl Future<Output = bool>,
+        may_write: impl Fn() -> bool,
     ) -> Result<RecipientResults, BrokenSession> {
         let pipelined_next = self.pipelined_next.take();
         self.begin_message()?;
@@ -63,8 +64,8 @@ impl Session {
         let next = next
             .filter(|_| self.capabilities.pipelining)
             .and_then(|next| PreparedMessage::new(next, &self.capabilities, false).ok());
-        let results = self.transact(&prepared, pipelined, next, may_end).await;
-        results.map_err(|broken| BrokenSession {
+        let results = self.transact(&prepared, pipelined, next, may_end, may_write);
+        results.await.map_err(|broken| BrokenSession {
             pipelined: pipelined || self.pipelined_next.is_some(),
             ..broken
         })

@@ -25,13 +25,14 @@ impl Session {
 
     /// Runs a whole transaction. `pipelined`: its first group of commands was sent behind the body
     /// before. That of `next` is sent behind this body where `self.pipelined_next` is set
-    /// afterwards. `may_end` is as for [`Session::deliver_if`].
+    /// afterwards. `may_end` and `may_write` are as for [`Session::deliver_if`].
     pub(super) async fn transact(
         &mut self,
         message: &PreparedMessage,
         pipelined: bool,
         next: Option<PreparedMessage>,
         may_end: impl Future<Output = bool>,
+        may_write: impl Fn() -> bool,
     ) -> Result<RecipientResults, BrokenSession> {
         // The session is broken until the result is known, and remains so if the future is dropped
         // before.
@@ -46,7 +47,7 @@ impl Session {
             }
             None => {
                 let body = &message.outgoing.message;
-                self.send_message(body, next, may_end).await?
+                self.send_message(body, next, may_end, may_write).await?
             }
         };
         Ok(plan.complete(state.results(end)))
@@ -120,12 +121,13 @@ impl Session {
     }
 
     /// Sends the message and, where `may_end` is true, the end of data with the first commands of `next`
-    /// behind it. Returns the relay's reply to the message.
+    /// behind it. Asks `may_write` before each write. Returns the relay's reply to the message.
     async fn send_message(
         &mut self,
         message: &[u8],
         mut next: Option<PreparedMessage>,
         may_end: impl Future<Output = bool>,
+        may_write: impl Fn() -> bool,
     ) -> Result<Result<Reply, Failure>, BrokenSession> {
         let observer = self.wire.observer();
         observer.line(Side::Postern, || {
@@ -144,8 +146,8 @@ impl Session {
             {
                 let waits = Instant::now();
                 if !may_end.await {
-                    let detail = "the mail was given up before its end of data";
-                    return Err(Failure::new(Stage::Data, Fault::Closed, detail).into());
+                    let failure = self.wire.failure(Stage::Data, WireError::GivenUp);
+                    return Err(failure.into());
                 }
                 // The wait for `may_end` does not count as time of the relay.
                 begun += waits.elapsed();
@@ -163,7 +165,10 @@ impl Session {
             let mut rest = &piece[..];
             let whole = Deadline::since(begun, body_timeout(size));
             let deadline = Deadline::after(DATA_BLOCK_TIMEOUT).earlier(whole);
-            match self.wire.send_body(&mut rest, commands, deadline).await {
+            let sent = self
+                .wire
+                .send_body(&mut rest, commands, deadline, &may_write);
+            match sent.await {
                 Ok(()) => written += body as u64,
                 // The relay refused the message before it had all of it.
                 Err(WireError::Refused(reply)) if reply.code != 421 => {

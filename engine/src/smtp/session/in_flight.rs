@@ -125,6 +125,35 @@ impl InFlight {
         });
     }
 
+    /// What is to be written, with the octet of everything up to which it may be, where so many are written:
+    /// to the first message of which no more may be. `may_write` takes the position of a message, the oldest
+    /// first.
+    pub fn writable<'a>(
+        &'a mut self,
+        may_write: &'a impl Fn(usize) -> bool,
+    ) -> (&'a mut Unwritten, impl Fn(u64) -> u64 + 'a) {
+        let messages = &self.messages;
+        let limit = move |written: u64| {
+            let mut unfinished = messages
+                .iter()
+                .enumerate()
+                .filter(|(_, sent)| sent.final_octet > written);
+            let withheld = unfinished.find(|(position, _)| !may_write(*position));
+            withheld.map_or(u64::MAX, |(_, sent)| sent.first_octet.max(written))
+        };
+        (&mut self.unwritten, limit)
+    }
+
+    /// The position of the message of which a part is written, the oldest first; `None` where there is none,
+    /// and where nothing can be written any more.
+    pub fn partly_written(&self) -> Option<usize> {
+        let written = self.unwritten.written();
+        let is_partly =
+            |sent: &SentMessage| (sent.first_octet + 1..sent.final_octet).contains(&written);
+        let found = self.messages.iter().position(is_partly);
+        found.filter(|_| !self.unwritten.has_failed())
+    }
+
     /// The command that is answered next.
     pub fn awaited(&self) -> Option<Command> {
         let first = self.messages.front()?;

@@ -34,8 +34,8 @@ impl Session {
             message: message.into(),
         });
         let prepared = PreparedMessage::new(&outgoing, &self.capabilities, self.transaction_open)?;
-        let results = self.transact(&prepared, false, None, ready(true)).await;
-        let mut results = results.map_err(|broken| broken.failure)?;
+        let results = self.transact(&prepared, false, None, ready(true), || true);
+        let mut results = results.await.map_err(|broken| broken.failure)?;
         let at_data = |result: &Result<Reply, Failure>| match result {
             Ok(_) => false,
             Err(failure) => failure.stage == Stage::Data,

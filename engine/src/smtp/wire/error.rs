@@ -31,6 +31,9 @@ pub(crate) enum WireError {
     },
     #[error("the connection was closed")]
     Closed,
+    /// No more of the message may be written: it is another worker's.
+    #[error("the mail was given up before its end of data")]
+    GivenUp,
     #[error(transparent)]
     Io(#[from] io::Error),
     #[error("{0}")]
@@ -63,7 +66,7 @@ impl WireError {
                 };
             }
             Self::TimedOut(_) | Self::SlowBody { .. } => Fault::TimedOut,
-            Self::Closed => Fault::Closed,
+            Self::Closed | Self::GivenUp => Fault::Closed,
             Self::Malformed(_) | Self::Extra(_) => Fault::Malformed,
             Self::LineBreak => Fault::LineBreak,
         };

@@ -37,6 +37,16 @@ pub(super) use reply::redaction::REDACTED;
 pub(super) use stream::unwritten::{PIECE_SIZE, Unwritten};
 pub(super) use tls::Tls;
 
+/// What came of writing and reading at once.
+pub(super) enum Advance {
+    /// A whole reply.
+    Reply(RawReply),
+    /// A piece was written.
+    Written,
+    /// Everything is written that may be.
+    Withheld,
+}
+
 /// A connection to a relay, encrypted or not. It notices every reply that no command asked for.
 pub(super) struct Wire {
     stream: Stream,
@@ -157,7 +167,9 @@ impl Wire {
         if let Some(reply) = self.unsolicited(deadline).await? {
             return Err(WireError::before_command(reply));
         }
-        match self.write(&mut &lines[..], usize::MAX, deadline).await {
+        let mut rest = lines;
+        let written = self.write(&mut rest, usize::MAX, deadline, || true);
+        match written.await {
             Err(WireError::Refused(reply)) => Err(WireError::before_command(reply)),
             other => other,
         }
@@ -165,19 +177,21 @@ impl Wire {
 
     /// Writes a piece of a body and the `commands` bytes of command lines behind it; `piece` keeps
     /// what was not written. The relay may refuse the mail while parts of the body are left; any
-    /// other reply before then is an error.
+    /// other reply before then is an error. `may_write` is asked before each write of the body.
     ///
     /// # Errors
-    /// [`WireError::Refused`] and [`WireError::Extra`] where a reply came before the body was written;
-    /// otherwise where the connection fails or the deadline passes.
+    /// [`WireError::Refused`] and [`WireError::Extra`] where a reply came before the body was written, and
+    /// [`WireError::GivenUp`] where it may not be; otherwise where the connection fails or the deadline
+    /// passes.
     pub async fn send_body(
         &mut self,
         piece: &mut &[u8],
         commands: usize,
         deadline: Deadline,
+        may_write: impl Fn() -> bool,
     ) -> Result<(), WireError> {
         match self.unsolicited(deadline).await? {
-            None => self.write(piece, commands, deadline).await,
+            None => self.write(piece, commands, deadline, may_write).await,
             Some(reply) => Err(WireError::within_body(reply)),
         }
     }
@@ -193,16 +207,19 @@ impl Wire {
         Ok(None)
     }
 
-    /// Writes all of `rest`, and listens while more than `unheard` bytes are left.
+    /// Writes all of `rest`. While more than `unheard` bytes are left it listens, and asks `may_write` before
+    /// each write.
     async fn write(
         &mut self,
         rest: &mut &[u8],
         unheard: usize,
         deadline: Deadline,
+        may_write: impl Fn() -> bool,
     ) -> Result<(), WireError> {
-        let writing = duplex::write(&mut self.stream, &mut self.framer, rest, unheard);
+        let writing = duplex::write(&mut self.stream, &mut self.framer, rest, unheard, may_write);
         match timeout_at(deadline.at, writing).await {
             Ok(Ok(WriteOutcome::All)) => Ok(()),
+            Ok(Ok(WriteOutcome::Withheld)) => Err(WireError::GivenUp),
             Ok(Ok(WriteOutcome::Interrupted)) => {
                 Err(WireError::within_body(self.reply(deadline).await?))
             }
@@ -238,23 +255,27 @@ impl Wire {
             .map_err(|error| self.unreceived(error))
     }
 
-    /// Writes what there is to write until a whole reply came or a piece is written; then it returns
-    /// `None`. Nothing is lost where the future is dropped.
+    /// Writes what there is to write until a whole reply came, a piece is written, or no more may be. `limit`
+    /// is asked before each write: up to which octet of everything it may write, where so many are written.
+    /// Nothing is lost where the future is dropped.
     ///
     /// # Errors
     /// As for [`Wire::reply`]; where the relay ended its stream after an error of writing, that error.
     pub async fn advance(
         &mut self,
         unwritten: &mut Unwritten,
+        limit: impl Fn(u64) -> u64,
         deadline: Deadline,
-    ) -> Result<Option<RawReply>, WireError> {
+    ) -> Result<Advance, WireError> {
         let advancing = async {
             loop {
                 if let Some(reply) = self.framer.next()? {
-                    return Ok(Some(reply));
+                    return Ok(Advance::Reply(reply));
                 }
-                match duplex::advance(&mut self.stream, &mut self.framer, unwritten).await? {
-                    Progress::Written => return Ok(None),
+                let (stream, framer) = (&mut self.stream, &mut self.framer);
+                match duplex::advance(stream, framer, unwritten, &limit).await? {
+                    Progress::Written => return Ok(Advance::Written),
+                    Progress::Withheld => return Ok(Advance::Withheld),
                     Progress::Read => {}
                     Progress::Closed => {
                         let error = unwritten.take_error().map(WireError::Io);
@@ -267,7 +288,8 @@ impl Wire {
             .await
             .unwrap_or(Err(WireError::TimedOut(deadline.within)));
         match advanced {
-            Ok(reply) => Ok(reply.map(|reply| self.received(reply))),
+            Ok(Advance::Reply(reply)) => Ok(Advance::Reply(self.received(reply))),
+            Ok(other) => Ok(other),
             Err(error) => Err(self.unreceived(error)),
         }
     }

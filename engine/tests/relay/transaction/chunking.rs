@@ -1,5 +1,6 @@
 //! Several messages in flight at once by CHUNKING: order, refusals, cuts and slow relays.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use tokio::time::timeout;
 use crate::client::Client;
 use crate::transaction::breaking::{narrow, part_of_a_mail};
 use crate::transaction::courier::{
-    QUEUED, ShortResult, in_short, messages, not_offered, refused, send_ahead,
+    QUEUED, ShortResult, in_short, large_mail, messages, not_offered, refused, send_ahead,
 };
 use crate::transaction::sending::SMUGGLING;
 use testkit::{Action, Record, Relay, RelayScript, pki};
@@ -418,6 +419,60 @@ async fn messages_that_are_not_begun_are_taken_back() {
     assert!(session.is_ready());
     let expected = [&mails[0], &mails[3]].map(|mail| mail.message.to_vec());
     assert_eq!(relay.record().mails, expected);
+}
+
+#[tokio::test]
+async fn messages_that_may_not_be_written_are_taken_back() {
+    let relay = Relay::start(chunking());
+    let client = Client::of(&relay);
+    let mut session = client.session().await;
+    let mails = messages(&client, 3);
+    for mail in &mails {
+        let queued = session.send_ahead(mail).await.expect("a session");
+        assert!(queued.is_none());
+    }
+    let progress = session.next_progress(|position| position != 1).await;
+    assert!(progress.expect("a session").is_none());
+    assert_eq!((session.not_begun(), session.partly_written()), (2, None));
+    session.take_back(2);
+    let result = timeout(WAIT_LIMIT, session.next_result()).await;
+    let result = result.expect("in time").expect("results");
+    assert_eq!(in_short(result), [QUEUED]);
+    assert!(session.is_ready());
+    assert_eq!(relay.record().mails, [mails[0].message.to_vec()]);
+}
+
+#[tokio::test]
+async fn no_more_is_written_of_a_message_that_is_begun_and_may_not_be() {
+    let relay = Relay::start(chunking());
+    let client = Client::of(&relay);
+    let mut session = client.session().await;
+    let small = client.outgoing();
+    let large = client.clone().message(large_mail()).outgoing();
+    for mail in [&small, &large, &small] {
+        let queued = session.send_ahead(mail).await.expect("a session");
+        assert!(queued.is_none());
+    }
+    // A part of the second message, behind the first.
+    let asked = Cell::new(0);
+    let once = |position: usize| position == 0 || asked.replace(asked.get() + 1) == 0;
+    let mut result = None;
+    while result.is_none() {
+        let progress = timeout(WAIT_LIMIT, session.next_progress(once)).await;
+        result = progress.expect("in time").expect("a session");
+    }
+    assert_eq!(result.map(in_short), Some(vec![QUEUED]), "the first");
+    assert_eq!(session.partly_written(), Some(0));
+    let progress = timeout(WAIT_LIMIT, session.next_progress(|_| false)).await;
+    assert!(progress.expect("in time").expect("a session").is_none());
+    assert_eq!(
+        (session.not_begun(), session.partly_written()),
+        (1, Some(0))
+    );
+    assert_eq!(session.unanswered(), [false, false]);
+    session.quit().await;
+    relay.wait_for_disconnect().await;
+    assert_eq!(relay.record().mails, [small.message.to_vec()]);
 }
 
 #[tokio::test]

@@ -60,6 +60,12 @@ pub fn messages(client: &Client, count: usize) -> Vec<Arc<OutgoingMessage>> {
         .collect()
 }
 
+/// A mail of more than is written at once.
+pub fn large_mail() -> String {
+    let lines = format!("{}\r\n", "x".repeat(70)).repeat(4000);
+    format!("Subject: Large\r\n\r\n{lines}")
+}
+
 /// Delivers one after the other, each with the next one pipelined, until the session breaks.
 pub async fn deliver(
     session: &mut Session,

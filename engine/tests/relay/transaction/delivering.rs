@@ -1,12 +1,13 @@
 //! Delivering many messages over one session: each has its own result, pipelined or not.
 
+use std::cell::Cell;
 use std::future::ready;
 
 use domain::{Fault, Label, Stage};
 
 use crate::client::Client;
 use crate::transaction::courier::{
-    QUEUED, ShortResult, delivered, messages, not_offered, refused, several,
+    QUEUED, ShortResult, delivered, large_mail, messages, not_offered, refused, several,
 };
 use crate::transaction::sending::SMUGGLING;
 use testkit::{Relay, RelayScript, pki};
@@ -66,7 +67,7 @@ async fn a_message_that_is_given_up_has_no_end_of_data() {
         let client = Client::of(&relay);
         let mails = messages(&client, 2);
         let mut session = client.session().await;
-        let delivered = session.deliver_if(&mails[0], Some(&mails[1]), ready(false));
+        let delivered = session.deliver_if(&mails[0], Some(&mails[1]), ready(false), || true);
         let broken = delivered.await.expect_err("given up");
         assert_eq!(broken.failure.stage, Stage::Data);
         assert!(!broken.may_have_arrived && !session.may_have_arrived());
@@ -76,6 +77,28 @@ async fn a_message_that_is_given_up_has_no_end_of_data() {
         let record = relay.record();
         assert_eq!(record.commands(), ["MAIL", "RCPT", "DATA"]);
         assert!(record.mails.is_empty(), "{record:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_more_is_written_of_a_message_that_may_not_be() {
+    for offers in [LOCK_STEP, PIPELINING] {
+        let relay = Relay::start(RelayScript::offering(offers));
+        let client = Client::of(&relay);
+        let large = client.clone().message(large_mail()).outgoing();
+        let mut session = client.session().await;
+        let asked = Cell::new(0);
+        let once = || asked.replace(asked.get() + 1) == 0;
+        let delivered = session.deliver_if(&large, None, ready(true), once);
+        let broken = delivered.await.expect_err("given up");
+        assert_eq!(broken.failure.stage, Stage::Data);
+        assert!(!broken.may_have_arrived && !session.may_have_arrived());
+        assert!(!session.is_ready() && asked.get() == 2);
+        session.quit().await;
+        relay.wait_for_disconnect().await;
+        let record = relay.record();
+        assert_eq!(record.commands(), ["MAIL", "RCPT", "DATA"]);
+        assert!(record.mails.is_empty());
     }
 }
 

@@ -88,7 +88,7 @@ async fn a_save_takes_back_what_is_not_begun(env: TestEnv) {
     assert_eq!(old + new, MAILS, "each once");
 }
 
-async fn a_lost_lease_takes_back_what_is_not_begun(env: TestEnv) {
+async fn a_lost_lease_takes_back_what_is_not_written(env: TestEnv) {
     let admin = env.admin().await;
     let (relay, ids) = slow(&env, &admin).await;
     let lease = Duration::from_secs(2);
@@ -112,8 +112,9 @@ async fn a_lost_lease_takes_back_what_is_not_begun(env: TestEnv) {
         passed => Err(passed),
     })
     .await;
+    let connections = relay.record().connections;
     relay.reset();
-    // On the same connection, behind those that are begun.
+    // The connection ends within the mail of which a part is written.
     let after = env
         .submit_mail(&admin, &["desk@example.net"], "After")
         .await;
@@ -121,12 +122,13 @@ async fn a_lost_lease_takes_back_what_is_not_begun(env: TestEnv) {
     works.end().await;
     let begun = relay.count(SUBJECT);
     assert!((1..=BEGUN).contains(&begun), "{begun}");
+    assert_eq!(relay.record().connections, connections + 1);
 }
 
 stories! {
     both {
         a_pause_takes_back_what_is_not_begun;
         a_save_takes_back_what_is_not_begun;
-        a_lost_lease_takes_back_what_is_not_begun;
+        a_lost_lease_takes_back_what_is_not_written;
     }
 }

@@ -18,18 +18,25 @@ pub(crate) enum WriteOutcome {
     All,
     /// Bytes from the relay came first, or the end of its stream.
     Interrupted,
+    /// No more of the mail may be written.
+    Withheld,
 }
 
-/// Writes all of `rest`, which keeps what is not written. Listens to the relay while more than
-/// `unheard` bytes are left, and where `unheard` is 0 also while flushing.
+/// Writes all of `rest`, which keeps what is not written. While more than `unheard` bytes are left it
+/// listens to the relay, and asks `may_write` before each write. Where `unheard` is 0 it listens also
+/// while flushing.
 pub(crate) async fn write(
     stream: &mut Stream,
     framer: &mut Framer,
     rest: &mut &[u8],
     unheard: usize,
+    may_write: impl Fn() -> bool,
 ) -> io::Result<WriteOutcome> {
     poll_fn(|context| {
         loop {
+            if rest.len() > unheard && !may_write() {
+                return Poll::Ready(Ok(WriteOutcome::Withheld));
+            }
             let progress = if rest.is_empty() {
                 Pin::new(&mut *stream).poll_flush(context).map_ok(|()| 0)
             } else {
@@ -56,6 +63,8 @@ pub(crate) async fn write(
 pub(crate) enum Progress {
     /// A piece was written, or the last one flushed.
     Written,
+    /// Everything is written and flushed that may be.
+    Withheld,
     /// Bytes from the relay are in the framer.
     Read,
     /// The relay ended its stream.
@@ -65,10 +74,14 @@ pub(crate) enum Progress {
 /// Writes what there is to write and reads what the relay sends, whichever is possible: a relay that
 /// stops reading until its replies are read must not wait for ever. After an error of writing it only
 /// reads: the reply that explains the error may be there.
+///
+/// `limit` is asked before each write: up to which octet of everything it may write, where so many are
+/// written.
 pub(crate) async fn advance(
     stream: &mut Stream,
     framer: &mut Framer,
     unwritten: &mut Unwritten,
+    limit: impl Fn(u64) -> u64,
 ) -> io::Result<Progress> {
     poll_fn(|context| {
         loop {
@@ -79,8 +92,8 @@ pub(crate) async fn advance(
                 Poll::Pending if unwritten.is_done() => return Poll::Pending,
                 Poll::Pending => {}
             }
-            match poll_write(stream, unwritten, context) {
-                Poll::Ready(Ok(())) => return Poll::Ready(Ok(Progress::Written)),
+            match poll_write(stream, unwritten, &limit, context) {
+                Poll::Ready(Ok(progress)) => return Poll::Ready(Ok(progress)),
                 Poll::Ready(Err(error)) => unwritten.fail(error),
                 Poll::Pending => return Poll::Pending,
             }
@@ -89,24 +102,35 @@ pub(crate) async fn advance(
     .await
 }
 
-/// Writes a piece, or flushes where all are written.
+/// Writes a piece up to the limit, or flushes where all that may be is written.
 fn poll_write(
     stream: &mut Stream,
     unwritten: &mut Unwritten,
+    limit: &impl Fn(u64) -> u64,
     context: &mut Context<'_>,
-) -> Poll<io::Result<()>> {
+) -> Poll<io::Result<Progress>> {
     while !unwritten.piece().is_empty() {
-        let count = ready!(Pin::new(&mut *stream).poll_write(context, unwritten.piece()))?;
+        let written = unwritten.written();
+        let allowed = limit(written).saturating_sub(written);
+        let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
+        let piece = unwritten.piece();
+        let piece = &piece[..piece.len().min(allowed)];
+        if piece.is_empty() {
+            // The relay answers what it has.
+            ready!(Pin::new(&mut *stream).poll_flush(context))?;
+            return Poll::Ready(Ok(Progress::Withheld));
+        }
+        let count = ready!(Pin::new(&mut *stream).poll_write(context, piece))?;
         if count == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
         if unwritten.wrote(count) {
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(Ok(Progress::Written));
         }
     }
     ready!(Pin::new(stream).poll_flush(context))?;
     unwritten.set_flushed();
-    Poll::Ready(Ok(()))
+    Poll::Ready(Ok(Progress::Written))
 }
 
 /// Reads what is there into the framer. Returns the number of bytes, 0 at the end of the stream.

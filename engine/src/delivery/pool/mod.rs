@@ -93,11 +93,13 @@ impl Pool {
                 let relay = &state.relays[index];
                 let (capacity, waiting) = (relay.queue_capacity(), state.waiting(class));
                 match relay.circuit.availability(now) {
-                    // One message for the half-open attempt.
-                    Availability::HalfOpen if state.is_queue_empty(&class.queue) => {
-                        Demand::Messages(1)
+                    // One message for the half-open attempt. It may be pinned to another relay.
+                    Availability::HalfOpen => {
+                        match state.is_queue_empty(&class.queue) && waiting < capacity {
+                            true => Demand::Messages(1),
+                            false => Demand::None,
+                        }
                     }
-                    Availability::HalfOpen => Demand::None,
                     _ if waiting * 2 <= capacity => Demand::Messages(capacity - waiting),
                     _ => Demand::None,
                 }
@@ -249,5 +251,77 @@ impl Pool {
         };
         self.none_may_begin.notify_waiters();
         quit(idle);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::outbox::Priority;
+    use domain::{Failure, Fault, Stage};
+
+    use super::state::PooledRelay;
+    use super::*;
+
+    /// A pool with the relays `smtp-0` and `smtp-1`.
+    fn pool() -> Pool {
+        let pool = Pool::new(4, Duration::MAX, Clock::default());
+        let mut state = pool.state();
+        state.version = Some(0);
+        for name in ["smtp-0", "smtp-1"] {
+            let route = Arc::new(Route::of_name(name));
+            state.relays.push(PooledRelay::new(route, 4));
+        }
+        drop(state);
+        pool
+    }
+
+    fn class(priority: Priority) -> QueueClass {
+        QueueClass {
+            queue: "global".into(),
+            priority,
+        }
+    }
+
+    fn messages(class: &QueueClass, number: usize) -> Vec<QueuedMessage> {
+        let message = || {
+            let mut message = QueuedMessage::of(Vec::new());
+            message.class = class.clone();
+            message
+        };
+        (0..number).map(|_| message()).collect()
+    }
+
+    #[test]
+    fn pinned_mail_is_claimed_within_the_capacity() {
+        let (pool, mut now) = (pool(), Instant::now());
+        let normal = class(Priority::Normal);
+        let pinned = normal.pinned_to("smtp-1");
+        let claim_all = |now| {
+            let mut claimed = 0;
+            while let Demand::Messages(number) = pool.demand(&normal, now) {
+                pool.enqueue(messages(&pinned, number));
+                claimed += number;
+            }
+            claimed
+        };
+        pool.enqueue(messages(&normal, 10));
+        assert_eq!(pool.demand(&normal, now), Demand::Messages(22));
+        assert_eq!(claim_all(now), 22);
+        assert_eq!(pool.spare_capacity(&normal, now), 0);
+        let bulk = pool.demand(&class(Priority::Bulk), now);
+        assert_eq!(bulk, Demand::Messages(32), "another class");
+
+        // One at a time where the first relay makes its half-open attempt.
+        pool.state().queue(&normal.queue).drain();
+        pool.state().queue(&pinned.queue).drain();
+        let failure = Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused");
+        let mut state = pool.state();
+        let circuit = &mut state.relays[0].circuit;
+        circuit.back_off(failure, false, now, 0);
+        now += Duration::from_secs(5);
+        let availability = circuit.availability(now);
+        drop(state);
+        assert_eq!(availability, Availability::HalfOpen);
+        assert_eq!(claim_all(now), 32);
     }
 }

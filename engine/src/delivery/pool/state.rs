@@ -20,7 +20,9 @@ use crate::delivery::relay::route::Route;
 use crate::delivery::task::connection::RelayConnection;
 use crate::delivery::task::queued_message::QueuedMessage;
 use crate::store::Scope;
-use crate::store::messages::flows::{QueueClass, QueueTarget, is_of_account, is_pinned};
+use crate::store::messages::flows::{
+    PINNED_QUEUE, QueueClass, QueueTarget, is_of_account, is_pinned, unpinned,
+};
 
 /// A relay of the pool. Nothing of it outlives its settings.
 pub(super) struct PooledRelay {
@@ -179,15 +181,20 @@ impl State {
         self.queues.get(name).is_none_or(LocalQueue::is_empty)
     }
 
-    /// The messages of a class that wait here.
+    /// The messages of a class that wait here, with those that are pinned to a relay: they were claimed for it.
     pub fn waiting(&self, class: &QueueClass) -> usize {
-        let queue = self.queues.get(&class.queue);
-        queue.map_or(0, |queue| queue.len(class.priority))
+        let name = unpinned(&class.queue);
+        let from = (Bound::Included(PINNED_QUEUE), Bound::Unbounded);
+        let pinned = self.queues.range::<str, _>(from);
+        let pinned = pinned.take_while(|(queue, _)| is_pinned(queue));
+        let pinned = pinned.filter(|(queue, _)| unpinned(queue) == name);
+        let queues = pinned.map(|(_, queue)| queue).chain(self.queues.get(name));
+        queues.map(|queue| queue.len(class.priority)).sum()
     }
 
     /// Whether more messages of a class should be claimed.
     pub fn has_capacity(&self, class: &QueueClass, now: Instant) -> bool {
-        match self.choose(&class.queue, now) {
+        match self.choose(unpinned(&class.queue), now) {
             Choice::Relay(index) => {
                 let capacity = self.relays[index].queue_capacity();
                 self.waiting(class) * 2 <= capacity

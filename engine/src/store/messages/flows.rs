@@ -27,7 +27,7 @@ const AVOIDING_QUEUE: &str = "avoiding:";
 
 /// The local queue of mail that is pinned to a relay has this prefix, then the relay's host and port, a slash,
 /// and the queue that the mail waits in. No flow in the database has it.
-const PINNED_QUEUE: &str = "pinned:";
+pub const PINNED_QUEUE: &str = "pinned:";
 
 /// The relays that take the mail of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,11 +47,14 @@ pub fn is_pinned(queue: &str) -> bool {
     queue.starts_with(PINNED_QUEUE)
 }
 
+/// The queue that the mail of a local queue waits in, also where it is pinned to a relay.
+pub fn unpinned(queue: &str) -> &str {
+    split_pinned(queue).map_or(queue, |(_, queue)| queue)
+}
+
 /// Whether a queue is that of an account with a relay of its own, also where its mail is pinned to a relay.
 pub fn is_of_account(queue: &str) -> bool {
-    split_pinned(queue)
-        .map_or(queue, |(_, queue)| queue)
-        .starts_with(ACCOUNT_QUEUE)
+    unpinned(queue).starts_with(ACCOUNT_QUEUE)
 }
 
 /// The host and port of the relay that the mail of a local queue is pinned to, and the queue that it waits in;

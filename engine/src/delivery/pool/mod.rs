@@ -5,6 +5,7 @@ mod choice;
 mod four_weeks;
 mod local_queue;
 mod relay;
+mod replaced;
 mod state;
 
 use std::sync::Arc;
@@ -225,8 +226,17 @@ impl Pool {
         let mut state = self.state();
         state.tasks -= 1;
         state.own_tasks -= usize::from(route.scope.is_own());
-        if let Some(relay) = state.relay_mut(route) {
-            relay.circuit.end(half_open);
+        match state.relay_mut(route) {
+            Some(relay) => relay.circuit.end(half_open),
+            None => {
+                let now = state.monotonic();
+                state.replaced.ended(route);
+                let connections = state.replaced.count(route);
+                let mut relays = state.relays.iter_mut();
+                if let Some(relay) = relays.find(|relay| relay.route.is_same_server(route)) {
+                    relay.circuit.set_replaced(connections, now);
+                }
+            }
         }
         if state.tasks == 0 {
             self.idle.notify_one();
@@ -256,11 +266,14 @@ impl Pool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use domain::outbox::Priority;
     use domain::{Failure, Fault, Stage};
 
     use super::state::PooledRelay;
     use super::*;
+    use crate::delivery::relay::route::Routes;
 
     /// A pool with the relays `smtp-0` and `smtp-1`.
     fn pool() -> Pool {
@@ -289,6 +302,45 @@ mod tests {
             message
         };
         (0..number).map(|_| message()).collect()
+    }
+
+    /// The routes after a save of the settings of a relay.
+    fn saved(pool: &Pool, name: &str) -> Arc<Route> {
+        let route = Arc::new(Route::of_name(name));
+        pool.set_routes(Routes {
+            version: 0,
+            relays: vec![route.clone()],
+            titles: HashMap::new(),
+            fallback: true,
+            usage: Vec::new(),
+        });
+        route
+    }
+
+    #[test]
+    fn saves_beside_hanging_connections_open_no_more_than_the_cap() {
+        let (pool, now) = (pool(), Instant::now());
+        let start_all = || std::iter::from_fn(|| pool.start(now)).count();
+        let first = saved(&pool, "smtp-0");
+        pool.enqueue(messages(&class(Priority::Normal), 32));
+        assert_eq!(start_all(), 4);
+        // All of them hang.
+        let second = saved(&pool, "smtp-0");
+        assert_eq!(start_all(), 0);
+        pool.ended(&first, false);
+        assert_eq!(start_all(), 1, "one has ended");
+        let third = saved(&pool, "smtp-0");
+        assert_eq!(start_all(), 0);
+        pool.ended(&second, false);
+        pool.ended(&first, false);
+        assert_eq!(start_all(), 2);
+        pool.ended(&third, false);
+        assert_eq!(start_all(), 1);
+        // Another server has none of them.
+        saved(&pool, "smtp-1");
+        assert_eq!(start_all(), 4);
+        saved(&pool, "smtp-0");
+        assert_eq!(start_all(), 0);
     }
 
     #[test]

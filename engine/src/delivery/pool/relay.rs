@@ -40,7 +40,8 @@ impl Pool {
         self.state().of_organisation().len()
     }
 
-    /// Replaces the routes. Of a relay whose route is not the same, all that is known is forgotten.
+    /// Replaces the routes. Of a relay whose route is not the same, all that is known is forgotten but its
+    /// connections.
     pub fn set_routes(&self, routes: Routes) {
         let replaced = {
             let mut state = self.state();
@@ -73,6 +74,16 @@ impl Pool {
                 let kept = before.remove(&Arc::as_ptr(&route));
                 let relay = kept.unwrap_or_else(|| PooledRelay::new(route, self.max_connections));
                 state.relays.push(relay);
+            }
+            let monotonic = state.monotonic();
+            let state = &mut *state;
+            for relay in before.values() {
+                let connections = relay.circuit.active();
+                state.replaced.add(relay.route.clone(), connections);
+            }
+            for relay in &mut state.relays {
+                let connections = state.replaced.count(&relay.route);
+                relay.circuit.set_replaced(connections, monotonic);
             }
             before.into_values()
         };

@@ -9,6 +9,7 @@ use domain::Timestamp;
 use tokio::time::Instant;
 
 use super::local_queue::LocalQueue;
+use super::replaced::ReplacedConnections;
 use crate::Clock;
 use crate::delivery::relay::circuit::{Availability, RelayCircuit};
 use crate::delivery::relay::messages_per_connection::MessagesPerConnection;
@@ -24,7 +25,7 @@ use crate::store::messages::flows::{
     PINNED_QUEUE, QueueClass, QueueTarget, is_of_account, is_pinned, unpinned,
 };
 
-/// A relay of the pool. Nothing of it outlives its settings.
+/// A relay of the pool. Nothing of it outlives its settings but [`ReplacedConnections`].
 pub(super) struct PooledRelay {
     pub route: Arc<Route>,
     pub circuit: RelayCircuit,
@@ -126,6 +127,8 @@ pub(super) struct State {
     pub fallback: bool,
     /// Tasks on relays of accounts, also on routes that were replaced.
     pub own_tasks: usize,
+    /// Connections by settings that were replaced.
+    pub replaced: ReplacedConnections,
     /// Of relays whose messages are limited, also after a change of their settings.
     pub quotas: HashMap<Scope, RelayQuota>,
     clock: Clock,
@@ -151,6 +154,7 @@ impl State {
             own: HashMap::new(),
             fallback: true,
             own_tasks: 0,
+            replaced: ReplacedConnections::default(),
             quotas: HashMap::new(),
             clock,
             version: None,
@@ -167,6 +171,11 @@ impl State {
         self.clock.now()
     }
 
+    /// Monotonic time.
+    pub fn monotonic(&self) -> Instant {
+        self.clock.monotonic()
+    }
+
     /// Whether a transaction may begin: on the newest settings, and not while delivery is paused.
     pub fn may_begin(&self) -> bool {
         self.version == Some(self.newest) && !self.paused && !self.stopping
@@ -181,7 +190,7 @@ impl State {
         self.queues.get(name).is_none_or(LocalQueue::is_empty)
     }
 
-    /// The messages of a class that wait here, with those that are pinned to a relay: they were claimed for it.
+    /// The messages of a class that wait here, with those that are pinned to a relay.
     pub fn waiting(&self, class: &QueueClass) -> usize {
         let name = unpinned(&class.queue);
         let from = (Bound::Included(PINNED_QUEUE), Bound::Unbounded);

@@ -50,8 +50,12 @@ pub(in crate::delivery) struct RelayCircuit {
     /// A connection makes the half-open attempt.
     attempting: bool,
     limit: ConcurrencyLimit,
+    /// The cap of the relay.
+    max_connections: usize,
     /// Connections with a message.
     active: usize,
+    /// Connections with a message by settings that were replaced: they count toward the cap.
+    replaced: usize,
     /// The last reply to a transaction.
     last_reply: Option<Instant>,
     /// Since when it has messages without a reply to any.
@@ -68,7 +72,9 @@ impl RelayCircuit {
             backoff: None,
             attempting: false,
             limit: ConcurrencyLimit::new(max_connections),
+            max_connections: max_connections.max(1),
             active: 0,
+            replaced: 0,
             last_reply: None,
             awaiting_since: None,
             failures: 0,
@@ -81,17 +87,38 @@ impl RelayCircuit {
             Some(_) if self.attempting => Availability::Attempting,
             Some(backoff) => match backoff.remaining(now) {
                 Some(remaining) => Availability::BackingOff(remaining),
-                None => Availability::HalfOpen,
+                None if self.has_room() => Availability::HalfOpen,
+                None => Availability::Silent,
             },
             None if self.silent_since(now).is_some() => Availability::Silent,
-            None if self.active < self.limit.current() => Availability::Open,
+            None if self.has_room() && self.active < self.limit.current() => Availability::Open,
             None => Availability::AtLimit,
+        }
+    }
+
+    /// Whether its cap allows another connection.
+    fn has_room(&self) -> bool {
+        self.active + self.replaced < self.max_connections
+    }
+
+    /// The connections with a message.
+    pub fn active(&self) -> usize {
+        self.active
+    }
+
+    /// Sets the number of connections with a message by settings that were replaced.
+    pub fn set_replaced(&mut self, connections: usize, now: Instant) {
+        self.replaced = connections;
+        if connections > 0 {
+            self.awaiting_since.get_or_insert(now);
         }
     }
 
     /// Since when it has messages and does not reply; `None` while it replies.
     fn silent_since(&self, now: Instant) -> Option<Instant> {
-        let since = self.awaiting_since.filter(|_| self.active > 0);
+        // Without room, those of replaced settings are all that it could reply to.
+        let awaits = self.active > 0 || !self.has_room();
+        let since = self.awaiting_since.filter(|_| awaits);
         since.filter(|since| now.saturating_duration_since(*since) >= SILENCE)
     }
 
@@ -394,6 +421,36 @@ mod tests {
         assert_eq!(relay.availability(31), Open);
         relay.circuit.end(false);
         assert_eq!(relay.availability(99), Open, "it has no messages");
+    }
+
+    #[test]
+    fn connections_by_replaced_settings_count_toward_the_cap() {
+        let mut relay = Relay::new();
+        let replaced = |relay: &mut Relay, connections| {
+            let now = relay.at(0);
+            relay.circuit.set_replaced(connections, now);
+        };
+        replaced(&mut relay, 1);
+        assert_eq!(relay.availability(99), Open, "it has room for one");
+        relay.begin(99);
+        assert_eq!(relay.availability(99), AtLimit);
+        relay.reply(100);
+        assert_eq!(relay.availability(100), AtLimit);
+        relay.circuit.end(false);
+        assert_eq!(relay.availability(100), Open);
+
+        let mut relay = Relay::new();
+        replaced(&mut relay, 2);
+        assert_eq!(relay.availability(29), AtLimit);
+        assert_eq!(relay.availability(30), Silent);
+        replaced(&mut relay, 1);
+        assert_eq!(relay.availability(30), Open);
+        relay.begin(30);
+        assert!(relay.fail(30, false));
+        relay.circuit.end(false);
+        assert_eq!(relay.availability(35), HalfOpen);
+        replaced(&mut relay, 2);
+        assert_eq!(relay.availability(35), Silent, "it has no room to try");
     }
 
     #[test]

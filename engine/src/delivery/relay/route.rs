@@ -83,6 +83,11 @@ impl Route {
         }
     }
 
+    /// Whether it is of the same relay, at the same host and port.
+    pub fn is_same_server(&self, other: &Self) -> bool {
+        self.scope == other.scope && self.name == other.name
+    }
+
     /// The settings of a relay that delivery needs are the same. The password of a revision is one, which may
     /// open again when the file of its key is restored.
     fn is_same(&self, other: &Self) -> bool {

@@ -16,7 +16,8 @@ pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(60);
 pub struct Clock {
     /// Milliseconds added to both times by [`Clock::advance`].
     advanced_by: Arc<AtomicU64>,
-    /// Further offset of the time of day, in milliseconds, set by [`Clock::put_back`].
+    /// Further offset of the time of day, in milliseconds, set by [`Clock::put_back`] and
+    /// [`Clock::put_forward`].
     day_offset: Arc<AtomicI64>,
 }
 
@@ -28,14 +29,14 @@ impl Clock {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        let now = Timestamp(milliseconds(now)) + self.advanced();
+        let now = Timestamp(milliseconds(now)) + self.advanced_by();
         Timestamp(now.0 + self.day_offset.load(Ordering::Relaxed))
     }
 
     /// Monotonic time, unaffected by changes of the time of day. Timeouts, backoffs and rate limits
     /// use it.
     pub fn monotonic(&self) -> Instant {
-        Instant::now() + self.advanced()
+        Instant::now() + self.advanced_by()
     }
 
     /// Advances both times by `by`, for this clock and its clones.
@@ -51,7 +52,15 @@ impl Clock {
             .fetch_sub(milliseconds(by), Ordering::Relaxed);
     }
 
-    fn advanced(&self) -> Duration {
+    /// Sets the time of day forward by `by`, for this clock and its clones. Monotonic time is
+    /// unaffected.
+    pub fn put_forward(&self, by: Duration) {
+        self.day_offset
+            .fetch_add(milliseconds(by), Ordering::Relaxed);
+    }
+
+    /// By how much [`Clock::advance`] advanced it.
+    pub(crate) fn advanced_by(&self) -> Duration {
         Duration::from_millis(self.advanced_by.load(Ordering::Relaxed))
     }
 }

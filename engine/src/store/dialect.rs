@@ -1,5 +1,9 @@
 //! The differences between SQLite and PostgreSQL in the SQL of the store.
 
+use std::time::Duration;
+
+use domain::timestamp::milliseconds;
+
 /// The statements in which the databases differ.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dialect {
@@ -18,8 +22,32 @@ pub(super) struct Dialect {
     pub skip_locked: &'static str,
     /// The text appended to a query that locks its rows, if transactions run concurrently.
     pub for_update: &'static str,
-    /// The number of concurrent group commits.
+    /// The time of day in UTC milliseconds, where nodes with clocks of their own use the database.
+    pub time: Option<&'static str>,
+    /// How many group commits run at the same time.
     pub writers: usize,
+}
+
+/// The time of day by the clock of the database. Those of the nodes may differ from it.
+#[derive(Clone, Copy, Debug)]
+pub struct DatabaseTime {
+    sql: &'static str,
+    /// By how much the clocks of a test are advanced, in milliseconds.
+    advanced_by: i64,
+}
+
+impl DatabaseTime {
+    pub(super) fn new(sql: &'static str, advanced_by: Duration) -> Self {
+        Self {
+            sql,
+            advanced_by: milliseconds(advanced_by),
+        }
+    }
+
+    /// The expression for it, in UTC milliseconds.
+    pub fn sql(self) -> String {
+        format!("({} + {})", self.sql, self.advanced_by)
+    }
 }
 
 /// A deferred transaction that turns to writing fails at once while another writes.
@@ -32,6 +60,7 @@ pub(super) const SQLITE: Dialect = Dialect {
     snapshot: "BEGIN",
     skip_locked: "",
     for_update: "",
+    time: None,
     writers: 1,
 };
 
@@ -45,6 +74,7 @@ pub(super) const POSTGRES: Dialect = Dialect {
     snapshot: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     skip_locked: " FOR UPDATE SKIP LOCKED",
     for_update: " FOR UPDATE",
-    // With more concurrent commits, each would hold fewer requests.
+    time: Some("CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"),
+    // With more of them each commit would hold fewer requests.
     writers: 2,
 };

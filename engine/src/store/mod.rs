@@ -29,9 +29,11 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 use tokio::sync::Notify;
 
+pub use dialect::DatabaseTime;
 pub use error::StoreError;
 pub use scope::Scope;
 
+use crate::clock::Clock;
 use database::direct::{DirectConnection, DirectTransaction};
 use dialect::Dialect;
 use search::{SearchConnection, SearchPool};
@@ -226,7 +228,14 @@ impl Store {
         self.dialect.for_update
     }
 
-    /// Whether only processes of this machine can use the database.
+    /// The time of day of the database, which `clock` advances in tests; `None` where it is that of this
+    /// machine.
+    pub fn time(&self, clock: &Clock) -> Option<DatabaseTime> {
+        let sql = self.dialect.time?;
+        Some(DatabaseTime::new(sql, clock.advanced_by()))
+    }
+
+    /// Whether only processes of this machine can use it.
     pub fn is_local(&self) -> bool {
         self.address.is_none()
     }

@@ -150,6 +150,7 @@ impl Worker {
                 flow: share.flow,
                 limit: i64::try_from(share.limit).unwrap_or(i64::MAX),
                 expired_leases,
+                database_time: self.services.store.time(&self.services.clock),
             })
         });
         let (mut emptied, mut backlog) = (Vec::new(), Vec::new());

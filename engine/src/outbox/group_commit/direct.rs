@@ -400,6 +400,7 @@ mod tests {
             flow: 1,
             limit: 3,
             expired_leases: false,
+            database_time: None,
         });
         let renew = Arc::new(WriteRequest::Renew {
             lease: lease(),

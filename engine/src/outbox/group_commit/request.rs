@@ -21,7 +21,7 @@ use crate::store::messages::opens::TrackedMessage;
 use crate::store::recipients::{
     Claim, ClaimedRecipient, LeaseChange, RecipientKey, SettledRecipient,
 };
-use crate::store::{Connection, StoreError};
+use crate::store::{Connection, DatabaseTime, StoreError};
 
 /// What a report counts for among the octets of a commit: about as much of the message is read, within the
 /// transaction.
@@ -93,6 +93,8 @@ pub enum WriteRequest {
         limit: i64,
         /// Whether to take over leases of other workers that have ended.
         expired_leases: bool,
+        /// The time by which these have to have ended, too; `None` where they are of this machine.
+        database_time: Option<DatabaseTime>,
     },
     /// Renews leases of their owner until their new end.
     Renew {
@@ -150,6 +152,7 @@ impl WriteRequest {
                 flow,
                 limit,
                 expired_leases,
+                database_time,
             } => Some(Claim {
                 owner: &lease.owner,
                 flow: *flow,
@@ -157,6 +160,7 @@ impl WriteRequest {
                 lease_end: lease.end,
                 limit: *limit,
                 expired_leases: *expired_leases,
+                database_time: *database_time,
             }),
             _ => None,
         }

@@ -13,7 +13,7 @@ use super::{NewRecipient, RecipientEvent, RecipientKey};
 use crate::clock::CLOCK_SKEW;
 use crate::store::database::direct::DirectTransaction;
 use crate::store::messages::Submitter;
-use crate::store::{Connection, StoreError};
+use crate::store::{Connection, DatabaseTime, StoreError};
 
 /// Rows that are due after this were written by a clock that was ahead, and count as due now.
 pub fn horizon(now: Timestamp) -> Timestamp {
@@ -116,6 +116,8 @@ pub struct Claim<'a> {
     pub limit: i64,
     /// Whether to take over leases of other workers that have ended.
     pub expired_leases: bool,
+    /// The time by which these have to have ended, too; `None` where they are of this machine.
+    pub database_time: Option<DatabaseTime>,
 }
 
 /// Leases rows of a flow that are due, the longest due first. Rows that are due later than the longest backoff
@@ -134,7 +136,7 @@ pub async fn claim(
         if limit <= 0 {
             break;
         }
-        let sql = claim_sql(range, claim.expired_leases, skip_locked);
+        let sql = claim_sql(range, claim, skip_locked);
         let rows: Vec<ClaimedRecipient> = sqlx::query_as(AssertSqlSafe(sql))
             .bind(claim.owner)
             .bind(claim.lease_end.0)
@@ -165,7 +167,7 @@ pub fn claim_directly(
             break;
         }
         // SQLite parses `$5` as a name, and `?5` as a number.
-        let sql = claim_sql(range, claim.expired_leases, "").replace('$', "?");
+        let sql = claim_sql(range, claim, "").replace('$', "?");
         let (owner, end) = (claim.owner, claim.lease_end.0);
         let parameters = params![owner, end, bound.0, limit, claim.flow];
         claimed.extend(work.query_rows(&sql, parameters, |row| {
@@ -195,10 +197,14 @@ fn ranges(now: Timestamp) -> [(&'static str, Timestamp); 2] {
     [("<=", now), (">", horizon(now))]
 }
 
-fn claim_sql(range: &str, expired_leases: bool, skip_locked: &str) -> String {
-    let free = match expired_leases {
-        true => "",
-        false => " AND owner IS NULL",
+fn claim_sql(range: &str, claim: Claim<'_>, skip_locked: &str) -> String {
+    let free = match (claim.expired_leases, claim.database_time) {
+        (false, _) => " AND owner IS NULL".to_owned(),
+        (true, None) => String::new(),
+        (true, Some(time)) => {
+            let (time, longest) = (time.sql(), horizon(Timestamp(0)).0);
+            format!(" AND (owner IS NULL OR due_at - {time} NOT BETWEEN 1 AND {longest})")
+        }
     };
     format!(
         "WITH due AS MATERIALIZED \
@@ -220,7 +226,16 @@ mod tests {
     async fn a_claim_reads_a_range_of_the_index_in_its_order() {
         for (range, place) in [("<=", "due_at<?"), (">", "due_at>?")] {
             for expired_leases in [true, false] {
-                let plan = query_plan(&claim_sql(range, expired_leases, "")).await;
+                let claim = Claim {
+                    owner: "worker",
+                    flow: 1,
+                    now: Timestamp(0),
+                    lease_end: Timestamp(0),
+                    limit: 1,
+                    expired_leases,
+                    database_time: None,
+                };
+                let plan = query_plan(&claim_sql(range, claim, "")).await;
                 let plan = plan.join("; ");
                 let expected = format!("recipient_due (flow=? AND {place})");
                 assert!(plan.contains(&expected), "{plan}");

@@ -7,7 +7,7 @@ use domain::outbox::{MessageAction, RecipientState, Selection};
 use domain::settings::PasswordChange;
 use domain::{Kind, Label, Timestamp};
 
-use engine::{Actor, Config, Postern, Submissions};
+use engine::{Actor, Clock, Config, Postern, Submissions};
 
 use crate::environment::{TestEnv, execute};
 use crate::outbox::{TestWorker, is, mail, through};
@@ -59,6 +59,42 @@ async fn mail_of_a_node_that_died_is_delivered_by_another_after_its_lease(env: T
     env.until(&admin, &id, is(RecipientState::Delivered)).await;
     assert_eq!(relay.accepted().len(), 1);
     other.end().await;
+}
+
+async fn a_node_whose_clock_is_ahead_takes_over_no_lease_that_runs(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    let leased = env.submit_mail(&admin, &["desk@example.net"], "Leased");
+    let leased = leased.await;
+    // The state while another node delivers it.
+    env.tamper("UPDATE recipient SET owner = 'another', due_at = due_at + 60000")
+        .await;
+    let free = env.submit_mail(&admin, &["desk@example.net"], "Free").await;
+    let clock = Clock::default();
+    clock.advance(env.clock.now().saturating_since(clock.now()));
+    clock.put_forward(Duration::from_secs(120));
+    let config = Config {
+        clock: clock.clone(),
+        browser_key: None,
+        ..env.config.clone()
+    };
+    let postern = Postern::open(config.clone()).await.expect("opens");
+    let ahead = TestEnv {
+        postern,
+        clock,
+        config,
+        ..env
+    };
+    // By its clock both are due, and one claim would take them.
+    let works = TestWorker::begin(&ahead, 4);
+    ahead.until_delivered(&admin, [&free]).await;
+    works.end().await;
+    assert_eq!(relay.subjects(), ["Free"]);
+    ahead.pass(Duration::from_secs(61));
+    let works = TestWorker::begin(&ahead, 4);
+    ahead.until_delivered(&admin, [&leased]).await;
+    works.end().await;
+    assert_eq!(relay.subjects(), ["Free", "Leased"]);
 }
 
 async fn settings_changed_under_load_apply_to_the_next_message(env: TestEnv) {
@@ -270,6 +306,7 @@ stories! {
     postgres {
         two_workers_share_the_mail_and_none_is_sent_twice;
         mail_of_a_node_that_died_is_delivered_by_another_after_its_lease;
+        a_node_whose_clock_is_ahead_takes_over_no_lease_that_runs;
         an_action_that_waited_for_a_worker_skips_leased_mail;
     }
 }

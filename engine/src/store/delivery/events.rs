@@ -11,7 +11,7 @@ use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
 use crate::store::database::direct::DirectTransaction;
-use crate::store::database::rows::{blocks, duration, in_order, insert, json, of_json, values};
+use crate::store::database::rows::{blocks, duration, in_order, json, of_json, values};
 use crate::store::recipients::RecipientKey;
 use crate::store::{Connection, StoreError};
 
@@ -24,16 +24,38 @@ pub struct NewEvent {
     pub first_unanswered: bool,
 }
 
-/// Inserts rows.
+/// The columns of an event.
+const COLUMNS: &str = "message_id, position, at, kind, actor, reply, duration_ms, may_have_arrived, \
+                       route, first_unanswered";
+
+/// The time of an event whose message, position and time are in these columns or parameters: after those of
+/// its recipient that are there, although the clock was set back since. Their order says what a person
+/// released.
+fn time_in_order([message, position, at]: [&str; 3]) -> String {
+    format!(
+        "COALESCE((SELECT MAX(at) + 1 FROM delivery_event \
+         WHERE message_id = {message} AND position = {position} AND at > {at}), {at})"
+    )
+}
+
+/// An INSERT of this number of rows.
+fn insert_sql(places: usize) -> String {
+    let at = time_in_order(["v.column1", "v.column2", "v.column3"]);
+    format!(
+        "INSERT INTO delivery_event ({COLUMNS}) \
+         SELECT v.column1, v.column2, {at}, v.column4, v.column5, v.column6, v.column7, v.column8, \
+         v.column9, v.column10 FROM (VALUES {}) AS v WHERE v.column1 IS NOT NULL",
+        values(0, places, COLUMNS.split(',').count())
+    )
+}
+
+/// Inserts rows. One is never before those of its recipient that are there.
 ///
 /// # Errors
 /// Where the database fails.
 pub async fn add(connection: &mut Connection, entries: &[NewEvent]) -> Result<(), StoreError> {
     for block in blocks(entries) {
-        let columns = "message_id, position, at, kind, actor, reply, duration_ms, may_have_arrived, \
-                       route, first_unanswered";
-        let sql = insert("delivery_event", columns, block.places);
-        let mut query = sqlx::query(in_order(connection, sql));
+        let mut query = sqlx::query(in_order(connection, insert_sql(block.places)));
         for entry in block.iter() {
             let key = entry.map(|entry| &entry.key);
             let event = entry.map(|entry| &entry.event);
@@ -61,9 +83,12 @@ pub async fn add(connection: &mut Connection, entries: &[NewEvent]) -> Result<()
 /// Where the database fails.
 pub fn add_directly(work: &DirectTransaction<'_>, entry: &NewEvent) -> Result<(), StoreError> {
     let event = &entry.event;
+    let at = time_in_order(["?1", "?2", "?3"]);
+    let sql = format!(
+        "INSERT INTO delivery_event ({COLUMNS}) VALUES (?1, ?2, {at}, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+    );
     work.execute(
-        "INSERT INTO delivery_event (message_id, position, at, kind, actor, reply, duration_ms, \
-         may_have_arrived, route, first_unanswered) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        &sql,
         params![
             entry.key.message_id,
             entry.key.position,
@@ -278,6 +303,14 @@ impl FromRow<'_, AnyRow> for ArrivalRow {
 mod tests {
     use super::*;
     use crate::store::database::query_plan::query_plan;
+
+    #[tokio::test]
+    async fn the_events_before_one_are_found_by_their_index() {
+        let plan = query_plan(&insert_sql(2)).await.join("; ");
+        let index = "delivery_event_of_recipient (message_id=? AND position=? AND at>?)";
+        assert!(plan.contains(index), "{plan}");
+        assert!(!plan.contains("SCAN delivery_event"), "{plan}");
+    }
 
     #[tokio::test]
     async fn events_of_recipients_are_read_by_their_index() {

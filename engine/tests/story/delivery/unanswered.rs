@@ -65,6 +65,40 @@ async fn mail_that_may_have_arrived_three_times_waits_for_a_person(env: TestEnv)
     works.end().await;
 }
 
+async fn a_release_begins_a_new_count_also_after_the_clock_was_set_back(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    relay.reply_to("END", "");
+    let works = TestWorker::begin(&env, 4);
+    let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
+    for attempts in 1..=3 {
+        let tried = |message: &MessageView| message.recipients[0].attempts == attempts;
+        env.until(&admin, &id, tried).await;
+        env.pass(Duration::from_hours(2));
+    }
+    env.until(&admin, &id, is(RecipientState::Held)).await;
+    env.put_back(Duration::from_hours(24));
+    let one = Selection::Message(id.clone());
+    let released = env
+        .postern
+        .outbox()
+        .act(&admin, MessageAction::Release, &one, None);
+    assert_eq!(released.await, Ok(1));
+    for attempts in 1..=2 {
+        let tried = |message: &MessageView| message.recipients[0].attempts == attempts;
+        let message = env.until(&admin, &id, tried).await;
+        assert!(is(RecipientState::Deferred)(&message), "{message:?}");
+        env.pass(Duration::from_hours(2));
+    }
+    relay.reset();
+    let message = env.until(&admin, &id, is(RecipientState::Delivered)).await;
+    let timeline = message.recipients[0].timeline.iter();
+    let kinds: Vec<EventKind> = timeline.map(|event| event.kind).collect();
+    let released = kinds.iter().position(|kind| *kind == EventKind::Released);
+    assert_eq!(released, Some(3), "{kinds:?}");
+    works.end().await;
+}
+
 async fn mail_that_may_have_arrived_is_pinned_to_its_relay(env: TestEnv) {
     let (admin, first, second) = (
         env.admin().await,
@@ -127,6 +161,7 @@ async fn mail_that_may_have_arrived_is_pinned_to_its_relay(env: TestEnv) {
 stories! {
     both {
         mail_that_may_have_arrived_three_times_waits_for_a_person;
+        a_release_begins_a_new_count_also_after_the_clock_was_set_back;
         mail_that_may_have_arrived_is_pinned_to_its_relay;
     }
 }

@@ -162,10 +162,10 @@ fn text_part(text: String, content_type: ContentType) -> SinglePart {
         // The line end before the boundary ends the last line.
         text.truncate(text.len() - 2);
     }
-    let others = text.bytes().filter(|byte| !byte.is_ascii()).count();
+    let others = |text: &str| text.bytes().filter(|byte| !byte.is_ascii()).count();
     let body = if longest <= LINE && text.is_ascii() && memchr(0, text.as_bytes()).is_none() {
         Body::dangerous_pre_encoded(text.into_bytes(), ContentTransferEncoding::SevenBit)
-    } else if others <= text.len() / 3 {
+    } else if others(&text) <= text.len() / 3 {
         let encoding = ContentTransferEncoding::QuotedPrintable;
         Body::dangerous_pre_encoded(quoted_printable(&text), encoding)
     } else {

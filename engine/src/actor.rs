@@ -7,6 +7,7 @@ mod webhooks;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use domain::account::Role;
 use domain::outbox::PriorityLimits;
@@ -41,10 +42,11 @@ impl fmt::Display for Origin {
 #[derive(Clone, Debug)]
 enum Identity {
     Session(SessionRow),
+    /// Shared: each request with a token clones its actor several times.
     Token {
-        token: Box<Token>,
+        token: Arc<Token>,
         /// The digest of its secret.
-        digest: String,
+        digest: Arc<str>,
     },
     /// The command line or a local socket, identified by the user id of the calling process.
     Local {
@@ -95,10 +97,16 @@ impl Actor {
     }
 
     /// The actor of a token that is not revoked, with the digest of its secret.
-    pub(crate) fn token(token: Token, digest: String, origin: Origin) -> Self {
-        let token = Box::new(token);
+    pub(crate) fn token(
+        token: impl Into<Arc<Token>>,
+        digest: impl Into<Arc<str>>,
+        origin: Origin,
+    ) -> Self {
         Self {
-            identity: Identity::Token { token, digest },
+            identity: Identity::Token {
+                token: token.into(),
+                digest: digest.into(),
+            },
             origin,
         }
     }

@@ -55,7 +55,7 @@ fn accounts_are_for_unlimited_tokens_and_people_for_sessions() {
     let token = |limit: Option<Timestamp>| {
         let mut actor = holder(Role::Admin, "admin");
         if let Identity::Token { token, .. } = &mut actor.identity {
-            token.expires_at = limit;
+            Arc::make_mut(token).expires_at = limit;
         }
         actor
     };

@@ -257,7 +257,7 @@ impl Accounts {
             return Ok(Some(actor.clone()));
         };
         let token = self.valid_token(digest).await?;
-        Ok(token.map(|token| Actor::token(token, digest.to_owned(), actor.origin.clone())))
+        Ok(token.map(|token| Actor::token(token, digest, actor.origin.clone())))
     }
 
     /// The session with this id, unless it has expired.

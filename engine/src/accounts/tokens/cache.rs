@@ -1,6 +1,7 @@
 //! A cache of API tokens, so that frequent requests do not each query the database.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::Timestamp;
@@ -18,31 +19,38 @@ const MOST: usize = 10_000;
 /// Cached tokens, and when their last use was written.
 #[derive(Default)]
 pub struct TokenCache {
-    /// With the time of the lookup, by digest.
-    known: Mutex<HashMap<String, (Instant, Token)>>,
+    /// By digest.
+    known: Mutex<HashMap<String, KnownToken>>,
     /// The last use that this process wrote, by the id of the token.
     touched: Mutex<HashMap<String, Timestamp>>,
 }
 
+/// A token, and when it was looked up.
+struct KnownToken {
+    found_at: Instant,
+    token: Arc<Token>,
+}
+
 impl TokenCache {
-    fn known(&self) -> MutexGuard<'_, HashMap<String, (Instant, Token)>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<String, KnownToken>> {
         self.known.lock()
     }
 
     /// The token with this digest, if it was looked up within [`LIFETIME`].
-    pub fn find(&self, digest: &str) -> Option<Token> {
+    pub fn find(&self, digest: &str) -> Option<Arc<Token>> {
         let known = self.known();
-        let (found, token) = known.get(digest)?;
-        (found.elapsed() < LIFETIME).then(|| token.clone())
+        let KnownToken { found_at, token } = known.get(digest)?;
+        (found_at.elapsed() < LIFETIME).then(|| token.clone())
     }
 
     /// Caches a token that was looked up in the database.
-    pub fn remember(&self, digest: String, token: Token) {
+    pub fn remember(&self, digest: String, token: Arc<Token>) {
         let mut known = self.known();
         if known.len() >= MOST {
             known.clear();
         }
-        known.insert(digest, (Instant::now(), token));
+        let found_at = Instant::now();
+        known.insert(digest, KnownToken { found_at, token });
     }
 
     /// Whether to write the last use of a token: this process did not write one after `before`.

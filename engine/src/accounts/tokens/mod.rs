@@ -3,6 +3,8 @@
 pub(super) mod cache;
 pub(super) mod request;
 
+use std::sync::Arc;
+
 use domain::{Kind, Refusal, Timestamp};
 
 use super::sessions::TOUCH;
@@ -254,12 +256,12 @@ impl Accounts {
     ///
     /// # Errors
     /// If the database fails.
-    pub(super) async fn valid_token(&self, digest: &str) -> Result<Option<Token>, Refusal> {
+    pub(super) async fn valid_token(&self, digest: &str) -> Result<Option<Arc<Token>>, Refusal> {
         let token = match self.token_cache.find(digest) {
             Some(token) => token,
             None => {
                 let found = tokens::by_secret(&mut *self.store.read().await?, digest).await?;
-                let Some(token) = found else {
+                let Some(token) = found.map(Arc::new) else {
                     return Ok(None);
                 };
                 self.token_cache.remember(digest.to_owned(), token.clone());

@@ -42,7 +42,7 @@ pub fn router(state: AppState) -> Router {
         .merge(forms::session::router())
         .merge(forms::routes::router())
         .merge(forms::second_step::router())
-        .merge(guards::confirmation::router())
+        .merge(guards::router())
         .merge(outbox::router())
         .merge(rest::router())
         .route(
@@ -57,15 +57,7 @@ pub fn router(state: AppState) -> Router {
                     authentication::authenticate,
                 ))
                 .layer(from_fn(compress_pages))
-                .layer(from_fn_with_state(state.clone(), guards::networks::require))
-                .layer(from_fn_with_state(
-                    state.clone(),
-                    guards::enrolment::require,
-                ))
-                .layer(from_fn_with_state(
-                    state.clone(),
-                    guards::confirmation::guard,
-                )),
+                .layer(from_fn_with_state(state.clone(), guards::check)),
         )
         .route("/pkg/{file}", get(assets::serve))
         .merge(monitoring::probes::router())

@@ -31,7 +31,6 @@ use axum::http::header::{ACCEPT, CONTENT_LENGTH};
 use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
 use axum::http::{Method, Uri};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
 use domain::{Kind, Refusal, SecretString};
@@ -148,40 +147,40 @@ async fn confirm(State(state): State<AppState>, caller: Caller, request: Request
 /// that asks, which continues there; a file that a browser downloads, to the one that asks before its page. A form
 /// is answered with the page that asks, which posts the form again with the answer: it is carried out once that is
 /// right.
-pub async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
+pub(super) async fn check(state: &AppState, request: Request) -> Result<Request, Response> {
+    if !is_guarded(&request) {
+        return Ok(request);
+    }
     let caller = request.extensions().get::<Caller>().cloned();
     let actor = caller.as_ref().and_then(|caller| caller.actor.clone());
     let (Some(caller), Some(actor)) = (caller, actor) else {
-        return next.run(request).await;
+        return Ok(request);
     };
-    if !is_guarded(&request) {
-        return next.run(request).await;
-    }
     if request.uri().path().starts_with("/api/") {
         return match state.postern.accounts().recently_confirmed(&actor) {
-            Ok(()) => next.run(request).await,
-            Err(refusal) => match page_of_download(&request) {
+            Ok(()) => Ok(request),
+            Err(refusal) => Err(match page_of_download(&request) {
                 Some(page) => Redirect::to(&asks_before(&page)).into_response(),
                 None => refuse(request.uri(), refusal),
-            },
+            }),
         };
     }
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return match state.postern.accounts().recently_confirmed(&actor) {
-            Ok(()) => next.run(request).await,
-            Err(_) => Redirect::to(&asks_before(request.uri())).into_response(),
+            Ok(()) => Ok(request),
+            Err(_) => Err(Redirect::to(&asks_before(request.uri())).into_response()),
         };
     }
     let (parts, body) = request.into_parts();
     let form = match body::read(body, BODY_MAX).await {
         Ok(bytes) => PostedForm::parse(&bytes),
-        Err(refusal) => return refuse(&parts.uri, refusal),
+        Err(refusal) => return Err(refuse(&parts.uri, refusal)),
     };
-    match confirmed(&state, &actor, form.answer).await {
-        Ok(()) => next.run(with_fields(parts, &form.fields)).await,
+    match confirmed(state, &actor, form.answer).await {
+        Ok(()) => Ok(with_fields(parts, &form.fields)),
         Err(refusal) => {
-            let action = parts.uri.path().to_owned();
-            ask(state, caller, action, form.fields, &refusal).await
+            let (state, action) = (state.clone(), parts.uri.path().to_owned());
+            Err(ask(state, caller, action, form.fields, &refusal).await)
         }
     }
 }
@@ -214,7 +213,10 @@ fn is_guarded(request: &Request) -> bool {
         Method::HEAD => "GET",
         ref method => method.as_str(),
     };
-    GUARDED.contains(&(method, route))
+    // By their route first: the methods are few, and nearly every route differs in its length.
+    GUARDED
+        .iter()
+        .any(|(guarded, path)| *path == route && *guarded == method)
 }
 
 /// Checks the answer, or without one that the session was confirmed recently.

@@ -3,8 +3,7 @@
 use app::account::CONFIRM_IDENTITY;
 use app::account::second_factor::{ADD_PASSKEY, SECOND_FACTOR, SET_UP, TURN_ON};
 use app::entrance::LOGOUT;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::{Kind, Refusal};
 
@@ -24,23 +23,23 @@ const OPEN: &[&str] = &[
 
 /// Redirects pages and forms to the set-up, and refuses REST and server functions with the reason. Tokens are
 /// not asked.
-pub async fn require(State(state): State<AppState>, request: Request, next: Next) -> Response {
+pub(super) async fn check(state: &AppState, request: Request) -> Result<Request, Response> {
     let caller = request.extensions().get::<Caller>();
     let path = request.uri().path();
     let Some(actor) = caller.and_then(|caller| caller.actor.as_ref()) else {
-        return next.run(request).await;
+        return Ok(request);
     };
     if OPEN.contains(&path) {
-        return next.run(request).await;
+        return Ok(request);
     }
     match state.postern.accounts().lacks_required_factor(actor).await {
-        Ok(false) => next.run(request).await,
+        Ok(false) => Ok(request),
         Ok(true) if RequestedInterface::of(path) != RequestedInterface::Page => {
             let text = "Your organisation requires a second factor of administrators. Set it up in \
                         the browser: open /account/second-factor.";
-            refuse_unread(&request, Refusal::new(Kind::Forbidden, text))
+            Err(refuse_unread(&request, Refusal::new(Kind::Forbidden, text)))
         }
-        Ok(true) => Redirect::to(SECOND_FACTOR).into_response(),
-        Err(refusal) => refuse(request.uri(), refusal),
+        Ok(true) => Err(Redirect::to(SECOND_FACTOR).into_response()),
+        Err(refusal) => Err(refuse(request.uri(), refusal)),
     }
 }

@@ -2,8 +2,7 @@
 
 use app::entrance::{LOGIN, LOGOUT, NetworkRefusal, SECOND_STEP};
 use app::home::HOME;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 use domain::Kind;
 use leptos::prelude::provide_context;
@@ -19,26 +18,27 @@ use crate::http::state::AppState;
 const OPEN: &[&str] = &[LOGIN, SECOND_STEP, LOGOUT];
 
 /// Refuses pages and forms with a page that says why, and everything else in its own format.
-pub async fn require(State(state): State<AppState>, request: Request, next: Next) -> Response {
+pub(super) async fn check(state: &AppState, request: Request) -> Result<Request, Response> {
     let caller = request.extensions().get::<Caller>();
     let Some((caller, actor)) = caller.and_then(|caller| Some((caller, caller.actor.as_ref()?)))
     else {
-        return next.run(request).await;
+        return Ok(request);
     };
     let path = request.uri().path();
     if OPEN.contains(&path) {
-        return next.run(request).await;
+        return Ok(request);
     }
     let Err(refusal) = state.postern.accounts().admit(actor).await else {
-        return next.run(request).await;
+        return Ok(request);
     };
     let is_page = RequestedInterface::of(path) == RequestedInterface::Page && path != METRICS_PATH;
     if !is_page || refusal.kind != Kind::Forbidden {
-        return refuse_unread(&request, refusal);
+        return Err(refuse_unread(&request, refusal));
     }
     let reason = NetworkRefusal(refusal.text().to_owned());
     let caller = caller.clone();
     // Every page of the console is replaced by the reason.
+    let state = state.clone();
     let page = page(state, caller, HOME, move || provide_context(reason.clone()));
-    with_status(page.await, &refusal)
+    Err(with_status(page.await, &refusal))
 }

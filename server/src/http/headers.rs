@@ -1,4 +1,4 @@
-//! Security headers of every response, and the request log.
+//! The outermost layer of requests: their host, the request log, and security headers of responses.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -8,12 +8,14 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use engine::OPEN_IMAGE_PATH;
 
 use super::monitoring::probes;
+use super::origin::host;
+use super::refuse::refuse_unread;
 use super::state::AppState;
 use crate::rest::mail::INTAKE;
 
@@ -25,9 +27,7 @@ const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-poli
 
 /// Adds headers against framing, use by other sites, content sniffing and caching. Pages set their own
 /// Content-Security-Policy.
-pub async fn secure(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+fn secure(state: &AppState, headers: &mut HeaderMap) {
     let mut default = |name, value| {
         headers
             .entry(name)
@@ -50,17 +50,19 @@ pub async fn secure(State(state): State<AppState>, request: Request, next: Next)
     if state.url.is_https() {
         default(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
-    response
 }
 
 /// The account of a refused request, for the request log.
 #[derive(Clone)]
 pub struct RefusedAccount(pub String);
 
+/// Checks the host of a request, and adds the security headers to its response. One layer does all of this: a
+/// request allocates for each layer, and clones what is below it.
+///
 /// Logs each request but accepted mail, images of open tracking and probes that find all well, also one
 /// that middleware refuses, with the client's address and the pattern of its route; the path itself may
 /// contain an e-mail address. A refused account is named.
-pub async fn log_request(
+pub async fn secure_and_log(
     State(state): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     route: Option<MatchedPath>,
@@ -70,7 +72,12 @@ pub async fn log_request(
     let method = request.method().clone();
     let client = state.proxies.client(peer.ip(), request.headers());
     let begun = Instant::now();
-    let mut response = next.run(request).await;
+    let checked = host::check(&state, &request);
+    let mut response = match checked {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refuse_unread(&request, refusal),
+    };
+    secure(&state, response.headers_mut());
     let status = response.status().as_u16();
     let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let route = route.as_ref().map_or("none", MatchedPath::as_str);

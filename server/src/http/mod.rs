@@ -62,12 +62,7 @@ pub fn router(state: AppState) -> Router {
         .route("/pkg/{file}", get(assets::serve))
         .merge(monitoring::probes::router())
         .merge(open_image::router())
-        .layer(
-            ServiceBuilder::new()
-                .layer(from_fn_with_state(state.clone(), headers::log_request))
-                .layer(from_fn_with_state(state.clone(), headers::secure))
-                .layer(from_fn_with_state(state.clone(), origin::host::require)),
-        )
+        .layer(from_fn_with_state(state.clone(), headers::secure_and_log))
         .with_state(state)
 }
 

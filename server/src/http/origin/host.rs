@@ -1,21 +1,20 @@
 //! The host that a request names: one of this console's own, against DNS rebinding.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::HOST;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Version};
-use axum::middleware::Next;
-use axum::response::Response;
 use domain::{Kind, Refusal};
 
 use crate::http::bearer::bearer;
-use crate::http::refuse::refuse_unread;
 use crate::http::state::AppState;
 
 /// Requires a host of this console, except with a bearer token: no browser sends one by itself.
-pub async fn require(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let named = named(&request);
-    let allowed = named.and_then(|host| match host {
+///
+/// # Errors
+/// [`Kind::Misdirected`] for another host; those of [`named`].
+pub fn check(state: &AppState, request: &Request) -> Result<(), Refusal> {
+    match named(request)? {
         Some(host) if bearer(request.headers()).is_none() && !state.hosts.allow(&host) => {
             Err(Refusal::new(
                 Kind::Misdirected,
@@ -24,10 +23,6 @@ pub async fn require(State(state): State<AppState>, request: Request, next: Next
             ))
         }
         _ => Ok(()),
-    });
-    match allowed {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => refuse_unread(&request, refusal),
     }
 }
 

@@ -1,8 +1,7 @@
 //! `POST /api/messages/send-email`: accepts mail for delivery.
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::outbox::QueueKind;
@@ -82,12 +81,13 @@ enum AcceptedIds {
 pub async fn send(
     State(state): State<AppState>,
     SignedIn(actor): SignedIn,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Refused> {
-    require_json(&headers)?;
-    let key = idempotency_key(&headers)?;
-    let (body, _permit) = body_budget::read(&actor, &headers, body).await?;
+    // The extractor of header fields would clone them.
+    let (parts, body) = request.into_parts();
+    require_json(&parts.headers)?;
+    let key = idempotency_key(&parts.headers)?;
+    let (body, _permit) = body_budget::read(&actor, &parts.headers, body).await?;
     let (submissions, key) = decode(body, key).await?;
     let many = matches!(submissions, Submissions::Many(_));
     let Accepted {

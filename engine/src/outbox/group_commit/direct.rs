@@ -1,4 +1,4 @@
-//! The transaction of a group commit on SQLite, row by row with statements that stay prepared.
+//! The transaction of a group commit on SQLite, with statements that stay prepared.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +15,9 @@ use crate::store::accounts::sending_limits;
 use crate::store::database::direct::DirectTransaction;
 use crate::store::delivery::{events, suppressions};
 use crate::store::messages::{self, idempotency, opens};
-use crate::store::recipients::{self, ClaimedRecipient, RecipientKey, SettledRecipient};
+use crate::store::recipients::{
+    self, ClaimedRecipient, NewRecipient, RecipientKey, SettledRecipient,
+};
 use crate::store::{StoreError, figures};
 
 /// Whether [`write`] can write a request. Others are rare.
@@ -45,10 +47,11 @@ pub(super) fn write(
     let control = ControlState::read_directly(work, hold_mail, now)?;
     let mut quotas = Quotas::new(sending_limits::load_directly(work, &holders(requests))?);
     let mut results = Vec::with_capacity(requests.len());
+    let mut rows = Vec::new();
     let mut tally = Tally::default();
     for request in requests {
         let mut result = WriteResult::new(control, request);
-        insert(work, request, &mut quotas, &mut result, now)?;
+        insert(work, request, &mut quotas, &mut rows, &mut result, now)?;
         if result.is_accepted()
             && let WriteRequest::Accept { messages, .. } = &**request
         {
@@ -56,12 +59,15 @@ pub(super) fn write(
                 tally.accepted(&new.message, new.recipients.len());
             }
         }
-        lease(work, request, &mut result, now)?;
+        results.push(result);
+    }
+    recipients::add_directly(work, &rows)?;
+    for (request, result) in requests.iter().zip(&mut results) {
+        lease(work, request, result, now)?;
         for claimed in &mut result.claimed {
             claimed.suppressed = suppressions::reply_directly(work, &claimed.address, now)?;
         }
         settle(work, request, &mut tally)?;
-        results.push(result);
     }
     sending_limits::save_directly(work, &quotas.changed())?;
     let counted = shard.add(tally, now);
@@ -74,11 +80,12 @@ pub(super) fn write(
 }
 
 /// Inserts messages, unless their request is outdated, their key was answered before or they are beyond a
-/// limit.
-fn insert(
+/// limit. Their recipients, which are to be inserted for all requests at once, are appended to `rows`.
+fn insert<'a>(
     work: &DirectTransaction<'_>,
-    request: &WriteRequest,
+    request: &'a WriteRequest,
     quotas: &mut Quotas,
+    rows: &mut Vec<NewRecipient<'a>>,
     result: &mut WriteResult,
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -117,10 +124,10 @@ fn insert(
             opens::add_directly(work, tracked)?;
         }
         for row in placement.rows(new) {
-            recipients::add_directly(work, &row)?;
             if row.owner.is_some() {
                 result.claimed.push(ClaimedRecipient::inserted(&row));
             }
+            rows.push(row);
         }
     }
     Ok(())

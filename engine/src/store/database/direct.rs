@@ -11,6 +11,9 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Params, Row, Trans
 
 use crate::store::StoreError;
 
+/// How many statements stay prepared: more than there are.
+const STATEMENTS: usize = 64;
+
 /// The connection of direct transactions. Cheap to clone.
 #[derive(Clone)]
 pub struct DirectConnection(Arc<Mutex<Option<Connection>>>);
@@ -23,6 +26,7 @@ impl DirectConnection {
     pub fn open(file: &Path, statements: &[&str]) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(file, flags)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         for statement in statements {
             connection.execute_batch(statement)?;
         }

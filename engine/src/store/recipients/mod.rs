@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::outbox::{RecipientState, RelayChoice};
-use rusqlite::params;
+use rusqlite::params_from_iter;
+use rusqlite::types::{Null, ToSqlOutput};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
@@ -90,30 +91,48 @@ pub async fn add(
     Ok(())
 }
 
-/// Like [`add`], for one row in a direct transaction.
+/// The maximum number of rows of a statement in a direct transaction, a power of two.
+const DIRECT_ROWS: usize = 16;
+
+/// Like [`add`], in a direct transaction.
+///
+/// Each statement has a power of two of the rows, so that there are few to keep prepared. A statement for each row
+/// would cost more: SQLite opens a statement journal for each one that fires a trigger, and copies every page to
+/// it that the statement changes.
 ///
 /// # Errors
 /// Where the database fails.
 pub fn add_directly(
     work: &DirectTransaction<'_>,
-    row: &NewRecipient<'_>,
+    recipients: &[NewRecipient<'_>],
 ) -> Result<(), StoreError> {
-    work.execute(
-        "INSERT INTO recipient \
-         (message_id, position, address, address_folded, state, due_at, owner, attempts, flow) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)",
-        params![
-            row.message_id,
-            row.position,
-            row.address,
-            folded(row.address),
-            row.state.as_str(),
-            row.due.map(|due| due.0),
-            row.owner,
-            row.flow,
-        ],
-    )?;
+    let mut rest = recipients;
+    while let Some(power) = rest.len().checked_ilog2() {
+        let (rows, others) = rest.split_at(DIRECT_ROWS.min(1 << power));
+        let places = vec!["(?, ?, ?, ?, ?, ?, ?, 0, ?)"; rows.len()].join(", ");
+        let sql = format!(
+            "INSERT INTO recipient \
+             (message_id, position, address, address_folded, state, due_at, owner, attempts, flow) \
+             VALUES {places}"
+        );
+        work.execute(&sql, params_from_iter(rows.iter().flat_map(stored_values)))?;
+        rest = others;
+    }
     Ok(())
+}
+
+/// The values of a row to insert that are not the same for all, in the order of [`add_directly`].
+fn stored_values<'a>(row: &NewRecipient<'a>) -> [ToSqlOutput<'a>; 8] {
+    [
+        row.message_id.into(),
+        row.position.into(),
+        row.address.into(),
+        folded(row.address).map_or(Null.into(), Into::into),
+        row.state.as_str().into(),
+        row.due.map_or(Null.into(), |due| due.0.into()),
+        row.owner.map_or(Null.into(), Into::into),
+        row.flow.into(),
+    ]
 }
 
 /// A row as stored.

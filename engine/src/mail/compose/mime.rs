@@ -30,10 +30,15 @@ enum Part {
     Multi(MultiPart),
 }
 
-/// The body with its MIME header fields, to be appended to the message's other header fields.
+/// The message: `header`, which has its other header fields, then those of MIME and the body.
 ///
 /// Files with a Content-ID are inline if there is HTML; all others are attachments.
-pub(super) fn body(text: Option<String>, html: Option<String>, files: Vec<MimeFile>) -> Vec<u8> {
+pub(super) fn with_body(
+    header: String,
+    text: Option<String>,
+    html: Option<String>,
+    files: Vec<MimeFile>,
+) -> Vec<u8> {
     let shown = |file: &MimeFile| html.is_some() && file.content_id.is_some();
     let (inline, attached): (Vec<_>, Vec<_>) = files.into_iter().partition(shown);
     let html = html.map(|html| related(text_part(html, ContentType::TEXT_HTML), inline));
@@ -54,9 +59,20 @@ pub(super) fn body(text: Option<String>, html: Option<String>, files: Vec<MimeFi
         let attach = |all: MultiPart, file| all.singlepart(file_part(file, false));
         Part::Multi(attached.into_iter().fold(mixed, attach))
     };
+    let mut message = header.into_bytes();
     match whole {
-        Part::Single(part) => part.formatted(),
-        Part::Multi(parts) => parts.formatted(),
+        Part::Single(part) => append(&mut message, &part),
+        Part::Multi(parts) => message.extend_from_slice(&parts.formatted()),
+    }
+    message
+}
+
+/// Appends a part as [`SinglePart::formatted`] writes it, without its buffer, which grows from nothing.
+fn append(message: &mut Vec<u8>, part: &SinglePart) {
+    let (fields, body) = (part.headers().to_string(), part.raw_body());
+    message.reserve_exact(fields.len() + body.len() + 4);
+    for piece in [fields.as_bytes(), b"\r\n", body, b"\r\n"] {
+        message.extend_from_slice(piece);
     }
 }
 
@@ -288,7 +304,7 @@ mod tests {
             ("監視監視監視", "base64"),
             ("", "7bit"),
         ] {
-            let bytes = body(Some(text.to_owned()), None, Vec::new());
+            let bytes = with_body(String::new(), Some(text.to_owned()), None, Vec::new());
             let head = String::from_utf8(bytes).expect("7-bit");
             let line = format!("Content-Transfer-Encoding: {encoding}\r\n");
             assert!(head.is_ascii() && head.contains(&line), "{text}: {head}");

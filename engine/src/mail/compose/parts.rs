@@ -73,8 +73,7 @@ pub(super) fn compose(
     header::unstructured(&mut lines, "Message-ID", &message_id);
     lines.push_str(&extra.others);
     lines.push_str("MIME-Version: 1.0\r\n");
-    let mut bytes = mime::body(submission.text, submission.html, files);
-    bytes.splice(0..0, lines.into_bytes());
+    let bytes = mime::with_body(lines, submission.text, submission.html, files);
     Ok(ComposedMessage {
         from: from.address,
         null_sender: false,

@@ -39,24 +39,23 @@ pub(super) struct CachedSettings {
     pub read_at: Instant,
     /// The version of the routing that this process had written by then.
     pub written: i64,
-    pub accepting: AcceptanceSettings,
+    pub accepting: Arc<AcceptanceSettings>,
 }
 
 /// The settings that acceptance follows.
-#[derive(Clone)]
 pub(super) struct AcceptanceSettings {
     /// The version of the routing before they were read.
     pub version: i64,
     /// The default sender; `None` before the first save.
     pub sender: Option<Arc<DefaultSender>>,
     /// The From domains of rules, whose mail waits in queues of its own.
-    pub from_domains: Arc<HashSet<String>>,
+    pub from_domains: HashSet<String>,
     /// The accounts with a relay of their own, by id, and their default senders.
-    pub own: Arc<HashMap<String, Arc<DefaultSender>>>,
+    pub own: HashMap<String, Arc<DefaultSender>>,
     /// What accounts may send from beside their own addresses, by their ids.
-    pub senders: Arc<HashMap<String, Arc<SenderSet>>>,
+    pub senders: HashMap<String, Arc<SenderSet>>,
     /// The limits of accounts.
-    pub limits: Arc<QuotasById>,
+    pub limits: QuotasById,
     /// Whether messages may track opens.
     pub open_tracking: bool,
     /// The DKIM keys that sign.

@@ -95,7 +95,7 @@ pub(super) struct Batch {
     pub ids: Vec<String>,
     /// Faults are reported with the index of their message.
     pub many: bool,
-    pub settings: AcceptanceSettings,
+    pub settings: Arc<AcceptanceSettings>,
     pub submitter: Submitter,
     pub senders: SenderLimits,
     pub priorities: PriorityLimits,

@@ -273,7 +273,7 @@ impl Outbox {
         &self,
         actor: &Actor,
         submissions: Submissions,
-        settings: AcceptanceSettings,
+        settings: Arc<AcceptanceSettings>,
         recipient_limit: Option<RecipientLimit>,
     ) -> Result<Vec<NewMessage>, Refusal> {
         let now = self.clock.now();
@@ -353,15 +353,16 @@ impl Outbox {
     }
 
     /// The settings for messages that are accepted now.
-    pub(super) async fn acceptance_settings(&self) -> Result<AcceptanceSettings, Refusal> {
+    pub(super) async fn acceptance_settings(&self) -> Result<Arc<AcceptanceSettings>, Refusal> {
         let cached = self.cached_settings.lock().clone();
         let written = *self.saved.borrow();
-        if let Some(cached) = &cached
-            && cached.written == written
-            && cached.read_at.elapsed() < SETTINGS_LIFETIME
-        {
-            return Ok(cached.accepting.clone());
-        }
+        let is_current = |cached: &CachedSettings| {
+            cached.written == written && cached.read_at.elapsed() < SETTINGS_LIFETIME
+        };
+        let cached = match cached {
+            Some(cached) if is_current(&cached) => return Ok(cached.accepting),
+            cached => cached,
+        };
         let read_at = Instant::now();
         let mut connection = self.store.read().await?;
         // Before the settings: they may change meanwhile.
@@ -370,7 +371,7 @@ impl Outbox {
             Some(cached) => cached.accepting,
             None => {
                 let read = self.read_acceptance_settings(&mut connection, version);
-                read.await?
+                Arc::new(read.await?)
             }
         };
         *self.cached_settings.lock() = Some(CachedSettings {
@@ -414,10 +415,10 @@ impl Outbox {
         Ok(AcceptanceSettings {
             version,
             sender: settings.map(default_sender),
-            from_domains: Arc::new(from_domains.into_iter().collect()),
-            own: Arc::new(own.collect()),
-            senders: Arc::new(senders),
-            limits: Arc::new(limits),
+            from_domains: from_domains.into_iter().collect(),
+            own: own.collect(),
+            senders,
+            limits,
             open_tracking: policy.open_tracking,
             dkim: self.dkim_signers.read(connection, version).await?,
         })

@@ -4,4 +4,5 @@ mod breaking;
 mod chunking;
 mod courier;
 mod delivering;
+mod extra_replies;
 mod sending;

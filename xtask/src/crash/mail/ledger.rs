@@ -1,7 +1,8 @@
 //! Compares submitted mail with received mail and reports, and finds lost and duplicate ones.
 
+use super::duplicates::{Duplicate, Phase, by_crash};
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// The beginning of the addresses that the relay refuses.
@@ -71,8 +72,8 @@ pub struct Receipt {
     pub is_report: bool,
     /// The Message-ID, which differs for each acceptance.
     pub message: String,
-    /// Number of crashes before it.
-    pub crashes: usize,
+    /// The part of the run in which it was.
+    pub phase: Phase,
     /// When it was, since the first relay started.
     pub at: Duration,
 }
@@ -123,30 +124,32 @@ pub fn compare(submissions: &[Submission], receipts: &[Receipt], in_doubt: usize
     let known: HashMap<u64, &Submission> =
         submissions.iter().map(|mail| (mail.number, mail)).collect();
 
-    // Number of crashes and transaction index of the last receipt of each recipient.
-    let mut served: HashMap<(u64, u64), (usize, usize)> = HashMap::new();
+    // Transaction index of the last receipt of each recipient.
+    let mut served: HashMap<(u64, u64), usize> = HashMap::new();
     let mut messages: HashMap<u64, &str> = HashMap::new();
     let mut reports: HashMap<(u64, u64), &str> = HashMap::new();
-    // Repeated transactions by the crash that caused them. The second time, the recipients of one
-    // transaction may come separately.
-    let mut repeated: BTreeMap<usize, BTreeMap<usize, u64>> = BTreeMap::new();
+    let mut repeated = Vec::new();
     for (transaction, mail) in receipts.iter().enumerate() {
         let number = mail.number;
         for recipient in &mail.recipients {
-            let now = (mail.crashes, transaction);
-            match served.insert((number, *recipient), now) {
-                None => {}
-                Some((crash, before)) if crash == mail.crashes => {
-                    comparison.faults.push(format!(
-                        "number {number} was sent twice without a crash in between: after {crash} of them, at \
-                         {:.1} s and at {:.1} s",
-                        receipts[before].at.as_secs_f64(),
-                        mail.at.as_secs_f64()
-                    ));
-                }
-                Some((crash, before)) => {
-                    repeated.entry(crash).or_default().insert(before, number);
-                }
+            let Some(before) = served.insert((number, *recipient), transaction) else {
+                continue;
+            };
+            let earlier = &receipts[before];
+            if earlier.phase == mail.phase {
+                let crashes = mail.phase.crashes;
+                comparison.faults.push(format!(
+                    "number {number} was sent twice without a crash in between: after {crashes} of them, at \
+                     {:.1} s and at {:.1} s",
+                    earlier.at.as_secs_f64(),
+                    mail.at.as_secs_f64()
+                ));
+            } else {
+                repeated.push(Duplicate {
+                    number,
+                    transaction: before,
+                    phase: earlier.phase,
+                });
             }
         }
         if mail.is_report {
@@ -181,12 +184,11 @@ pub fn compare(submissions: &[Submission], receipts: &[Receipt], in_doubt: usize
         }
     }
     comparison.reported = reports.len();
-    for (crash, mails) in repeated {
-        comparison.duplicates += mails.len();
-        comparison.most = comparison.most.max(mails.len());
-        if mails.len() > in_doubt {
-            let (crash, count) = (crash + 1, mails.len());
-            let numbers: Vec<_> = mails.values().collect();
+    for (crash, numbers) in by_crash(&repeated) {
+        let count = numbers.len();
+        comparison.duplicates += count;
+        comparison.most = comparison.most.max(count);
+        if count > in_doubt {
             let fault = format!(
                 "crash {crash} made {count} duplicates with {in_doubt} in doubt: {numbers:?}"
             );
@@ -235,7 +237,7 @@ pub fn compare(submissions: &[Submission], receipts: &[Receipt], in_doubt: usize
 }
 
 /// The recipients of a mail that received nothing and were not reported.
-fn missing(mail: &Submission, served: &HashMap<(u64, u64), (usize, usize)>) -> Vec<u64> {
+fn missing(mail: &Submission, served: &HashMap<(u64, u64), usize>) -> Vec<u64> {
     (1..=mail.recipients)
         .filter(|recipient| !served.contains_key(&(mail.number, *recipient)))
         .collect()
@@ -298,7 +300,10 @@ mod tests {
             recipients: vec![1],
             is_report: false,
             message: format!("<{number}@example.org>"),
-            crashes,
+            phase: Phase {
+                crashes,
+                is_suspended: false,
+            },
             at: Duration::from_secs(number),
         }
     }
@@ -424,6 +429,27 @@ mod tests {
         assert!(comparison.faults.is_empty(), "{:?}", comparison.faults);
         receipts.push(receipt(3, 1));
         assert_eq!(compare(&submissions, &receipts, 2).faults.len(), 1);
+    }
+
+    #[test]
+    fn a_suspension_and_its_end_may_repeat_as_many_as_are_in_doubt() {
+        let submissions: Vec<_> = (1..=3).map(acknowledged).collect();
+        let suspended = Phase::default().suspended();
+        let at = |number, phase| Receipt {
+            phase,
+            ..receipt(number, 0)
+        };
+        let start = Phase::default();
+        // Two in doubt are sent by another node, which also sends one that the node ends later.
+        let mut receipts = vec![at(1, start), at(2, start)];
+        receipts.extend((1..=3).map(|number| at(number, suspended)));
+        receipts.push(at(3, suspended.resumed()));
+        let comparison = compare(&submissions, &receipts, 3);
+        assert_eq!((comparison.duplicates, comparison.most), (3, 3));
+        assert!(comparison.faults.is_empty(), "{:?}", comparison.faults);
+        assert_eq!(compare(&submissions, &receipts, 2).faults.len(), 1);
+        receipts.push(at(3, suspended.resumed()));
+        assert_eq!(compare(&submissions, &receipts, 3).faults.len(), 1);
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! The mail of crash runs: its producers, its relay and webhook, and the ledger that compares them.
+//! The mail of crash runs: its producers, its relay and webhook, and what compares them.
 
+pub mod duplicates;
 pub mod ledger;
 pub mod producers;
 pub mod relay;

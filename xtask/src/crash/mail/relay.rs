@@ -1,6 +1,7 @@
-//! The relay of the crash runs: records mails and reports with the number of crashes before each.
+//! The relay of the crash runs: records mails and reports with the phase of the run.
 
 use super::{
+    duplicates::Phase,
     ledger::{REFUSED, Receipt, Submission, missing_recipients, numbers, sender},
     producers::SubmissionLog,
 };
@@ -32,7 +33,7 @@ pub struct CrashRelay {
     /// Number of mails that this relay received.
     received: Arc<AtomicUsize>,
     receipts: Arc<Mutex<Vec<Receipt>>>,
-    crashes: Arc<AtomicUsize>,
+    phase: Arc<Mutex<Phase>>,
     /// When the first relay of the record started.
     began: Instant,
     /// Whether each mail takes [`SLOW`].
@@ -46,24 +47,24 @@ impl CrashRelay {
 
     /// Starts another relay with the same record.
     pub fn beside(&self, shared: &Arc<SubmissionLog>) -> Result<Self> {
-        let (receipts, crashes) = (self.receipts.clone(), self.crashes.clone());
-        Self::recording(shared, receipts, crashes, self.began)
+        let (receipts, phase) = (self.receipts.clone(), self.phase.clone());
+        Self::recording(shared, receipts, phase, self.began)
     }
 
     fn recording(
         shared: &Arc<SubmissionLog>,
         receipts: Arc<Mutex<Vec<Receipt>>>,
-        crashes: Arc<AtomicUsize>,
+        phase: Arc<Mutex<Phase>>,
         began: Instant,
     ) -> Result<Self> {
         let received: Arc<AtomicUsize> = Arc::default();
         let is_slow: Arc<AtomicBool> = Arc::default();
-        let (list, count, shared) = (receipts.clone(), crashes.clone(), Arc::clone(shared));
+        let (list, current, shared) = (receipts.clone(), phase.clone(), Arc::clone(shared));
         let (own, slow) = (received.clone(), is_slow.clone());
         let script = chunking_relay().refuse(REFUSED, REFUSAL);
         let relay = Relay::with_callback(script, move |mail| {
             {
-                let now = count.load(Ordering::Acquire);
+                let now = *current.lock();
                 let mut list = list.lock();
                 own.fetch_add(1, Ordering::Relaxed);
                 for one in receipts_of(mail, now, began.elapsed()) {
@@ -83,7 +84,7 @@ impl CrashRelay {
             relay,
             received,
             receipts,
-            crashes,
+            phase,
             began,
             is_slow,
         })
@@ -120,12 +121,28 @@ impl CrashRelay {
 
     /// Counts one more crash: what arrives a second time from now on is its duplicate.
     pub fn count_crash(&self) {
-        self.crashes.fetch_add(1, Ordering::AcqRel);
+        self.enter(Phase::crashed);
+    }
+
+    /// Counts one more crash: a node is suspended.
+    pub fn count_suspension(&self) {
+        self.enter(Phase::suspended);
+    }
+
+    /// The suspended node goes on. What it had begun to send, and others have sent meanwhile, are duplicates of
+    /// its suspension.
+    pub fn count_resumption(&self) {
+        self.enter(Phase::resumed);
+    }
+
+    fn enter(&self, next: fn(Phase) -> Phase) {
+        let mut phase = self.phase.lock();
+        *phase = next(*phase);
     }
 }
 
 /// The receipts of one transaction.
-fn receipts_of(mail: &Transaction<'_>, crashes: usize, at: Duration) -> Vec<Receipt> {
+fn receipts_of(mail: &Transaction<'_>, phase: Phase, at: Duration) -> Vec<Receipt> {
     let is_report = mail.from.is_empty();
     let mut recipients: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     let results = match is_report {
@@ -140,7 +157,7 @@ fn receipts_of(mail: &Transaction<'_>, crashes: usize, at: Duration) -> Vec<Rece
         recipients,
         is_report,
         message: message_id(mail.content),
-        crashes,
+        phase,
         at,
     });
     receipts.collect()
@@ -199,7 +216,7 @@ mod tests {
             recipients: &[to.to_owned()],
             content: content.as_bytes(),
         };
-        let receipts = receipts_of(&mail, 0, Duration::ZERO).into_iter();
+        let receipts = receipts_of(&mail, Phase::default(), Duration::ZERO).into_iter();
         let parts = |one: Receipt| {
             assert_eq!(one.is_report, from.is_empty());
             (one.number, one.recipients)

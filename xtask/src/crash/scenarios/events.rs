@@ -85,11 +85,11 @@ pub fn suspend_node(cluster: &mut Cluster, random: &mut Random) -> Result<()> {
     node.context("a node is missing")?.suspend()?;
     cluster.relay.slow_down(false);
     sleep(QUIET);
-    cluster.relay.count_crash();
+    cluster.relay.count_suspension();
     cluster.wait_for_takeover(gone)?;
     wait_for_expiry(gone);
     // It ends what it had begun to send.
-    cluster.relay.count_crash();
+    cluster.relay.count_resumption();
     let node = cluster.nodes[victim].as_mut();
     node.context("a node is missing")?.resume()?;
     cluster.wait_for_recovery()

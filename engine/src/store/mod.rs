@@ -21,6 +21,8 @@ mod scope;
 pub mod search;
 pub mod settings;
 pub mod transfer;
+mod unit_of_work;
+mod write_times;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,11 +34,14 @@ use tokio::sync::Notify;
 pub use dialect::DatabaseTime;
 pub use error::StoreError;
 pub use scope::Scope;
+pub use unit_of_work::{UnitOfWork, commit};
+pub use write_times::{WRITE_BOUNDS, WriteTimesReading};
 
 use crate::clock::Clock;
 use database::direct::{DirectConnection, DirectTransaction};
 use dialect::Dialect;
 use search::{SearchConnection, SearchPool};
+use write_times::WriteTimes;
 
 /// The time limit of a unit of work that no caller abandons.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
@@ -46,18 +51,6 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection to read or write on. Reads and writes of one unit of work share it.
 pub type Connection = AnyConnection;
-
-/// A unit of work. Dropped before its commit, it is rolled back.
-pub type UnitOfWork = Transaction<'static, Any>;
-
-/// Commits a unit of work.
-///
-/// # Errors
-/// [`StoreError::Unsure`] where the connection fails during the commit.
-pub async fn commit(work: UnitOfWork) -> Result<(), StoreError> {
-    let done = work.commit().await;
-    done.map_err(|error| StoreError::from(error).in_commit())
-}
 
 /// Awaits a unit of work for at most 15 s: a machine that is gone does not close its connections.
 ///
@@ -96,6 +89,8 @@ pub struct Store {
     address: Option<Arc<str>>,
     /// Notified after each commit of the hot path, for the checkpoints of SQLite.
     written: Arc<Notify>,
+    /// Of units of work and direct transactions.
+    write_times: WriteTimes,
 }
 
 impl Store {
@@ -135,7 +130,7 @@ impl Store {
     ///
     /// # Errors
     /// Where no connection is free within 5 s, or the database is locked.
-    pub async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
+    pub async fn begin(&self) -> Result<UnitOfWork, StoreError> {
         self.begin_with(self.dialect.begin).await
     }
 
@@ -143,7 +138,7 @@ impl Store {
     ///
     /// # Errors
     /// The errors of [`Store::begin`].
-    pub async fn begin_by_key(&self) -> Result<Transaction<'static, Any>, StoreError> {
+    pub async fn begin_by_key(&self) -> Result<UnitOfWork, StoreError> {
         self.begin_with(self.dialect.begin_by_key).await
     }
 
@@ -151,7 +146,7 @@ impl Store {
     ///
     /// # Errors
     /// The errors of [`Store::begin`].
-    pub async fn begin_on_accounts(&self) -> Result<Transaction<'static, Any>, StoreError> {
+    pub async fn begin_on_accounts(&self) -> Result<UnitOfWork, StoreError> {
         self.begin_with(self.dialect.begin_on_accounts).await
     }
 
@@ -159,7 +154,7 @@ impl Store {
     ///
     /// # Errors
     /// The errors of [`Store::begin`].
-    pub async fn begin_on_sealing_keys(&self) -> Result<Transaction<'static, Any>, StoreError> {
+    pub async fn begin_on_sealing_keys(&self) -> Result<UnitOfWork, StoreError> {
         self.begin_with(self.dialect.begin_on_sealing_keys).await
     }
 
@@ -167,15 +162,19 @@ impl Store {
     ///
     /// # Errors
     /// Where no connection is free within 5 s.
-    pub async fn snapshot(&self) -> Result<UnitOfWork, StoreError> {
+    pub async fn snapshot(&self) -> Result<Transaction<'static, Any>, StoreError> {
         Self::begin_on(self.reporting.clone(), self.dialect.snapshot).await
     }
 
     async fn begin_with(&self, begin: &'static str) -> Result<UnitOfWork, StoreError> {
-        Self::begin_on(self.write.clone(), begin).await
+        let transaction = Self::begin_on(self.write.clone(), begin).await?;
+        Ok(UnitOfWork::new(transaction, self.write_times.start()))
     }
 
-    async fn begin_on(pool: AnyPool, begin: &'static str) -> Result<UnitOfWork, StoreError> {
+    async fn begin_on(
+        pool: AnyPool,
+        begin: &'static str,
+    ) -> Result<Transaction<'static, Any>, StoreError> {
         // BEGIN runs in a task, so that dropping the caller does not cancel it: a BEGIN cancelled
         // halfway leaves a connection in a transaction, and PostgreSQL's connection does not report
         // that.
@@ -213,7 +212,12 @@ impl Store {
         self.written.notify_one();
     }
 
-    /// The number of concurrent group commits.
+    /// How long transactions that write took, from their beginning to the end of their commit.
+    pub fn write_times(&self) -> WriteTimesReading {
+        self.write_times.read()
+    }
+
+    /// How many group commits run at the same time.
     pub fn writers(&self) -> usize {
         self.dialect.writers
     }
@@ -265,8 +269,26 @@ impl Store {
 mod tests {
     use super::*;
 
-    /// The test takes [`ANSWER_TIMEOUT`] of real time, because a database on another machine may never
-    /// answer.
+    #[tokio::test]
+    async fn transactions_that_write_are_counted_at_their_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), None).await.expect("opens");
+        let before = store.write_times().number();
+        let work = store.begin().await.expect("begins");
+        assert_eq!(store.write_times().number(), before, "it has not ended");
+        commit(work).await.expect("commits");
+        let work = store.begin_by_key().await.expect("begins");
+        work.rollback().await.expect("rolls back");
+        drop(store.begin().await.expect("begins"));
+        assert_eq!(store.write_times().number(), before + 3);
+        let direct = store.direct().expect("SQLite");
+        let written = store.write_directly(direct, |_| Ok(())).await;
+        written.expect("commits");
+        drop(store.snapshot().await.expect("reads"));
+        assert_eq!(store.write_times().number(), before + 4);
+    }
+
+    /// Takes [`ANSWER_TIMEOUT`] of wall clock: a database on another machine may never answer.
     #[tokio::test]
     async fn a_database_that_does_not_respond_times_out() {
         let silent = std::future::pending::<Result<(), StoreError>>();

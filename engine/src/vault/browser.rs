@@ -397,6 +397,6 @@ mod tests {
             .execute(&mut *work)
             .await
             .expect("done");
-        work.commit().await.expect("commits");
+        commit(work).await.expect("commits");
     }
 }

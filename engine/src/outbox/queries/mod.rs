@@ -28,7 +28,7 @@ use crate::store::messages::{self, MessageRow, flows, opens};
 use crate::store::recipients::{self, Recipient, counts};
 use crate::store::relays::health;
 use crate::store::search::ListPage;
-use crate::store::{Connection, StoreError, accounts, search};
+use crate::store::{Connection, StoreError, WriteTimesReading, accounts, search};
 
 /// The rows of a page.
 const PAGE_ROWS: i64 = 50;
@@ -45,6 +45,8 @@ pub struct MetricsSnapshot {
     pub counts: Vec<Count>,
     /// The state of each relay of the organisation that is checked.
     pub relays: Vec<HealthState>,
+    /// How long transactions of this process that write took.
+    pub writes: WriteTimesReading,
     /// When they were read.
     pub now: Timestamp,
 }
@@ -135,6 +137,7 @@ impl Outbox {
             reading: self.meter.read(),
             counts,
             relays: relays.into_iter().map(|row| row.record.state).collect(),
+            writes: self.store.write_times(),
             now: self.clock.now(),
         })
     }

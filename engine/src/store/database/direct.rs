@@ -10,27 +10,35 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Params, Row, TransactionBehavior};
 
 use crate::store::StoreError;
+use crate::store::write_times::WriteTimes;
 
 /// How many statements stay prepared: more than there are.
 const STATEMENTS: usize = 64;
 
 /// The connection of direct transactions. Cheap to clone.
 #[derive(Clone)]
-pub struct DirectConnection(Arc<Mutex<Option<Connection>>>);
+pub struct DirectConnection {
+    /// `None` once it is closed.
+    connection: Arc<Mutex<Option<Connection>>>,
+    times: WriteTimes,
+}
 
 impl DirectConnection {
-    /// Opens an SQLite file that exists, and executes `statements`.
+    /// Opens an SQLite file that exists, and executes `statements`. Transactions are counted in `times`.
     ///
     /// # Errors
     /// If the file cannot be opened.
-    pub fn open(file: &Path, statements: &[&str]) -> Result<Self, StoreError> {
+    pub fn open(file: &Path, statements: &[&str], times: WriteTimes) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(file, flags)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         for statement in statements {
             connection.execute_batch(statement)?;
         }
-        Ok(Self(Arc::new(Mutex::new(Some(connection)))))
+        Ok(Self {
+            connection: Arc::new(Mutex::new(Some(connection))),
+            times,
+        })
     }
 
     /// Runs `work` in a transaction. It blocks its thread.
@@ -42,20 +50,22 @@ impl DirectConnection {
         &self,
         work: impl FnOnce(&DirectTransaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut connection = self.0.lock();
+        let mut connection = self.connection.lock();
         let connection = connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
         // A deferred transaction that turns to writing fails at once while another writes.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let timer = self.times.start();
         let transaction = DirectTransaction(transaction);
         let result = work(&transaction)?;
         let committed = transaction.0.commit();
+        drop(timer);
         committed.map_err(|error| StoreError::from(error).in_commit())?;
         Ok(result)
     }
 
     /// Closes the connection after the end of a running transaction.
     pub fn close(&self) {
-        drop(self.0.lock().take());
+        drop(self.connection.lock().take());
     }
 }
 
@@ -113,7 +123,8 @@ mod tests {
     fn open(folder: &Path, statements: &[&str]) -> DirectConnection {
         let file = folder.join("file");
         drop(Connection::open(&file).expect("a file"));
-        let direct = DirectConnection::open(&file, statements).expect("opens");
+        let direct = DirectConnection::open(&file, statements, WriteTimes::default());
+        let direct = direct.expect("opens");
         direct
             .write(|work| work.execute(TABLE, []))
             .expect("a table");

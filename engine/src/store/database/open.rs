@@ -15,6 +15,7 @@ use tracing::log::LevelFilter;
 use super::direct::DirectConnection;
 use super::{checkpoint, migrations, transport};
 use crate::store::search::SearchPool;
+use crate::store::write_times::WriteTimes;
 use crate::store::{Store, StoreError, dialect};
 
 /// The time limit for acquiring a connection.
@@ -127,7 +128,8 @@ async fn open_sqlite(file: &Path) -> Result<Store, StoreError> {
         .connect_with(options.clone())
         .await?;
     migrate_sqlite(&write).await?;
-    let direct = DirectConnection::open(file, &[PRAGMAS, WRITE_PRAGMAS])?;
+    let write_times = WriteTimes::default();
+    let direct = DirectConnection::open(file, &[PRAGMAS, WRITE_PRAGMAS], write_times.clone())?;
     let store = Store {
         read: pool(3, &[PRAGMAS]).connect_lazy_with(options.clone()),
         reporting: pool(REPORTING_CONNECTIONS, &[PRAGMAS]).connect_lazy_with(options.clone()),
@@ -138,6 +140,7 @@ async fn open_sqlite(file: &Path) -> Result<Store, StoreError> {
         dialect: dialect::SQLITE,
         address: None,
         written: Arc::default(),
+        write_times,
     };
     tokio::spawn(checkpoint::run(store.read.clone(), store.written.clone()));
     Ok(store)
@@ -196,6 +199,7 @@ async fn open_postgres(address: &str) -> Result<Store, StoreError> {
         dialect: dialect::POSTGRES,
         address: Some(address.into()),
         written: Arc::default(),
+        write_times: WriteTimes::default(),
     })
 }
 

@@ -90,6 +90,8 @@ test('the counters follow the mail', async () => {
     'postern_delivery_seconds_bucket{le="+Inf"}': 3,
   });
   expect(figures.postern_delivery_seconds_sum).toBeGreaterThan(0);
+  expect(figures.postern_write_seconds_count, 'transactions of this process').toBeGreaterThan(0);
+  expect(figures['postern_write_seconds_bucket{le="+Inf"}']).toBe(figures.postern_write_seconds_count);
   expect(figures.postern_connections, 'connections are kept open').toBeGreaterThan(0);
   await actOnAll(postern, 'cancel', {}, 2);
   expect(await samples(url)).toMatchObject({

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use domain::Refusal;
 use domain::health::HealthState;
 use domain::outbox::RecipientState;
-use engine::{Actor, KeyFigures, LATENCY_BOUNDS, MetricsSnapshot};
+use engine::{Actor, KeyFigures, LATENCY_BOUNDS, MetricsSnapshot, WRITE_BOUNDS};
 
 use crate::http::authentication::Caller;
 use crate::http::origin::allowed_hosts::is_loopback;
@@ -141,24 +141,59 @@ fn text(figures: &MetricsSnapshot) -> String {
         );
     }
 
-    let name = "postern_delivery_seconds";
-    let _ = writeln!(
-        text,
-        "# HELP {name} From acceptance to the relay's 250.\n# TYPE {name} histogram"
-    );
-    let mut sum = 0;
-    for (bound, number) in LATENCY_BOUNDS.iter().zip(&reading.times) {
-        sum += number;
-        let _ = writeln!(text, "{name}_bucket{{le=\"{}\"}} {sum}", seconds(*bound));
+    text + &histograms(figures)
+}
+
+/// A histogram of times.
+struct Histogram<'a> {
+    name: &'a str,
+    about: &'a str,
+    bounds: &'a [Duration],
+    /// The number in each bound that is in none before.
+    times: &'a [u64],
+    /// The number of all times.
+    number: u64,
+    /// The sum of all times.
+    total: Duration,
+}
+
+fn histograms(figures: &MetricsSnapshot) -> String {
+    let (reading, writes) = (&figures.reading, &figures.writes);
+    let delivery = Histogram {
+        name: "postern_delivery_seconds",
+        about: "From acceptance to the relay's 250.",
+        bounds: &LATENCY_BOUNDS,
+        times: &reading.times,
+        number: reading.delivered,
+        total: reading.delivery_time,
+    };
+    let write = Histogram {
+        name: "postern_write_seconds",
+        about: "Transactions that write, to the end of their commit. On SQLite there is one at a time.",
+        bounds: &WRITE_BOUNDS,
+        times: &writes.times,
+        number: writes.number(),
+        total: writes.total,
+    };
+    delivery.text() + &write.text()
+}
+
+impl Histogram<'_> {
+    fn text(&self) -> String {
+        let (name, number) = (self.name, self.number);
+        let mut text = format!("# HELP {name} {}\n# TYPE {name} histogram\n", self.about);
+        let mut sum = 0;
+        for (bound, times) in self.bounds.iter().zip(self.times) {
+            sum += times;
+            let _ = writeln!(text, "{name}_bucket{{le=\"{}\"}} {sum}", seconds(*bound));
+        }
+        let _ = writeln!(
+            text,
+            "{name}_bucket{{le=\"+Inf\"}} {number}\n{name}_sum {}\n{name}_count {number}",
+            seconds(self.total)
+        );
+        text
     }
-    let _ = writeln!(text, "{name}_bucket{{le=\"+Inf\"}} {}", reading.delivered);
-    let _ = writeln!(
-        text,
-        "{name}_sum {}\n{name}_count {}",
-        seconds(reading.delivery_time),
-        reading.delivered
-    );
-    text
 }
 
 /// The gauges of the keys, as this process sees them.
@@ -194,7 +229,7 @@ mod tests {
     use super::*;
     use domain::Timestamp;
     use domain::outbox::Count;
-    use engine::MeterReading;
+    use engine::{MeterReading, WriteTimesReading};
 
     /// What dashboards and alerts are made of.
     const OPS: [&str; 3] = [
@@ -216,6 +251,7 @@ mod tests {
                 })
                 .collect(),
             relays: Vec::new(),
+            writes: WriteTimesReading::default(),
             now: Timestamp(0),
         };
         let text = text(&figures);
@@ -285,6 +321,10 @@ mod tests {
                 },
             ],
             relays: vec![HealthState::Down, HealthState::Healthy, HealthState::Down],
+            writes: WriteTimesReading {
+                times: [4, 0, 0, 0, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 1].to_vec(),
+                total: Duration::from_micros(7_250_999),
+            },
             now: Timestamp(61_500),
         };
         let text = text(&figures);
@@ -299,6 +339,14 @@ mod tests {
             "postern_delivery_seconds_bucket{le=\"3600\"} 2",
             "postern_delivery_seconds_bucket{le=\"+Inf\"} 3",
             "postern_delivery_seconds_sum 1.5",
+            "postern_delivery_seconds_count 3",
+            "postern_write_seconds_bucket{le=\"0.001\"} 4",
+            "postern_write_seconds_bucket{le=\"0.05\"} 6",
+            "postern_write_seconds_bucket{le=\"0.075\"} 7",
+            "postern_write_seconds_bucket{le=\"5\"} 7",
+            "postern_write_seconds_bucket{le=\"+Inf\"} 8",
+            "postern_write_seconds_sum 7.25",
+            "postern_write_seconds_count 8",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in {text}");
         }

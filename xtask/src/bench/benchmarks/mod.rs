@@ -86,7 +86,7 @@ pub const BENCHMARKS: [Benchmark; 13] = [
     },
     Benchmark {
         name: "nodemailer",
-        about: "nodemailer's pool and Postern at the same smtp-sink",
+        about: "nodemailer's pool, also with TCP_NODELAY, and Postern at the same smtp-sink",
         run: nodemailer::rows,
     },
 ];

@@ -41,7 +41,7 @@ use crate::clock::Clock;
 use database::direct::{DirectConnection, DirectTransaction};
 use dialect::Dialect;
 use search::{SearchConnection, SearchPool};
-use write_times::WriteTimes;
+use write_times::{WriteTimer, WriteTimes};
 
 /// The time limit of a unit of work that no caller abandons.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
@@ -91,6 +91,7 @@ pub struct Store {
     written: Arc<Notify>,
     /// Of units of work and direct transactions.
     write_times: WriteTimes,
+    claim_times: WriteTimes,
 }
 
 impl Store {
@@ -217,7 +218,17 @@ impl Store {
         self.write_times.read()
     }
 
-    /// How many group commits run at the same time.
+    /// Counts a claim of messages, from now until the timer is dropped.
+    pub fn time_claim(&self) -> WriteTimer {
+        self.claim_times.start()
+    }
+
+    /// How long claims of messages took, from the request to the end of the commit.
+    pub fn claim_times(&self) -> WriteTimesReading {
+        self.claim_times.read()
+    }
+
+    /// The number of concurrent group commits.
     pub fn writers(&self) -> usize {
         self.dialect.writers
     }

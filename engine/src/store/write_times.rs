@@ -1,10 +1,10 @@
-//! How long transactions that write take: a histogram of this process.
+//! How long transactions that write, and claims, take: histograms of this process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// The upper bounds of the histogram. Most are near 50 ms: an action on many messages holds SQLite's only
+/// The upper bounds of the histograms. Most are near 50 ms: an action on many messages holds SQLite's only
 /// writer no longer.
 pub const WRITE_BOUNDS: [Duration; 14] = [
     Duration::from_millis(1),

@@ -68,7 +68,9 @@ impl Worker {
         let reservation = ClaimReservation(self.clone());
         let written = tokio::spawn(async move {
             let worker = reservation.0.clone();
+            let timer = worker.services.store.time_claim();
             let written = worker.write(claim).await?;
+            drop(timer);
             let keys = written.claimed.iter().map(|leased| leased.key.clone());
             let keys = keys.collect();
             Ok::<_, Refusal>((written, UnqueuedLeases { worker, keys }))

@@ -47,6 +47,8 @@ pub struct MetricsSnapshot {
     pub relays: Vec<HealthState>,
     /// How long transactions of this process that write took.
     pub writes: WriteTimesReading,
+    /// How long claims of this process took.
+    pub claims: WriteTimesReading,
     /// When they were read.
     pub now: Timestamp,
 }
@@ -138,6 +140,7 @@ impl Outbox {
             counts,
             relays: relays.into_iter().map(|row| row.record.state).collect(),
             writes: self.store.write_times(),
+            claims: self.store.claim_times(),
             now: self.clock.now(),
         })
     }

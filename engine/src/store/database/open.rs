@@ -141,6 +141,7 @@ async fn open_sqlite(file: &Path) -> Result<Store, StoreError> {
         address: None,
         written: Arc::default(),
         write_times,
+        claim_times: WriteTimes::default(),
     };
     tokio::spawn(checkpoint::run(store.read.clone(), store.written.clone()));
     Ok(store)
@@ -200,6 +201,7 @@ async fn open_postgres(address: &str) -> Result<Store, StoreError> {
         address: Some(address.into()),
         written: Arc::default(),
         write_times: WriteTimes::default(),
+        claim_times: WriteTimes::default(),
     })
 }
 

@@ -158,7 +158,7 @@ struct Histogram<'a> {
 }
 
 fn histograms(figures: &MetricsSnapshot) -> String {
-    let (reading, writes) = (&figures.reading, &figures.writes);
+    let (reading, writes, claims) = (&figures.reading, &figures.writes, &figures.claims);
     let delivery = Histogram {
         name: "postern_delivery_seconds",
         about: "From acceptance to the relay's 250.",
@@ -175,7 +175,15 @@ fn histograms(figures: &MetricsSnapshot) -> String {
         number: writes.number(),
         total: writes.total,
     };
-    delivery.text() + &write.text()
+    let claim = Histogram {
+        name: "postern_claim_seconds",
+        about: "Claims of mail that is due, from the request to the end of the commit.",
+        bounds: &WRITE_BOUNDS,
+        times: &claims.times,
+        number: claims.number(),
+        total: claims.total,
+    };
+    delivery.text() + &write.text() + &claim.text()
 }
 
 impl Histogram<'_> {
@@ -252,6 +260,7 @@ mod tests {
                 .collect(),
             relays: Vec::new(),
             writes: WriteTimesReading::default(),
+            claims: WriteTimesReading::default(),
             now: Timestamp(0),
         };
         let text = text(&figures);
@@ -325,6 +334,10 @@ mod tests {
                 times: [4, 0, 0, 0, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 1].to_vec(),
                 total: Duration::from_micros(7_250_999),
             },
+            claims: WriteTimesReading {
+                times: [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0].to_vec(),
+                total: Duration::from_millis(3),
+            },
             now: Timestamp(61_500),
         };
         let text = text(&figures);
@@ -347,6 +360,10 @@ mod tests {
             "postern_write_seconds_bucket{le=\"+Inf\"} 8",
             "postern_write_seconds_sum 7.25",
             "postern_write_seconds_count 8",
+            "postern_claim_seconds_bucket{le=\"0.001\"} 2",
+            "postern_claim_seconds_bucket{le=\"0.002\"} 3",
+            "postern_claim_seconds_sum 0.003",
+            "postern_claim_seconds_count 3",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in {text}");
         }

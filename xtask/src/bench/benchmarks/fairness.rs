@@ -30,7 +30,7 @@ const BULK: usize = 500_000;
 const SAMPLES: usize = 20;
 
 /// The relay takes so long for each mail of a connection, as relays elsewhere do.
-const TIME_PER_MAIL: Duration = Duration::from_millis(10);
+pub const TIME_PER_MAIL: Duration = Duration::from_millis(10);
 
 /// The newsletter flows when so many of its mails have arrived.
 const FLOWING: u64 = 2_000;
@@ -62,11 +62,11 @@ pub fn rows(environment: &mut Environment) -> Result<Vec<Row>> {
     let address = system.postern.address;
     for sample in 0..SAMPLES {
         let to = format!("{NOTED}-other-{sample}@example.net");
-        others.push(time(address, &system.token, &relay, &to, mail(&to))?);
+        others.push(time(address, &system.token, &relay, &to, mail(&to))?.arrived);
         let to = format!("{NOTED}-high-{sample}@example.net");
         let mut mail = mail(&to);
         mail["priority"] = json!("high");
-        high.push(time(address, &newsletter, &relay, &to, mail)?);
+        high.push(time(address, &newsletter, &relay, &to, mail)?.arrived);
     }
     let rate = (relay.received() - before) as f64 / start.elapsed().as_secs_f64();
     if relay.received() > BULK as u64 {
@@ -105,17 +105,29 @@ fn mail(to: &str) -> Value {
     json!({ "from": SENDER, "to": to, "subject": "News", "text": "Short." })
 }
 
-/// The time from the submission of a mail until the relay has it.
+/// The times of a mail, since its submission.
+pub struct MailTimes {
+    /// Until the answer 202.
+    pub accepted: Duration,
+    /// Until the relay has it.
+    pub arrived: Duration,
+}
+
+/// Submits a mail and measures it.
 pub fn time(
     address: SocketAddr,
     token: &str,
     relay: &ArrivalRelay,
     to: &str,
     mail: Value,
-) -> Result<Duration> {
+) -> Result<MailTimes> {
     let mut client = Client::with_token(address, token)?;
     let start = Instant::now();
     let answer = client.post("/api/messages/send-email", "", &mail)?;
+    let accepted = start.elapsed();
     expect(answer, 202, "a mail behind others")?;
-    Ok(relay.wait_for(to)?.saturating_duration_since(start))
+    Ok(MailTimes {
+        accepted,
+        arrived: relay.wait_for(to)?.saturating_duration_since(start),
+    })
 }

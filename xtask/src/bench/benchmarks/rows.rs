@@ -1,6 +1,6 @@
 //! Row benchmark: pages, counts, claims and searches with millions of rows, and their disk space.
 
-use super::fairness::time;
+use super::fairness::{TIME_PER_MAIL, time};
 use crate::{
     bench::{
         system::{
@@ -13,10 +13,12 @@ use crate::{
     rig::{
         environment::{Database, Environment},
         http::{Client, HttpResponse, expect},
+        metrics::{MetricHistogram, Metrics},
         postern::{SENDER, sign_in},
+        until,
     },
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -35,6 +37,13 @@ const MAIL_BYTES: usize = 1600;
 const HEADER_BYTES: usize = 250;
 
 const SAMPLES: usize = 20;
+
+/// Claims that are measured, at least, and the limit for them.
+const CLAIMS: u64 = 50;
+const CLAIMS_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The histogram of the times of claims.
+const CLAIM_TIMES: &str = "postern_claim_seconds";
 
 /// One mail has this subject.
 const RARE: &str = "Aardvark";
@@ -72,32 +81,64 @@ pub fn rows(environment: &mut Environment) -> Result<Vec<Row>> {
     let other = system.plan.account("other@example.org", "user")?;
     system.postern.stop()?;
     system.postern = system.plan.clone().delivering().start()?;
-    let claim = claims(&system, &other)?;
+    let delivery = deliver(&system, &other)?;
     system.postern.stop()?;
 
     let of = thousands(ROWS as f64);
-    let row = |what: &str, measured: String, beside: String| Row {
+    let row = |what: &str, measured: String, [minimum, goal]: [&str; 2], beside: String| Row {
         what: format!("{of} rows: {what}"),
         measured,
-        minimum: String::new(),
-        goal: String::new(),
+        minimum: minimum.to_owned(),
+        goal: goal.to_owned(),
         beside,
     };
+    let Delivery {
+        accepted,
+        arrived,
+        claims,
+    } = delivery;
+    let per_mail = TIME_PER_MAIL.as_millis();
     Ok(vec![
-        row("the Outbox page", times(&page), format!("{SAMPLES} times")),
         row(
-            "counts (GET /api/outbox)",
-            times(&counts),
+            "the Outbox page",
+            times(&page),
+            ["20 ms", "5 ms"],
             format!("{SAMPLES} times"),
         ),
         row(
-            "a mail of another account, until the relay has it",
-            times(&claim),
-            format!("{SAMPLES} mails, while the rest is delivered"),
+            "counts (GET /api/outbox)",
+            times(&counts),
+            ["5 ms", "1 ms"],
+            format!("{SAMPLES} times"),
+        ),
+        row(
+            "a claim of due mail, from the request to the commit of its leases",
+            format!(
+                "{:.1} ms on average, {:.0} ms at most",
+                claims.mean() * 1000.0,
+                claims.within(1.0) * 1000.0
+            ),
+            ["5 ms", "1 ms"],
+            format!(
+                "`{CLAIM_TIMES}` in /metrics: {} claims, half of them within {:.0} ms; the relay takes {per_mail} ms \
+                 a mail",
+                claims.number(),
+                claims.within(0.5) * 1000.0
+            ),
+        ),
+        row(
+            "a mail of another account, from its POST until the relay has it",
+            times(&arrived),
+            ["", ""],
+            format!(
+                "{SAMPLES} mails, while the rest is delivered; of that until the answer 202: {}",
+                times(&accepted)
+            ),
         ),
         row(
             "a search for a rare subject",
             format!("{:.1} s", search.as_secs_f64()),
+            ["bounded, says so", ""],
             count,
         ),
         Row {
@@ -154,22 +195,51 @@ fn disk_space(folder: &Path) -> Result<u64> {
     Ok(octets)
 }
 
-/// Times from the submission of a mail until the relay has it, while all rows are due.
-fn claims(system: &SystemUnderTest, account: &str) -> Result<Vec<Duration>> {
-    let relay = ArrivalRelay::start(Duration::ZERO)?;
+/// What is measured while all rows are due.
+struct Delivery {
+    /// Times of mails of another account until the answer 202, ascending.
+    accepted: Vec<Duration>,
+    /// The same until the relay has them.
+    arrived: Vec<Duration>,
+    claims: MetricHistogram,
+}
+
+/// Measures mails of another account, and claims, while all rows are due.
+fn deliver(system: &SystemUnderTest, account: &str) -> Result<Delivery> {
+    let relay = ArrivalRelay::start(TIME_PER_MAIL)?;
     let address = system.postern.address;
+    let mut client = Client::with_token(address, &system.token)?;
+    let mut claims = || anyhow::Ok(Metrics::read(&mut client)?.histogram(CLAIM_TIMES));
+    let before = claims()?;
     system
         .postern
         .deliver_to(&system.token, relay.relay.address)?;
-    let mut times = Vec::new();
+    let (mut accepted, mut arrived) = (Vec::new(), Vec::new());
     for sample in 0..SAMPLES {
         let to = format!("{NOTED}{sample}@example.net");
         let mut mail = mail(sample);
         mail["to"] = json!(to);
-        times.push(time(address, account, &relay, &to, mail)?);
+        let times = time(address, account, &relay, &to, mail)?;
+        accepted.push(times.accepted);
+        arrived.push(times.arrived);
     }
-    times.sort_unstable();
-    Ok(times)
+    accepted.sort_unstable();
+    arrived.sort_unstable();
+    let mut measured = claims()?.since(&before);
+    let is_enough = until(CLAIMS_TIMEOUT, Duration::from_millis(100), || {
+        if let Ok(now) = claims() {
+            measured = now.since(&before);
+        }
+        measured.number() >= CLAIMS
+    });
+    if !is_enough {
+        bail!("{} claims in {CLAIMS_TIMEOUT:?}", measured.number());
+    }
+    Ok(Delivery {
+        accepted,
+        arrived,
+        claims: measured,
+    })
 }
 
 /// The times of requests, ascending.

@@ -7,11 +7,12 @@ use crate::{
             fill::fill,
             load::{LoadResult, joined},
         },
-        table::{Row, quantile},
+        table::{Row, quantile, thousands},
     },
     rig::{
         environment::{Database, Environment},
         http::{Client, expect},
+        metrics::Metrics,
         postern::{SENDER, sign_in},
     },
 };
@@ -31,6 +32,9 @@ const MAILS: u64 = 20_000;
 
 /// Mails in the outbox for searches and actions.
 const STORED: usize = 1_000_000;
+
+/// The histogram of the times of transactions.
+const WRITES: &str = "postern_write_seconds";
 
 /// Between two octets of a client that drips.
 const DRIP: Duration = Duration::from_secs(1);
@@ -118,6 +122,7 @@ pub fn rows(environment: &mut Environment) -> Result<Vec<Row>> {
     for attack in &ON_A_LARGE_OUTBOX {
         rows.push(row(&system, attack, &sender, &cookie)?);
     }
+    rows.push(writer_row(&system)?);
     system.postern.stop()?;
     Ok(rows)
 }
@@ -250,15 +255,49 @@ fn actions(target: &Target, _: usize) -> Result<()> {
         if !target.goes_on() {
             break;
         }
-        let all = json!({ "act": act, "matching": {} });
-        let counted = client.post("/api/messages/act", "", &all)?;
-        let counted = expect(counted, 200, "counting")?.json()?;
-        let mut confirmed = all;
-        for name in ["number", "up_to"] {
-            confirmed[name] = counted["data"][name].clone();
-        }
-        let acted = client.post("/api/messages/act", "", &confirmed)?;
-        expect(acted, 200, "the action")?;
+        act_on_all(&mut client, act)?;
     }
     Ok(())
+}
+
+/// Carries out an action on all mails that it applies to.
+fn act_on_all(client: &mut Client, act: &str) -> Result<()> {
+    let all = json!({ "act": act, "matching": {} });
+    let counted = client.post("/api/messages/act", "", &all)?;
+    let counted = expect(counted, 200, "counting")?.json()?;
+    let mut confirmed = all;
+    for name in ["number", "up_to"] {
+        confirmed[name] = counted["data"][name].clone();
+    }
+    let acted = client.post("/api/messages/act", "", &confirmed)?;
+    expect(acted, 200, "the action").map(drop)
+}
+
+/// Measures how long the transactions of actions on all mails hold the writer while nothing else is submitted.
+/// The actions before may have left the mails held: then the first one changes them, otherwise it changes none.
+fn writer_row(system: &SystemUnderTest) -> Result<Row> {
+    let mut client = Client::with_token(system.postern.address, &system.token)?;
+    let before = Metrics::read(&mut client)?.histogram(WRITES);
+    for act in ["release", "hold", "release", "cancel"] {
+        act_on_all(&mut client, act)?;
+    }
+    let writes = Metrics::read(&mut client)?.histogram(WRITES).since(&before);
+    let milliseconds = |seconds: f64| seconds * 1000.0;
+    Ok(Row {
+        what: "the longest transaction of actions on 1,000,000 mails (hold, release, cancel), which holds \
+               SQLite's writer"
+            .to_owned(),
+        measured: format!(
+            "{:.0} ms at most, {:.1} ms on average",
+            milliseconds(writes.within(1.0)),
+            milliseconds(writes.mean())
+        ),
+        minimum: String::new(),
+        goal: "50 ms".to_owned(),
+        beside: format!(
+            "`{WRITES}` in /metrics: {} transactions, 99 % of them within {:.0} ms; nothing else is submitted",
+            thousands(writes.number() as f64),
+            milliseconds(writes.within(0.99))
+        ),
+    })
 }

@@ -76,12 +76,12 @@ pub const BENCHMARKS: [Benchmark; 13] = [
     },
     Benchmark {
         name: "rows",
-        about: "pages, claims and searches with 2,000,000 rows, and their disk space, SQLite",
+        about: "pages, counts, claims and searches with 2,000,000 rows, and their disk space, SQLite",
         run: rows::rows,
     },
     Benchmark {
         name: "attack",
-        about: "intake and a page while others ask for too much, SQLite",
+        about: "intake and a page while others ask for too much, and transactions of actions, SQLite",
         run: attack::rows,
     },
     Benchmark {

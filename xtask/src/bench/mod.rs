@@ -74,9 +74,12 @@ pub fn bench(names: &[String]) -> Result<()> {
     for benchmark in &BENCHMARKS {
         if names.is_empty() || names.iter().any(|name| name == benchmark.name) {
             let step = console::step(&format!("{}: {}", benchmark.name, benchmark.about));
-            let measured = (benchmark.run)(&mut environment)?;
+            let mut measured = (benchmark.run)(&mut environment)?;
             let figures: Vec<_> = measured.iter().map(|row| row.measured.as_str()).collect();
             step.done(&figures.join("; "));
+            for row in &mut measured {
+                row.what = format!("`{}`: {}", benchmark.name, row.what);
+            }
             rows.extend(measured);
         }
     }

@@ -154,7 +154,7 @@ fn row(system: &SystemUnderTest, attack: &Attack, sender: &str, cookie: &str) ->
     pages.sort_unstable();
     let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
     Ok(Row {
-        what: format!("attack: {}", attack.what),
+        what: attack.what.to_owned(),
         measured: format!(
             "intake p99 {:.1} ms, Outbox page p99 {:.1} ms",
             milliseconds(taken.quantile(0.99)),

@@ -24,8 +24,9 @@ Options:
                   (default: 100)
   --outages N     on PostgreSQL N times each: kill the database, cut the network between it and one of
                   two nodes, and stop one of two nodes with SIGSTOP, both for longer than a lease; with
-                  three nodes behind a proxy, kill a node, and stop and start the database. On each
-                  database once, kill one of three relays and start it again (default: 5)
+                  three nodes behind a proxy, kill a node, and stop and start the database. Before each
+                  event and after the last one at least 1,000 mails are acknowledged. On each database once,
+                  kill one of three relays and start it again (default: 5)
   --nodes N       on PostgreSQL, restart each of three nodes behind a proxy N times: no request fails, no mail
                   arrives twice, and settings, sessions, limits, mail and health checks are shared. Meanwhile
                   keys are rotated with `postern keys`, their files are copied to each node, and the keys

@@ -15,7 +15,7 @@ use crate::rig::{
 use anyhow::{Context, Result, bail};
 use std::{
     fs,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -34,6 +34,9 @@ const RECOVERY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Limit for another node to deliver what a node has leased that is gone.
 const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Limit for more mail to be acknowledged.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The mails that wait for the relay when a node is gone.
 const BACKLOG: u64 = 200;
@@ -181,6 +184,16 @@ impl<'e> Cluster<'e> {
         let overview = client.get("/api/outbox")?.json()?;
         let workers = overview["data"]["workers"].as_array();
         workers.map(Vec::len).context("no list of workers")
+    }
+
+    /// Waits until so many more mails are acknowledged.
+    pub fn wait_for_load(&self, mails: u64) -> Result<()> {
+        let acknowledged = || self.log.acknowledged.load(Ordering::Relaxed);
+        let enough = acknowledged() + mails;
+        let node = self.alive()?;
+        node.wait("mail that is acknowledged", LOAD_TIMEOUT, || {
+            acknowledged() >= enough
+        })
     }
 
     /// Slows the relay down and waits until mail waits in front of it, which the nodes have leased.

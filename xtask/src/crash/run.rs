@@ -58,12 +58,14 @@ pub fn run(
     let producers = Producers::start(log, &entrances, &cluster.token, random);
     producers.wait_for_first()?;
     for left in (0..times).rev() {
+        cluster.wait_for_load(scenario.mails)?;
         sleep(Duration::from_millis(
             random.between(DELAY_MS.0, DELAY_MS.1),
         ));
         cluster.is_last = left == 0;
         (scenario.event)(&mut cluster, random)?;
     }
+    cluster.wait_for_load(scenario.mails)?;
     sleep(Duration::from_millis(DELAY_MS.0));
     producers.stop()?;
     let node = cluster.alive()?;

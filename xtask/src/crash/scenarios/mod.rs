@@ -18,6 +18,8 @@ pub struct Scenario {
     pub layout: Layout,
     /// The nodes that one event hits: so many times the mails in doubt can arrive twice.
     pub victims: usize,
+    /// The mails that are acknowledged before each event and after the last one, at least.
+    pub mails: u64,
     /// Whether some mails name a webhook, whose events are verified.
     pub has_webhook: bool,
     pub event: fn(&mut Cluster, &mut Random) -> Result<()>,
@@ -33,6 +35,7 @@ pub fn killed(engine: Database, has_webhook: bool) -> Scenario {
         what,
         layout,
         victims: 1,
+        mails: 0,
         has_webhook,
         event: events::kill_node,
     }
@@ -65,12 +68,17 @@ pub const THREE_NODES: Layout = Layout {
     ..TWO_NODES
 };
 
+/// Outages last for seconds in which little is acknowledged: an event that follows the one before at once would
+/// hit few mails.
+const BETWEEN_OUTAGES: u64 = 1_000;
+
 /// What happens to nodes on PostgreSQL beside their own end.
 pub const ON_POSTGRES: [Scenario; 6] = [
     Scenario {
         what: "PostgreSQL killed, two nodes",
         layout: TWO_NODES,
         victims: 2,
+        mails: BETWEEN_OUTAGES,
         has_webhook: false,
         event: events::kill_database,
     },
@@ -78,6 +86,7 @@ pub const ON_POSTGRES: [Scenario; 6] = [
         what: "network to PostgreSQL cut for longer than the lease, one of two nodes",
         layout: TWO_LINKED_NODES,
         victims: 1,
+        mails: BETWEEN_OUTAGES,
         has_webhook: false,
         event: events::cut_network,
     },
@@ -85,6 +94,7 @@ pub const ON_POSTGRES: [Scenario; 6] = [
         what: "the same, and its connections lost",
         layout: TWO_LINKED_NODES,
         victims: 1,
+        mails: BETWEEN_OUTAGES,
         has_webhook: false,
         event: events::lose_connections,
     },
@@ -92,6 +102,7 @@ pub const ON_POSTGRES: [Scenario; 6] = [
         what: "stopped for longer than the lease (SIGSTOP), one of two nodes",
         layout: TWO_NODES,
         victims: 1,
+        mails: BETWEEN_OUTAGES,
         has_webhook: false,
         event: events::suspend_node,
     },
@@ -99,6 +110,7 @@ pub const ON_POSTGRES: [Scenario; 6] = [
         what: "killed, one of three nodes behind a proxy",
         layout: THREE_NODES,
         victims: 1,
+        mails: BETWEEN_OUTAGES,
         has_webhook: false,
         event: events::kill_node,
     },
@@ -106,6 +118,7 @@ pub const ON_POSTGRES: [Scenario; 6] = [
         what: "PostgreSQL stopped and started, three nodes behind a proxy",
         layout: THREE_NODES,
         victims: 3,
+        mails: BETWEEN_OUTAGES,
         has_webhook: false,
         event: events::stop_database,
     },

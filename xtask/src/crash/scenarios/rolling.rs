@@ -20,13 +20,7 @@ use crate::{
     },
 };
 use anyhow::{Context, Result};
-use std::{
-    net::SocketAddr,
-    path::Path,
-    sync::{Arc, atomic::Ordering},
-    thread::sleep,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::Path, sync::Arc, thread::sleep, time::Duration};
 
 const NODES: Layout = Layout {
     checks_health: true,
@@ -35,9 +29,6 @@ const NODES: Layout = Layout {
 
 /// Mails that are acknowledged between two restarts, at least.
 const BETWEEN_RESTARTS: u64 = 50;
-
-/// Limit for them.
-const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What the nodes run, and how often they are restarted.
 pub struct RollingRestarts<'p> {
@@ -132,7 +123,7 @@ pub fn run(
         true => restart_with_rotations(&mut cluster, left, &browser, random)?,
         false => restart_all(&mut cluster, left, &browser, random)?,
     }
-    wait_for_load(&cluster)?;
+    cluster.wait_for_load(BETWEEN_RESTARTS)?;
     producers.stop()?;
     let node = cluster.alive()?;
     drain(node)?;
@@ -228,7 +219,7 @@ fn restart(
     browser: &Browser,
     random: &mut Random,
 ) -> Result<()> {
-    wait_for_load(cluster)?;
+    cluster.wait_for_load(BETWEEN_RESTARTS)?;
     let (least, most) = DELAY_MS;
     sleep(Duration::from_millis(random.between(least, most)));
     let node = cluster.nodes[number].take();
@@ -237,14 +228,4 @@ fn restart(
     browser.load_page()?;
     cluster.nodes[number] = Some(cluster.plans[number].start()?);
     cluster.wait_for_recovery()
-}
-
-/// Waits until more mail is acknowledged.
-fn wait_for_load(cluster: &Cluster) -> Result<()> {
-    let acknowledged = || cluster.log.acknowledged.load(Ordering::Relaxed);
-    let enough = acknowledged() + BETWEEN_RESTARTS;
-    let node = cluster.alive()?;
-    node.wait("mail that is acknowledged", LOAD_TIMEOUT, || {
-        acknowledged() >= enough
-    })
 }

@@ -1,9 +1,10 @@
 //! The database, SQLite or PostgreSQL: connections and units of work, and its tables by subject.
 //!
 //! `database` opens, migrates and copies it, with helpers of SQL; `dialect` has the differences of SQLite and
-//! PostgreSQL, `scope` the columns of that name, `search` the searches, `transfer` the move to PostgreSQL. The other
-//! folders have the tables: `accounts` those of sign-in and tokens too, `messages` flows and idempotency keys,
-//! `delivery` events, workers and suppressions, `settings` the policy, `notifications` webhooks.
+//! PostgreSQL, `scope` the columns of that name, `search` the searches, `transfer` the move to PostgreSQL,
+//! `unit_of_work` the transactions, `write_times` how long they take. The other folders have the tables: `accounts`
+//! those of sign-in and tokens too, `messages` flows and idempotency keys, `delivery` events, workers and suppressions,
+//! `settings` the policy, `notifications` webhooks.
 
 pub mod accounts;
 pub mod audit;

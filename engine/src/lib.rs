@@ -3,7 +3,7 @@
 //! [`Postern`] is a struct of services: `settings`, `policy`, `limits`, `accounts`, `account_mail`,
 //! `senders`, `diagnosis`, `domains`, `figures`, `health`, `outbox`, `delivery`, `notifications`, `home`,
 //! `interfaces`, `readiness`, `audit`, `keys` and `sealing_keys`. The services use `smtp`, `mail`, `reports`
-//! and `vault`, and these use `store` and `clock`; never the other way round. `backup` and `inspection` work on
+//! and `vault`, and these use `store`, `clock` and `histogram`; never the other way round. `backup` and `inspection` work on
 //! a database that no `Postern` has opened.
 
 #![warn(missing_docs, clippy::missing_errors_doc)]
@@ -19,6 +19,7 @@ mod diagnosis;
 mod domains;
 mod figures;
 mod health;
+mod histogram;
 mod home;
 mod inspection;
 mod interfaces;
@@ -59,6 +60,7 @@ pub use diagnosis::{Diagnosis, DiagnosisRequest, ProbeRequest, RECIPIENT, TO};
 pub use domains::{DkimActivation, Domains};
 pub use figures::FigureReader;
 pub use health::Health;
+pub use histogram::HistogramReading;
 pub use home::{Home, HomeView};
 pub use inspection::{ClockDifference, DatabaseFindings, Inspection, RelayFindings, inspect_data};
 pub use interfaces::{Interfaces, OpenInterface};
@@ -73,9 +75,8 @@ pub use notifications::{
     WebhookOwner, Webhooks,
 };
 pub use outbox::{
-    Accepted, FeedItem, Idempotency, LATENCY_BOUNDS, LiveFeed, MailOutage, Meter, MeterReading,
-    MetricsSnapshot, OPEN_IMAGE_PATH, Outbox, OutboxQuery, OutboxView, RelayStatus, Submissions,
-    TimedView,
+    Accepted, FeedItem, Idempotency, LiveFeed, MailOutage, Meter, MeterReading, MetricsSnapshot,
+    OPEN_IMAGE_PATH, Outbox, OutboxQuery, OutboxView, RelayStatus, Submissions, TimedView,
 };
 #[cfg(feature = "otel")]
 pub use outbox::{MailAttempt, MailSpan, MailSpans, MailStep};
@@ -84,10 +85,10 @@ pub use postern::{Config, OpenError, Postern};
 pub use readiness::{Readiness, ReadinessReport};
 pub use senders::{RequestedSender, SENDER_CONFIRMATION_PATH, SenderState, SenderView, Senders};
 pub use settings::{AccountRelay, OrganisationRelay, Relays, RoutedRelay, RoutingTable, Settings};
+pub use store::Scope;
 pub use store::accounts::Account;
 pub use store::accounts::passkeys::Passkey;
 pub use store::accounts::tokens::{Token, TokenScope};
 pub use store::database::inspect::SchemaVersion;
 pub use store::transfer::MovedTable;
-pub use store::{Scope, WRITE_BOUNDS, WriteTimesReading};
 pub use vault::{BROWSER_KEY_BITS, BrowserKeys, ExportKey, ImportKey, KeyCopies};

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::store::Scope;
+use crate::histogram::{Histogram, HistogramReading, Timer};
+use crate::store::{Scope, WRITE_BOUNDS};
 
 /// The upper bounds of the latency histogram.
-pub const LATENCY_BOUNDS: [Duration; 12] = [
+const LATENCY_BOUNDS: [Duration; 12] = [
     Duration::from_millis(5),
     Duration::from_millis(10),
     Duration::from_millis(25),
@@ -28,18 +29,16 @@ pub const LATENCY_BOUNDS: [Duration; 12] = [
 const SLOTS: usize = 60;
 
 /// Counts since the start of the process, with atomics and short locks.
-#[derive(Default)]
 pub struct Meter {
     accepted: AtomicU64,
-    delivered: AtomicU64,
     deferred: AtomicU64,
     failed: AtomicU64,
     /// Open connections by relay, without those that have none.
     connections: Mutex<BTreeMap<Scope, u64>>,
-    /// The sum of all delivery times, in milliseconds.
-    milliseconds: AtomicU64,
-    /// Deliveries per bound of the histogram, and those above the last.
-    times: [AtomicU64; LATENCY_BOUNDS.len() + 1],
+    /// Deliveries, by the time since their acceptance.
+    deliveries: Histogram,
+    /// Claims of messages, from the request to the end of the commit.
+    claims: Histogram,
     minute: Mutex<Minute>,
 }
 
@@ -64,10 +63,10 @@ pub struct MeterReading {
     pub failed: u64,
     /// Open connections to relays.
     pub connections: u64,
-    /// The sum of all delivery times.
-    pub delivery_time: Duration,
-    /// Deliveries per bound of [`LATENCY_BOUNDS`], and those above the last.
-    pub times: Vec<u64>,
+    /// Deliveries, by the time since their acceptance.
+    pub deliveries: HistogramReading,
+    /// How long claims of messages took, from the request to the end of the commit.
+    pub claims: HistogramReading,
     /// Recipients delivered within the last minute.
     pub per_minute: u64,
     /// The bound of the histogram that the median latency of those is within.
@@ -102,6 +101,20 @@ impl Minute {
     }
 }
 
+impl Default for Meter {
+    fn default() -> Self {
+        Self {
+            accepted: AtomicU64::default(),
+            deferred: AtomicU64::default(),
+            failed: AtomicU64::default(),
+            connections: Mutex::default(),
+            deliveries: Histogram::new(&LATENCY_BOUNDS),
+            claims: Histogram::new(&WRITE_BOUNDS),
+            minute: Mutex::default(),
+        }
+    }
+}
+
 impl Meter {
     pub(crate) fn accepted(&self, number: usize) {
         self.accepted.fetch_add(number as u64, Ordering::Relaxed);
@@ -109,11 +122,7 @@ impl Meter {
 
     /// Counts a delivery, with the time since its acceptance.
     pub(crate) fn delivered(&self, after: Duration) {
-        let milliseconds = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
-        let slot = LATENCY_BOUNDS.partition_point(|bound| *bound < after);
-        self.delivered.fetch_add(1, Ordering::Relaxed);
-        self.milliseconds.fetch_add(milliseconds, Ordering::Relaxed);
-        self.times[slot].fetch_add(1, Ordering::Relaxed);
+        let slot = self.deliveries.add(after);
         self.minute.lock().now()[slot] += 1;
     }
 
@@ -123,6 +132,11 @@ impl Meter {
 
     pub(crate) fn failed(&self) {
         self.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a claim of messages, from now until the timer is dropped.
+    pub(crate) fn time_claim(&self) -> Timer {
+        self.claims.start()
     }
 
     /// Counts a connection to a relay that was opened.
@@ -159,14 +173,15 @@ impl Meter {
             }
         }
         let number = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let deliveries = self.deliveries.read();
         MeterReading {
             accepted: number(&self.accepted),
-            delivered: number(&self.delivered),
+            delivered: deliveries.number(),
             deferred: number(&self.deferred),
             failed: number(&self.failed),
             connections: self.connections.lock().values().sum(),
-            delivery_time: Duration::from_millis(number(&self.milliseconds)),
-            times: self.times.iter().map(number).collect(),
+            deliveries,
+            claims: self.claims.read(),
             per_minute: slots.iter().sum(),
             latency: median(&slots),
         }
@@ -198,7 +213,10 @@ mod tests {
         let reading = meter.read();
         assert_eq!((reading.delivered, reading.per_minute), (7, 7));
         assert_eq!(reading.latency, Some(Duration::from_millis(100)));
-        assert_eq!(reading.times, [2, 1, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(
+            reading.deliveries.times,
+            [2, 1, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 1]
+        );
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(crate) use group_commit::request::{
 };
 pub(crate) use group_commit::transaction::KEY_LIFETIME;
 pub(crate) use hold::Hold;
-pub use meter::{LATENCY_BOUNDS, Meter, MeterReading};
+pub use meter::{Meter, MeterReading};
 pub use open_tracking::OPEN_IMAGE_PATH;
 pub(crate) use processes::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, forget_processes};
 pub(crate) use queries::COUNTED;

@@ -2,9 +2,9 @@
 //!
 //! `database` opens, migrates and copies it, with helpers of SQL; `dialect` has the differences of SQLite and
 //! PostgreSQL, `scope` the columns of that name, `search` the searches, `transfer` the move to PostgreSQL,
-//! `unit_of_work` the transactions, `write_times` how long they take. The other folders have the tables: `accounts`
-//! those of sign-in and tokens too, `messages` flows and idempotency keys, `delivery` events, workers and suppressions,
-//! `settings` the policy, `notifications` webhooks.
+//! `unit_of_work` the transactions. The other folders have the tables: `accounts` those of sign-in and tokens too,
+//! `messages` flows and idempotency keys, `delivery` events, workers and suppressions, `settings` the policy,
+//! `notifications` webhooks.
 
 pub mod accounts;
 pub mod audit;
@@ -23,7 +23,6 @@ pub mod search;
 pub mod settings;
 pub mod transfer;
 mod unit_of_work;
-mod write_times;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,14 +34,13 @@ use tokio::sync::Notify;
 pub use dialect::DatabaseTime;
 pub use error::StoreError;
 pub use scope::Scope;
-pub use unit_of_work::{UnitOfWork, commit};
-pub use write_times::{WRITE_BOUNDS, WriteTimesReading};
+pub use unit_of_work::{UnitOfWork, WRITE_BOUNDS, commit};
 
 use crate::clock::Clock;
+use crate::histogram::{Histogram, HistogramReading};
 use database::direct::{DirectConnection, DirectTransaction};
 use dialect::Dialect;
 use search::{SearchConnection, SearchPool};
-use write_times::{WriteTimer, WriteTimes};
 
 /// The time limit of a unit of work that no caller abandons.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
@@ -91,8 +89,7 @@ pub struct Store {
     /// Notified after each commit of the hot path, for the checkpoints of SQLite.
     written: Arc<Notify>,
     /// Of units of work and direct transactions.
-    write_times: WriteTimes,
-    claim_times: WriteTimes,
+    write_times: Histogram,
 }
 
 impl Store {
@@ -215,18 +212,8 @@ impl Store {
     }
 
     /// How long transactions that write took, from their beginning to the end of their commit.
-    pub fn write_times(&self) -> WriteTimesReading {
+    pub fn write_times(&self) -> HistogramReading {
         self.write_times.read()
-    }
-
-    /// Counts a claim of messages, from now until the timer is dropped.
-    pub fn time_claim(&self) -> WriteTimer {
-        self.claim_times.start()
-    }
-
-    /// How long claims of messages took, from the request to the end of the commit.
-    pub fn claim_times(&self) -> WriteTimesReading {
-        self.claim_times.read()
     }
 
     /// The number of concurrent group commits.

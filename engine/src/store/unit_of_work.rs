@@ -1,22 +1,42 @@
 //! A unit of work: a transaction that writes, whose time is counted.
 
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
 use sqlx::{Any, AnyConnection, Transaction};
 
 use super::error::StoreError;
-use super::write_times::WriteTimer;
+use crate::histogram::Timer;
+
+/// The upper bounds of the times of transactions that write. Most are near 50 ms: an action on many messages
+/// holds SQLite's only writer no longer.
+pub const WRITE_BOUNDS: [Duration; 14] = [
+    Duration::from_millis(1),
+    Duration::from_millis(2),
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(20),
+    Duration::from_millis(30),
+    Duration::from_millis(40),
+    Duration::from_millis(50),
+    Duration::from_millis(75),
+    Duration::from_millis(100),
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+];
 
 /// A unit of work. Dropped before its commit, it is rolled back.
 pub struct UnitOfWork {
     transaction: Transaction<'static, Any>,
     /// Dropped after the transaction.
-    timer: WriteTimer,
+    timer: Timer,
 }
 
 impl UnitOfWork {
     /// Of a transaction that has begun.
-    pub(super) fn new(transaction: Transaction<'static, Any>, timer: WriteTimer) -> Self {
+    pub(super) fn new(transaction: Transaction<'static, Any>, timer: Timer) -> Self {
         Self { transaction, timer }
     }
 

@@ -68,7 +68,7 @@ impl Worker {
         let reservation = ClaimReservation(self.clone());
         let written = tokio::spawn(async move {
             let worker = reservation.0.clone();
-            let timer = worker.services.store.time_claim();
+            let timer = worker.services.outbox.meter().time_claim();
             let written = worker.write(claim).await?;
             drop(timer);
             let keys = written.claimed.iter().map(|leased| leased.key.clone());

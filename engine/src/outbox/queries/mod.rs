@@ -21,6 +21,7 @@ use super::{HEARTBEAT_TIMEOUT, MeterReading, Outbox};
 use crate::Actor;
 use crate::actor::{LOCAL_MAIL, OWN_MAIL};
 use crate::audit::Action;
+use crate::histogram::HistogramReading;
 use crate::mail::{self, ParsedMessage};
 use crate::store::delivery::events::{self, PositionedEvent};
 use crate::store::delivery::{pause, workers};
@@ -28,7 +29,7 @@ use crate::store::messages::{self, MessageRow, flows, opens};
 use crate::store::recipients::{self, Recipient, counts};
 use crate::store::relays::health;
 use crate::store::search::ListPage;
-use crate::store::{Connection, StoreError, WriteTimesReading, accounts, search};
+use crate::store::{Connection, StoreError, accounts, search};
 
 /// The rows of a page.
 const PAGE_ROWS: i64 = 50;
@@ -46,9 +47,7 @@ pub struct MetricsSnapshot {
     /// The state of each relay of the organisation that is checked.
     pub relays: Vec<HealthState>,
     /// How long transactions of this process that write took.
-    pub writes: WriteTimesReading,
-    /// How long claims of this process took.
-    pub claims: WriteTimesReading,
+    pub writes: HistogramReading,
     /// When they were read.
     pub now: Timestamp,
 }
@@ -140,7 +139,6 @@ impl Outbox {
             counts,
             relays: relays.into_iter().map(|row| row.record.state).collect(),
             writes: self.store.write_times(),
-            claims: self.store.claim_times(),
             now: self.clock.now(),
         })
     }

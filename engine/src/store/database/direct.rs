@@ -9,8 +9,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Params, Row, TransactionBehavior};
 
+use crate::histogram::Histogram;
 use crate::store::StoreError;
-use crate::store::write_times::WriteTimes;
 
 /// How many statements stay prepared: more than there are.
 const STATEMENTS: usize = 64;
@@ -20,7 +20,7 @@ const STATEMENTS: usize = 64;
 pub struct DirectConnection {
     /// `None` once it is closed.
     connection: Arc<Mutex<Option<Connection>>>,
-    times: WriteTimes,
+    times: Histogram,
 }
 
 impl DirectConnection {
@@ -28,7 +28,7 @@ impl DirectConnection {
     ///
     /// # Errors
     /// If the file cannot be opened.
-    pub fn open(file: &Path, statements: &[&str], times: WriteTimes) -> Result<Self, StoreError> {
+    pub fn open(file: &Path, statements: &[&str], times: Histogram) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(file, flags)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -123,7 +123,7 @@ mod tests {
     fn open(folder: &Path, statements: &[&str]) -> DirectConnection {
         let file = folder.join("file");
         drop(Connection::open(&file).expect("a file"));
-        let direct = DirectConnection::open(&file, statements, WriteTimes::default());
+        let direct = DirectConnection::open(&file, statements, Histogram::new(&[]));
         let direct = direct.expect("opens");
         direct
             .write(|work| work.execute(TABLE, []))

@@ -14,9 +14,9 @@ use tracing::log::LevelFilter;
 
 use super::direct::DirectConnection;
 use super::{checkpoint, migrations, transport};
+use crate::histogram::Histogram;
 use crate::store::search::SearchPool;
-use crate::store::write_times::WriteTimes;
-use crate::store::{Store, StoreError, dialect};
+use crate::store::{Store, StoreError, WRITE_BOUNDS, dialect};
 
 /// The time limit for acquiring a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -128,7 +128,7 @@ async fn open_sqlite(file: &Path) -> Result<Store, StoreError> {
         .connect_with(options.clone())
         .await?;
     migrate_sqlite(&write).await?;
-    let write_times = WriteTimes::default();
+    let write_times = Histogram::new(&WRITE_BOUNDS);
     let direct = DirectConnection::open(file, &[PRAGMAS, WRITE_PRAGMAS], write_times.clone())?;
     let store = Store {
         read: pool(3, &[PRAGMAS]).connect_lazy_with(options.clone()),
@@ -141,7 +141,6 @@ async fn open_sqlite(file: &Path) -> Result<Store, StoreError> {
         address: None,
         written: Arc::default(),
         write_times,
-        claim_times: WriteTimes::default(),
     };
     tokio::spawn(checkpoint::run(store.read.clone(), store.written.clone()));
     Ok(store)
@@ -200,8 +199,7 @@ async fn open_postgres(address: &str) -> Result<Store, StoreError> {
         dialect: dialect::POSTGRES,
         address: Some(address.into()),
         written: Arc::default(),
-        write_times: WriteTimes::default(),
-        claim_times: WriteTimes::default(),
+        write_times: Histogram::new(&WRITE_BOUNDS),
     })
 }
 

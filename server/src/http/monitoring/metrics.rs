@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use domain::Refusal;
 use domain::health::HealthState;
 use domain::outbox::RecipientState;
-use engine::{Actor, KeyFigures, LATENCY_BOUNDS, MetricsSnapshot, WRITE_BOUNDS};
+use engine::{Actor, KeyFigures, MetricsSnapshot};
 
 use crate::http::authentication::Caller;
 use crate::http::origin::allowed_hosts::is_loopback;
@@ -144,64 +144,39 @@ fn text(figures: &MetricsSnapshot) -> String {
     text + &histograms(figures)
 }
 
-/// A histogram of times.
-struct Histogram<'a> {
-    name: &'a str,
-    about: &'a str,
-    bounds: &'a [Duration],
-    /// The number in each bound that is in none before.
-    times: &'a [u64],
-    /// The number of all times.
-    number: u64,
-    /// The sum of all times.
-    total: Duration,
-}
-
 fn histograms(figures: &MetricsSnapshot) -> String {
-    let (reading, writes, claims) = (&figures.reading, &figures.writes, &figures.claims);
-    let delivery = Histogram {
-        name: "postern_delivery_seconds",
-        about: "From acceptance to the relay's 250.",
-        bounds: &LATENCY_BOUNDS,
-        times: &reading.times,
-        number: reading.delivered,
-        total: reading.delivery_time,
-    };
-    let write = Histogram {
-        name: "postern_write_seconds",
-        about: "Transactions that write, to the end of their commit. On SQLite there is one at a time.",
-        bounds: &WRITE_BOUNDS,
-        times: &writes.times,
-        number: writes.number(),
-        total: writes.total,
-    };
-    let claim = Histogram {
-        name: "postern_claim_seconds",
-        about: "Claims of mail that is due, from the request to the end of the commit.",
-        bounds: &WRITE_BOUNDS,
-        times: &claims.times,
-        number: claims.number(),
-        total: claims.total,
-    };
-    delivery.text() + &write.text() + &claim.text()
-}
-
-impl Histogram<'_> {
-    fn text(&self) -> String {
-        let (name, number) = (self.name, self.number);
-        let mut text = format!("# HELP {name} {}\n# TYPE {name} histogram\n", self.about);
+    let reading = &figures.reading;
+    let mut text = String::new();
+    for (name, about, reading) in [
+        (
+            "postern_delivery_seconds",
+            "From acceptance to the relay's 250.",
+            &reading.deliveries,
+        ),
+        (
+            "postern_write_seconds",
+            "Transactions that write, to the end of their commit. On SQLite there is one at a time.",
+            &figures.writes,
+        ),
+        (
+            "postern_claim_seconds",
+            "Claims of mail that is due, from the request to the end of the commit.",
+            &reading.claims,
+        ),
+    ] {
+        let _ = writeln!(text, "# HELP {name} {about}\n# TYPE {name} histogram");
         let mut sum = 0;
-        for (bound, times) in self.bounds.iter().zip(self.times) {
+        for (bound, times) in reading.bounds.iter().zip(&reading.times) {
             sum += times;
             let _ = writeln!(text, "{name}_bucket{{le=\"{}\"}} {sum}", seconds(*bound));
         }
+        let (number, total) = (reading.number(), seconds(reading.total));
         let _ = writeln!(
             text,
-            "{name}_bucket{{le=\"+Inf\"}} {number}\n{name}_sum {}\n{name}_count {number}",
-            seconds(self.total)
+            "{name}_bucket{{le=\"+Inf\"}} {number}\n{name}_sum {total}\n{name}_count {number}"
         );
-        text
     }
+    text
 }
 
 /// The gauges of the keys, as this process sees them.
@@ -237,7 +212,7 @@ mod tests {
     use super::*;
     use domain::Timestamp;
     use domain::outbox::Count;
-    use engine::{MeterReading, WriteTimesReading};
+    use engine::{HistogramReading, Meter, MeterReading};
 
     /// What dashboards and alerts are made of.
     const OPS: [&str; 3] = [
@@ -259,8 +234,7 @@ mod tests {
                 })
                 .collect(),
             relays: Vec::new(),
-            writes: WriteTimesReading::default(),
-            claims: WriteTimesReading::default(),
+            writes: HistogramReading::default(),
             now: Timestamp(0),
         };
         let text = text(&figures);
@@ -309,12 +283,23 @@ mod tests {
 
     #[test]
     fn metrics_have_counts_and_times() {
+        let MeterReading {
+            deliveries, claims, ..
+        } = Meter::default().read();
         let figures = MetricsSnapshot {
             reading: MeterReading {
                 accepted: 9,
                 delivered: 3,
-                delivery_time: Duration::from_millis(1_500),
-                times: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1].to_vec(),
+                deliveries: HistogramReading {
+                    times: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1].to_vec(),
+                    total: Duration::from_millis(1_500),
+                    ..deliveries
+                },
+                claims: HistogramReading {
+                    times: [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0].to_vec(),
+                    total: Duration::from_millis(3),
+                    ..claims
+                },
                 ..MeterReading::default()
             },
             counts: vec![
@@ -330,13 +315,10 @@ mod tests {
                 },
             ],
             relays: vec![HealthState::Down, HealthState::Healthy, HealthState::Down],
-            writes: WriteTimesReading {
+            writes: HistogramReading {
+                bounds: claims.bounds,
                 times: [4, 0, 0, 0, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 1].to_vec(),
                 total: Duration::from_micros(7_250_999),
-            },
-            claims: WriteTimesReading {
-                times: [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0].to_vec(),
-                total: Duration::from_millis(3),
             },
             now: Timestamp(61_500),
         };

@@ -44,7 +44,7 @@ const LAYERS: [&[&str]; 5] = [
     ],
     &["actor", "mail", "reports", "smtp", "vault"],
     &["store"],
-    &["clock", "rate_limit", "shares"],
+    &["clock", "histogram", "rate_limit", "shares"],
 ];
 
 /// Imports against the layers, or in a circle, that still exist. An entry that is not needed any more fails.

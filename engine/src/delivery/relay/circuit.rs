@@ -50,8 +50,6 @@ pub(in crate::delivery) struct RelayCircuit {
     /// A connection makes the half-open attempt.
     attempting: bool,
     limit: ConcurrencyLimit,
-    /// The cap of the relay.
-    max_connections: usize,
     /// Connections with a message.
     active: usize,
     /// Connections with a message by settings that were replaced: they count toward the cap.
@@ -72,7 +70,6 @@ impl RelayCircuit {
             backoff: None,
             attempting: false,
             limit: ConcurrencyLimit::new(max_connections),
-            max_connections: max_connections.max(1),
             active: 0,
             replaced: 0,
             last_reply: None,
@@ -98,7 +95,7 @@ impl RelayCircuit {
 
     /// Whether its cap allows another connection.
     fn has_room(&self) -> bool {
-        self.active + self.replaced < self.max_connections
+        self.active + self.replaced < self.limit.maximum()
     }
 
     /// The connections with a message.

@@ -36,6 +36,11 @@ impl ConcurrencyLimit {
         self.connections as usize
     }
 
+    /// The cap of the relay.
+    pub fn maximum(&self) -> usize {
+        self.maximum as usize
+    }
+
     /// A message was accepted.
     pub fn increase(&mut self) {
         self.ignored = self.ignored.saturating_sub(1);
@@ -68,7 +73,7 @@ impl ConcurrencyLimit {
     pub fn restart(&mut self) {
         *self = Self {
             connections: 1.0,
-            ..Self::new(self.maximum as usize)
+            ..Self::new(self.maximum())
         };
     }
 }

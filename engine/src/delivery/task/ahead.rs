@@ -212,8 +212,13 @@ impl Ahead<'_> {
             false => 0,
         };
         self.connection.session.take_back(not_begun - kept);
-        // The newest first, so that the oldest is in front of the local queue.
-        for sent in self.sent.drain(begun + kept..).rev() {
+        self.requeue_from(begun + kept);
+    }
+
+    /// Requeues the messages from this position on. The newest first, so that the oldest is in front of the
+    /// local queue.
+    fn requeue_from(&mut self, position: usize) {
+        for sent in self.sent.drain(position..).rev() {
             self.task.pool().requeue(sent.message);
         }
     }
@@ -231,10 +236,7 @@ impl Ahead<'_> {
     fn withdraw(mut self) -> NextStep {
         self.sent.pop_front();
         self.task.requeue(self.next.take());
-        // The newest first, so that the oldest is in front of the local queue.
-        for sent in self.sent.drain(..).rev() {
-            self.task.pool().requeue(sent.message);
-        }
+        self.requeue_from(0);
         NextStep::Quit
     }
 
@@ -304,9 +306,7 @@ impl Ahead<'_> {
             task.pool().pipelining_interrupted(&task.route);
         }
         let first = self.sent.pop_front();
-        if let Some(next) = self.next.take() {
-            task.pool().requeue(next);
-        }
+        task.requeue(self.next.take());
         // The newest first, so that the oldest is in front of the local queue.
         let behind = self.sent.drain(..).zip(arrived.into_iter().skip(1));
         let behind: Vec<(Sent, bool)> = behind.collect();

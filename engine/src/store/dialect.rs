@@ -24,7 +24,7 @@ pub(super) struct Dialect {
     pub for_update: &'static str,
     /// The time of day in UTC milliseconds, where nodes with clocks of their own use the database.
     pub time: Option<&'static str>,
-    /// How many group commits run at the same time.
+    /// The number of concurrent group commits.
     pub writers: usize,
 }
 
@@ -75,6 +75,6 @@ pub(super) const POSTGRES: Dialect = Dialect {
     skip_locked: " FOR UPDATE SKIP LOCKED",
     for_update: " FOR UPDATE",
     time: Some("CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"),
-    // With more of them each commit would hold fewer requests.
+    // With more concurrent commits, each would hold fewer requests.
     writers: 2,
 };

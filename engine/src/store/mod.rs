@@ -88,7 +88,7 @@ pub struct Store {
     address: Option<Arc<str>>,
     /// Notified after each commit of the hot path, for the checkpoints of SQLite.
     written: Arc<Notify>,
-    /// Of units of work and direct transactions.
+    /// How long units of work and direct transactions took.
     write_times: Histogram,
 }
 
@@ -238,7 +238,7 @@ impl Store {
         Some(DatabaseTime::new(sql, clock.advanced_by()))
     }
 
-    /// Whether only processes of this machine can use it.
+    /// Whether only processes of this machine can use the database.
     pub fn is_local(&self) -> bool {
         self.address.is_none()
     }
@@ -287,7 +287,8 @@ mod tests {
         assert_eq!(store.write_times().number(), before + 4);
     }
 
-    /// Takes [`ANSWER_TIMEOUT`] of wall clock: a database on another machine may never answer.
+    /// The test takes [`ANSWER_TIMEOUT`] of real time, because a database on another machine may never
+    /// answer.
     #[tokio::test]
     async fn a_database_that_does_not_respond_times_out() {
         let silent = std::future::pending::<Result<(), StoreError>>();

@@ -35,7 +35,7 @@ pub struct UnitOfWork {
 }
 
 impl UnitOfWork {
-    /// Of a transaction that has begun.
+    /// Wraps a transaction that has begun.
     pub(super) fn new(transaction: Transaction<'static, Any>, timer: Timer) -> Self {
         Self { transaction, timer }
     }

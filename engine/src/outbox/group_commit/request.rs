@@ -93,7 +93,7 @@ pub enum WriteRequest {
         limit: i64,
         /// Whether to take over leases of other workers that have ended.
         expired_leases: bool,
-        /// The time by which these have to have ended, too; `None` where they are of this machine.
+        /// The clock by which those leases must have ended too; `None` where all workers run on this machine.
         database_time: Option<DatabaseTime>,
     },
     /// Renews leases of their owner until their new end.

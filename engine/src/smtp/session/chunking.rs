@@ -90,16 +90,16 @@ impl Session {
         }
     }
 
-    /// As [`Session::next_result`]; `None` where something was written and there are messages of which
-    /// nothing is, and where no more of one may be written.
+    /// Like [`Session::next_result`]; `None` after a write, if there are messages of which no octet is
+    /// written, and where no more of a message may be written.
     ///
     /// `may_write` takes the position of a message, the oldest first, and is asked before each write that has
-    /// octets of it: where it is false, neither these nor those behind them are written. One that is not
-    /// begun can be taken back. One of which a part is written ends the session once those before it are
-    /// answered: it is then [`Session::partly_written`] in the first position.
+    /// octets of it. If it is false, neither these octets nor those behind them are written. A message of which
+    /// no octet is written can be taken back. One of which a part is written ends the session once those
+    /// before it are answered: it is then [`Session::partly_written`] in the first position.
     ///
     /// # Errors
-    /// Those of [`Session::next_result`].
+    /// The errors of [`Session::next_result`].
     pub async fn next_progress(
         &mut self,
         may_write: impl Fn(usize) -> bool,
@@ -168,7 +168,7 @@ impl Session {
         self.in_flight.partly_written()
     }
 
-    /// Takes back this number of the newest messages, of which no octet is written: at most
+    /// Removes this number of the newest messages, of which no octet is written: at most
     /// [`Session::not_begun`]. They have no result.
     pub fn take_back(&mut self, messages: usize) {
         self.in_flight.take_back(messages.min(self.not_begun()));

@@ -29,12 +29,12 @@ impl Session {
         self.deliver_if(message, next, ready(true), || true).await
     }
 
-    /// As [`Session::deliver`]; waits for `may_end` before it writes the last piece of the message, with
-    /// the end of data, and asks `may_write` before each write of the message.
+    /// Like [`Session::deliver`], but asks `may_write` before each write of the message, and waits for
+    /// `may_end` before it writes the last piece, with the end of data.
     ///
     /// # Errors
-    /// Those of [`Session::deliver`]. Where `may_end` or `may_write` is false the session is broken, and the
-    /// message has not arrived.
+    /// The errors of [`Session::deliver`]. If `may_end` or `may_write` is false, the session is broken and
+    /// the message has not arrived.
     pub async fn deliver_if(
         &mut self,
         message: &Arc<OutgoingMessage>,

@@ -125,9 +125,9 @@ impl InFlight {
         });
     }
 
-    /// What is to be written, with the octet of everything up to which it may be, where so many are written:
-    /// to the first message of which no more may be. `may_write` takes the position of a message, the oldest
-    /// first.
+    /// The octets to write, and a function from the number of octets written to the number up to which may be
+    /// written now: to the beginning of the first message that `may_write` refuses. `may_write` takes the
+    /// position of a message, the oldest first.
     pub fn writable<'a>(
         &'a mut self,
         may_write: &'a impl Fn(usize) -> bool,

@@ -37,13 +37,13 @@ pub(super) use reply::redaction::REDACTED;
 pub(super) use stream::unwritten::{PIECE_SIZE, Unwritten};
 pub(super) use tls::Tls;
 
-/// What came of writing and reading at once.
+/// The result of writing and reading at once.
 pub(super) enum Advance {
     /// A whole reply.
     Reply(RawReply),
     /// A piece was written.
     Written,
-    /// Everything is written that may be.
+    /// The limit is reached.
     Withheld,
 }
 
@@ -255,9 +255,9 @@ impl Wire {
             .map_err(|error| self.unreceived(error))
     }
 
-    /// Writes what there is to write until a whole reply came, a piece is written, or no more may be. `limit`
-    /// is asked before each write: up to which octet of everything it may write, where so many are written.
-    /// Nothing is lost where the future is dropped.
+    /// Writes what there is to write until a whole reply came, a piece is written, or `limit` is reached. It is
+    /// called before each write with the number of octets written, and returns the number up to which may be
+    /// written. Nothing is lost where the future is dropped.
     ///
     /// # Errors
     /// As for [`Wire::reply`]; where the relay ended its stream after an error of writing, that error.

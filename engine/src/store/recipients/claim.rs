@@ -116,7 +116,7 @@ pub struct Claim<'a> {
     pub limit: i64,
     /// Whether to take over leases of other workers that have ended.
     pub expired_leases: bool,
-    /// The time by which these have to have ended, too; `None` where they are of this machine.
+    /// The clock by which those leases must have ended too; `None` where all workers run on this machine.
     pub database_time: Option<DatabaseTime>,
 }
 

@@ -63,7 +63,7 @@ pub(crate) async fn write(
 pub(crate) enum Progress {
     /// A piece was written, or the last one flushed.
     Written,
-    /// Everything is written and flushed that may be.
+    /// Everything up to the limit is written and flushed.
     Withheld,
     /// Bytes from the relay are in the framer.
     Read,
@@ -75,8 +75,8 @@ pub(crate) enum Progress {
 /// stops reading until its replies are read must not wait for ever. After an error of writing it only
 /// reads: the reply that explains the error may be there.
 ///
-/// `limit` is asked before each write: up to which octet of everything it may write, where so many are
-/// written.
+/// `limit` is called before each write with the number of octets written, and returns the number up to which
+/// may be written.
 pub(crate) async fn advance(
     stream: &mut Stream,
     framer: &mut Framer,

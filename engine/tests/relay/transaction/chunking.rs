@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Fault, Label, Stage};
-use engine::smtp::OutgoingMessage;
+use engine::smtp::{OutgoingMessage, Session};
 use futures::FutureExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::task::yield_now;
@@ -100,6 +100,14 @@ async fn a_message_with_stray_line_breaks_is_not_sent() {
         vec![not_offered(Fault::LineBreak); SMUGGLING.len()]
     );
     assert!(!record.heard("MAIL"));
+}
+
+/// Sends these ahead; none has a result yet.
+async fn begin(session: &mut Session, mails: &[Arc<OutgoingMessage>]) {
+    for mail in mails {
+        let queued = session.send_ahead(mail).await.expect("a session");
+        assert!(queued.is_none());
+    }
 }
 
 /// A relay that replies so to the second of several messages.
@@ -303,10 +311,7 @@ async fn messages_that_are_not_begun_are_taken_back() {
     let client = Client::of(&relay);
     let mut session = client.session().await;
     let mails = messages(&client, 4);
-    for mail in &mails[..3] {
-        let queued = session.send_ahead(mail).await.expect("a session");
-        assert!(queued.is_none());
-    }
+    begin(&mut session, &mails[..3]).await;
     assert_eq!(session.not_begun(), 3);
     session.take_back(2);
     let queued = session.send_ahead(&mails[3]).await.expect("a session");
@@ -336,10 +341,7 @@ async fn messages_that_may_not_be_written_are_taken_back() {
     let client = Client::of(&relay);
     let mut session = client.session().await;
     let mails = messages(&client, 3);
-    for mail in &mails {
-        let queued = session.send_ahead(mail).await.expect("a session");
-        assert!(queued.is_none());
-    }
+    begin(&mut session, &mails).await;
     let progress = session.next_progress(|position| position != 1).await;
     assert!(progress.expect("a session").is_none());
     assert_eq!((session.not_begun(), session.partly_written()), (2, None));
@@ -358,10 +360,8 @@ async fn no_more_is_written_of_a_message_that_is_begun_and_may_not_be() {
     let mut session = client.session().await;
     let small = client.outgoing();
     let large = client.clone().message(large_mail()).outgoing();
-    for mail in [&small, &large, &small] {
-        let queued = session.send_ahead(mail).await.expect("a session");
-        assert!(queued.is_none());
-    }
+    let mails = [small.clone(), large, small.clone()];
+    begin(&mut session, &mails).await;
     // A part of the second message, behind the first.
     let asked = Cell::new(0);
     let once = |position: usize| position == 0 || asked.replace(asked.get() + 1) == 0;
@@ -393,10 +393,7 @@ async fn a_wait_that_is_given_up_loses_nothing() {
     let mut results = Vec::new();
     let mut waits = 0;
     let waiting = async {
-        for mail in &mails {
-            let queued = session.send_ahead(mail).await.expect("a session");
-            assert!(queued.is_none());
-        }
+        begin(&mut session, &mails).await;
         while results.len() < 3 {
             match session.next_result().now_or_never() {
                 Some(result) => results.push(in_short(result.expect("results"))),

@@ -3,12 +3,23 @@
 use std::time::Duration;
 
 use domain::outbox::{EventKind, MessageAction, MessageView, RecipientState, Selection};
+use engine::Actor;
 
 use super::failover::DOWN;
 use crate::environment::TestEnv;
 use crate::outbox::{TestWorker, is};
 use crate::wait::wait_for;
 use testkit::{Relay, RelayScript};
+
+/// Waits for two attempts after which a mail is tried again, and advances the clock to the next after each.
+async fn deferred_twice(env: &TestEnv, actor: &Actor, id: &str) {
+    for attempts in 1..=2 {
+        let tried = |message: &MessageView| message.recipients[0].attempts == attempts;
+        let message = env.until(actor, id, tried).await;
+        assert!(is(RecipientState::Deferred)(&message), "{message:?}");
+        env.pass(Duration::from_hours(2));
+    }
+}
 
 async fn mail_that_may_have_arrived_three_times_waits_for_a_person(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
@@ -53,12 +64,7 @@ async fn mail_that_may_have_arrived_three_times_waits_for_a_person(env: TestEnv)
     };
     act(MessageAction::Cancel, &other).await;
     act(MessageAction::Release, &id).await;
-    for attempts in 1..=2 {
-        let tried = |message: &MessageView| message.recipients[0].attempts == attempts;
-        let message = env.until(&admin, &id, tried).await;
-        assert!(is(RecipientState::Deferred)(&message), "{message:?}");
-        env.pass(Duration::from_hours(2));
-    }
+    deferred_twice(&env, &admin, &id).await;
     relay.reset();
     env.until(&admin, &id, is(RecipientState::Delivered)).await;
     assert_eq!(relay.count("END Subject: Later"), 3);
@@ -71,11 +77,7 @@ async fn a_release_begins_a_new_count_also_after_the_clock_was_set_back(env: Tes
     relay.reply_to("END", "");
     let works = TestWorker::begin(&env, 4);
     let id = env.submit_mail(&admin, &["desk@example.net"], "Fire").await;
-    for attempts in 1..=3 {
-        let tried = |message: &MessageView| message.recipients[0].attempts == attempts;
-        env.until(&admin, &id, tried).await;
-        env.pass(Duration::from_hours(2));
-    }
+    deferred_twice(&env, &admin, &id).await;
     env.until(&admin, &id, is(RecipientState::Held)).await;
     env.put_back(Duration::from_hours(24));
     let one = Selection::Message(id.clone());
@@ -84,12 +86,7 @@ async fn a_release_begins_a_new_count_also_after_the_clock_was_set_back(env: Tes
         .outbox()
         .act(&admin, MessageAction::Release, &one, None);
     assert_eq!(released.await, Ok(1));
-    for attempts in 1..=2 {
-        let tried = |message: &MessageView| message.recipients[0].attempts == attempts;
-        let message = env.until(&admin, &id, tried).await;
-        assert!(is(RecipientState::Deferred)(&message), "{message:?}");
-        env.pass(Duration::from_hours(2));
-    }
+    deferred_twice(&env, &admin, &id).await;
     relay.reset();
     let message = env.until(&admin, &id, is(RecipientState::Delivered)).await;
     let timeline = message.recipients[0].timeline.iter();
